@@ -1,0 +1,73 @@
+"""The films: what a bundle knows about each, and how ids become row numbers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One row per film, in ascending order of `movie_ids`; every model's rows follow this order.
+
+    Attributes:
+        movie_ids: (n,) int64, MovieLens ids, strictly ascending.
+        tmdb_ids: (n,) int64, TMDB ids; 0 where unknown.
+        titles: n titles without the year, articles in reading order ("The Matrix").
+        years: (n,) int16, year of release; 0 where unknown.
+        genre_names: The g genre names, sorted.
+        genres: (n, g) bool.
+        popularity: (n,) int32, how many people of the training data rated the film 4 or more.
+    """
+
+    movie_ids: NDArray[np.int64]
+    tmdb_ids: NDArray[np.int64]
+    titles: tuple[str, ...]
+    years: NDArray[np.int16]
+    genre_names: tuple[str, ...]
+    genres: NDArray[np.bool_]
+    popularity: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.movie_ids)
+
+    @cached_property
+    def _row_of_movie(self) -> dict[int, int]:
+        return {int(movie): row for row, movie in enumerate(self.movie_ids)}
+
+    @cached_property
+    def _row_of_tmdb(self) -> dict[int, int]:
+        # Two MovieLens ids can share a TMDB id; the film that more people like stands for both.
+        rows: dict[int, int] = {}
+        for row in np.argsort(self.popularity, kind="stable"):
+            if tmdb := int(self.tmdb_ids[row]):
+                rows[tmdb] = int(row)
+        return rows
+
+    @cached_property
+    def log_popularity(self) -> NDArray[np.float32]:
+        """(n,) float32, standardised log(1 + popularity)."""
+        value = np.log1p(self.popularity.astype(np.float32))
+        return np.asarray((value - value.mean()) / (value.std() + 1e-6), dtype=np.float32)
+
+    def rows_of_movies(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Rows of MovieLens ids, in their order, and the ids that no film has."""
+        return _look_up(self._row_of_movie, ids)
+
+    def rows_of_tmdb(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Rows of TMDB ids, in their order, and the ids that no film has."""
+        return _look_up(self._row_of_tmdb, ids)
+
+
+def _look_up(rows: dict[int, int], ids: Iterable[int]) -> tuple[list[int], list[int]]:
+    known: list[int] = []
+    unknown: list[int] = []
+    for identifier in dict.fromkeys(ids):
+        row = rows.get(identifier)
+        if row is None:
+            unknown.append(identifier)
+        else:
+            known.append(row)
+    return known, unknown

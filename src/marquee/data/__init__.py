@@ -1,0 +1,1 @@
+"""Ratings in: MovieLens' three shapes, where they come from, and a synthetic stand-in. Needs pandas."""

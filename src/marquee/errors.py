@@ -1,0 +1,57 @@
+"""The errors that a user can meet. Each says what is wrong and, where one exists, names the fix."""
+
+
+class MarqueeError(Exception):
+    """Base of every error that Marquee raises on purpose.
+
+    Args:
+        message: What is wrong, with the file, line or value.
+        fix: What the reader can do about it; printed on a line of its own.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  fix: {self.fix}" if self.fix else self.message
+
+
+class DataError(MarqueeError):
+    """The ratings or films can't be read as MovieLens data."""
+
+    exit_code = 3
+
+
+class ConfigError(MarqueeError):
+    """A setting or a training configuration is unknown or out of range."""
+
+    exit_code = 2
+
+
+class BundleError(MarqueeError):
+    """A bundle is missing, incomplete, altered, or of a schema that this version can't read."""
+
+    exit_code = 4
+
+
+class PublishRefused(MarqueeError):  # noqa: N818 - a decision, not a malfunction
+    """The candidate bundle is worse than what it would replace."""
+
+    exit_code = 5
+
+
+class RetrievalUnavailable(MarqueeError):  # noqa: N818 - names the state, as the retrieval contract does
+    """The retrieval tier gave no answer; the pipeline goes down one rung.
+
+    Args:
+        reason: A short snake_case word for logs, metrics and the response's `degraded` list.
+        message: Details for the log.
+    """
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(message or reason)
+        self.reason = reason
