@@ -1,0 +1,88 @@
+"""The second collaborative view: item-item scores, additive over seeds.
+
+Two layouts serve the same interface. `neighbors` keeps each film's strongest item-item weights (EASE, EDLAE:
+H. Steck, "Embarrassingly Shallow Autoencoders" 2019 and "Autoencoders that don't overfit towards the Identity"
+2020) as a sparse matrix; `factors` keeps unit vectors whose cosine is the weight (the classic TruncatedSVD).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.errors import BundleError
+
+
+@dataclass(frozen=True)
+class ItemCF:
+    """Item-item weights, by row of the seed film.
+
+    Attributes:
+        indptr: (n + 1,) int64, where each seed film's neighbours start and end (CSR); None in the factor layout.
+        indices: (m,) int32, the neighbours' rows, ascending within a seed film.
+        values: (m,) float16 or float32, what the seed adds to each neighbour's score.
+        factors: (n, d) float32, unit rows (zero for films without ratings); None in the neighbour layout.
+    """
+
+    indptr: NDArray[np.int64] | None = None
+    indices: NDArray[np.int32] | None = None
+    values: NDArray[Any] | None = None
+    factors: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.factors) if self.factors is not None else len(self._csr()[0]) - 1
+
+    def _csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[Any]]:
+        if self.indptr is None or self.indices is None or self.values is None:
+            raise BundleError("the item-item view holds neither neighbours nor factors")
+        return self.indptr, self.indices, self.values
+
+    def scores(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+        """(n,) float32: the sum over the seeds of their weights to every film."""
+        if self.factors is not None:
+            return np.asarray(self.factors @ self.factors[sorted(seed_rows)].sum(axis=0), dtype=np.float32)
+        indptr, indices, values = self._csr()
+        total = np.zeros(len(indptr) - 1, dtype=np.float32)
+        for row in sorted(seed_rows):  # sorted: the sum must not depend on the order of the seeds
+            span = slice(int(indptr[row]), int(indptr[row + 1]))
+            total[indices[span]] += values[span]
+        return total
+
+    def contributions(self, seed_rows: Sequence[int], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(k, m) float32: what each of k seeds adds to the score of each of m films."""
+        return np.stack([self.scores([seed])[rows] for seed in seed_rows])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays by the names that the bundle's file uses."""
+        if self.factors is not None:
+            return {"factors": self.factors}
+        indptr, indices, values = self._csr()
+        return {"indptr": indptr, "indices": indices, "values": values}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "ItemCF":
+        """The inverse of `arrays`.
+
+        Raises:
+            BundleError: An array is missing, or the sparse structure points outside of itself.
+        """
+        if "factors" in arrays:
+            return cls(factors=arrays["factors"])
+        try:
+            view = cls(arrays["indptr"], arrays["indices"], arrays["values"])
+        except KeyError as missing:
+            raise BundleError(f"the item-item view lacks the array {missing}") from None
+        indptr, indices, values = view._csr()
+        sound = (
+            indptr.ndim == indices.ndim == values.ndim == 1
+            and len(indptr) > 0
+            and indptr[0] == 0
+            and indptr[-1] == len(indices) == len(values)
+            and bool((np.diff(indptr) >= 0).all())
+            and (len(indices) == 0 or (indices.min() >= 0 and indices.max() < len(indptr) - 1))
+        )
+        if not sound:
+            raise BundleError("the item-item view's indptr, indices and values don't fit each other")
+        return view
