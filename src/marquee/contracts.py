@@ -1,0 +1,163 @@
+"""The public contract: what a caller may ask and what comes back.
+
+FastAPI, Lambda and the CLI parse requests with these models and write responses with `response_json`, so a
+request means the same and its answer reads the same wherever it is served.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from marquee.rerank_config import Rung
+
+MAX_IDS = 100
+MAX_TOP_N = 100
+MAX_BODY_BYTES = 32 * 1024
+
+MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
+Genre = Annotated[str, Field(min_length=1, max_length=50)]
+Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Filters(_Model):
+    """Which films may be recommended. Candidates are filtered before the cut, so filters never starve."""
+
+    genres_any: Annotated[list[Genre], Field(max_length=30)] = []
+    """Keep films with at least one of these genres."""
+    genres_none: Annotated[list[Genre], Field(max_length=30)] = []
+    """Drop films with any of these genres."""
+    year_min: Year | None = None
+    """Keep films of this year or later."""
+    year_max: Year | None = None
+    """Keep films of this year or earlier."""
+
+    @model_validator(mode="after")
+    def _years_in_order(self) -> Self:
+        if self.year_min and self.year_max and self.year_min > self.year_max:
+            raise ValueError("year_min is after year_max: swap them")
+        return self
+
+
+class RecommendationRequest(_Model):
+    """A few films somebody liked, and how the answer should be."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"tmdb_ids": [1585, 4935, 597], "top_n": 5}]},
+    )
+
+    tmdb_ids: Ids = []
+    """Films that the person likes, as TMDB ids."""
+    movie_ids: Ids = []
+    """Films that the person likes, as MovieLens ids."""
+    disliked_tmdb_ids: Ids = []
+    """Films that the person dislikes: never recommended, and their neighbours sink."""
+    exclude_tmdb_ids: Ids = []
+    """Films to leave out, without any further meaning (already seen, not available)."""
+    filters: Filters = Filters()
+    """Which films may be recommended."""
+    top_n: Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_N)] = 10
+    """How many films to return."""
+    diversity: Share | None = None
+    """0 ranks by affinity alone, 1 by difference from the other picks; left out: the bundle's default."""
+    novelty: Share = 0.0
+    """The popularity dial: 1 prefers lesser-known films most."""
+    explain: bool = False
+    """Add to each film what speaks for it, seed by seed."""
+
+    @model_validator(mode="after")
+    def _some_seed(self) -> Self:
+        if not self.tmdb_ids and not self.movie_ids:
+            raise ValueError("give at least one film in tmdb_ids or movie_ids")
+        return self
+
+
+class SeedContribution(_Model):
+    """What one seed adds to a film's score."""
+
+    movie_id: int
+    title: str
+    contribution: float
+    """In log-odds; negative where the seed speaks against the film."""
+
+
+class Explanation(_Model):
+    """An exact account: the contributions of `because` and of `terms` sum to `score`."""
+
+    score: float
+    """Log-odds of `affinity_score`: affinity_score = 1 / (1 + exp(-score))."""
+    because: list[SeedContribution]
+    """"Because you liked": one entry per seed, strongest first."""
+    terms: dict[str, float]
+    """The rest: `prior` (how liked the film is whoever asks), `genre`, `year`, `popularity`, `dislikes`."""
+
+
+class Recommendation(_Model):
+    """One film."""
+
+    movie_id: int
+    tmdb_id: int | None
+    title: str
+    year: int | None
+    genres: list[str]
+    affinity_score: float = Field(ge=0, le=1)
+    """Calibrated: of people with such seeds, the share who liked a film with this score."""
+    explanation: Explanation | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Only when the request says `explain`."""
+
+
+class RecommendationResponse(_Model):
+    """The answer, and how it came about."""
+
+    recommendations: list[Recommendation]
+    """Sorted by `affinity_score`, highest first; never a seed."""
+    served_by: Rung
+    """The rung of the ladder that chose the candidates: two_tower, item_cf or popularity."""
+    degraded: list[str]
+    """Why the answer comes from a lower rung, or is shorter than asked; empty when nothing is amiss."""
+    unknown_ids: list[int]
+    """Ids of the request that no film has."""
+    model_version: str
+    request_id: str
+
+
+class Movie(_Model):
+    """A film of the catalogue."""
+
+    movie_id: int
+    tmdb_id: int | None
+    title: str
+    year: int | None
+    genres: list[str]
+
+
+class MovieList(_Model):
+    """Films found by a search, or similar to one."""
+
+    movies: list[Movie]
+    model_version: str
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    """What is wrong, and the fix."""
+    errors: list[dict[str, str]] = []
+    """For invalid requests: `field`, `message` for each."""
+    request_id: str = ""
+
+
+def response_json(response: BaseModel) -> bytes:
+    """The bytes of a response body, the same in every runtime."""
+    return response.model_dump_json().encode()

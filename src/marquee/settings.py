@@ -1,0 +1,64 @@
+"""Settings of the serving side, from the environment: MARQUEE_<NAME>. An unknown name is an error."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from marquee.errors import ConfigError
+
+# Read elsewhere: the data folder belongs to training, not to serving.
+FOREIGN = {"MARQUEE_DATA_DIR"}
+
+
+class Settings(BaseSettings):
+    """What a running Marquee can be told. docs/configuration.md is made from this class."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MARQUEE_", extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    profile: Literal["cluster", "aws"] = "cluster"
+    """Where it runs; `aws` retrieves from SageMaker."""
+    artifacts_dir: Path = Path("artifacts")
+    """The bundle store (with CURRENT.json), or one bundle's folder (with manifest.json)."""
+    host: str = "127.0.0.1"
+    """Address that the API listens on; containers set 0.0.0.0."""
+    port: int = Field(8080, ge=0, le=65535)
+    """Port of the API and the web page."""
+    metrics_port: int = Field(9090, ge=0, le=65535)
+    """Port of /metrics, kept off the public one."""
+    reload_seconds: float = Field(5.0, gt=0)
+    """How often CURRENT.json is looked at for a newer bundle."""
+    max_inflight: int = Field(32, ge=1)
+    """Requests worked on at once; more wait in the queue."""
+    max_queue: int = Field(64, ge=0)
+    """Requests that may wait; more get 503 with Retry-After."""
+    queue_seconds: float = Field(0.05, ge=0)
+    """How long a request may wait before it gets 503."""
+    shutdown_seconds: float = Field(20.0, gt=0)
+    """How long requests in flight may take to finish after SIGTERM."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """One line per request: JSON, or coloured on a terminal (auto)."""
+    cors_origins: list[str] = []
+    """Origins that browsers may call the API from; none by default."""
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with overrides from flags.
+
+    Raises:
+        ConfigError: A value is out of range, or a MARQUEE_ variable has a name that no setting has.
+    """
+    known = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields} | FOREIGN
+    for name in sorted(os.environ):
+        if name.startswith("MARQUEE_") and name not in known:
+            raise ConfigError(f"{name} is not a setting", fix=f"unset it, or use one of {', '.join(sorted(known))}")
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "MARQUEE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigError(f"{name}={first.get('input')!r}: {first['msg']}", fix="see docs/configuration.md") from None
