@@ -44,6 +44,16 @@ class PublishRefused(MarqueeError):  # noqa: N818 - a decision, not a malfunctio
     exit_code = 5
 
 
+class RequestError(MarqueeError):
+    """A request is well-formed but can't be answered as asked, such as a filter on an unknown genre."""
+
+    exit_code = 2
+
+
+class UnknownMovie(RequestError):  # noqa: N818 - reads as what it says
+    """No film of the catalogue has this id."""
+
+
 class RetrievalUnavailable(MarqueeError):  # noqa: N818 - names the state, as the retrieval contract does
     """The retrieval tier gave no answer; the pipeline goes down one rung.
 

@@ -55,10 +55,14 @@ def load_settings(**overrides: object) -> Settings:
     known = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields} | FOREIGN
     for name in sorted(os.environ):
         if name.startswith("MARQUEE_") and name not in known:
-            raise ConfigError(f"{name} is not a setting", fix=f"unset it, or use one of {', '.join(sorted(known))}")
+            raise ConfigError(
+                f"{name} is not a setting", fix=f"unset it, or use one of {', '.join(sorted(known))}"
+            )
     try:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = "MARQUEE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigError(f"{name}={first.get('input')!r}: {first['msg']}", fix="see docs/configuration.md") from None
+        raise ConfigError(
+            f"{name}={first.get('input')!r}: {first['msg']}", fix="see docs/configuration.md"
+        ) from None

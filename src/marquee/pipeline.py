@@ -1,0 +1,269 @@
+"""The two stages and the ladder: seeds -> candidates -> blend -> MMR -> response. No transport in here."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.blend import Blend, blend
+from marquee.bundle.bundle import Bundle
+from marquee.contracts import (
+    Explanation,
+    Movie,
+    Recommendation,
+    RecommendationRequest,
+    RecommendationResponse,
+    SeedContribution,
+)
+from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
+from marquee.explain import shapley
+from marquee.mmr import mmr
+from marquee.rerank_config import Rung
+from marquee.retrieval import EmbeddedRetriever, Retriever, Where, top_k
+from marquee.search import TitleIndex
+
+Rows = NDArray[np.int64]
+Array = NDArray[np.float32]
+
+
+@dataclass
+class Trace:
+    """What a request cost, for logs and metrics; `recommend` fills it in."""
+
+    n_candidates: int = 0
+    retrieval_ms: float = 0.0
+    rerank_ms: float = 0.0
+
+
+@dataclass
+class _Taste:
+    """A request's films as rows of the catalogue."""
+
+    seeds: list[int]
+    dislikes: list[int]
+    where: Where
+    unknown: list[int]
+
+
+@dataclass
+class _Pool:
+    """Candidates, and how they were found."""
+
+    rung: Rung
+    rows: Rows
+    tower_scores: Array | None = None
+    degraded: list[str] = field(default_factory=list)
+
+
+class Pipeline:
+    """Recommends from one bundle. Immutable and thread-safe: a new bundle gets a new pipeline.
+
+    Args:
+        bundle: The models and films.
+        retriever: Where candidates come from; None searches the bundle's own vectors in process.
+    """
+
+    def __init__(self, bundle: Bundle, retriever: Retriever | None = None) -> None:
+        self.bundle = bundle
+        self.catalog = bundle.catalog
+        self._retriever = retriever or EmbeddedRetriever(bundle.catalog, bundle.two_tower)
+        self._genres = bundle.catalog.genres.astype(np.float32)
+        vectors = bundle.two_tower.item_vectors
+        self._unit_vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+        self._titles = TitleIndex(bundle.catalog)
+
+    @property
+    def version(self) -> str:
+        """The bundle's version."""
+        return self.bundle.manifest.version
+
+    def recommend(
+        self, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None
+    ) -> RecommendationResponse:
+        """Answer a request from the highest rung of the ladder that can.
+
+        Raises:
+            RequestError: A filter names an unknown genre, or a film is both liked and disliked.
+        """
+        started = time.perf_counter()
+        taste = self._resolve(request)
+        pool = self._candidates(taste)
+        retrieved = time.perf_counter()
+        blended = blend(
+            self.catalog,
+            self.bundle.item_cf,
+            self.bundle.rerank.weights,
+            rows=pool.rows,
+            tower_scores=pool.tower_scores,
+            seeds=[] if pool.rung == "popularity" else taste.seeds,
+            dislikes=taste.dislikes,
+        )
+        picked = self._pick(request, pool, blended)
+        films = self._describe(request, taste, pool, blended, picked)
+        if len(films) < request.top_n:
+            pool.degraded.append("fewer_films_than_asked")
+        if trace is not None:
+            trace.n_candidates = len(pool.rows)
+            trace.retrieval_ms = (retrieved - started) * 1e3
+            trace.rerank_ms = (time.perf_counter() - retrieved) * 1e3
+        return RecommendationResponse(
+            recommendations=films,
+            served_by=pool.rung,
+            degraded=pool.degraded,
+            unknown_ids=taste.unknown,
+            model_version=self.version,
+            request_id=request_id,
+        )
+
+    def similar(self, movie_id: int, top_n: int) -> list[Movie]:
+        """Films like one film, whoever asks: latent and genre likeness, in equal parts.
+
+        Raises:
+            UnknownMovie: No film has this id.
+        """
+        rows, unknown = self.catalog.rows_of_movies([movie_id])
+        if unknown:
+            raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
+        (row,) = rows
+        shared = self._genres @ self._genres[row]
+        sizes = self._genres.sum(axis=1)
+        jaccard = shared / np.maximum(sizes + sizes[row] - shared, 1)
+        likeness = (self._unit_vectors @ self._unit_vectors[row] + jaccard).astype(np.float32)
+        others = np.arange(len(self.catalog)) != row
+        return [self._movie(int(other)) for other in top_k(likeness, top_n, others)[0]]
+
+    def search(self, query: str, limit: int) -> list[Movie]:
+        """Films by title, best match first, the more popular first among equals."""
+        return [self._movie(row) for row in self._titles.search(query, limit)]
+
+    def _resolve(self, request: RecommendationRequest) -> _Taste:
+        by_movie, unknown = self.catalog.rows_of_movies(request.movie_ids)
+        by_tmdb, unknown_tmdb = self.catalog.rows_of_tmdb(request.tmdb_ids)
+        dislikes, unknown_dislikes = self.catalog.rows_of_tmdb(request.disliked_tmdb_ids)
+        excluded, unknown_excluded = self.catalog.rows_of_tmdb(request.exclude_tmdb_ids)
+        seeds = list(dict.fromkeys(by_movie + by_tmdb))
+        if both := sorted(set(seeds) & set(dislikes)):
+            titles = ", ".join(self.catalog.titles[row] for row in both)
+            raise RequestError(f"{titles}: both liked and disliked", fix="give each film on one side only")
+        movies = self.catalog.movie_ids
+        where = Where(
+            tuple(request.filters.genres_any),
+            tuple(request.filters.genres_none),
+            request.filters.year_min,
+            request.filters.year_max,
+            tuple(int(movies[row]) for row in dict.fromkeys(seeds + dislikes + excluded)),
+        )
+        everything = unknown + unknown_tmdb + unknown_dislikes + unknown_excluded
+        return _Taste(seeds, dislikes, where, list(dict.fromkeys(everything)))
+
+    def _candidates(self, taste: _Taste) -> _Pool:
+        """Go down the ladder: two_tower -> item_cf -> popularity."""
+        k = self.bundle.rerank.n_candidates
+        allowed = taste.where.mask(self.catalog)
+        degraded: list[str] = []
+        if taste.seeds:
+            try:
+                return self._from_retriever(taste, k, allowed)
+            except RetrievalUnavailable as unavailable:
+                degraded.append(f"retrieval_{unavailable.reason}")
+            scores = self.bundle.item_cf.scores(taste.seeds)
+            if scores.any():
+                # Films without any shared taste tie at 0: a grain of popularity fills the pool sensibly.
+                filled = scores + 1e-6 * self.catalog.log_popularity * (float(np.abs(scores).max()) or 1.0)
+                return _Pool("item_cf", top_k(filled.astype(np.float32), k, allowed)[0], None, degraded)
+            degraded.append("seeds_without_neighbors")
+        else:
+            degraded.append("no_known_seeds")
+        return _Pool("popularity", top_k(self.catalog.log_popularity, k, allowed)[0], None, degraded)
+
+    def _from_retriever(self, taste: _Taste, k: int, allowed: NDArray[np.bool_]) -> _Pool:
+        seeds = [int(self.catalog.movie_ids[row]) for row in sorted(taste.seeds)]
+        movie_ids, scores = self._retriever.candidates(seeds, k, taste.where)
+        rows, unknown = self.catalog.rows_of_movies(int(movie) for movie in movie_ids)
+        degraded: list[str] = []
+        if unknown:  # the tier serves a newer bundle than ours
+            scores = scores[np.isin(movie_ids, unknown, invert=True)]
+            degraded.append("version_skew")
+        found = np.asarray(rows, dtype=np.int64)
+        kept = allowed[found]  # trust, but verify: a seed must never come back
+        return _Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
+
+    def _pick(self, request: RecommendationRequest, pool: _Pool, blended: Blend) -> Rows:
+        """Positions in the pool of the films to show, best first by score."""
+        weights = self.bundle.rerank.weights
+        lam = weights.lambda_mmr if request.diversity is None else 1.0 - request.diversity
+        discount = np.float32(request.novelty * weights.novelty_scale)
+        picked = mmr(
+            blended.score - discount * self.catalog.log_popularity[pool.rows],
+            self._genres[pool.rows],
+            self._unit_vectors[pool.rows],
+            n=request.top_n,
+            lam=lam,
+            genre_weight=weights.genre_weight,
+        )
+        # The dials choose the films; the order is by affinity, which no dial bends.
+        return picked[np.lexsort((pool.rows[picked], -blended.score[picked]))]
+
+    def _describe(
+        self, request: RecommendationRequest, taste: _Taste, pool: _Pool, blended: Blend, picked: Rows
+    ) -> list[Recommendation]:
+        calibration = self.bundle.rerank.calibration[pool.rung]
+        log_odds = calibration.slope * blended.score[picked].astype(np.float64) + calibration.intercept
+        affinity = np.round(1.0 / (1.0 + np.exp(-log_odds)), 4)
+        why: Sequence[Explanation | None] = [None] * len(picked)
+        if request.explain:
+            why = self._explain(taste, pool, blended, picked, log_odds)
+        return [
+            Recommendation(
+                **self._movie(int(row)).model_dump(), affinity_score=float(score), explanation=explanation
+            )
+            for row, score, explanation in zip(pool.rows[picked], affinity, why, strict=True)
+        ]
+
+    def _explain(
+        self, taste: _Taste, pool: _Pool, blended: Blend, picked: Rows, log_odds: NDArray[np.float64]
+    ) -> list[Explanation]:
+        """An additive account of each film's log-odds; see `marquee.explain`."""
+        slope = self.bundle.rerank.calibration[pool.rung].slope
+        rows = pool.rows[picked]
+        shares = np.zeros((len(taste.seeds), len(rows)))
+        if blended.tower_unit:
+            shares += slope * blended.tower_unit * shapley(self.bundle.two_tower, taste.seeds, rows)
+        if blended.cf_unit:
+            shares += slope * blended.cf_unit * self.bundle.item_cf.contributions(taste.seeds, rows)
+        accounts = []
+        for column, position in enumerate(picked):
+            because = [
+                SeedContribution(
+                    movie_id=int(self.catalog.movie_ids[seed]),
+                    title=self.catalog.titles[seed],
+                    contribution=round(float(share), 4),
+                )
+                for seed, share in zip(taste.seeds, shares[:, column], strict=True)
+            ]
+            because.sort(key=lambda entry: (-entry.contribution, entry.movie_id))
+            terms = {
+                name: round(slope * float(blended.terms[name][position]), 4)
+                for name in ("genre", "year", "popularity", "dislikes")
+            }
+            score = round(float(log_odds[column]), 4)
+            # The rest is what the models say of the film whoever asks: biases and the request's averages.
+            explained = sum(entry.contribution for entry in because) + sum(terms.values())
+            accounts.append(
+                Explanation(
+                    score=score, because=because, terms={"prior": round(score - explained, 4), **terms}
+                )
+            )
+        return accounts
+
+    def _movie(self, row: int) -> Movie:
+        catalog = self.catalog
+        return Movie(
+            movie_id=int(catalog.movie_ids[row]),
+            tmdb_id=int(catalog.tmdb_ids[row]) or None,
+            title=catalog.titles[row],
+            year=int(catalog.years[row]) or None,
+            genres=[name for name, has in zip(catalog.genre_names, catalog.genres[row], strict=True) if has],
+        )
