@@ -55,16 +55,14 @@ def blend(
         dislikes: Rows of the disliked films.
     """
     zero = np.zeros(len(rows), dtype=np.float32)
-    terms = {name: zero for name in ("tower", "cf", "genre", "year", "popularity", "dislikes")}
+    terms = dict.fromkeys(("tower", "cf", "genre", "year", "popularity", "dislikes"), zero)
     tower_unit = cf_unit = 0.0
     if tower_scores is not None:
         terms["tower"], tower_unit = _standardised(tower_scores, weights.alpha_tower)
     if seeds:
         terms["cf"], cf_unit = _standardised(item_cf.scores(seeds)[rows], weights.alpha_cf)
         terms["genre"] = np.float32(weights.beta_gen) * genre_similarity(catalog, rows, seeds)
-        terms["year"] = np.float32(weights.gamma_year) * year_similarity(
-            catalog, rows, seeds, weights.tau_year
-        )
+        terms["year"] = np.float32(weights.gamma_year) * year_similarity(catalog, rows, seeds, weights.tau_year)
         terms["popularity"] = np.float32(weights.delta_pop) * catalog.log_popularity[rows]
     else:
         terms["popularity"] = catalog.log_popularity[rows]

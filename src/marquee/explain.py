@@ -25,9 +25,7 @@ def shapley(tower: TwoTower, seeds: list[int], rows: NDArray[np.int64]) -> NDArr
     return _over_permutations(tower, vectors, targets)
 
 
-def _over_subsets(
-    tower: TwoTower, vectors: NDArray[np.float32], targets: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _over_subsets(tower: TwoTower, vectors: NDArray[np.float32], targets: NDArray[np.float64]) -> NDArray[np.float64]:
     k = len(vectors)
     codes = np.arange(2**k)
     member = (codes[:, None] >> np.arange(k)) & 1

@@ -216,9 +216,7 @@ class Pipeline:
         if request.explain:
             why = self._explain(taste, pool, blended, picked, log_odds)
         return [
-            Recommendation(
-                **self._movie(int(row)).model_dump(), affinity_score=float(score), explanation=explanation
-            )
+            Recommendation(**self._movie(int(row)).model_dump(), affinity_score=float(score), explanation=explanation)
             for row, score, explanation in zip(pool.rows[picked], affinity, why, strict=True)
         ]
 
@@ -252,9 +250,7 @@ class Pipeline:
             # The rest is what the models say of the film whoever asks: biases and the request's averages.
             explained = sum(entry.contribution for entry in because) + sum(terms.values())
             accounts.append(
-                Explanation(
-                    score=score, because=because, terms={"prior": round(score - explained, 4), **terms}
-                )
+                Explanation(score=score, because=because, terms={"prior": round(score - explained, 4), **terms})
             )
         return accounts
 

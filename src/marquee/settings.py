@@ -16,9 +16,7 @@ FOREIGN = {"MARQUEE_DATA_DIR"}
 class Settings(BaseSettings):
     """What a running Marquee can be told. docs/configuration.md is made from this class."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MARQUEE_", extra="forbid", frozen=True, use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(env_prefix="MARQUEE_", extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     profile: Literal["cluster", "aws"] = "cluster"
     """Where it runs; `aws` retrieves from SageMaker."""
@@ -55,14 +53,10 @@ def load_settings(**overrides: object) -> Settings:
     known = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields} | FOREIGN
     for name in sorted(os.environ):
         if name.startswith("MARQUEE_") and name not in known:
-            raise ConfigError(
-                f"{name} is not a setting", fix=f"unset it, or use one of {', '.join(sorted(known))}"
-            )
+            raise ConfigError(f"{name} is not a setting", fix=f"unset it, or use one of {', '.join(sorted(known))}")
     try:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = "MARQUEE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigError(
-            f"{name}={first.get('input')!r}: {first['msg']}", fix="see docs/configuration.md"
-        ) from None
+        raise ConfigError(f"{name}={first.get('input')!r}: {first['msg']}", fix="see docs/configuration.md") from None
