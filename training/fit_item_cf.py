@@ -1,0 +1,124 @@
+"""Fit the item-item view, and the baselines of its kind."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+from sklearn.decomposition import TruncatedSVD
+
+from marquee.errors import DataError
+from marquee.item_cf import ItemCF
+from training.config import TrainingConfig
+from training.interactions import Interactions
+
+
+def fit_item_cf(config: TrainingConfig, interactions: Interactions) -> ItemCF:
+    """The view that the configuration names: edlae, ease, pure_svd or svd_centered.
+
+    Raises:
+        DataError: No film has enough likes.
+    """
+    if config.item_cf in ("edlae", "ease"):
+        return fit_edlae(
+            interactions,
+            l2=config.item_cf_l2,
+            dropout=config.item_cf_dropout if config.item_cf == "edlae" else 0.0,
+            n_neighbors=config.item_cf_neighbors,
+            min_positives=config.item_cf_min_positives,
+            max_movies=config.item_cf_max_movies,
+        )
+    matrix = interactions.likes if config.item_cf == "pure_svd" else centered(interactions.ratings)
+    return fit_svd(matrix, n_factors=config.svd_factors, seed=config.seed, unit=config.item_cf == "svd_centered")
+
+
+def fit_edlae(
+    interactions: Interactions,
+    *,
+    l2: float,
+    dropout: float,
+    n_neighbors: int,
+    min_positives: int = 1,
+    max_movies: int = 20_000,
+) -> ItemCF:
+    """EDLAE in closed form (H. Steck, NeurIPS 2020); with dropout 0 it is EASE (H. Steck, WWW 2019).
+
+    B = I - P / diag(P) with P = inv(X'X + diag(l2 + p / (1 - p) diag(X'X))), zero diagonal. Hiding a share p of
+    each history while fitting prepares for requests that show only a few films.
+
+    Args:
+        interactions: The people to fit on.
+        l2: Ridge penalty.
+        dropout: p, in [0, 1).
+        n_neighbors: Strongest weights (by absolute value) kept per seed film.
+        min_positives: Films with fewer likes have no neighbours.
+        max_movies: At most so many films, the most liked: the fit holds two dense matrices of that size.
+
+    Raises:
+        DataError: No film has enough likes.
+    """
+    popularity = interactions.popularity
+    chosen = np.flatnonzero(popularity >= min_positives)
+    if not len(chosen):
+        raise DataError(
+            f"no film has {min_positives} likes: the item-item view has nothing to learn from",
+            fix="give more ratings, or lower item_cf_min_positives in the configuration",
+        )
+    if len(chosen) > max_movies:
+        chosen = np.sort(chosen[np.argsort(-popularity[chosen], kind="stable")[:max_movies]])
+    likes = interactions.likes[:, chosen]
+    gram = (likes.T @ likes).toarray().astype(np.float64 if len(chosen) <= 10_000 else np.float32)
+    diagonal = np.einsum("ii->i", gram)  # a view: writes go through
+    diagonal += l2 + dropout / (1 - dropout) * diagonal
+    factor = linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+    inverse = linalg.cho_solve(factor, np.eye(len(chosen), dtype=gram.dtype), overwrite_b=True, check_finite=False)
+    weights = (inverse / -np.diag(inverse)).astype(np.float32)  # column j explains film j from the others
+    np.fill_diagonal(weights, 0)
+    return strongest(weights, chosen, interactions.n_movies, n_neighbors)
+
+
+def strongest(weights: NDArray[np.float32], chosen: NDArray[np.int64], n_movies: int, n_neighbors: int) -> ItemCF:
+    """Keep each seed film's strongest weights, as a sparse matrix over the whole catalogue.
+
+    Args:
+        weights: (c, c) float32, [seed, film].
+        chosen: (c,) columns of the catalogue that the rows and columns stand for.
+        n_movies: Size of the catalogue.
+        n_neighbors: How many to keep per seed film.
+    """
+    kept = min(n_neighbors, len(chosen) - 1)
+    counts = np.zeros(n_movies, dtype=np.int64)
+    indices, values = [], []
+    for row, column in enumerate(chosen):
+        near = np.argpartition(-np.abs(weights[row]), kept)[:kept] if kept else np.empty(0, dtype=np.int64)
+        near = np.sort(near[weights[row, near] != 0])
+        counts[column] = len(near)
+        indices.append(chosen[near])
+        values.append(weights[row, near])
+    return ItemCF(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.concatenate(indices).astype(np.int32),
+        np.concatenate(values).astype(np.float32),
+    )
+
+
+def centered(ratings: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Ratings minus each person's mean rating."""
+    counts = np.diff(ratings.indptr)
+    means = np.asarray(ratings.sum(axis=1)).ravel() / np.maximum(counts, 1)
+    result = ratings.copy()
+    result.data = ratings.data - np.repeat(means, counts).astype(np.float32)
+    return result
+
+
+def fit_svd(matrix: sparse.csr_matrix, *, n_factors: int, seed: int, unit: bool) -> ItemCF:
+    """Item factors of a truncated SVD.
+
+    Unit rows give the classic cosine view; without, it is PureSVD (Cremonesi et al., RecSys 2010), whose scores
+    for new people are seeds' rows times Q Q'.
+    """
+    n_factors = min(n_factors, min(matrix.shape) - 1)
+    svd = TruncatedSVD(n_components=n_factors, random_state=seed).fit(matrix)
+    factors = svd.components_.T.astype(np.float32)
+    if unit:
+        norms = np.linalg.norm(factors, axis=1, keepdims=True)
+        factors = np.divide(factors, norms, out=np.zeros_like(factors), where=norms > 1e-9)
+    return ItemCF(factors=np.ascontiguousarray(factors))

@@ -1,0 +1,85 @@
+"""Train the classic towers: triplet margin loss over (person, liked film, disliked film). A baseline."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from marquee.errors import DataError
+from marquee.two_tower import TwoTower
+from training.config import TrainingConfig
+from training.interactions import Interactions
+from training.two_tower import ClassicTwoTower
+
+HARD_NEGATIVE_RATING = 2.0
+
+
+def train_classic(
+    config: TrainingConfig,
+    interactions: Interactions,
+    content: NDArray[np.float32],
+    *,
+    epochs: int,
+    report: Callable[[int, int, dict[str, float]], None] | None = None,
+) -> TwoTower:
+    """Fit the classic towers.
+
+    Raises:
+        DataError: With hard negatives, nobody both likes a film and rates another 2 or less.
+    """
+    torch.manual_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
+    model = ClassicTwoTower(len(interactions.user_ids), content, embedding_size=config.embedding_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    criterion = nn.TripletMarginLoss(margin=config.triplet_margin, p=2)
+    for number in range(1, epochs + 1):
+        model.train()
+        people, liked, disliked = (torch.from_numpy(part) for part in sample_triplets(config, interactions, rng))
+        losses = []
+        for start in range(0, len(people), config.batch_size):
+            rows = slice(start, start + config.batch_size)
+            loss = criterion(model.users(people[rows]), model.items(liked[rows]), model.items(disliked[rows]))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        if report:
+            report(number, epochs, {"loss": float(np.mean(losses))})
+    return model.export()
+
+
+def sample_triplets(
+    config: TrainingConfig, interactions: Interactions, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of people, columns of liked and of not liked films, (t,) int64 each.
+
+    Pairs of likes and dislikes are drawn uniformly from all such pairs, so busy people weigh most, as in the
+    classic design.
+
+    Raises:
+        DataError: See `train_classic`.
+    """
+    n_liked = interactions.n_liked
+    if config.triplet_negatives == "random":
+        n_triplets = min(config.triplet_samples, int(n_liked.sum()))
+        people = rng.choice(len(n_liked), n_triplets, p=n_liked / n_liked.sum())
+        negatives = rng.integers(0, interactions.n_movies, n_triplets)
+    else:
+        low = interactions.ratings.copy()
+        low.data = (low.data <= HARD_NEGATIVE_RATING).astype(np.float32)
+        low.eliminate_zeros()
+        n_low = np.diff(low.indptr).astype(np.int64)
+        pairs = n_liked * n_low
+        if not pairs.any():
+            raise DataError(
+                f"nobody both likes a film and rates another {HARD_NEGATIVE_RATING} or less: no hard negatives",
+                fix='set triplet_negatives = "random"',
+            )
+        n_triplets = int(min(config.triplet_samples, pairs.sum()))
+        people = rng.choice(len(pairs), n_triplets, p=pairs / pairs.sum())
+        negatives = low.indices[low.indptr[people] + rng.integers(0, n_low[people])]
+    likes = interactions.likes
+    positives = likes.indices[likes.indptr[people] + rng.integers(0, n_liked[people])]
+    return people.astype(np.int64), positives.astype(np.int64), negatives.astype(np.int64)
