@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marquee.blend import Blend, blend
-from marquee.bundle.bundle import Bundle
+from marquee.bundle.bundle import Bundle, Contents
 from marquee.contracts import (
     Explanation,
     Movie,
@@ -61,11 +61,11 @@ class Pipeline:
     """Recommends from one bundle. Immutable and thread-safe: a new bundle gets a new pipeline.
 
     Args:
-        bundle: The models and films.
+        bundle: The models and films; training judges them before they are published.
         retriever: Where candidates come from; None searches the bundle's own vectors in process.
     """
 
-    def __init__(self, bundle: Bundle, retriever: Retriever | None = None) -> None:
+    def __init__(self, bundle: Bundle | Contents, retriever: Retriever | None = None) -> None:
         self.bundle = bundle
         self.catalog = bundle.catalog
         self._retriever = retriever or EmbeddedRetriever(bundle.catalog, bundle.two_tower)
@@ -77,7 +77,7 @@ class Pipeline:
     @property
     def version(self) -> str:
         """The bundle's version."""
-        return self.bundle.manifest.version
+        return self.bundle.version
 
     def recommend(
         self, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None
@@ -91,15 +91,7 @@ class Pipeline:
         taste = self._resolve(request)
         pool = self._candidates(taste)
         retrieved = time.perf_counter()
-        blended = blend(
-            self.catalog,
-            self.bundle.item_cf,
-            self.bundle.rerank.weights,
-            rows=pool.rows,
-            tower_scores=pool.tower_scores,
-            seeds=[] if pool.rung == "popularity" else taste.seeds,
-            dislikes=taste.dislikes,
-        )
+        blended = self._blend(taste, pool)
         picked = self._pick(request, pool, blended)
         films = self._describe(request, taste, pool, blended, picked)
         if len(films) < request.top_n:
@@ -116,6 +108,23 @@ class Pipeline:
             model_version=self.version,
             request_id=request_id,
         )
+
+    def score_candidates(self, seed_rows: Sequence[int], rung: Rung) -> tuple[Rows, Array]:
+        """A rung's candidates for liked films and their blended scores, before calibration and MMR.
+
+        What training calibrates on.
+
+        Args:
+            seed_rows: Rows of the catalogue.
+            rung: Where on the ladder to begin.
+
+        Returns:
+            (m,) int64 rows and (m,) float32 scores.
+        """
+        excluded = tuple(int(self.catalog.movie_ids[row]) for row in seed_rows)
+        taste = _Taste(list(seed_rows), [], Where(exclude_movie_ids=excluded), [])
+        pool = self._candidates(taste, rung)
+        return pool.rows, self._blend(taste, pool).score
 
     def similar(self, movie_id: int, top_n: int) -> list[Movie]:
         """Films like one film, whoever asks: latent and genre likeness, in equal parts.
@@ -158,23 +167,24 @@ class Pipeline:
         everything = unknown + unknown_tmdb + unknown_dislikes + unknown_excluded
         return _Taste(seeds, dislikes, where, list(dict.fromkeys(everything)))
 
-    def _candidates(self, taste: _Taste) -> _Pool:
+    def _candidates(self, taste: _Taste, rung: Rung = "two_tower") -> _Pool:
         """Go down the ladder: two_tower -> item_cf -> popularity."""
         k = self.bundle.rerank.n_candidates
         allowed = taste.where.mask(self.catalog)
         degraded: list[str] = []
-        if taste.seeds:
+        if taste.seeds and rung == "two_tower":
             try:
                 return self._from_retriever(taste, k, allowed)
             except RetrievalUnavailable as unavailable:
                 degraded.append(f"retrieval_{unavailable.reason}")
+        if taste.seeds and rung != "popularity":
             scores = self.bundle.item_cf.scores(taste.seeds)
             if scores.any():
                 # Films without any shared taste tie at 0: a grain of popularity fills the pool sensibly.
                 filled = scores + 1e-6 * self.catalog.log_popularity * (float(np.abs(scores).max()) or 1.0)
                 return _Pool("item_cf", top_k(filled.astype(np.float32), k, allowed)[0], None, degraded)
             degraded.append("seeds_without_neighbors")
-        else:
+        elif not taste.seeds:
             degraded.append("no_known_seeds")
         return _Pool("popularity", top_k(self.catalog.log_popularity, k, allowed)[0], None, degraded)
 
@@ -189,6 +199,17 @@ class Pipeline:
         found = np.asarray(rows, dtype=np.int64)
         kept = allowed[found]  # trust, but verify: a seed must never come back
         return _Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
+
+    def _blend(self, taste: _Taste, pool: _Pool) -> Blend:
+        return blend(
+            self.catalog,
+            self.bundle.item_cf,
+            self.bundle.rerank.weights,
+            rows=pool.rows,
+            tower_scores=pool.tower_scores,
+            seeds=[] if pool.rung == "popularity" else taste.seeds,
+            dislikes=taste.dislikes,
+        )
 
     def _pick(self, request: RecommendationRequest, pool: _Pool, blended: Blend) -> Rows:
         """Positions in the pool of the films to show, best first by score."""

@@ -35,6 +35,11 @@ class Contents:
     config: dict[str, Any] = field(default_factory=dict)
     eval_files: dict[str, bytes] = field(default_factory=dict)
 
+    @property
+    def version(self) -> str:
+        """What a pipeline says of models that are being judged before they are published."""
+        return "unpublished"
+
 
 @dataclass(frozen=True)
 class Bundle:
