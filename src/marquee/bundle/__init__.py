@@ -1,1 +1,35 @@
 """The bundle: immutable versions of the models, one pointer to the current one, and the ways to move it."""
+
+from marquee.bundle.bundle import Bundle, Contents
+from marquee.bundle.gate import gate
+from marquee.bundle.load import load
+from marquee.bundle.manifest import DataInfo, Manifest
+from marquee.bundle.publish import Published, publish, write_folder
+from marquee.bundle.store import Pointer, current
+from marquee.bundle.verify import Report, VersionInfo, list_versions, verify
+from marquee.bundle.versions import activate, export, prune, rollback
+from marquee.bundle.watch import Check, LiveBundle
+
+__all__ = [
+    "Bundle",
+    "Check",
+    "Contents",
+    "DataInfo",
+    "LiveBundle",
+    "Manifest",
+    "Pointer",
+    "Published",
+    "Report",
+    "VersionInfo",
+    "activate",
+    "current",
+    "export",
+    "gate",
+    "list_versions",
+    "load",
+    "prune",
+    "publish",
+    "rollback",
+    "verify",
+    "write_folder",
+]

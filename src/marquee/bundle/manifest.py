@@ -44,7 +44,7 @@ class FileEntry(_Model):
 
     path: Annotated[str, AfterValidator(_safe_path)]
     """Relative to the version's folder, with forward slashes."""
-    bytes: int = Field(ge=0)
+    bytes: int = Field(ge=0, le=2**40)
     sha256: Sha256
 
 
@@ -87,6 +87,10 @@ class Manifest(_Model):
     def to_bytes(self) -> bytes:
         """The one way in which a manifest is written; a reader accepts no other bytes for it."""
         return _canonical(self.model_dump(mode="json"))
+
+    def sha256(self) -> str:
+        """Hex sha256 of the file, which the pointer repeats."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def content_hash(self) -> str:
         """Hex sha256 of everything but the time of writing: equal contents have equal hashes."""
