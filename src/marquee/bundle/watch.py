@@ -129,21 +129,15 @@ class LiveBundle:
             pointed = self._pointed()
         except BundleError as error:
             return self._refuse(error.message, error)
-        except OSError as error:
-            return self._refuse(str(error), BundleError(f"{self._path} can't be read: {error}"))
         if pointed == self._seen:
             self._refused = ""
             return Check("unchanged", self._version())
         if pointed == self._refused and time.monotonic() < self._refused_at + self._retry:
             return Check("unchanged", self._version())
         try:
-            bundle = load(self._path, fall_back=self._bundle is None)
-            if self._warm_up is not None:
-                self._warm_up(bundle)
+            bundle = self._load_and_warm_up()
         except BundleError as error:
             return self._refuse(pointed, error)
-        except Exception as error:  # whatever the warm-up does must not end the old bundle's service
-            return self._refuse(pointed, BundleError(f"the warm-up failed: {type(error).__name__}: {error}"))
         self._bundle = bundle
         self.swaps += 1
         if bundle.notes:
@@ -153,10 +147,24 @@ class LiveBundle:
         return Check("swapped", bundle.version)
 
     def _pointed(self) -> str:
-        if is_version_folder(self._path):
-            # Hashed, since a folder that is a mounted volume can be replaced as a whole.
+        if not is_version_folder(self._path):
+            return pointer_or_refuse(self._path).manifest_sha256
+        # Hashed, since a folder that is a mounted volume can be replaced as a whole.
+        try:
             return hashlib.sha256((self._path / MANIFEST_NAME).read_bytes()).hexdigest()
-        return pointer_or_refuse(self._path).manifest_sha256
+        except OSError as error:
+            raise BundleError(f"{self._path / MANIFEST_NAME} can't be read: {error.strerror}") from None
+
+    def _load_and_warm_up(self) -> Bundle:
+        try:
+            bundle = load(self._path, fall_back=self._bundle is None)
+            if self._warm_up is not None:
+                self._warm_up(bundle)
+        except BundleError:
+            raise
+        except Exception as error:  # whatever goes wrong here must not end the old bundle's service
+            raise BundleError(f"the new bundle can't be used: {type(error).__name__}: {error}") from error
+        return bundle
 
     def _version(self) -> str | None:
         return self._bundle.version if self._bundle else None
