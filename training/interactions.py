@@ -47,7 +47,7 @@ class Interactions:
     @property
     def n_liked(self) -> NDArray[np.int64]:
         """(u,) int64: how many films each person likes."""
-        return np.diff(self.likes.indptr).astype(np.int64)
+        return np.asarray(np.diff(self.likes.indptr), dtype=np.int64)
 
 
 def build_interactions(dataset: Dataset, positive_rating: float) -> Interactions:

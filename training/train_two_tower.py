@@ -78,11 +78,10 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         dropout=config.dropout,
         id_dropout=config.id_dropout,
     )
+    decaying: list[Tensor] = [value for name, value in model.named_parameters() if name != "item_bias"]
     optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for name, p in model.named_parameters() if name != "item_bias"]},
-            {"params": [model.item_bias], "weight_decay": 0.0},  # the bias is the popularity: decay would erase it
-        ],
+        # The bias is the popularity: decay would erase it.
+        [{"params": decaying}, {"params": [model.item_bias], "weight_decay": 0.0}],
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
     )

@@ -52,7 +52,8 @@ class SetTwoTower(nn.Module):
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """(n, d) seed vectors and (n, d) item vectors, with content, and with id dropout while training."""
-        seeds, items = self.seed_table, self.item_table
+        seeds: Tensor = self.seed_table
+        items: Tensor = self.item_table
         if self.training and self.id_dropout:
             kept = (torch.rand(len(seeds), 1) >= self.id_dropout).float()
             seeds, items = seeds * kept, items * kept

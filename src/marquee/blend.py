@@ -70,7 +70,7 @@ def blend(
         pull = item_cf.scores(dislikes)[rows] / max(1.0, np.sqrt(len(dislikes)))
         unit = cf_unit or 1.0 / (float(pull.std()) + 1e-9)
         terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * np.maximum(pull, 0), dtype=np.float32)
-    score = np.sum(list(terms.values()), axis=0, dtype=np.float32)
+    score = np.asarray(np.sum(list(terms.values()), axis=0), dtype=np.float32)
     return Blend(score, terms, tower_unit, cf_unit)
 
 

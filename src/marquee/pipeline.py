@@ -141,11 +141,11 @@ class Pipeline:
         jaccard = shared / np.maximum(sizes + sizes[row] - shared, 1)
         likeness = (self._unit_vectors @ self._unit_vectors[row] + jaccard).astype(np.float32)
         others = np.arange(len(self.catalog)) != row
-        return [self._movie(int(other)) for other in top_k(likeness, top_n, others)[0]]
+        return [self.film(int(other)) for other in top_k(likeness, top_n, others)[0]]
 
     def search(self, query: str, limit: int) -> list[Movie]:
         """Films by title, best match first, the more popular first among equals."""
-        return [self._movie(row) for row in self._titles.search(query, limit)]
+        return [self.film(row) for row in self._titles.search(query, limit)]
 
     def _resolve(self, request: RecommendationRequest) -> _Taste:
         by_movie, unknown = self.catalog.rows_of_movies(request.movie_ids)
@@ -237,7 +237,7 @@ class Pipeline:
         if request.explain:
             why = self._explain(taste, pool, blended, picked, log_odds)
         return [
-            Recommendation(**self._movie(int(row)).model_dump(), affinity_score=float(score), explanation=explanation)
+            Recommendation(**self.film(int(row)).model_dump(), affinity_score=float(score), explanation=explanation)
             for row, score, explanation in zip(pool.rows[picked], affinity, why, strict=True)
         ]
 
@@ -275,7 +275,8 @@ class Pipeline:
             )
         return accounts
 
-    def _movie(self, row: int) -> Movie:
+    def film(self, row: int) -> Movie:
+        """A film of the catalogue, by its row."""
         catalog = self.catalog
         return Movie(
             movie_id=int(catalog.movie_ids[row]),

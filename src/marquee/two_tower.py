@@ -50,7 +50,7 @@ class TwoTower:
         pooled = sums / (np.sqrt(count) if self.pooling == "sqrt_sum" else count)
         if self.hidden_weight is None or self.hidden_bias is None:
             return np.asarray(pooled, dtype=np.float32)
-        return np.tanh(pooled @ self.hidden_weight.T + self.hidden_bias)
+        return np.asarray(np.tanh(pooled @ self.hidden_weight.T + self.hidden_bias), dtype=np.float32)
 
     def encode(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
         """(d,) float32 user vector of a set of seeds, given by their rows in the catalogue."""

@@ -1,0 +1,1 @@
+"""`marquee`: every step from ratings to recommendations, as one command each."""

@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Store = Annotated[
+    Path,
+    typer.Option("--store", "-s", envvar="MARQUEE_ARTIFACTS_DIR", help="The folder of bundles."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        "-d",
+        envvar="MARQUEE_DATA_DIR",
+        help="A MovieLens folder; without it ratings are fetched (docs/data.md).",
+    ),
+]
+Config = Annotated[
+    str,
+    typer.Option("--config", "-c", help="small, full, classic, quick, or a .toml file; auto chooses by size."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+STORE = Path("artifacts")

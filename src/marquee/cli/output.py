@@ -1,0 +1,68 @@
+"""What commands print: tables for people, JSON for programs, errors that name the fix."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from marquee.contracts import Recommendation, RecommendationResponse
+from marquee.errors import MarqueeError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_error(error: MarqueeError) -> None:
+    """The message and, on a line of its own, the fix."""
+    err.print("[bold red]error:[/] ", end="")
+    err.print(error.message, markup=False, soft_wrap=True)
+    if error.fix:
+        err.print("  fix: ", end="")
+        err.print(error.fix, markup=False, soft_wrap=True)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table; columns whose name starts with ">" are right-aligned."""
+    table = Table(title=title or None, title_justify="left")
+    for name in columns:
+        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    out.print(table)
+
+
+def print_recommendations(response: RecommendationResponse, title: str) -> None:
+    """Recommendations as a table, and below it what a person should know of how they came about."""
+    rows = [
+        (
+            number,
+            film.title,
+            film.year or "",
+            ", ".join(film.genres),
+            f"{film.affinity_score:.2f}",
+            *([_why(film)] if film.explanation else []),
+        )
+        for number, film in enumerate(response.recommendations, start=1)
+    ]
+    explained = any(film.explanation for film in response.recommendations)
+    print_table(title, [">", "film", ">year", "genres", ">affinity", *(["because"] if explained else [])], rows)
+    note = f"served by {response.served_by}, model {response.model_version}"
+    if response.degraded:
+        note += f"; degraded: {', '.join(response.degraded)}"
+    if response.unknown_ids:
+        note += f"; unknown ids: {', '.join(map(str, response.unknown_ids))}"
+    out.print(note, style="dim", markup=False)
+
+
+def _why(film: Recommendation) -> str:
+    if film.explanation is None:
+        return ""
+    return ", ".join(f"{seed.title} {seed.contribution:+.2f}" for seed in film.explanation.because[:3])

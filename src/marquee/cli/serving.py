@@ -1,0 +1,163 @@
+"""Commands that answer: recommend, serve, demo."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marquee.cli.options import STORE, Config, Data, Json, Store
+from marquee.cli.output import err, out, print_recommendations
+from marquee.errors import RequestError
+
+# The sample request, and its films' titles for data sets without TMDB ids.
+SAMPLE = {1585: "It's a Wonderful Life", 4935: "Howl's Moving Castle", 597: "Titanic"}
+SAMPLE_TOP_N = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (recommend, serve, demo):
+        app.command(rich_help_panel="Recommendations")(command)
+
+
+def recommend(
+    tmdb_ids: Annotated[str, typer.Option(help="Liked films, TMDB ids with commas between.")] = "",
+    movie_ids: Annotated[str, typer.Option(help="Liked films, MovieLens ids with commas between.")] = "",
+    like: Annotated[list[str] | None, typer.Option(help="A liked film by title; repeat for more.")] = None,
+    dislike: Annotated[str, typer.Option(help="Disliked films, TMDB ids with commas between.")] = "",
+    top_n: Annotated[int, typer.Option("--top-n", "-n", help="How many, 1 to 100.")] = 10,
+    genres: Annotated[str, typer.Option(help="Only films with one of these genres, commas between.")] = "",
+    without_genres: Annotated[str, typer.Option(help="No films with one of these genres.")] = "",
+    year_min: Annotated[int | None, typer.Option(help="Only films of this year or later.")] = None,
+    year_max: Annotated[int | None, typer.Option(help="Only films of this year or earlier.")] = None,
+    diversity: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
+    novelty: Annotated[float, typer.Option(help="0 to 1: prefer lesser-known films.")] = 0.0,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what speaks for each film.")] = False,
+    store: Store = STORE,
+    as_json: Json = False,
+) -> None:
+    """Recommend films for a few liked ones, with the current bundle."""
+    from marquee.contracts import response_json
+
+    pipeline = open_pipeline(store)
+    liked = _ids(movie_ids, "--movie-ids") + [_by_title(pipeline, title) for title in like or []]
+    request = _request(
+        {
+            "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
+            "movie_ids": liked,
+            "disliked_tmdb_ids": _ids(dislike, "--dislike"),
+            "top_n": top_n,
+            "filters": {
+                "genres_any": _words(genres),
+                "genres_none": _words(without_genres),
+                "year_min": year_min,
+                "year_max": year_max,
+            },
+            "diversity": diversity,
+            "novelty": novelty,
+            "explain": explain,
+        }
+    )
+    response = pipeline.recommend(request)
+    if as_json:
+        sys.stdout.write(response_json(response).decode() + "\n")
+    else:
+        print_recommendations(response, "")
+
+
+def serve(
+    store: Annotated[
+        Path | None, typer.Option("--store", "-s", help="The folder of bundles [MARQUEE_ARTIFACTS_DIR].")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on [MARQUEE_HOST].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API and the page [MARQUEE_PORT].")] = None,
+) -> None:
+    """Serve the API and the web page. Settings come from MARQUEE_ variables (docs/configuration.md)."""
+    from serving.reranker.server import serve as run
+
+    from marquee.settings import load_settings
+
+    run(load_settings(artifacts_dir=store, host=host, port=port))
+
+
+def demo(
+    folder: Data = None,
+    store: Store = STORE,
+    config: Config = "auto",
+    port: Annotated[int | None, typer.Option(help="Port of the page [MARQUEE_PORT, 8080].")] = None,
+    serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the page at the end.")] = True,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Even if the store has a bundle.")] = False,
+) -> None:
+    """Everything at once: get ratings, train, recommend for a sample, serve the page."""
+    from marquee.bundle.store import current
+    from marquee.cli.training import print_metrics, train_and_publish
+
+    if retrain or current(store) is None:
+        # The person asked for a bundle of this data; a better one of other data must not stand in the way.
+        published = train_and_publish(folder, store, config, force=False, quiet=False)
+        print_metrics(published.manifest.metrics)
+    else:
+        out.print(f"using the bundle in {store}; --retrain makes a new one", markup=False)
+    pipeline = open_pipeline(store)
+    request, title = sample_request(pipeline)
+    print_recommendations(pipeline.recommend(_request(request)), title)
+    if serve_page:
+        serve(store=store, port=port)
+
+
+def sample_request(pipeline: Any) -> tuple[dict[str, Any], str]:
+    """The sample request; by titles where the data has no TMDB ids."""
+    asked = {"tmdb_ids": list(SAMPLE), "top_n": SAMPLE_TOP_N}
+    known, _ = pipeline.catalog.rows_of_tmdb(SAMPLE)
+    if known:
+        liked = ", ".join(pipeline.catalog.titles[row] for row in known)
+        return asked, f"for {asked}, that is {liked}"
+    found = [films[0] for title in SAMPLE.values() if (films := pipeline.search(title, 1))]
+    if not found:
+        popular = pipeline.catalog.popularity.argsort()[::-1][:3]
+        found = [pipeline.film(int(row)) for row in popular]
+    liked = ", ".join(film.title for film in found)
+    by_movie = {"movie_ids": [film.movie_id for film in found], "top_n": SAMPLE_TOP_N}
+    err.print("this data has no TMDB ids: the sample's films are taken by title, as MovieLens ids")
+    return by_movie, f"for {by_movie}, that is {liked}"
+
+
+def open_pipeline(store: Path) -> Any:
+    """The current bundle, ready to answer."""
+    from marquee.bundle.load import load
+    from marquee.pipeline import Pipeline
+
+    return Pipeline(load(store))
+
+
+def _request(fields: dict[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    from marquee.contracts import RecommendationRequest
+
+    try:
+        return RecommendationRequest(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + "-".join(str(part) for part in first["loc"][-1:]).replace("_", "-")
+        where = option if first["loc"] else "request"
+        raise RequestError(f"{where}: {first['msg']}", fix="marquee recommend --help") from None
+
+
+def _by_title(pipeline: Any, title: str) -> int:
+    films = pipeline.search(title, 1)
+    if not films:
+        raise RequestError(f"no film is called {title!r}", fix="try fewer words of the title")
+    return int(films[0].movie_id)
+
+
+def _ids(text: str, option: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise RequestError(f"{option} {text!r}: not numbers", fix=f"{option} 1585,4935,597") from None
+
+
+def _words(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

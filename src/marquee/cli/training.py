@@ -1,0 +1,141 @@
+"""Commands from ratings to a bundle: data, train, evaluate, sweep."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marquee.cli.options import STORE, Config, Data, Json, Quiet, Store
+from marquee.cli.output import out, print_json, print_table
+
+SMALL_UP_TO = 2_000_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (data, train, evaluate, sweep):
+        app.command(rich_help_panel="From ratings to a bundle")(command)
+
+
+def data(folder: Data = None, as_json: Json = False) -> None:
+    """Find, check and describe the ratings that training would use."""
+    from marquee.data.sources import describe, obtain
+
+    facts = describe(obtain(folder))
+    if as_json:
+        print_json(facts)
+        return
+    print_table("", ["", ""], [(name, _words(value)) for name, value in facts.items()])
+
+
+def train(
+    folder: Data = None,
+    store: Store = STORE,
+    config: Config = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Publish even what is worse than the current bundle.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train, judge on people held out, and publish a bundle. A killed run, started again, goes on where it was."""
+    published = train_and_publish(folder, store, config, force=force, quiet=quiet or as_json)
+    if as_json:
+        print_json(published.manifest.model_dump(mode="json"))
+        return
+    print_metrics(published.manifest.metrics)
+    out.print(f"published {published.manifest.version} in {store}", markup=False)
+    for note in published.notes:
+        out.print(f"  {note}", markup=False)
+
+
+def train_and_publish(folder: Path | None, store: Path, config: str, *, force: bool, quiet: bool) -> Any:
+    """What `train` and `demo` do; returns `marquee.bundle.publish.Published`."""
+    from marquee.data.sources import obtain
+    from training.config import load_config
+    from training.progress import Reporter
+    from training.train import train as run
+
+    chosen = load_config(config) if config != "auto" else None  # a wrong name should fail before data is read
+    dataset = obtain(folder)
+    reporter = Reporter(quiet=quiet)
+    if chosen is None:
+        config = "small" if len(dataset.ratings) <= SMALL_UP_TO else "full"
+        chosen = load_config(config)
+    reporter.say(
+        f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
+        f"configuration {config}"
+    )
+    return run(dataset, chosen, store, reporter=reporter, force=force)
+
+
+def evaluate(
+    folder: Data = None,
+    config: Config = "auto",
+    folds: Annotated[int | None, typer.Option(min=1, max=20, help="Folds to run.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Judge the product beside its baselines on people held out. Publishes nothing."""
+    from marquee.data.sources import obtain
+    from training.config import load_config
+    from training.progress import Reporter
+    from training.report import evaluate as run
+
+    dataset = obtain(folder)
+    name = config if config != "auto" else "small" if len(dataset.ratings) <= SMALL_UP_TO else "full"
+    chosen = load_config(name)
+    if folds is not None:
+        chosen = chosen.model_copy(update={"eval_folds_run": folds, "eval_folds": max(folds, chosen.eval_folds)})
+    metrics, report = run(dataset, chosen, Reporter(quiet=quiet or as_json))
+    if as_json:
+        print_json(report)
+    else:
+        print_metrics(metrics)
+
+
+def sweep(
+    folder: Data = None,
+    config: Config = "auto",
+    size: Annotated[str, typer.Option(help="quick, medium or full.")] = "quick",
+    output: Annotated[Path | None, typer.Option(help="The CSV; resumed if it exists.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Try the re-ranker's dials on people held out, and write a table of what each costs and brings."""
+    from training.sweep import run_sweep
+
+    from marquee.data.sources import obtain
+    from training.config import load_config
+    from training.progress import Reporter
+
+    dataset = obtain(folder)
+    name = config if config != "auto" else "small" if len(dataset.ratings) <= SMALL_UP_TO else "full"
+    path = output or Path("eval") / f"sweep_{size}.csv"
+    best = run_sweep(dataset, load_config(name), size, path, Reporter(quiet=quiet))
+    print_table(f"best of {path}", list(best[0]), [list(row.values()) for row in best])
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """NDCG@10 by row and number of seeds, with the pipeline's lead at five."""
+    table = metrics["ndcg@10"]
+    lead = metrics["pipeline_lead"]["5"]
+    rows = []
+    for name in next(iter(table.values())):
+        ahead = lead.get(name)
+        rows.append(
+            (
+                name,
+                *(f"{table[k][name]:.4f}" for k in table),
+                "" if ahead is None else f"{ahead['mean']:+.4f} [{ahead['ci95'][0]:+.4f}, {ahead['ci95'][1]:+.4f}]",
+            )
+        )
+    title = f"NDCG@10 on {metrics['n_people']} people held out, by number of seeds"
+    print_table(title, ["", *(f">{k}" for k in table), "pipeline's lead at 5 [95 %]"], rows)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_words(entry)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return "\n".join(map(str, value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,77 @@
+"""Fit on some people, ask about the others; fold by fold."""
+
+from pathlib import Path
+
+from marquee.data.features import content_matrix, to_catalog
+
+from marquee.data.dataset import Dataset
+from marquee.pipeline import Pipeline
+from training.calibrate import RUNGS, sample
+from training.config import TrainingConfig
+from training.evaluate import judge, recommenders
+from training.fit import Films, fit
+from training.fold_result import FoldResult, load_result, save_result
+from training.interactions import Fold, Interactions, build_interactions, split_people
+from training.progress import EpochReport, Reporter
+from training.protocol import MAIN_K, SEED_COUNTS, few_seed_cases
+
+
+def prepare(dataset: Dataset, config: TrainingConfig) -> tuple[Interactions, Films]:
+    """A data set as matrices."""
+    everybody = build_interactions(dataset, config.positive_rating)
+    catalog = to_catalog(dataset, everybody.popularity)
+    return everybody, Films(catalog, content_matrix(dataset, catalog)[0])
+
+
+def cross_validate(
+    config: TrainingConfig, everybody: Interactions, films: Films, reporter: Reporter, work: Path | None = None
+) -> list[FoldResult]:
+    """Run the folds. With a work folder, finished folds are kept there and not run again."""
+    folds = split_people(len(everybody.user_ids), config.eval_folds, config.validation_share, config.seed)
+    results = []
+    for number, fold in enumerate(folds[: config.eval_folds_run], start=1):
+        place = work / f"fold-{number}" if work else None
+        result = load_result(place) if place else None
+        if result is None:
+            with reporter.stage(f"fold {number}/{config.eval_folds_run}") as report:
+                result = run_fold(config, everybody, films, fold, place, report)
+        results.append(result)
+    return results
+
+
+def run_fold(
+    config: TrainingConfig, everybody: Interactions, films: Films, fold: Fold, work: Path | None, report: EpochReport
+) -> FoldResult:
+    """Fit on a fold's people, and ask its held-out people."""
+    fitted = fit(
+        config,
+        everybody,
+        films,
+        people=fold.train,
+        validation=fold.validation,
+        checkpoint=work / "checkpoint.safetensors" if work else None,
+        report=report,
+    )
+    rows = recommenders(config, everybody.of(fold.train), fitted.contents)
+    per_person = judge(config, everybody, fold.test, rows)
+    report(fitted.epochs, fitted.epochs, {"test_ndcg@10": float(per_person["pipeline", MAIN_K].mean())})
+    pipeline = Pipeline(fitted.contents)
+    cases = [
+        case
+        for k in SEED_COUNTS
+        for case in few_seed_cases(
+            everybody,
+            fold.test,
+            k,
+            min_positives=config.eval_min_positives,
+            draws=1,
+            seed=config.seed + 3,
+            max_people=config.eval_max_people,
+        )
+    ]
+    result = FoldResult(
+        per_person, {rung: sample(pipeline, cases, rung) for rung in RUNGS}, fitted.epochs, fitted.history
+    )
+    if work:
+        save_result(work, result)
+    return result

@@ -1,0 +1,99 @@
+"""The whole job: judge on people held out, fit on everyone, calibrate, publish."""
+
+import hashlib
+import json
+import shutil
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from marquee import __version__
+from marquee.bundle.bundle import Contents
+from marquee.bundle.manifest import DataInfo
+from marquee.bundle.publish import Published, publish
+from marquee.data.dataset import Dataset
+from training.calibrate import RUNGS, calibrate, joined, reliability
+from training.config import TrainingConfig
+from training.cross_validate import cross_validate, prepare
+from training.evaluate import pooled, summarise
+from training.fit import fit
+from training.fold_result import FoldResult
+from training.progress import Reporter
+
+
+def train(
+    dataset: Dataset, config: TrainingConfig, store: Path, *, reporter: Reporter, force: bool = False
+) -> Published:
+    """Ratings in, a published bundle out. A killed run, started again, goes on where it was.
+
+    Args:
+        dataset: Ratings and films.
+        config: What to fit and how.
+        store: Where the bundle is published; unfinished work is kept below it in `.work`.
+        reporter: Told of each stage.
+        force: Publish even what is worse than popularity or than the current bundle.
+
+    Raises:
+        DataError: Too few ratings to learn from.
+        PublishRefused: The new bundle is worse than what it would replace.
+    """
+    everybody, films = prepare(dataset, config)
+    work = store / ".work" / _key(dataset, config)
+    results = cross_validate(config, everybody, films, reporter, work)
+
+    epochs = round(statistics.median(result.epochs for result in results))
+    with reporter.stage("everyone") as report:
+        fitted = fit(
+            config,
+            everybody,
+            films,
+            people=np.arange(len(everybody.user_ids)),
+            stop_after=epochs,
+            checkpoint=work / "everyone.safetensors",
+            report=report,
+        )
+    contents = assemble(dataset, config, fitted.contents, results)
+    with reporter.stage("publish"):
+        published = publish(store, contents, force=force)
+    shutil.rmtree(work, ignore_errors=True)
+    return published
+
+
+def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, results: list[FoldResult]) -> Contents:
+    """Add calibration, metrics and provenance to the models."""
+    samples = {rung: joined([result.samples[rung] for result in results]) for rung in RUNGS}
+    calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
+    metrics = summarise(config, pooled([result.per_person for result in results]))
+    metrics["calibration"] = {rung: reliability(samples[rung]) for rung in RUNGS}
+    history = pd.concat(
+        [pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, start=1)]
+    )
+    return replace(
+        contents,
+        rerank=contents.rerank.model_copy(update={"calibration": calibration}),
+        data=DataInfo(
+            name=dataset.name,
+            source=dataset.source,
+            sha256=dataset.sha256,
+            counts={
+                "ratings": len(dataset.ratings),
+                "people": int(dataset.ratings["user_id"].nunique()),
+                "movies": len(dataset.movies),
+            },
+        ),
+        metrics=metrics,
+        config=config.model_dump(mode="json"),
+        eval_files={
+            "metrics.json": json.dumps(metrics, indent=1).encode(),
+            "history.csv": history.to_csv(index=False).encode(),
+        },
+    )
+
+
+def _key(dataset: Dataset, config: TrainingConfig) -> str:
+    """Names the work of this code on this data with this configuration; other work is never resumed."""
+    parts = json.dumps([__version__, dataset.sha256, config.model_dump(mode="json")], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
