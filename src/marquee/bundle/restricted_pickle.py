@@ -1,0 +1,171 @@
+"""Reading old pickles without running them.
+
+A pickle is a program: it names functions, and reading it calls them. Here a name is never looked up. A short list of
+exact names is understood, and each stands for a `Record` that only remembers what it was called with; everything else
+is refused. So no function of numpy, pandas or anyone else runs while a pickle is read, and `records.py` takes what is
+needed out of the records. Not even "harmless" library functions are on loan: some of them call what they are given.
+"""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from marquee.errors import BundleError
+
+_SIZE_LIMIT = 2**32  # bytes
+
+_NUMPY_CORE = ("numpy.core", "numpy._core")  # before and since numpy 2
+_UNDERSTOOD = frozenset(
+    {
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("builtins", "slice"),
+        ("builtins", "bytearray"),
+        ("collections", "OrderedDict"),
+        ("pandas", "DataFrame"),
+        ("pandas", "Index"),
+        ("pandas", "RangeIndex"),
+        ("pandas", "StringDtype"),
+        ("pandas.arrays", "ArrowStringArray"),
+        ("pandas.arrays", "StringArray"),
+        ("pandas.core.arrays.string_", "StringArray"),
+        ("pandas.core.arrays.string_", "StringDtype"),
+        ("pandas.core.arrays.string_arrow", "ArrowStringArray"),
+        ("pandas.core.frame", "DataFrame"),
+        ("pandas.core.indexes.base", "Index"),
+        ("pandas.core.indexes.base", "_new_Index"),
+        ("pandas.core.indexes.numeric", "Int64Index"),
+        ("pandas.core.indexes.range", "RangeIndex"),
+        ("pandas.core.internals.managers", "BlockManager"),
+        ("pandas._libs.internals", "_unpickle_block"),
+        ("pandas._libs.missing", "NA"),
+        ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"),
+        ("pyarrow.lib", "_restore_array"),
+        ("pyarrow.lib", "chunked_array"),
+        ("pyarrow.lib", "py_buffer"),
+        ("pyarrow.lib", "type_for_alias"),
+        ("sklearn.preprocessing._label", "LabelEncoder"),
+        ("sklearn.preprocessing.label", "LabelEncoder"),
+    }
+    | {(f"{core}.multiarray", name) for core in _NUMPY_CORE for name in ("_reconstruct", "scalar")}
+    | {(f"{core}.numeric", "_frombuffer") for core in _NUMPY_CORE}
+)
+
+
+class _Sealed(type):
+    """Makes the classes that a pickle can name unchangeable: its BUILD opcode may set attributes on them."""
+
+    def __setattr__(cls, name: str, value: object) -> NoReturn:
+        raise TypeError(f"{cls.__name__} can't be changed")
+
+
+class Record(metaclass=_Sealed):
+    """What a pickle called, and with what; nothing was called in truth.
+
+    Attributes:
+        name: The global's name, without its module.
+        args: The arguments of the call.
+        state: What was handed to __setstate__, if anything.
+    """
+
+    name: ClassVar[str] = ""
+    __slots__ = ("args", "state")
+    args: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Record":  # noqa: ARG004 - pickle may pass any
+        """Remember the arguments."""
+        record = object.__new__(cls)
+        record.args = args
+        record.state = None
+        return record
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+_STAND_INS = {(module, name): _Sealed(name, (Record,), {"name": name, "__slots__": ()}) for module, name in _UNDERSTOOD}
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, raw: bytes, where: str) -> None:
+        super().__init__(io.BytesIO(raw))
+        self._where = where
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _STAND_INS[module, name]
+        except KeyError:
+            raise BundleError(
+                f"{self._where} refers to {module}.{name}, which no bundle of the older layout needs; "
+                "nothing of it was run",
+                fix="don't use this file; get the bundle again from someone you trust",
+            ) from None
+
+    def persistent_load(self, pid: Any) -> NoReturn:  # noqa: ARG002 - the signature is pickle's
+        raise BundleError(f"{self._where} refers to an object outside of itself")
+
+
+def read_pickle(raw: bytes, where: str) -> Any:
+    """The value of a pickle: plain Python values, and `Record`s for everything else.
+
+    Args:
+        raw: The pickle's bytes.
+        where: The file's name, for messages.
+
+    Raises:
+        BundleError: It names something that isn't on the list, or isn't a pickle at all.
+    """
+    try:
+        return _Reader(raw, where).load()
+    except BundleError:
+        raise
+    except Exception as error:  # a broken pickle can end in almost any exception
+        raise BundleError(f"{where} can't be read as a pickle: {type(error).__name__}: {error}") from None
+
+
+def read_pickle_file(path: Path) -> Any:
+    """`read_pickle` of a file.
+
+    Raises:
+        BundleError: It is missing, too large, or `read_pickle` refuses it.
+    """
+    if not path.is_file():
+        raise BundleError(f"{path} is missing")
+    if path.stat().st_size > _SIZE_LIMIT:
+        raise BundleError(f"{path} is larger than {_SIZE_LIMIT} bytes")
+    return read_pickle(path.read_bytes(), str(path))
+
+
+def read_npz(path: Path) -> dict[str, Any]:
+    """The arrays of an .npz file; object arrays go through `read_pickle`, never through numpy's own unpickling.
+
+    Raises:
+        BundleError: It isn't an .npz file, or an object array is refused.
+    """
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                raw = archive.read(member)
+                arrays[member.removesuffix(".npy")] = _read_npy(raw, f"{path} ({member})")
+    except (OSError, zipfile.BadZipFile, ValueError, EOFError) as error:
+        raise BundleError(f"{path} can't be read as .npz: {error}") from None
+    return arrays
+
+
+def _read_npy(raw: bytes, where: str) -> Any:
+    file = io.BytesIO(raw)
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    _, _, dtype = header(file)
+    if dtype.hasobject:
+        return read_pickle(raw[file.tell() :], where)
+    return np.load(io.BytesIO(raw), allow_pickle=False)
