@@ -67,16 +67,17 @@ def blend(
     else:
         terms["popularity"] = catalog.log_popularity[rows]
     if dislikes:
-        pull = item_cf.scores(dislikes)[rows] / max(1.0, np.sqrt(len(dislikes)))
-        unit = cf_unit or 1.0 / (float(pull.std()) + 1e-9)
-        terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * np.maximum(pull, 0), dtype=np.float32)
+        pull = np.maximum(item_cf.scores(dislikes)[rows], 0) / np.float32(np.sqrt(len(dislikes)))
+        # In the seeds' own unit, so that one dislike weighs about as much as one like.
+        unit = cf_unit or _standardised(pull, 1.0)[1]
+        terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * pull, dtype=np.float32)
     score = np.asarray(np.sum(list(terms.values()), axis=0), dtype=np.float32)
     return Blend(score, terms, tower_unit, cf_unit)
 
 
 def _standardised(values: Array, weight: float) -> tuple[Array, float]:
-    spread = float(values.std())
-    if spread < 1e-9:  # one candidate, or all alike: the view has no opinion
+    spread = float(values.std()) if len(values) > 1 else 0.0
+    if spread < 1e-9:  # at most one candidate, or all alike: the view has no opinion
         return np.zeros_like(values), 0.0
     unit = weight / spread
     return np.asarray((values - values.mean()) * np.float32(unit), dtype=np.float32), unit
