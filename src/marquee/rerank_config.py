@@ -10,7 +10,7 @@ Rung = Literal["two_tower", "item_cf", "popularity"]
 class BlendWeights(BaseModel):
     """Weights of the blended score, and of MMR. Names are the classic design's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     alpha_tower: float = Field(1.0, ge=0)
     """Weight of the Two-Tower's score, standardised over the request's candidates."""
@@ -46,7 +46,7 @@ class Calibration(BaseModel):
 class RerankConfig(BaseModel):
     """Everything that the re-ranker needs beside the models."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     n_candidates: int = Field(200, ge=1, le=1000)
     """How many candidates retrieval hands over."""
