@@ -56,7 +56,7 @@ def examine(folder: Path, manifest_sha256: str | None = None) -> Examination:
         return Examination(folder, tuple(problems), manifest=manifest)
     try:
         parts = decode(files)
-        texts = [*_wrong_dimensions(parts, manifest), *inconsistencies(parts.catalog, parts.two_tower, parts.item_cf)]
+        texts = [*inconsistencies(parts.catalog, parts.two_tower, parts.item_cf), *_wrong_dimensions(parts, manifest)]
     except BundleError as error:
         texts = [error.message]
     if texts:
@@ -112,9 +112,10 @@ def _read(path: Path, entry: FileEntry) -> bytes | BundleError:
 
 def _wrong_dimensions(parts: Parts, manifest: Manifest) -> list[str]:
     problems = [
-        f"{name}: shapes {shapes} differ from the manifest's {manifest.shapes.get(name)}"
+        f"{name}: {array} has shape {shape}, the manifest says {manifest.shapes.get(name, {}).get(array, 'nothing')}"
         for name, shapes in parts.shapes.items()
-        if shapes != manifest.shapes.get(name)
+        for array, shape in shapes.items()
+        if shape != manifest.shapes.get(name, {}).get(array)
     ]
     if len(parts.catalog) != manifest.n_movies:
         problems.append(f"{MANIFEST_NAME}: n_movies is {manifest.n_movies}, the catalogue has {len(parts.catalog)}")

@@ -37,6 +37,7 @@ _CATALOG_DTYPES = {
     "genres": "bool",
     "popularity": "int32",
 }
+_TWO_TOWER_ARRAYS = ("seed_vectors", "item_vectors", "item_bias", "hidden_weight", "hidden_bias")
 _ITEM_CF_DTYPES = {
     "indptr": ("int64",),
     "indices": ("int32",),
@@ -100,7 +101,7 @@ def decode(files: Mapping[str, bytes]) -> Parts:
     tower_arrays, metadata = _load(TWO_TOWER, files[TWO_TOWER])
     cf_arrays, _ = _load(ITEM_CF, files[ITEM_CF])
     catalog_arrays, _ = _load(CATALOG_ARRAYS, files[CATALOG_ARRAYS])
-    _want_dtypes(TWO_TOWER, tower_arrays, dict.fromkeys(tower_arrays, ("float32",)))
+    _want_dtypes(TWO_TOWER, tower_arrays, dict.fromkeys(_TWO_TOWER_ARRAYS, ("float32",)))
     _want_dtypes(ITEM_CF, cf_arrays, _ITEM_CF_DTYPES)
     _want_dtypes(CATALOG_ARRAYS, catalog_arrays, {name: (kind,) for name, kind in _CATALOG_DTYPES.items()})
     if missing := [name for name in _CATALOG_DTYPES if name not in catalog_arrays]:

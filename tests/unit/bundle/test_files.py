@@ -1,0 +1,118 @@
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra import numpy as arrays
+
+from marquee.bundle import Contents, DataInfo
+from marquee.bundle.checks import inconsistencies
+from marquee.bundle.files import decode, encode, shapes_of
+from marquee.catalog import Catalog
+from marquee.errors import BundleError
+from marquee.item_cf import ItemCF
+from marquee.rerank_config import RerankConfig
+from marquee.two_tower import TwoTower
+
+finite = st.floats(-1e6, 1e6, width=32)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> Contents:
+    n, d, g = draw(st.integers(1, 6)), draw(st.integers(1, 4)), draw(st.integers(0, 3))
+    ids = sorted(draw(st.sets(st.integers(1, 2**40), min_size=n, max_size=n)))
+    hidden = draw(st.booleans())
+
+    def floats(*shape: int) -> Any:
+        return draw(arrays.arrays(np.float32, shape, elements=finite))
+
+    def integers(dtype: Any, top: int) -> Any:
+        return draw(arrays.arrays(dtype, n, elements=st.integers(0, top)))
+
+    names = draw(st.sets(st.text(min_size=1, max_size=5).filter(_encodable), min_size=g, max_size=g))
+    catalog = Catalog(
+        movie_ids=np.array(ids, np.int64),
+        tmdb_ids=integers(np.int64, 2**40),
+        titles=tuple(draw(st.lists(st.text(max_size=9).filter(_encodable), min_size=n, max_size=n))),
+        years=integers(np.int16, 2100),
+        genre_names=tuple(sorted(names)),
+        genres=draw(arrays.arrays(np.bool_, (n, g))),
+        popularity=integers(np.int32, 10**6),
+    )
+    return Contents(
+        catalog=catalog,
+        two_tower=TwoTower(
+            floats(n, d),
+            floats(n, d),
+            floats(n),
+            floats(d, d) if hidden else None,
+            floats(d) if hidden else None,
+            draw(st.sampled_from(["mean", "sqrt_sum"])),
+        ),
+        item_cf=ItemCF(factors=floats(n, d)) if draw(st.booleans()) else _diagonal(n),
+        rerank=RerankConfig(n_candidates=draw(st.integers(1, 1000))),
+        data=DataInfo(name="x"),
+    )
+
+
+def _encodable(text: str) -> bool:
+    return text.isprintable()
+
+
+def _diagonal(n: int) -> ItemCF:
+    return ItemCF(np.arange(n + 1), np.arange(n, dtype=np.int32), np.ones(n, np.float16))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one.keys() == other.keys() and all(
+        np.array_equal(one[key], other[key]) and one[key].dtype == other[key].dtype for key in one
+    )
+
+
+@settings(deadline=None, max_examples=100)
+@given(contents())
+def test_what_is_written_is_what_is_read(given_contents: Contents) -> None:
+    files = encode(given_contents)
+    parts = decode(files)
+    assert parts.rerank == given_contents.rerank
+    assert parts.two_tower.pooling == given_contents.two_tower.pooling
+    assert _equal(parts.two_tower.arrays(), given_contents.two_tower.arrays())
+    assert _equal(parts.item_cf.arrays(), given_contents.item_cf.arrays())
+    assert parts.catalog.titles == given_contents.catalog.titles
+    assert _equal(
+        vars(parts.catalog) | {"titles": np.zeros(0), "genre_names": np.zeros(0)},
+        {**vars(given_contents.catalog), "titles": np.zeros(0), "genre_names": np.zeros(0)},
+    )
+    assert parts.shapes == shapes_of(files)
+    assert inconsistencies(parts.catalog, parts.two_tower, parts.item_cf) == []
+    assert encode(given_contents) == files
+
+
+def test_arrays_that_lie_transposed_in_memory_come_back_in_order(make_contents: Any) -> None:
+    made = make_contents(seed=5)
+    tower = made.two_tower
+    twisted = TwoTower(
+        np.asfortranarray(tower.seed_vectors),
+        tower.item_vectors,
+        tower.item_bias,
+        tower.hidden_weight,
+        tower.hidden_bias,
+    )
+    files = encode(Contents(made.catalog, twisted, made.item_cf, made.rerank, made.data))
+    assert np.array_equal(decode(files).two_tower.seed_vectors, tower.seed_vectors)
+
+
+def test_arrays_are_read_only(make_contents: Any) -> None:
+    parts = decode(encode(make_contents()))
+    with pytest.raises(ValueError, match="read-only"):
+        parts.two_tower.item_vectors[0, 0] = 1.0
+
+
+@pytest.mark.parametrize(
+    "name", ["two_tower.safetensors", "item_cf.safetensors", "catalog.safetensors", "catalog.json"]
+)
+@pytest.mark.parametrize("raw", [b"", b"\x80\x04.", b"\xff" * 100, b"{}"])
+def test_what_is_not_in_the_format_is_refused_by_name(make_contents: Any, name: str, raw: bytes) -> None:
+    with pytest.raises(BundleError, match=f"^{name}"):
+        decode(encode(make_contents()) | {name: raw})
