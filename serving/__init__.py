@@ -1,0 +1,1 @@
+"""The ways in from outside: the retrieval servers and the public API."""

@@ -1,0 +1,1 @@
+"""The public API and the web page: HTTP around `marquee.pipeline`."""

@@ -1,0 +1,85 @@
+"""The application factory."""
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from marquee import __version__
+from marquee.settings import Settings
+from serving.reranker import openapi, pages, problems, routes
+from serving.reranker.admission import Admission
+from serving.reranker.bodies import BodyLimit
+from serving.reranker.live import LivePipeline, MakeRetriever
+from serving.reranker.observe import Observe
+from serving.reranker.telemetry import Telemetry
+
+
+def create_app(
+    settings: Settings,
+    *,
+    telemetry: Telemetry | None = None,
+    make_retriever: MakeRetriever = lambda _: None,
+) -> FastAPI:
+    """The API and the page, as one ASGI application.
+
+    Args:
+        settings: From `marquee.settings.load_settings`.
+        telemetry: Where to count; new metrics if left out.
+        make_retriever: Where candidates of a bundle come from; by default the bundle itself, in process.
+    """
+    telemetry = telemetry or Telemetry()
+    live = LivePipeline(
+        settings.artifacts_dir,
+        make_retriever=make_retriever,
+        interval=settings.reload_seconds,
+        on_result=telemetry.bundle_checked,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = settings.max_inflight
+        await anyio.to_thread.run_sync(live.start)
+        yield
+        await anyio.to_thread.run_sync(live.stop)
+
+    app = FastAPI(
+        title="Marquee",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
+    app.include_router(routes.router)
+    app.include_router(pages.router)
+    problems.install(app, retry_after=math.ceil(settings.reload_seconds))
+    openapi.install(app)
+    # From the innermost layer to the outermost.
+    app.add_middleware(
+        Admission,
+        telemetry=telemetry,
+        max_inflight=settings.max_inflight,
+        max_queue=settings.max_queue,
+        queue_seconds=settings.queue_seconds,
+    )
+    app.add_middleware(BodyLimit)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    app.add_middleware(
+        Observe,
+        telemetry=telemetry,
+        routes=[*routes.router.routes, *pages.router.routes],
+        cross_origin=bool(settings.cors_origins),
+    )
+    return app

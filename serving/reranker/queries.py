@@ -1,0 +1,38 @@
+"""Parameters in paths and query strings."""
+
+from typing import Annotated, Any
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from marquee.contracts import MAX_TOP_N
+
+MovieIdInPath = Annotated[int, Path(ge=1, le=2**31 - 1, description="A MovieLens id.", examples=[1])]
+
+
+class SearchQuery(BaseModel):
+    """Of `GET /v1/movies`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    q: str = Field(min_length=1, max_length=200, examples=["matrix"])
+    """Beginnings of the title's words, in any order; a year narrows: `heat 1995`."""
+    limit: int = Field(10, ge=1, le=50)
+    """How many films at most."""
+
+
+class SimilarQuery(BaseModel):
+    """Of `GET /v1/movies/{movie_id}/similar`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    top_n: int = Field(10, ge=1, le=MAX_TOP_N)
+    """How many films."""
+
+
+# What errors are worded from, by the location that FastAPI gives them and, for queries, by the path's last word.
+PATH: dict[str, Any] = {"properties": {"movie_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}}}
+QUERIES: dict[str, dict[str, Any]] = {
+    "movies": SearchQuery.model_json_schema(),
+    "similar": SimilarQuery.model_json_schema(),
+}

@@ -1,0 +1,102 @@
+"""The API's routes. Those that compute are plain functions: they run in threads, so probes are never kept waiting."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from marquee.contracts import MovieList, RecommendationRequest, RecommendationResponse, response_json
+from marquee.errors import BundleError
+from marquee.pipeline import Pipeline, Trace
+from serving.reranker.bodies import recommendation_request
+from serving.reranker.openapi import RECOMMEND_BODY, problems_at
+from serving.reranker.problems import ProblemError, not_ready
+from serving.reranker.queries import MovieIdInPath, SearchQuery, SimilarQuery
+from serving.reranker.telemetry import facts_of
+
+# Titles change with a new bundle only; a minute's staleness spares a request per key pressed.
+BRIEFLY = {"Cache-Control": "private, max-age=60"}
+NEVER = {"Cache-Control": "no-store"}
+
+router = APIRouter()
+
+
+class Alive(BaseModel):
+    """The event loop answers."""
+
+    status: str = "alive"
+
+
+class Ready(BaseModel):
+    """A bundle is loaded."""
+
+    status: str = "ready"
+    model_version: str
+
+
+@router.post("/v1/recommendations", operation_id="recommend", **RECOMMEND_BODY)
+@router.post("/recommend", operation_id="recommend_by_short_name", **RECOMMEND_BODY)
+def recommend(request: Request, asked: Annotated[RecommendationRequest, Depends(recommendation_request)]) -> Response:
+    """Recommend films for a few that somebody likes.
+
+    `POST /recommend` is the short name of `POST /v1/recommendations`.
+    """
+    facts = facts_of(request.scope)
+    facts.n_seeds = len(asked.tmdb_ids) + len(asked.movie_ids)
+    pipeline = _pipeline(request)
+    trace = Trace()
+    response: RecommendationResponse = pipeline.recommend(asked, request_id=facts.request_id, trace=trace)
+    request.app.state.telemetry.recommended(facts, response, trace)
+    return _json(response, NEVER)
+
+
+@router.get("/v1/movies", operation_id="search_movies", response_model=MovieList, responses=problems_at(422, 503))
+def search(request: Request, query: Annotated[SearchQuery, Query()]) -> Response:
+    """Find films by title, the best match first."""
+    pipeline = _pipeline(request)
+    movies = pipeline.search(query.q, query.limit)
+    return _json(MovieList(movies=movies, model_version=pipeline.version), BRIEFLY)
+
+
+@router.get(
+    "/v1/movies/{movie_id}/similar",
+    operation_id="similar_movies",
+    response_model=MovieList,
+    responses=problems_at(404, 422, 503),
+)
+def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQuery, Query()]) -> Response:
+    """Films like one film, whoever asks."""
+    pipeline = _pipeline(request)
+    movies = pipeline.similar(movie_id, query.top_n)
+    return _json(MovieList(movies=movies, model_version=pipeline.version), BRIEFLY)
+
+
+@router.get("/livez", operation_id="livez", response_model=Alive)
+async def livez() -> Response:
+    """Whether the process answers; anything else than 200 means: restart it."""
+    return JSONResponse({"status": "alive"}, headers=NEVER)
+
+
+@router.get("/readyz", operation_id="readyz", response_model=Ready, responses=problems_at(503))
+async def readyz(request: Request) -> Response:
+    """Whether to send requests here. Looks at our own bundle only: the retrieval tier's state never takes us out."""
+    state = request.app.state
+    if state.draining:
+        raise ProblemError(503, "shutting down: requests in flight are finished, send new ones elsewhere")
+    try:
+        version = state.live.get().version
+    except BundleError as error:
+        raise ProblemError(503, not_ready(error), headers={"Retry-After": "1"}) from None
+    return JSONResponse({"status": "ready", "model_version": version}, headers=NEVER)
+
+
+def _pipeline(request: Request) -> Pipeline:
+    """Taken once per request: what follows is of one version, whatever is swapped meanwhile."""
+    pipeline: Pipeline = request.app.state.live.get()
+    facts_of(request.scope).model_version = pipeline.version
+    return pipeline
+
+
+def _json(model: BaseModel, headers: dict[str, Any]) -> Response:
+    return Response(response_json(model), media_type="application/json", headers=headers)
