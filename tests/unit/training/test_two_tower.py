@@ -1,0 +1,189 @@
+"""The towers: what serving computes is what training optimised; runs are reproducible and survive a kill."""
+
+import numpy as np
+import pytest
+import torch
+
+from marquee.errors import DataError
+from training.batches import epoch
+from training.config import TrainingConfig
+from training.interactions import split_people
+from training.protocol import by_scores, few_seed_cases, mean_ndcg
+from training.train_classic import sample_triplets
+from training.train_two_tower import one_cycle, softmax_loss, train_two_tower
+from training.two_tower import SetTwoTower
+
+CONFIG = TrainingConfig(
+    epochs=24, eval_every=4, patience=24, embedding_size=16, batch_size=32, learning_rate=1e-2, eval_min_positives=12
+)
+
+
+def same(one, other):
+    return all(np.array_equal(one.arrays()[name], other.arrays()[name]) for name in one.arrays())
+
+
+def test_export_scores_as_torch_does(world, content):
+    torch.manual_seed(0)
+    model = SetTwoTower(content, world.popularity, embedding_size=16, dropout=0.5, id_dropout=0.5)
+    torch.nn.init.normal_(model.hidden.weight)
+    tower = model.export()
+    sets = [[1], [5, 9, 33], list(range(20))]
+    seeds = torch.tensor([row for part in sets for row in part])
+    sizes = torch.tensor([float(len(part)) for part in sets])
+    offsets = torch.tensor([0, 1, 4])
+    model.eval()
+    with torch.no_grad():
+        logits = model(seeds, offsets, sizes).numpy()
+    for part, expected in zip(sets, logits, strict=True):
+        np.testing.assert_allclose(tower.scores(part), expected, atol=1e-4)
+
+
+def test_the_loss_is_the_multinomial_likelihood_without_the_seeds(world):
+    (batch, *_) = epoch(world, np.random.default_rng(0), batch_size=4, max_seeds=5, long_share=0.0)
+    logits = torch.randn(4, 60)
+    expected = 0.0
+    for row in range(4):
+        seeds = batch.seeds[batch.seed_rows == row]
+        open_films = torch.ones(60, dtype=torch.bool)
+        open_films[seeds] = False
+        log_z = torch.logsumexp(logits[row][open_films], 0)
+        targets = batch.targets[batch.target_rows == row]
+        expected -= float((logits[row][targets] - log_z).mean()) / 4
+    assert float(softmax_loss(logits, batch)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_inputs_have_the_size_of_requests(world):
+    batches = list(epoch(world, np.random.default_rng(0), batch_size=50, max_seeds=6, long_share=0.0))
+    sizes = torch.cat([batch.sizes for batch in batches])
+    assert len(sizes) == (world.n_liked >= 2).sum()
+    assert sizes.min() == 1
+    assert sizes.max() == 6
+    long = torch.cat(
+        [b.sizes for b in epoch(world, np.random.default_rng(0), batch_size=50, max_seeds=6, long_share=1.0)]
+    )
+    assert long.mean() > sizes.mean()
+
+
+def test_beats_popularity_on_people_never_seen(world, content):
+    fold = split_people(120, 4, 0.2, 0)[0]
+    trained = train_two_tower(CONFIG, world.of(fold.train), content, validation=(world, fold.validation))
+    cases = few_seed_cases(world, fold.test, 3, min_positives=12, draws=3, seed=9)
+    popularity = world.of(fold.train).popularity.astype(np.float32)
+    ours = mean_ndcg(by_scores(trained.tower.scores), cases).mean()
+    theirs = mean_ndcg(by_scores(lambda seeds: popularity.copy()), cases).mean()
+    assert ours > theirs + 0.2
+
+
+def test_content_alone_places_a_new_film(world, content):
+    """A film that nobody rated is ranked by its content, thanks to id dropout."""
+    new = np.append(content, [[1, 0, 0], [0, 1, 0]], axis=0).astype(np.float32)
+    from scipy import sparse
+
+    from training.interactions import Interactions
+
+    wider = Interactions(
+        world.user_ids,
+        np.append(world.movie_ids, [900, 903]),
+        sparse.hstack([world.ratings, sparse.csr_matrix((120, 2))]).tocsr(),
+        sparse.hstack([world.likes, sparse.csr_matrix((120, 2))]).tocsr(),
+    )
+    config = CONFIG.model_copy(update={"id_dropout": 0.3})
+    tower = train_two_tower(config, wider, new, validation=None).tower
+    bias_free = tower.scores([0, 3, 6]) - tower.item_bias
+    assert bias_free[60] > bias_free[61]
+
+
+def test_same_seed_same_model(world, content):
+    runs = [train_two_tower(CONFIG, world, content, validation=None, stop_after=3).tower for _ in range(2)]
+    assert same(*runs)
+    other = train_two_tower(CONFIG.model_copy(update={"seed": 2}), world, content, validation=None, stop_after=3)
+    assert not same(runs[0], other.tower)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_killed_run_goes_on_exactly_where_it_was(world, content, tmp_path):
+    fold = split_people(120, 4, 0.2, 0)[0]
+    given = {"validation": (world, fold.validation)}
+    whole = train_two_tower(CONFIG, world.of(fold.train), content, **given)
+    path = tmp_path / "work" / "checkpoint.safetensors"
+
+    def die_at(limit):
+        def report(epoch, most, metrics):
+            if epoch == limit:
+                raise Killed
+
+        return report
+
+    for limit in (2, 6, 15):  # before the first checkpoint, and twice between checkpoints
+        with pytest.raises(Killed):
+            train_two_tower(CONFIG, world.of(fold.train), content, **given, checkpoint=path, report=die_at(limit))
+    epochs = []
+    resumed = train_two_tower(
+        CONFIG, world.of(fold.train), content, **given, checkpoint=path, report=lambda e, *_: epochs.append(e)
+    )
+    assert epochs[0] == 13
+    assert resumed.epochs == whole.epochs
+    assert same(resumed.tower, whole.tower)
+
+
+def test_a_damaged_checkpoint_starts_over(world, content, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(b"not safetensors")
+    fresh = train_two_tower(CONFIG, world, content, validation=None, stop_after=4)
+    again = train_two_tower(CONFIG, world, content, validation=None, stop_after=4, checkpoint=path)
+    assert same(fresh.tower, again.tower)
+
+
+def test_stops_when_validation_stops_improving(world, content):
+    config = CONFIG.model_copy(update={"epochs": 400, "patience": 8})
+    fold = split_people(120, 4, 0.2, 0)[0]
+    trained = train_two_tower(config, world.of(fold.train), content, validation=(world, fold.validation))
+    assert len(trained.history) < 400
+    looked = {int(e["epoch"]): e["val_ndcg@10"] for e in trained.history if "val_ndcg@10" in e}
+    assert looked[trained.epochs] == max(looked.values())
+    assert len(trained.history) - trained.epochs >= 8
+
+
+def test_nothing_to_learn_from(world, content):
+    with pytest.raises(DataError, match=r"nobody rated two films[^$]*positive_rating"):
+        train_two_tower(CONFIG, world.of(np.array([], dtype=np.int64)), content, validation=None)
+
+
+def test_schedule_rises_and_falls():
+    rates = [one_cycle(step / 100) for step in range(100)]
+    assert max(rates) == pytest.approx(1, abs=0.01)
+    assert rates[0] < 0.1
+    assert rates[-1] < 0.01
+    assert rates.index(max(rates)) == 10
+
+
+class TestClassic:
+    CLASSIC = CONFIG.model_copy(update={"loss": "triplet", "epochs": 5})
+
+    @pytest.mark.parametrize("negatives", ["hard", "random"])
+    def test_triplets_are_what_they_say(self, world, negatives):
+        config = self.CLASSIC.model_copy(update={"triplet_negatives": negatives, "triplet_samples": 500})
+        people, liked, disliked = sample_triplets(config, world, np.random.default_rng(0))
+        assert len(people) == len(liked) == len(disliked) == 500
+        assert np.asarray(world.likes[people, liked]).min() == 1
+        rated = np.asarray(world.ratings[people, disliked])
+        if negatives == "hard":
+            assert ((rated > 0) & (rated <= 2)).all()
+        else:
+            assert (rated == 0).any()
+
+    def test_exports_unit_vectors_and_the_mean_of_seeds(self, world, content):
+        tower = train_two_tower(self.CLASSIC, world, content, validation=None).tower
+        np.testing.assert_allclose(np.linalg.norm(tower.item_vectors, axis=1), 1, atol=1e-5)
+        expected = tower.item_vectors @ tower.item_vectors[[2, 7]].mean(0)
+        np.testing.assert_allclose(tower.scores([2, 7]), expected, atol=1e-5)
+
+    def test_without_dislikes_there_are_no_hard_negatives(self, world):
+        from dataclasses import replace
+
+        happy = replace(world, ratings=world.likes * 5)
+        with pytest.raises(DataError, match=r"no hard negatives[^$]*random"):
+            sample_triplets(self.CLASSIC, happy, np.random.default_rng(0))
