@@ -1,0 +1,130 @@
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marquee.bundle import Published, current, load, prune, publish, verify
+from marquee.bundle import store as store_module
+from marquee.errors import BundleError
+
+
+def test_it_loads_what_was_published(store: Path, two: tuple[Published, Published], make_contents: Any) -> None:
+    made, bundle = make_contents(seed=2), load(store)
+    assert bundle.version == two[1].manifest.version
+    assert bundle.manifest == two[1].manifest
+    assert bundle.rerank == made.rerank
+    assert np.array_equal(bundle.two_tower.scores([1, 2]), made.two_tower.scores([1, 2]))
+    assert np.array_equal(bundle.item_cf.scores([1, 2]), made.item_cf.scores([1, 2]))
+    assert bundle.catalog.rows_of_tmdb([1001, 5]) == ([0], [5])
+    assert bundle.notes == ()
+
+
+def test_any_version_can_be_named(store: Path, two: tuple[Published, Published]) -> None:
+    older = two[0].manifest.version
+    assert load(store, older).version == older
+    assert load(two[0].path).version == older
+    assert load(two[0].path, older).version == older
+
+
+def test_naming_another_version_of_a_single_folder_is_a_mistake(two: tuple[Published, Published]) -> None:
+    with pytest.raises(BundleError, match="is one version, not a store"):
+        load(two[0].path, two[1].manifest.version)
+
+
+@pytest.mark.parametrize("version", ["2020-01-01T00-00-00Z-00000000", "../../etc", "", "latest"])
+def test_unknown_versions_are_refused(store: Path, first: Published, version: str) -> None:
+    with pytest.raises(BundleError, match=version or "''"):
+        load(store, version)
+
+
+def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BundleError) as caught:
+        load(tmp_path / "nowhere")
+    assert str(caught.value) == (
+        f"no bundle in {tmp_path}/nowhere\n  fix: make one with `marquee train`, or name another folder"
+    )
+
+
+def test_a_lost_pointer_is_not_guessed(store: Path, first: Published) -> None:
+    (store / "CURRENT.json").unlink()
+    with pytest.raises(BundleError, match=r"CURRENT\.json is missing, so no version is current"):
+        load(store)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"garbage",
+        b"null",
+        b'{"version": "../../etc/passwd", "manifest_sha256": "%s"}' % (b"0" * 64),
+        b'{"version": "2026-01-01T00-00-00Z-00000000"}',
+        b"\x80\x04.",
+        b"[" * 100_000,
+    ],
+)
+def test_a_garbage_pointer_is_refused_by_name(store: Path, first: Published, raw: bytes) -> None:
+    (store / "CURRENT.json").write_bytes(raw)
+    with pytest.raises(BundleError, match=r"CURRENT\.json is not a pointer: ") as caught:
+        load(store, fall_back=True)
+    assert "marquee bundle rollback --to VERSION" in caught.value.fix
+    assert str(verify(store).problems[0]) == str(caught.value)
+
+
+def test_falling_back_is_said_aloud(
+    store: Path, two: tuple[Published, Published], caplog: pytest.LogCaptureFixture
+) -> None:
+    older, newer = two
+    newer.path.rename(store / "elsewhere")
+    with pytest.raises(BundleError, match=r"manifest\.json is missing"):
+        load(store)
+    with caplog.at_level(logging.WARNING):
+        bundle = load(store, fall_back=True)
+    assert bundle.version == older.manifest.version
+    assert bundle.notes[0].startswith(f"fell back to {bundle.version}, since {newer.manifest.version} is damaged")
+    assert caplog.messages == [bundle.notes[0]]
+
+
+def test_where_both_are_damaged_the_current_one_is_named(store: Path, two: tuple[Published, Published]) -> None:
+    for published in two:
+        (published.path / "catalog.json").unlink()
+    with pytest.raises(BundleError, match=two[1].manifest.version):
+        load(store, fall_back=True)
+
+
+def test_a_version_pruned_while_it_is_read_is_forgiven(
+    store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["marquee.bundle.load"]
+    read_pointer, calls = store_module.current, []
+
+    def busy_store(folder: Path) -> Any:
+        pointer = read_pointer(folder)
+        if not calls:  # just after our first look
+            calls.append(1)
+            for seed in (2, 3):
+                publish(store, make_contents(seed=seed))
+            prune(store, keep=1)
+        return pointer
+
+    monkeypatch.setattr(module, "current", busy_store)
+    assert load(store).version == read_pointer(store).version  # type: ignore[union-attr]
+    assert not first.path.exists()
+
+
+def test_readers_need_neither_torch_nor_pandas() -> None:
+    code = (
+        "import sys, marquee.bundle; print([m for m in ('torch', 'pandas', 'sklearn', 'pyarrow') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_pointer_is_plain_json(store: Path, first: Published) -> None:
+    pointer = current(store)
+    assert pointer is not None
+    assert json.loads((store / "CURRENT.json").read_bytes())["version"] == pointer.version

@@ -1,0 +1,135 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marquee.bundle import Published, activate, current, export, list_versions, load, prune, publish, rollback, verify
+from marquee.errors import BundleError
+
+
+@pytest.fixture
+def names(store: Path, make_contents: Any) -> list[str]:
+    """Four versions, oldest first; the last is current."""
+    return [publish(store, make_contents(seed=seed)).manifest.version for seed in range(4)]
+
+
+def break_it(store: Path, name: str) -> None:
+    (store / "versions" / name / "reranker.json").write_bytes(b"{}")
+
+
+def pointed(store: Path) -> str:
+    pointer = current(store)
+    assert pointer is not None
+    return pointer.version
+
+
+def test_rollback_goes_to_the_previous_version_and_never_forth_again(store: Path, names: list[str]) -> None:
+    for expected in reversed(names[:3]):
+        assert rollback(store).version == expected == load(store).version
+    with pytest.raises(BundleError) as caught:
+        rollback(store)
+    assert str(caught.value) == (
+        f"no sound version in {store} to go back to\n  fix: see the versions with `marquee bundle list`"
+    )
+    assert pointed(store) == names[0]
+
+
+def test_rollback_skips_damaged_versions(store: Path, names: list[str]) -> None:
+    break_it(store, names[2])
+    assert rollback(store).version == names[1]
+
+
+def test_rollback_refuses_damaged_and_unknown_versions(store: Path, names: list[str]) -> None:
+    break_it(store, names[1])
+    with pytest.raises(BundleError, match=f"{names[1]} is damaged, so it can't be current: .*reranker.json"):
+        rollback(store, names[1])
+    with pytest.raises(BundleError, match="no version 2020-01-01T00-00-00Z-00000000 in"):
+        rollback(store, "2020-01-01T00-00-00Z-00000000")
+    with pytest.raises(BundleError, match="is not the name of a version"):
+        rollback(store, "../sample")
+    assert pointed(store) == names[3]
+
+
+def test_after_a_rollback_readers_do_not_fall_back_to_what_one_went_back_from(store: Path, names: list[str]) -> None:
+    rollback(store)
+    break_it(store, names[2])
+    assert load(store, fall_back=True).version == names[1]
+
+
+def test_rollback_repairs_a_garbage_pointer(store: Path, names: list[str]) -> None:
+    (store / "CURRENT.json").write_bytes(b"garbage")
+    assert rollback(store).version == names[3]
+    assert load(store).version == names[3]
+
+
+def test_a_written_version_can_be_activated_later(store: Path, first: Published, make_contents: Any) -> None:
+    written = publish(store, make_contents(seed=2), activate=False).manifest.version
+    pointer = activate(store, written)
+    assert (pointer.version, pointer.previous) == (written, first.manifest.version)
+
+
+def test_the_list_tells_all(store: Path, names: list[str]) -> None:
+    break_it(store, names[0])
+    infos = list_versions(store)
+    assert [info.version for info in infos] == names[::-1]
+    assert [info.current for info in infos] == [True, False, False, False]
+    assert [info.complete for info in infos] == [True, True, True, False]
+    assert infos[3].problem is not None
+    assert "reranker.json has 2 bytes" in infos[3].problem.message
+    assert (infos[0].n_movies, infos[0].ndcg, infos[0].data) == (50, 0.5, "random")
+    assert infos[0].size == sum(path.stat().st_size for path in load_path(store, names[3]).rglob("*") if path.is_file())
+    assert infos[0].created.isoformat().startswith(names[3][:10])
+
+
+def load_path(store: Path, name: str) -> Path:
+    return store / "versions" / name
+
+
+def test_an_empty_or_missing_store_lists_nothing(tmp_path: Path) -> None:
+    assert list_versions(tmp_path) == list_versions(tmp_path / "nowhere") == []
+
+
+def test_verify_of_any_version(store: Path, names: list[str]) -> None:
+    break_it(store, names[0])
+    assert verify(store).ok
+    assert verify(store, names[1]).ok
+    assert not verify(store, names[0]).ok
+    assert not verify(store / "versions" / names[0]).ok
+    assert "no version" in verify(store, "2020-01-01T00-00-00Z-00000000").problems[0].message
+
+
+def test_prune_keeps_the_newest_the_current_and_the_previous(store: Path, names: list[str]) -> None:
+    rollback(store, names[1])  # previous is names[0]
+    assert prune(store, keep=1) == [names[2]]
+    assert sorted(info.version for info in list_versions(store)) == [names[0], names[1], names[3]]
+
+
+def test_prune_does_not_count_damaged_versions(store: Path, names: list[str]) -> None:
+    break_it(store, names[2])  # the previous one: in use, so it stays
+    break_it(store, names[1])
+    assert prune(store, keep=2) == [names[1]]
+
+
+def test_prune_does_nothing_without_knowing_what_is_in_use(store: Path, names: list[str]) -> None:
+    (store / "CURRENT.json").write_bytes(b"garbage")
+    with pytest.raises(BundleError, match="is not a pointer"):
+        prune(store, keep=1)
+    with pytest.raises(BundleError, match="keep must be at least 1"):
+        prune(store, keep=0)
+    assert len(list_versions(store)) == 4
+
+
+def test_export_takes_one_version_out(store: Path, names: list[str], tmp_path: Path) -> None:
+    assert export(store, tmp_path / "layer" / "bundle") == names[3]
+    assert load(tmp_path / "layer" / "bundle").version == names[3]
+    assert export(tmp_path / "layer" / "bundle", tmp_path / "again") == names[3]
+    assert export(store, tmp_path / "old", names[0]) == names[0]
+    with pytest.raises(BundleError, match="old exists already"):
+        export(store, tmp_path / "old")
+
+
+def test_export_refuses_a_damaged_version(store: Path, names: list[str], tmp_path: Path) -> None:
+    break_it(store, names[3])
+    with pytest.raises(BundleError, match=r"reranker\.json"):
+        export(store, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,186 @@
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marquee.bundle import Bundle, LiveBundle, Published, export, load, publish, rollback
+from marquee.errors import BundleError
+
+
+def spoil(published: Published) -> None:
+    (published.path / "two_tower.safetensors").write_bytes(b"spoiled")
+
+
+def test_it_follows_the_pointer_forth_and_back(store: Path, first: Published, make_contents: Any) -> None:
+    live = LiveBundle(store)
+    assert not live.ready
+    assert live.check().outcome == "swapped"
+    assert live.check().outcome == "unchanged"
+    newer = publish(store, make_contents(seed=2))
+    assert live.check().version == newer.manifest.version == live.get().version
+    rollback(store)
+    assert live.check().version == first.manifest.version == live.get().version
+    assert (live.swaps, live.refusals) == (3, 0)
+
+
+def test_a_bad_bundle_is_refused_logged_and_counted_once(
+    store: Path, first: Published, make_contents: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = LiveBundle(store)
+    live.check()
+    newer = publish(store, make_contents(seed=2))
+    spoil(newer)
+    with caplog.at_level(logging.WARNING):
+        checks = [live.check() for _ in range(5)]
+    assert [check.outcome for check in checks] == ["refused"] + ["unchanged"] * 4
+    assert checks[0].error is not None
+    assert "two_tower.safetensors has 7 bytes" in checks[0].error.message
+    assert live.get().version == first.manifest.version
+    assert live.refusals == 1
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(f"bundle refused, still serving {first.manifest.version}: ")
+
+
+def test_a_refused_bundle_is_tried_again_and_not_counted_again(
+    store: Path, first: Published, make_contents: Any
+) -> None:
+    live = LiveBundle(store, retry=0.0)
+    live.check()
+    newer = publish(store, make_contents(seed=2))
+    whole = (newer.path / "two_tower.safetensors").read_bytes()
+    spoil(newer)
+    assert [live.check().outcome for _ in range(3)] == ["refused"] * 3
+    (newer.path / "two_tower.safetensors").write_bytes(whole)  # the rest of the copy arrived
+    assert live.check().outcome == "swapped"
+    assert live.refusals == 1
+
+
+def test_a_failing_warm_up_refuses_the_bundle(store: Path, first: Published, make_contents: Any) -> None:
+    def warm_up(bundle: Bundle) -> None:
+        if bundle.version != first.manifest.version:
+            raise ZeroDivisionError("oops")
+
+    live = LiveBundle(store, warm_up=warm_up)
+    live.check()
+    publish(store, make_contents(seed=2))
+    check = live.check()
+    assert check.outcome == "refused"
+    assert "ZeroDivisionError: oops" in str(check.error)
+    assert live.get().version == first.manifest.version
+
+
+def test_the_warm_up_is_over_before_the_swap(store: Path, first: Published, make_contents: Any) -> None:
+    seen: list[str | None] = []
+    live = LiveBundle(store, warm_up=lambda bundle: seen.append(live.get().version if live.ready else None))
+    live.check()
+    publish(store, make_contents(seed=2))
+    live.check()
+    assert seen == [None, first.manifest.version]
+
+
+def test_at_the_start_it_falls_back(store: Path, two: tuple[Published, Published]) -> None:
+    spoil(two[1])
+    live = LiveBundle(store)
+    assert live.check().outcome == "fell_back"
+    assert live.get().version == two[0].manifest.version
+    assert live.check().outcome == "unchanged"
+    assert live.refusals == 1
+
+
+def test_without_any_bundle_it_is_not_ready_and_says_why(store: Path, make_contents: Any) -> None:
+    live = LiveBundle(store)
+    assert [live.check().outcome for _ in range(2)] == ["refused", "refused"]
+    assert live.refusals == 1
+    for _ in range(2):
+        with pytest.raises(BundleError, match="no bundle in"):
+            live.get()
+    publish(store, make_contents())
+    assert live.check().outcome == "swapped"
+    assert live.ready
+
+
+def test_a_garbage_pointer_leaves_the_old_bundle(store: Path, first: Published) -> None:
+    live = LiveBundle(store)
+    live.check()
+    good = (store / "CURRENT.json").read_bytes()
+    for _ in range(2):
+        (store / "CURRENT.json").write_bytes(b"garbage")
+        assert live.check().outcome == "refused"
+        (store / "CURRENT.json").write_bytes(good)
+        assert live.check().outcome == "unchanged"
+    assert live.get().version == first.manifest.version
+    assert live.refusals == 2
+
+
+def test_a_single_folder_is_followed_too(store: Path, two: tuple[Published, Published], tmp_path: Path) -> None:
+    for index, published in enumerate(two):
+        export(store, tmp_path / str(index), published.manifest.version)
+    mount = tmp_path / "mount"
+    mount.symlink_to(tmp_path / "0")
+    live = LiveBundle(mount)
+    assert live.check().version == two[0].manifest.version
+    (tmp_path / "next").symlink_to(tmp_path / "1")
+    (tmp_path / "next").replace(mount)  # as Kubernetes swaps a volume
+    assert live.check().version == two[1].manifest.version
+
+
+def test_the_thread_follows_by_itself(store: Path, first: Published, make_contents: Any) -> None:
+    live = LiveBundle(store, interval=0.01)
+    live.start()
+    live.start()  # a second call is harmless
+    newer = publish(store, make_contents(seed=2))
+    deadline = time.monotonic() + 10
+    while live.get().version != newer.manifest.version and time.monotonic() < deadline:
+        time.sleep(0.01)
+    live.stop()
+    assert live.get().version == newer.manifest.version
+    assert not [thread for thread in threading.enumerate() if thread.name == "bundle-watch"]
+
+
+def test_concurrent_readers_never_see_a_mixture_during_20_publishes(store: Path, make_contents: Any) -> None:
+    """Each version's parts carry its number: a mixture would show two numbers."""
+    golden: dict[str, bytes] = {}
+
+    def answer(bundle: Bundle) -> bytes:
+        scores = bundle.two_tower.scores([0, 1, 2]) + bundle.item_cf.scores([0, 1, 2])
+        return np.argsort(-scores, kind="stable").tobytes() + bundle.catalog.years.tobytes()
+
+    def release(seed: int) -> None:
+        version = publish(store, make_contents(seed=seed), activate=False).manifest.version
+        golden[version] = answer(load(store, version))
+        rollback(store, version)
+
+    release(0)
+    live = LiveBundle(store, interval=0.005, warm_up=answer)
+    live.start()
+    wrong: list[str] = []
+    counts: dict[str, int] = {}
+    over = threading.Event()
+
+    def read() -> None:
+        while not over.is_set():
+            bundle = live.get()
+            if answer(bundle) != golden[bundle.version]:
+                wrong.append(bundle.version)
+            counts[bundle.version] = counts.get(bundle.version, 0) + 1
+            time.sleep(0.001)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for seed in range(1, 21):
+        release(seed)
+        deadline = time.monotonic() + 5
+        while live.swaps <= seed and time.monotonic() < deadline:
+            time.sleep(0.002)
+    over.set()
+    for reader in readers:
+        reader.join()
+    live.stop()
+    assert wrong == []
+    assert (live.swaps, live.refusals) == (21, 0)
+    assert len(counts) >= 15  # the readers were at work all along
