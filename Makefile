@@ -1,0 +1,81 @@
+# Everything one does with Marquee, in the order of the data. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
+        test test-unit lint format openapi constraints clean
+
+BIN := .venv/bin
+STORE ?= artifacts
+CONFIG ?= auto
+DATA := $(if $(MARQUEE_DATA_DIR),--data $(MARQUEE_DATA_DIR))
+# Made again when what it is made from changes.
+READY := .venv/.ready
+
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Begin
+setup: $(READY) ## Make .venv with everything for work and tests.
+
+$(READY): pyproject.toml constraints.txt .ci/setup
+	.ci/setup
+	@touch $@
+
+demo: setup ## Train on real ratings, recommend for a sample, serve the page on port 8080 (DEMO_SERVE=no: don't).
+	$(BIN)/marquee demo $(DATA) --store $(STORE) $(if $(filter no,$(DEMO_SERVE)),--no-serve)
+
+##@ From ratings to a bundle
+data: setup ## Find, check and describe the ratings (MARQUEE_DATA_DIR, or fetched).
+	$(BIN)/marquee data $(DATA)
+
+train: setup ## Train, judge on people held out, publish (CONFIG=small|full|classic|quick|FILE).
+	$(BIN)/marquee train $(DATA) --store $(STORE) --config $(CONFIG)
+
+evaluate: setup ## Judge the product beside its baselines; publishes nothing.
+	$(BIN)/marquee evaluate $(DATA) --config $(CONFIG)
+
+sweep: setup ## Try the re-ranker's dials (SIZE=quick|medium|full); writes eval/sweep_SIZE.csv.
+	$(BIN)/marquee sweep $(DATA) --config $(CONFIG) --size $(or $(SIZE),quick)
+
+##@ Bundles
+publish: setup ## Copy a bundle made elsewhere into the store (BUNDLE=folder).
+	$(BIN)/marquee publish $(BUNDLE) --store $(STORE)
+
+verify: setup ## Check every file of the current bundle.
+	$(BIN)/marquee verify --store $(STORE)
+
+rollback: setup ## Make the previous bundle current.
+	$(BIN)/marquee rollback --store $(STORE)
+
+##@ Recommendations
+recommend: setup ## Recommend for TMDB ids (IDS=1585,4935,597).
+	$(BIN)/marquee recommend --store $(STORE) --tmdb-ids $(or $(IDS),1585,4935,597) --top-n 5
+
+serve: setup ## Serve the API and the page on port 8080.
+	$(BIN)/marquee serve --store $(STORE)
+
+doctor: setup ## What is installed, and is the bundle sound?
+	$(BIN)/marquee doctor --store $(STORE)
+
+##@ Work on Marquee
+test: setup lint ## Everything that CI checks without a cluster.
+	$(BIN)/python -m pytest
+
+test-unit: setup ## The quick tests only.
+	$(BIN)/python -m pytest tests/unit -m "not slow"
+
+lint: setup ## Style, types, spelling.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+format: setup ## Put the style right.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: setup ## Pin the newest versions that fit (constraints.txt).
+	$(BIN)/python .ci/pin
+
+clean: ## Remove .venv and caches; bundles stay.
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
