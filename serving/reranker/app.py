@@ -50,6 +50,7 @@ def create_app(
         title="Marquee",
         version=__version__,
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -19,6 +19,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".json": "application/json",
 }
 POLICY = "; ".join(
     (
@@ -50,6 +51,12 @@ def index(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """The API's reference, made from /openapi.json in the browser; FastAPI's own page loads scripts from a CDN."""
     return _page(request, *_file("docs.html"))
+
+
+@router.api_route("/openapi.json", methods=["GET", "HEAD"])
+def document(request: Request) -> Response:
+    """The OpenAPI document. In a thread, since making it the first time takes a while."""
+    return _page(request, json.dumps(request.app.openapi(), ensure_ascii=False).encode(), ".json")
 
 
 @router.api_route("/ui/{name}", methods=["GET", "HEAD"])

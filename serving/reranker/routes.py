@@ -35,8 +35,8 @@ class Ready(BaseModel):
     model_version: str
 
 
-@router.post("/v1/recommendations", operation_id="recommend", **RECOMMEND_BODY)
 @router.post("/recommend", operation_id="recommend_by_short_name", **RECOMMEND_BODY)
+@router.post("/v1/recommendations", operation_id="recommend", **RECOMMEND_BODY)
 def recommend(request: Request, asked: Annotated[RecommendationRequest, Depends(recommendation_request)]) -> Response:
     """Recommend films for a few that somebody likes.
 
