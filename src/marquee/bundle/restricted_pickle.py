@@ -8,6 +8,7 @@ needed out of the records. Not even "harmless" library functions are on loan: so
 
 import io
 import pickle
+import pickletools
 import zipfile
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -124,11 +125,20 @@ def read_pickle(raw: bytes, where: str) -> Any:
         BundleError: It names something that isn't on the list, or isn't a pickle at all.
     """
     try:
+        _refuse_memory_bombs(raw)
         return _Reader(raw, where).load()
     except BundleError:
         raise
     except Exception as error:  # a broken pickle can end in almost any exception
         raise BundleError(f"{where} can't be read as a pickle: {type(error).__name__}: {error}") from None
+
+
+def _refuse_memory_bombs(raw: bytes) -> None:
+    # One opcode of five bytes can make CPython allocate 64 GB for its table of remembered objects. (Lengths beyond
+    # the end of the file are refused by genops itself.)
+    for opcode, argument, _ in pickletools.genops(raw):
+        if opcode.name.endswith("PUT") and isinstance(argument, int) and argument > len(raw):
+            raise ValueError(f"it remembers an object under the number {argument}")
 
 
 def read_pickle_file(path: Path) -> Any:
