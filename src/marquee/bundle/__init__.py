@@ -2,7 +2,7 @@
 
 from marquee.bundle.bundle import Bundle, Contents
 from marquee.bundle.gate import gate
-from marquee.bundle.load import load
+from marquee.bundle.load import load, load_contents
 from marquee.bundle.manifest import DataInfo, Manifest
 from marquee.bundle.publish import Published, publish, write_folder
 from marquee.bundle.store import Pointer, current
@@ -27,6 +27,7 @@ __all__ = [
     "gate",
     "list_versions",
     "load",
+    "load_contents",
     "prune",
     "publish",
     "rollback",

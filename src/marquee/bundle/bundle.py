@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from marquee.bundle.manifest import DataInfo, Manifest
+from marquee.bundle.manifest import CodeVersion, DataInfo, Manifest
 from marquee.catalog import Catalog
 from marquee.item_cf import ItemCF
 from marquee.rerank_config import RerankConfig
@@ -24,6 +24,7 @@ class Contents:
             was measured, and then publishing needs force.
         config: The training configuration, JSON values.
         eval_files: File name to bytes, written below `eval/`; names end in .json, .csv or .png.
+        code_version: The code that trained it; this Marquee, if not given.
     """
 
     catalog: Catalog
@@ -34,6 +35,7 @@ class Contents:
     metrics: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     eval_files: dict[str, bytes] = field(default_factory=dict)
+    code_version: CodeVersion | None = None
 
     @property
     def version(self) -> str:

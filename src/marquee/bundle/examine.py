@@ -13,7 +13,7 @@ from marquee.bundle.store import POINTER_NAME, is_version_name
 from marquee.errors import BundleError
 
 _MANIFEST_LIMIT = 16 * 2**20  # bytes; a manifest is a few KB, so more is garbage that must not fill the memory
-_REPAIR = "go back with `marquee bundle rollback`, or publish again"
+_REPAIR = "go back with `marquee rollback`, or publish again"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from marquee.bundle.bundle import Bundle
+from marquee.bundle.bundle import Bundle, Contents
 from marquee.bundle.examine import Examination, examine
+from marquee.bundle.files import EVAL_FOLDER
 from marquee.bundle.store import (
     LIST_THEM,
     POINTER_NAME,
@@ -53,6 +54,33 @@ def load(path: Path, version: str | None = None, *, fall_back: bool = False) -> 
     return _sound(found)
 
 
+def load_contents(path: Path, version: str | None = None) -> Contents:
+    """Load a bundle as contents that can be published again, into another store.
+
+    Args:
+        path: A store, or the folder of one version.
+        version: Of a store: this version instead of the current one.
+
+    Raises:
+        BundleError: As `load`.
+    """
+    bundle = load(path, version)
+    manifest = bundle.manifest
+    folder = path if is_version_folder(path) else version_path(path, manifest.version)
+    names = [entry.path for entry in manifest.files if entry.path.startswith(f"{EVAL_FOLDER}/")]
+    return Contents(
+        catalog=bundle.catalog,
+        two_tower=bundle.two_tower,
+        item_cf=bundle.item_cf,
+        rerank=bundle.rerank,
+        data=manifest.data,
+        metrics=dict(manifest.metrics),
+        config=dict(manifest.config),
+        eval_files={name.removeprefix(f"{EVAL_FOLDER}/"): (folder / name).read_bytes() for name in names},
+        code_version=manifest.code_version,
+    )
+
+
 def pointer_or_refuse(store: Path) -> Pointer:
     """The pointer of a store.
 
@@ -64,7 +92,7 @@ def pointer_or_refuse(store: Path) -> Pointer:
     if version_names(store):
         raise BundleError(
             f"{store / POINTER_NAME} is missing, so no version is current",
-            fix="choose one with `marquee bundle rollback --to VERSION`",
+            fix="choose one with `marquee rollback VERSION`",
         )
     raise BundleError(f"no bundle in {store}", fix="make one with `marquee train`, or name another folder")
 
@@ -84,7 +112,7 @@ def existing(store: Path, version: str) -> Path:
 def _sound(found: Examination) -> Bundle:
     if found.bundle is None:
         first, *others = found.problems
-        more = f" (and {len(others)} more; `marquee bundle verify` lists them)" if others else ""
+        more = f" (and {len(others)} more; `marquee verify` lists them)" if others else ""
         raise BundleError(first.message + more, fix=first.fix)
     return found.bundle
 

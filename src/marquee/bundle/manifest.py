@@ -135,7 +135,7 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
     return manifest
 
 
-_DAMAGED = "publish again, or go back with `marquee bundle rollback`"
+_DAMAGED = "publish again, or go back with `marquee rollback`"
 
 
 def _refuse_newer(document: Any, where: str) -> None:
@@ -143,13 +143,13 @@ def _refuse_newer(document: Any, where: str) -> None:
     if isinstance(found, int) and found > SCHEMA_VERSION:
         raise BundleError(
             f"{where} has schema_version {found}; marquee {__version__} reads up to {SCHEMA_VERSION}",
-            fix="upgrade marquee, or go back to an older bundle with `marquee bundle rollback`",
+            fix="upgrade marquee, or go back to an older bundle with `marquee rollback`",
         )
     requires = document.get("requires") if isinstance(document, dict) else None
     if isinstance(requires, str) and _numbers(requires) > _numbers(__version__):
         raise BundleError(
             f"{where} requires {requires}; this is marquee {__version__}",
-            fix="upgrade marquee, or go back to an older bundle with `marquee bundle rollback`",
+            fix="upgrade marquee, or go back to an older bundle with `marquee rollback`",
         )
 
 

@@ -69,14 +69,15 @@ def publish(
         force: Publish even if the gate has reasons against it.
         activate: False only writes the version; `activate` of this package makes it current later.
         margin: How much NDCG@10 the bundle may lose against the current one.
-        git_commit: The commit of the code that trained it, if known.
+        git_commit: The commit of the code that trained it; the environment's MARQUEE_GIT_COMMIT, if not given.
+            `Contents.code_version` goes before both.
         lock_timeout: Seconds to wait while another publisher is at work.
 
     Raises:
         PublishRefused: The gate has reasons against it; all of them are named.
         BundleError: The contents are not sound, or another publisher never finished.
     """
-    draft, files = pack(contents, git_commit=git_commit)
+    draft, files = pack(contents, git_commit=git_commit or os.environ.get("MARQUEE_GIT_COMMIT"))
     with locked(store, lock_timeout):
         pointer, live, notes = _live(store)
         if activate:
@@ -141,7 +142,7 @@ def pack(contents: Contents, *, git_commit: str | None = None) -> tuple[Manifest
             metrics=_as_json(contents.metrics),
             data=contents.data,
             config=_as_json(contents.config),
-            code_version=CodeVersion(git_commit=git_commit),
+            code_version=contents.code_version or CodeVersion(git_commit=git_commit),
         )
     except (ValueError, TypeError) as error:
         raise BundleError(f"these contents can't be published: {error}") from None

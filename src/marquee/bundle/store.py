@@ -18,7 +18,7 @@ from marquee.errors import BundleError
 POINTER_NAME = "CURRENT.json"
 VERSIONS = "versions"
 LOCK_NAME = ".publish.lock"
-LIST_THEM = "see the versions with `marquee bundle list`"
+LIST_THEM = "see the versions with `marquee list`"
 _TEMPORARY = ".tmp-"
 _POINTER_LIMIT = 65_536
 
@@ -68,7 +68,7 @@ def current(store: Path) -> Pointer | None:
         BundleError: CURRENT.json can't be read as a pointer.
     """
     path = store / POINTER_NAME
-    fix = "name a good version with `marquee bundle rollback --to VERSION`, or publish again"
+    fix = "name a good version with `marquee rollback VERSION`, or publish again"
     try:
         with path.open("rb") as file:
             raw = file.read(_POINTER_LIMIT)

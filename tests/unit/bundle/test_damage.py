@@ -95,7 +95,7 @@ def test_all_problems_are_reported_not_just_the_first(store: Path, first: Publis
     (first.path / "extra.json").touch()
     problems = verify(store).problems
     assert len(problems) == 3
-    with pytest.raises(BundleError, match=r"and 2 more; `marquee bundle verify` lists them"):
+    with pytest.raises(BundleError, match=r"and 2 more; `marquee verify` lists them"):
         load(store)
 
 

@@ -47,7 +47,7 @@ def test_a_newer_schema_is_refused_with_both_versions_and_the_fix(manifest: Mani
         parse_manifest(json.dumps(document).encode(), "x/manifest.json")
     assert str(caught.value) == (
         "x/manifest.json has schema_version 2; marquee 0.1.0 reads up to 1\n"
-        "  fix: upgrade marquee, or go back to an older bundle with `marquee bundle rollback`"
+        "  fix: upgrade marquee, or go back to an older bundle with `marquee rollback`"
     )
 
 

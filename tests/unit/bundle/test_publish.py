@@ -40,6 +40,13 @@ def test_the_manifest_tells_where_it_came_from(store: Path, make_contents: Any) 
     assert manifest.data.counts == {"ratings": 300}
 
 
+def test_an_image_can_tell_the_commit_it_was_built_from(
+    store: Path, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARQUEE_GIT_COMMIT", "abc")
+    assert publish(store, make_contents()).manifest.code_version.git_commit == "abc"
+
+
 def test_other_users_can_read_it(first: Published) -> None:
     mask = os.umask(0)
     os.umask(mask)

@@ -29,7 +29,7 @@ def test_rollback_goes_to_the_previous_version_and_never_forth_again(store: Path
     with pytest.raises(BundleError) as caught:
         rollback(store)
     assert str(caught.value) == (
-        f"no sound version in {store} to go back to\n  fix: see the versions with `marquee bundle list`"
+        f"no sound version in {store} to go back to\n  fix: see the versions with `marquee list`"
     )
     assert pointed(store) == names[0]
 
