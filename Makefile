@@ -6,7 +6,6 @@
 BIN := .venv/bin
 STORE ?= artifacts
 CONFIG ?= auto
-DATA := $(if $(MARQUEE_DATA_DIR),--data $(MARQUEE_DATA_DIR))
 # Made again when what it is made from changes.
 READY := .venv/.ready
 
@@ -22,20 +21,20 @@ $(READY): pyproject.toml constraints.txt .ci/setup
 	@touch $@
 
 demo: setup ## Train on real ratings, recommend for a sample, serve the page on port 8080 (DEMO_SERVE=no: don't).
-	$(BIN)/marquee demo $(DATA) --store $(STORE) $(if $(filter no,$(DEMO_SERVE)),--no-serve)
+	$(BIN)/marquee demo --store $(STORE) $(if $(filter no,$(DEMO_SERVE)),--no-serve)
 
 ##@ From ratings to a bundle
 data: setup ## Find, check and describe the ratings (MARQUEE_DATA_DIR, or fetched).
-	$(BIN)/marquee data $(DATA)
+	$(BIN)/marquee data
 
 train: setup ## Train, judge on people held out, publish (CONFIG=small|full|classic|quick|FILE).
-	$(BIN)/marquee train $(DATA) --store $(STORE) --config $(CONFIG)
+	$(BIN)/marquee train --store $(STORE) --config $(CONFIG)
 
 evaluate: setup ## Judge the product beside its baselines; publishes nothing.
-	$(BIN)/marquee evaluate $(DATA) --config $(CONFIG)
+	$(BIN)/marquee evaluate --config $(CONFIG)
 
 sweep: setup ## Try the re-ranker's dials (SIZE=quick|medium|full); writes eval/sweep_SIZE.csv.
-	$(BIN)/marquee sweep $(DATA) --config $(CONFIG) --size $(or $(SIZE),quick)
+	$(BIN)/marquee sweep --config $(CONFIG) --size $(or $(SIZE),quick)
 
 ##@ Bundles
 publish: setup ## Copy a bundle made elsewhere into the store (BUNDLE=folder).

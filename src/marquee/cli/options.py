@@ -18,6 +18,9 @@ Data = Annotated[
         help="A MovieLens folder; without it ratings are fetched (docs/data.md).",
     ),
 ]
+Dataset = Annotated[
+    str, typer.Option("--dataset", help="What to fetch from GroupLens without --data, such as ml-1m or ml-25m.")
+]
 Config = Annotated[
     str,
     typer.Option("--config", "-c", help="small, full, classic, quick, or a .toml file; auto chooses by size."),
@@ -25,3 +28,4 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 STORE = Path("artifacts")
+DATASET = "ml-latest-small"

@@ -65,4 +65,6 @@ def print_recommendations(response: RecommendationResponse, title: str) -> None:
 def _why(film: Recommendation) -> str:
     if film.explanation is None:
         return ""
-    return ", ".join(f"{seed.title} {seed.contribution:+.2f}" for seed in film.explanation.because[:3])
+    strongest = (seed for seed in film.explanation.because[:2] if seed.contribution > 0)
+    # Without alternative titles in brackets: the table has to fit.
+    return ", ".join(f"{seed.title.split(' (')[0]} {seed.contribution:+.2f}" for seed in strongest)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from marquee.cli.options import STORE, Config, Data, Json, Store
+from marquee.cli.options import DATASET, STORE, Config, Data, Dataset, Json, Store
 from marquee.cli.output import err, out, print_recommendations
 from marquee.errors import RequestError
 
@@ -74,15 +74,15 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port of the API and the page [MARQUEE_PORT].")] = None,
 ) -> None:
     """Serve the API and the web page. Settings come from MARQUEE_ variables (docs/configuration.md)."""
-    from serving.reranker.server import serve as run
-
     from marquee.settings import load_settings
+    from serving.reranker.server import serve as run
 
     run(load_settings(artifacts_dir=store, host=host, port=port))
 
 
 def demo(
     folder: Data = None,
+    name: Dataset = DATASET,
     store: Store = STORE,
     config: Config = "auto",
     port: Annotated[int | None, typer.Option(help="Port of the page [MARQUEE_PORT, 8080].")] = None,
@@ -94,8 +94,7 @@ def demo(
     from marquee.cli.training import print_metrics, train_and_publish
 
     if retrain or current(store) is None:
-        # The person asked for a bundle of this data; a better one of other data must not stand in the way.
-        published = train_and_publish(folder, store, config, force=False, quiet=False)
+        published = train_and_publish(folder, name, store, config, force=False, quiet=False)
         print_metrics(published.manifest.metrics)
     else:
         out.print(f"using the bundle in {store}; --retrain makes a new one", markup=False)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from marquee.cli.options import STORE, Config, Data, Json, Quiet, Store
+from marquee.cli.options import DATASET, STORE, Config, Data, Dataset, Json, Quiet, Store
 from marquee.cli.output import out, print_json, print_table
 
 SMALL_UP_TO = 2_000_000
@@ -17,11 +17,11 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel="From ratings to a bundle")(command)
 
 
-def data(folder: Data = None, as_json: Json = False) -> None:
+def data(folder: Data = None, name: Dataset = DATASET, as_json: Json = False) -> None:
     """Find, check and describe the ratings that training would use."""
     from marquee.data.sources import describe, obtain
 
-    facts = describe(obtain(folder))
+    facts = describe(obtain(folder, name=name))
     if as_json:
         print_json(facts)
         return
@@ -30,6 +30,7 @@ def data(folder: Data = None, as_json: Json = False) -> None:
 
 def train(
     folder: Data = None,
+    name: Dataset = DATASET,
     store: Store = STORE,
     config: Config = "auto",
     force: Annotated[bool, typer.Option("--force", help="Publish even what is worse than the current bundle.")] = False,
@@ -37,7 +38,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, judge on people held out, and publish a bundle. A killed run, started again, goes on where it was."""
-    published = train_and_publish(folder, store, config, force=force, quiet=quiet or as_json)
+    published = train_and_publish(folder, name, store, config, force=force, quiet=quiet or as_json)
     if as_json:
         print_json(published.manifest.model_dump(mode="json"))
         return
@@ -47,28 +48,28 @@ def train(
         out.print(f"  {note}", markup=False)
 
 
-def train_and_publish(folder: Path | None, store: Path, config: str, *, force: bool, quiet: bool) -> Any:
+def train_and_publish(folder: Path | None, name: str, store: Path, config: str, *, force: bool, quiet: bool) -> Any:
     """What `train` and `demo` do; returns `marquee.bundle.publish.Published`."""
     from marquee.data.sources import obtain
     from training.config import load_config
     from training.progress import Reporter
     from training.train import train as run
 
-    chosen = load_config(config) if config != "auto" else None  # a wrong name should fail before data is read
-    dataset = obtain(folder)
+    if config != "auto":
+        load_config(config)  # a mistake in it should show before data is read
+    dataset = obtain(folder, name=name)
     reporter = Reporter(quiet=quiet)
-    if chosen is None:
-        config = "small" if len(dataset.ratings) <= SMALL_UP_TO else "full"
-        chosen = load_config(config)
+    config = _fitting(config, len(dataset.ratings))
     reporter.say(
         f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
         f"configuration {config}"
     )
-    return run(dataset, chosen, store, reporter=reporter, force=force)
+    return run(dataset, load_config(config), store, reporter=reporter, force=force)
 
 
 def evaluate(
     folder: Data = None,
+    name: Dataset = DATASET,
     config: Config = "auto",
     folds: Annotated[int | None, typer.Option(min=1, max=20, help="Folds to run.")] = None,
     as_json: Json = False,
@@ -80,9 +81,8 @@ def evaluate(
     from training.progress import Reporter
     from training.report import evaluate as run
 
-    dataset = obtain(folder)
-    name = config if config != "auto" else "small" if len(dataset.ratings) <= SMALL_UP_TO else "full"
-    chosen = load_config(name)
+    dataset = obtain(folder, name=name)
+    chosen = load_config(_fitting(config, len(dataset.ratings)))
     if folds is not None:
         chosen = chosen.model_copy(update={"eval_folds_run": folds, "eval_folds": max(folds, chosen.eval_folds)})
     metrics, report = run(dataset, chosen, Reporter(quiet=quiet or as_json))
@@ -94,23 +94,27 @@ def evaluate(
 
 def sweep(
     folder: Data = None,
+    name: Dataset = DATASET,
     config: Config = "auto",
     size: Annotated[str, typer.Option(help="quick, medium or full.")] = "quick",
     output: Annotated[Path | None, typer.Option(help="The CSV; resumed if it exists.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Try the re-ranker's dials on people held out, and write a table of what each costs and brings."""
-    from training.sweep import run_sweep
-
     from marquee.data.sources import obtain
     from training.config import load_config
     from training.progress import Reporter
+    from training.sweep import run_sweep
 
-    dataset = obtain(folder)
-    name = config if config != "auto" else "small" if len(dataset.ratings) <= SMALL_UP_TO else "full"
+    dataset = obtain(folder, name=name)
     path = output or Path("eval") / f"sweep_{size}.csv"
-    best = run_sweep(dataset, load_config(name), size, path, Reporter(quiet=quiet))
+    best = run_sweep(dataset, load_config(_fitting(config, len(dataset.ratings))), size, path, Reporter(quiet=quiet))
     print_table(f"best of {path}", list(best[0]), [list(row.values()) for row in best])
+
+
+def _fitting(config: str, n_ratings: int) -> str:
+    """The configuration asked for; `auto` goes by the number of ratings."""
+    return config if config != "auto" else "small" if n_ratings <= SMALL_UP_TO else "full"
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:

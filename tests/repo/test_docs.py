@@ -1,0 +1,86 @@
+"""What a user can touch is documented, and what the README shows runs."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from marquee.cli.main import app
+from marquee.settings import Settings
+from training.config import TrainingConfig
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = typer.main.get_command(app).commands
+
+
+def page(name):
+    return (ROOT / "docs" / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_and_its_options_are_documented(name):
+    section = re.search(rf"^## marquee {name}$(.*?)(?=^## |\Z)", page("cli.md"), re.MULTILINE | re.DOTALL)
+    assert section, f"docs/cli.md has no section for {name}"
+    for parameter in COMMANDS[name].params:
+        for option in (o for o in parameter.opts if o.startswith("--")):
+            assert f"`{option}" in section[1], f"docs/cli.md: marquee {name} {option}"
+
+
+def test_every_setting_is_documented_with_its_default():
+    text = page("configuration.md")
+    for name, field in Settings.model_fields.items():
+        row = re.search(rf"^\| `MARQUEE_{name.upper()}` \| `(.*?)` \| (.*) \|$", text, re.MULTILINE)
+        assert row, f"docs/configuration.md: MARQUEE_{name.upper()}"
+        default = str(field.default)
+        assert row[1] == default, name
+        assert row[2] == field.description, name
+
+
+def test_every_training_key_is_documented():
+    text = page("training.md")
+    for name, field in TrainingConfig.model_fields.items():
+        row = re.search(rf"^\| `{name}` \| `(.*?)` \| (.*) \|$", text, re.MULTILINE)
+        assert row, f"docs/training.md: {name}"
+        assert row[1] == str(field.default), name
+        assert row[2] == field.description.replace("|", "\\|"), name
+
+
+def readme_commands():
+    """The `marquee` commands in the README's bash blocks."""
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def test_readme_blocks_run(sample_store):
+    environment = {**os.environ, "MARQUEE_ARTIFACTS_DIR": str(sample_store)}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    ran = 0
+    for line in readme_commands():
+        words = shlex.split(line)
+        if words[0] == "marquee":
+            done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+            ran += 1
+        else:
+            assert words[0] == "curl", f"a README block that no test runs: {line}"
+    assert ran
+
+
+def test_the_readmes_curl_is_a_valid_request():
+    from marquee.contracts import RecommendationRequest
+
+    (line,) = [line for line in readme_commands() if line.startswith("curl")]
+    words = shlex.split(line)
+    request = RecommendationRequest.model_validate_json(words[words.index("-d") + 1])
+    assert request.tmdb_ids == [1585, 4935, 597]
+
+
+def test_the_readmes_make_targets_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md"):
+        assert set(re.findall(r"\bmake ([a-z-]+)\b(?=[ `\n])", (ROOT / name).read_text())) - {"help"} <= targets
