@@ -1,0 +1,207 @@
+"""The page in a real browser."""
+
+import dataclasses
+import re
+import shutil
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+
+from marquee.bundle import publish
+from marquee.settings import Settings
+from serving.reranker.app import create_app
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
+    pytest.mark.slow,
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, make_contents):
+    store = tmp_path_factory.mktemp("store")
+    contents = make_contents()
+    titles = list(contents.catalog.titles)
+    titles[:4] = ["The Matrix", "The Matrix Reloaded", "Toy Story", "Amélie <b>"]
+    catalog = dataclasses.replace(contents.catalog, titles=tuple(titles))
+    publish(store, dataclasses.replace(contents, catalog=catalog), force=True)
+    return store
+
+
+def serving(artifacts):
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = create_app(Settings(artifacts_dir=artifacts, reload_seconds=0.05))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def url(store):
+    yield from serving(store)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, url):
+    """A page that fails the test if it complains on the console or asks another host."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    complaints, hosts = [], set()
+    page.on("console", lambda message: message.type in {"error", "warning"} and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    page.complaints = complaints
+    yield page
+    context.close()
+    assert complaints == []
+    assert len(hosts) == 1
+
+
+def pick(page, query):
+    page.get_by_role("combobox").fill(query)
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.get_by_role("option").first.click()
+
+
+def test_search_pick_three_see_recommendations(page, url):
+    page.goto(url)
+    expect(page.get_by_role("status").filter(has_text="begin with one that many people like")).to_be_visible()
+    for query in ("toy", "amelie", "matrix rel"):
+        pick(page, query)
+    chips = page.locator("#picked button")
+    expect(chips).to_have_text(
+        [re.compile(r"^Toy Story \(\d{4}\)"), re.compile(r"^Amélie <b> \(\d{4}\)"), re.compile(r"^The Matrix Reloaded")]
+    )
+    expect(page.locator("#films li")).to_have_count(12)
+    expect(page.locator("#status")).to_have_text("Chosen by the Two-Tower model from your films.")
+    card = page.locator("#films article").first
+    expect(card.locator(".affinity")).to_have_text(re.compile(r"^\d+ % likely that you like it$"))
+    expect(card.locator("svg")).to_be_visible()
+    expect(page.locator(".because").first).to_contain_text("Because you liked")
+    page.get_by_role("button", name="Show more films").click()
+    expect(page.locator("#films li")).to_have_count(20)  # all candidates of this small bundle
+    page.get_by_role("button", name=re.compile("Remove Toy Story")).click()
+    expect(chips).to_have_count(2)
+
+
+def test_keyboard_alone(page, url):
+    page.goto(url)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the recommendations")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    search = page.get_by_role("combobox")
+    expect(search).to_be_focused()
+    page.keyboard.type("matrix")
+    expect(page.get_by_role("option")).to_have_count(2)
+    expect(search).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowDown")
+    expect(search).to_have_attribute("aria-activedescendant", "option-1")
+    chosen = page.get_by_role("option", selected=True).locator(".title").inner_text()
+    page.keyboard.press("Enter")
+    expect(page.locator("#picked button")).to_have_accessible_name(f"Remove {chosen}")
+    expect(search).to_have_attribute("aria-expanded", "false")
+    expect(page.locator("#films li")).to_have_count(12)
+    page.keyboard.type("toy")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox", name="Films found")).to_be_hidden()
+    search.fill("")
+    page.keyboard.press("Tab")
+    expect(page.locator("#picked button")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#picked button")).to_have_count(0)
+    expect(search).to_be_focused()
+
+
+def test_a_shared_address_brings_everything_back(page, url):
+    page.goto(f"{url}/#films=1,7,2&diversity=0.5&from=1960&genres=Drama")
+    expect(page.locator("#picked button")).to_contain_text(["The Matrix", "Toy Story", "Film 2, not known here"])
+    expect(page.get_by_label("Diversity")).to_have_value("0.5")
+    expect(page.get_by_label("from")).to_have_value("1960")
+    expect(page.get_by_role("checkbox", name="Drama")).to_be_checked()
+    expect(page.locator("#films li").first).to_be_visible()
+    for facts in page.locator(".facts").all_inner_texts():
+        assert "Drama" in facts
+        assert int(facts[:4]) >= 1960
+    pick(page, "amelie")
+    expect(page).to_have_url(re.compile(r"#films=1,7,2,10&diversity=0\.5&from=1960&genres=Drama$"))
+
+
+def test_dials_and_filters_go_into_the_request(page, url):
+    page.goto(f"{url}/#films=1")
+    expect(page.locator("#films li")).to_have_count(12)
+    with page.expect_request("**/v1/recommendations") as sent:
+        page.get_by_label("Novelty").press("ArrowRight")
+    assert sent.value.post_data_json["novelty"] == 0.05
+    assert "diversity" not in sent.value.post_data_json  # untouched: the bundle's own
+    with page.expect_request("**/v1/recommendations") as sent:
+        page.get_by_text("Horror", exact=True).first.click()
+    assert sent.value.post_data_json["filters"]["genres_any"] == ["Horror"]
+    with page.expect_request("**/v1/recommendations") as sent:
+        page.get_by_role("button", name="Reset dials and filters").click()
+    assert "novelty" not in sent.value.post_data_json
+    assert sent.value.post_data_json["filters"] == {"genres_any": []}
+
+
+def test_errors_and_emptiness_are_said_in_words(page, url):
+    page.goto(f"{url}/#films=1&from=2090")
+    expect(page.locator("#status")).to_contain_text("No film fits these filters")
+    page.get_by_role("combobox").fill("zzzz")
+    expect(page.locator("#suggestions")).to_have_text("No film has “zzzz” in its title.")
+    page.goto(f"{url}/#films=1&from=2000&to=1990")
+    expect(page.locator("#status")).to_contain_text("year_min is after year_max: swap them")
+    assert any("422" in text for text in page.complaints)  # the browser's own note of the refused request
+    page.complaints.clear()
+    page.get_by_role("button", name="Reset dials and filters").click()
+    expect(page.locator("#films li")).to_have_count(12)
+
+
+def test_a_server_that_waits_for_its_bundle(browser, tmp_path, make_contents):
+    for address in serving(tmp_path):
+        page = browser.new_page()
+        page.goto(f"{address}/#films=1")
+        expect(page.locator("#status")).to_contain_text("Not just now: waiting for a bundle")
+        publish(tmp_path, make_contents(), force=True)
+        page.wait_for_function("fetch('/readyz').then((answer) => answer.ok)")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#films li")).to_have_count(12)
+        page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_needs_no_sideways_scrolling(browser, url, scheme):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    for path in ("/#films=1,7", "/docs"):
+        page.goto(url + path)
+        expect(page.locator("#films li, table").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_the_reference_shows_and_tries_the_api(page, url):
+    page.goto(f"{url}/docs")
+    section = page.locator("section").filter(has_text="/v1/recommendations").first
+    expect(section.get_by_text("exclude_tmdb_ids")).to_be_visible()
+    section.get_by_role("button", name="Send").click()
+    expect(section.locator("pre")).to_contain_text('"served_by"')

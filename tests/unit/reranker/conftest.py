@@ -1,0 +1,144 @@
+"""A store with a bundle, the application on it in process, and real servers."""
+
+import io
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from marquee.bundle import publish
+from marquee.settings import Settings
+from serving.reranker import logs
+from serving.reranker.app import create_app
+
+
+def _until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.01)
+    return value
+
+
+@pytest.fixture
+def until():
+    """`until(condition, seconds=20)` waits and returns the condition's value."""
+    return _until
+
+
+@pytest.fixture
+def store(tmp_path: Path, make_contents) -> Path:
+    publish(tmp_path / "store", make_contents(), force=True)
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def make_app(store: Path) -> Callable[..., FastAPI]:
+    """`make_app(make_retriever=..., **settings)`."""
+
+    def make(*, make_retriever=lambda _: None, **settings: Any) -> FastAPI:
+        return create_app(Settings(**{"artifacts_dir": store, **settings}), make_retriever=make_retriever)
+
+    return make
+
+
+@pytest.fixture
+def client(make_app) -> Iterator[TestClient]:
+    with TestClient(make_app()) as client:
+        yield client
+
+
+@pytest.fixture
+def run_app() -> Iterator[Callable[[FastAPI], str]]:
+    """`run_app(app) -> url`: a real server in a thread."""
+    running = []
+
+    def run(app: FastAPI) -> str:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        running.append((server, thread))
+        _until(lambda: server.started or not thread.is_alive())
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield run
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture
+def json_logs() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Logging as a server has it; returns the lines so far."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, logging.getLogger("uvicorn").level
+    stream = io.StringIO()
+    logs.configure("json", stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers[:], root.level = before[0], before[1]
+    logging.getLogger("uvicorn").setLevel(before[2])
+    structlog.reset_defaults()
+
+
+class Served:
+    """`marquee serve` as a process of its own, with its output in a file."""
+
+    def __init__(self, folder: Path, store: Path, **settings: object) -> None:
+        given = {"artifacts_dir": store, "port": 0, "metrics_port": 0, "log_format": "json", **settings}
+        variables = {f"MARQUEE_{name.upper()}": str(value) for name, value in given.items()}
+        self._out = folder / "out.jsonl"
+        with self._out.open("wb") as out, (folder / "err.txt").open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", "from marquee.cli.main import main; main()", "serve"],
+                env={**{k: v for k, v in os.environ.items() if not k.startswith("MARQUEE_")}, **variables},
+                stdout=out,
+                stderr=err,
+            )
+        self.url = _until(self._url)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._out.read_text().splitlines()]
+
+    def terminate(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def _url(self) -> str | None:
+        assert self.process.poll() is None, self._out.with_name("err.txt").read_text()
+        serving = [line["url"] for line in self.lines() if line["event"] == "serving"]
+        try:
+            return serving[0] if serving and httpx2.get(f"{serving[0]}/livez") else None
+        except httpx2.TransportError:
+            return None
+
+
+@pytest.fixture
+def serve(tmp_path: Path, store: Path) -> Iterator[Callable[..., Served]]:
+    """`serve(**settings) -> Served`."""
+    started = []
+
+    def start(**settings: object) -> Served:
+        started.append(Served(tmp_path, store, **settings))
+        return started[-1]
+
+    yield start
+    for served in started:
+        if served.process.poll() is None:
+            served.process.kill()
+            served.process.wait()

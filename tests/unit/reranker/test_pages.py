@@ -1,0 +1,69 @@
+"""The page and the reference: what they are sent with, and that they ask nobody else for anything."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from marquee.bundle import publish
+from serving.reranker.pages import PLACEHOLDER, UI
+
+PAGES = ["/", "/docs", "/openapi.json", "/ui/app.js", "/ui/poster.js", "/ui/docs.js", "/ui/style.css", "/ui/icon.svg"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_served_under_a_strict_policy(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'self';")
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert client.head(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_unchanged_pages_are_304(client, path):
+    tag = client.get(path).headers["etag"]
+    again = client.get(path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+
+
+def catalog_of(client):
+    text = client.get("/").text
+    return json.loads(re.search(r'<script type="application/json" id="catalog">(.*?)</script>', text)[1])
+
+
+def test_the_page_knows_the_catalogue(client):
+    catalog = catalog_of(client)
+    assert catalog["genres"] == ["Action", "Comedy", "Drama", "Horror"]
+    assert catalog["n_films"] == 50
+    assert len(catalog["popular"]) == 12
+    assert catalog["years"][0] < catalog["years"][1]
+
+
+def test_without_a_bundle_the_page_comes_all_the_same(make_app, tmp_path):
+    with TestClient(make_app(artifacts_dir=tmp_path / "none")) as client:
+        assert catalog_of(client) == {}
+
+
+def test_a_title_can_not_break_out_of_the_page(make_app, make_contents, tmp_path):
+    contents = make_contents()
+    evil = tuple("</script><script>alert(1)</script>" for _ in contents.catalog.titles)
+    contents = dataclasses.replace(contents, catalog=dataclasses.replace(contents.catalog, titles=evil))
+    publish(tmp_path / "evil", contents, force=True)
+    with TestClient(make_app(artifacts_dir=tmp_path / "evil")) as client:
+        assert "<script>alert" not in client.get("/").text
+        assert catalog_of(client)["popular"][0]["title"] == evil[0]
+
+
+def test_no_file_refers_to_other_hosts_or_inline_code():
+    for path in UI.iterdir():
+        text = path.read_text()
+        urls = set(re.findall(r"https?://[^\s\"'<)]+", text))
+        assert urls <= {"http://www.w3.org/2000/svg"}, path
+        assert not re.search(r"\son\w+=|style=|innerHTML|javascript:", text), path
+    assert PLACEHOLDER in (UI / "index.html").read_bytes()
