@@ -99,7 +99,7 @@ def run_sweep(
                 pd.DataFrame([row]).to_csv(path, mode="a", header=not path.is_file(), index=False)
                 report(number, len(todo), {"ndcg@10": row["ndcg@10"]})
     table = pd.read_csv(path).sort_values("ndcg@10", ascending=False, kind="stable")
-    return [dict(row) for row in table.head(5).to_dict("records")]
+    return [{str(name): value for name, value in row.items()} for row in table.head(5).to_dict("records")]
 
 
 def judge_dials(contents: Contents, cases: list[Case]) -> dict[str, float]:

@@ -78,10 +78,12 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         dropout=config.dropout,
         id_dropout=config.id_dropout,
     )
-    decaying: list[Tensor] = [value for name, value in model.named_parameters() if name != "item_bias"]
+    groups: list[dict[str, Any]] = [
+        {"params": [value for name, value in model.named_parameters() if name != "item_bias"]},
+        {"params": [model.item_bias], "weight_decay": 0.0},  # it is the popularity: decay would erase it
+    ]
     optimizer = torch.optim.AdamW(
-        # The bias is the popularity: decay would erase it.
-        [{"params": decaying}, {"params": [model.item_bias], "weight_decay": 0.0}],
+        groups,
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
     )

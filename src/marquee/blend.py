@@ -67,7 +67,8 @@ def blend(
     else:
         terms["popularity"] = catalog.log_popularity[rows]
     if dislikes:
-        pull = np.maximum(item_cf.scores(dislikes)[rows], 0) / np.float32(np.sqrt(len(dislikes)))
+        pushed = np.maximum(item_cf.scores(dislikes)[rows], 0) / np.sqrt(len(dislikes))
+        pull = np.asarray(pushed, dtype=np.float32)
         # In the seeds' own unit, so that one dislike weighs about as much as one like.
         unit = cf_unit or _standardised(pull, 1.0)[1]
         terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * pull, dtype=np.float32)

@@ -56,7 +56,8 @@ class TwoTower:
         """(d,) float32 user vector of a set of seeds, given by their rows in the catalogue."""
         # Sorted, so that the sum's rounding does not depend on the order in which seeds were typed.
         total = self.seed_vectors[sorted(seed_rows)].sum(axis=0, dtype=np.float32)[None, :]
-        return self.encode_sums(total, np.array([len(seed_rows)], dtype=np.float32))[0]
+        users = self.encode_sums(total, np.array([len(seed_rows)], dtype=np.float32))
+        return np.asarray(users[0], dtype=np.float32)
 
     def scores(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
         """(n,) float32 score of every film for a set of seeds."""

@@ -1,6 +1,7 @@
 """What is known of films beside who liked them: the catalogue, and content features for the item tower."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from marquee.catalog import Catalog
@@ -77,7 +78,7 @@ def _tags(dataset: Dataset, catalog: Catalog) -> Block:
     matrix = np.zeros((len(catalog), len(kept)), dtype=np.float32)
     used = tags[tags["tag"].isin(kept)]
     rows = np.searchsorted(catalog.movie_ids, used["movie_id"].to_numpy())
-    matrix[rows, kept.get_indexer(used["tag"])] = np.log1p(used["count"].to_numpy(np.float32))
+    matrix[rows, kept.get_indexer(pd.Index(used["tag"]))] = np.log1p(used["count"].to_numpy(np.float32))
     matrix *= np.log(len(catalog) / np.maximum((matrix > 0).sum(axis=0), 1)).astype(np.float32)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     return np.divide(matrix, norms, out=matrix, where=norms > 0), [f"tag:{tag}" for tag in kept]
