@@ -1,0 +1,41 @@
+"""The OpenAPI document: committed, current, and valid."""
+
+import json
+
+from serving.reranker.document import text
+
+REGENERATE = "docs/openapi.json is out of date: .venv/bin/python -m serving.reranker.document > docs/openapi.json"
+
+
+def test_the_committed_document_is_current(pytestconfig):
+    assert (pytestconfig.rootpath / "docs" / "openapi.json").read_text() == text(), REGENERATE
+
+
+def test_it_documents_routes_problems_and_examples():
+    document = json.loads(text())
+    operations = {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert set(operations) == {
+        *("POST /v1/recommendations", "POST /recommend"),
+        *("GET /v1/movies", "GET /v1/movies/{movie_id}/similar", "GET /livez", "GET /readyz"),
+    }
+    recommend = operations["POST /v1/recommendations"]
+    assert set(recommend["responses"]) == {"200", "400", "413", "415", "422", "500", "503"}
+    for status, response in recommend["responses"].items():
+        if status != "200":
+            problem = response["content"]["application/problem+json"]
+            assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert problem["example"]["status"] == int(status)
+    request = document["components"]["schemas"]["RecommendationRequest"]
+    assert request["examples"] == [{"tmdb_ids": [1585, 4935, 597], "top_n": 5}]
+    assert all(field.get("description") for field in request["properties"].values())
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_docs_api_names_every_route(pytestconfig):
+    page = (pytestconfig.rootpath / "docs" / "api.md").read_text()
+    for path in json.loads(text())["paths"]:
+        assert f"`{path}" in page or f" {path}`" in page, path
