@@ -1,7 +1,7 @@
 # Everything one does with Marquee, in the order of the data. `make help` lists it.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
-        test test-unit lint format openapi constraints clean
+        test test-unit lint format constraints clean
 
 BIN := .venv/bin
 STORE ?= artifacts

@@ -24,6 +24,7 @@ DRAIN_SECONDS = 1.0
 # Longer than the idle time of common load balancers (60 s), so that it is never we who close a connection
 # just as a request is on its way.
 KEEP_ALIVE_SECONDS = 75
+BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
@@ -71,12 +72,18 @@ def serve(settings: Settings) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named TCP, unlike in socket.create_server: asyncio sets TCP_NODELAY only on sockets that say so, and
+    # without it each answer on a kept-alive connection waits 40 ms for the client's delayed ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-        )
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
+        listener.close()
         raise _port_error(error, host, port, "MARQUEE_PORT (or --port)") from None
+    return listener
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """A small world with tastes that can be learned."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
+from marquee.data.dataset import Dataset
 from training.interactions import Interactions
 
 
@@ -33,3 +35,35 @@ def world():
 @pytest.fixture(scope="session")
 def content():
     return world_content()
+
+
+@pytest.fixture(scope="session")
+def dataset(world):
+    return make_dataset(world)
+
+
+def make_dataset(world):
+    """The same world as a data set."""
+    rows, columns = world.ratings.nonzero()
+    ratings = pd.DataFrame(
+        {
+            "user_id": world.user_ids[rows],
+            "movie_id": world.movie_ids[columns].astype(np.int32),
+            "rating": np.asarray(world.ratings[rows, columns], dtype=np.float32).ravel(),
+            "timestamp": np.arange(len(rows), dtype=np.int64),
+        }
+    )
+    genres = ("Comedy", "Drama", "Horror")
+    movies = pd.DataFrame(
+        {
+            "movie_id": world.movie_ids.astype(np.int32),
+            "title": [f"Film {number}" for number in range(60)],
+            "year": np.full(60, 1990, dtype=np.int16),
+            "genres": [genres[number % 3] for number in range(60)],
+            "tmdb_id": world.movie_ids + 5000,
+        }
+    )
+    tags = pd.DataFrame(
+        {"movie_id": pd.Series(dtype=np.int32), "tag": pd.Series(dtype=str), "count": pd.Series(dtype=np.int32)}
+    )
+    return Dataset("world", "made up", ratings, movies, tags, None, "a" * 64)

@@ -1,0 +1,46 @@
+"""The training job on the made-up world, killing itself after so many epochs: `killed_job.py STORE LIMIT`."""
+
+import importlib.util
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.progress import Reporter
+from training.train import train
+
+HERE = Path(__file__).parent
+
+
+def module(name):
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+class Doomed(Reporter):
+    """Counts epochs over all stages, and dies at the limit; 0 lets it live."""
+
+    def __init__(self, limit):
+        super().__init__(quiet=True)
+        self.left = limit or -1
+
+    @contextmanager
+    def stage(self, name):
+        def report(epoch, most, metrics):
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        yield report
+
+
+world = module("conftest")
+train(
+    world.make_dataset(world.make_world()),
+    module("test_train").CONFIG,
+    Path(sys.argv[1]),
+    reporter=Doomed(int(sys.argv[2])),
+)

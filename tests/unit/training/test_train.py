@@ -1,0 +1,172 @@
+"""The whole job: from a data set to a published bundle that beats what it must beat."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee.bundle.load import load
+from marquee.contracts import RecommendationRequest
+from marquee.errors import PublishRefused
+from marquee.pipeline import Pipeline
+from training.calibrate import RUNGS
+from training.config import TrainingConfig
+from training.cross_validate import cross_validate, prepare
+from training.evaluate import judge, pooled, summarise
+from training.fold_result import load_result, save_result
+from training.progress import Reporter
+from training.report import evaluate
+from training.sweep import SIZES, run_sweep
+from training.train import train
+
+ROOT = Path(__file__).parents[3]
+CONFIG = TrainingConfig(
+    epochs=16,
+    eval_every=4,
+    patience=16,
+    embedding_size=16,
+    batch_size=32,
+    learning_rate=1e-2,
+    eval_folds=3,
+    eval_folds_run=2,
+    eval_draws=1,
+    eval_min_positives=12,
+    item_cf_l2=10,
+)
+
+
+@pytest.fixture(scope="module")
+def published(dataset, tmp_path_factory):
+    return train(dataset, CONFIG, tmp_path_factory.mktemp("store"), reporter=Reporter(quiet=True))
+
+
+def test_publishes_a_bundle_that_knows_where_it_came_from(published, dataset):
+    bundle = load(published.path.parents[1])
+    manifest = bundle.manifest
+    assert manifest.version == published.manifest.version
+    assert manifest.data.sha256 == dataset.sha256
+    assert manifest.data.counts == {"ratings": len(dataset.ratings), "people": 120, "movies": 60}
+    assert manifest.config == CONFIG.model_dump(mode="json")
+    assert {entry.path for entry in manifest.files} >= {"eval/metrics.json", "eval/history.csv"}
+    assert not (published.path.parents[1] / ".work").exists() or not any(
+        (published.path.parents[1] / ".work").iterdir()
+    )
+
+
+def test_the_manifest_says_how_good_it_is_beside_the_baselines(published):
+    metrics = published.manifest.metrics
+    for k in ("1", "3", "5", "10"):
+        assert set(metrics["ndcg@10"][k]) == {"popularity", "svd_centered", "edlae", "two_tower", "pipeline"}
+        low, high = metrics["ci95"][k]["pipeline"]
+        assert low <= metrics["ndcg@10"][k]["pipeline"] <= high
+    assert metrics["ndcg@10"]["5"]["pipeline"] > metrics["ndcg@10"]["5"]["popularity"] + 0.2
+    assert metrics["pipeline_lead"]["5"]["popularity"]["ci95"][0] > 0
+    assert metrics["n_people"] > 40
+
+
+def test_affinity_is_calibrated_on_every_rung(published):
+    bundle = load(published.path.parents[1])
+    assert set(bundle.rerank.calibration) == set(RUNGS)
+    assert published.manifest.metrics["calibration"]["two_tower"]["ece"] < 0.1
+    pipeline = Pipeline(bundle)
+    movies = bundle.catalog.movie_ids
+    answer = pipeline.recommend(RecommendationRequest(movie_ids=[int(movies[0]), int(movies[3])], top_n=5))
+    assert all(film.genres == ["Comedy"] for film in answer.recommendations)
+    assert answer.recommendations[0].affinity_score > 0.5
+
+
+def test_the_same_data_and_configuration_give_the_same_bundle(published, dataset, tmp_path):
+    again = train(dataset, CONFIG, tmp_path, reporter=Reporter(quiet=True))
+    assert again.manifest.content_hash() == published.manifest.content_hash()
+
+
+def test_what_is_worse_than_popularity_is_refused(dataset, tmp_path):
+    # Ratings dealt anew at random: nothing is left to learn but popularity, and one epoch learns not even that.
+    rng = np.random.default_rng(0)
+    ratings = dataset.ratings.assign(rating=rng.permutation(dataset.ratings["rating"].to_numpy()))
+    noise = replace(dataset, ratings=ratings, sha256="b" * 64)
+    bad = CONFIG.model_copy(
+        update={"loss": "triplet", "item_cf": "svd_centered", "svd_factors": 4, "epochs": 1, "eval_min_positives": 12}
+    )
+    with pytest.raises(PublishRefused, match=r"popularity[^$]*--force"):
+        train(noise, bad, tmp_path, reporter=Reporter(quiet=True))
+    assert not (tmp_path / "CURRENT.json").exists()
+    assert train(noise, bad, tmp_path, reporter=Reporter(quiet=True), force=True).activated
+
+
+def test_fold_results_survive_the_disk(dataset, tmp_path):
+    everybody, films = prepare(dataset, CONFIG)
+    one = CONFIG.model_copy(update={"eval_folds_run": 1})
+    (result,) = cross_validate(one, everybody, films, Reporter(quiet=True))
+    save_result(tmp_path, result)
+    restored = load_result(tmp_path)
+    assert restored.epochs == result.epochs
+    assert restored.history == result.history
+    assert restored.per_person.keys() == result.per_person.keys()
+    assert all(np.array_equal(restored.per_person[key], result.per_person[key]) for key in result.per_person)
+    for rung in RUNGS:
+        assert np.array_equal(restored.samples[rung].scores, result.samples[rung].scores)
+        assert np.array_equal(restored.samples[rung].liked, result.samples[rung].liked)
+
+
+@pytest.mark.slow
+def test_a_job_killed_again_and_again_ends_with_the_same_bundle(published, tmp_path):
+    """SIGKILL at growing numbers of epochs; each start goes on, and the last one publishes what one run would."""
+    job = Path(__file__).with_name("killed_job.py")
+    for limit in (3, 9, 22):
+        died = subprocess.run([sys.executable, job, tmp_path, str(limit)], cwd=ROOT, capture_output=True, text=True)
+        assert died.returncode == -signal.SIGKILL, died.stderr
+        assert not (tmp_path / "CURRENT.json").exists()
+    done = subprocess.run([sys.executable, job, tmp_path, "0"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert load(tmp_path).manifest.content_hash() == published.manifest.content_hash()
+
+
+def test_evaluate_reports_rows(dataset):
+    metrics, report = evaluate(dataset, CONFIG, Reporter(quiet=True))
+    assert report["dataset"] == "world"
+    assert {(row["model"], row["k"]) for row in report["rows"]} >= {("pipeline", 5), ("edlae", 10), ("popularity", 1)}
+    assert all(row["metrics"]["ndcg@10"] == metrics["ndcg@10"][str(row["k"])][row["model"]] for row in report["rows"])
+
+
+def test_summary_of_a_known_table():
+    per_person = {("pipeline", 5): np.array([0.4, 0.6]), ("popularity", 5): np.array([0.3, 0.4])}
+    metrics = summarise(CONFIG, pooled([per_person, per_person]))
+    assert metrics["ndcg@10"]["5"] == {"pipeline": 0.5, "popularity": 0.35}
+    assert metrics["pipeline_lead"]["5"]["popularity"]["mean"] == 0.15
+    assert metrics["n_people"] == 4
+
+
+def test_the_pipeline_row_is_the_product(dataset):
+    """The row asks the pipeline itself: turning its dials changes the row."""
+    everybody, films = prepare(dataset, CONFIG)
+    from training.evaluate import by_pipeline
+    from training.fit import fit
+
+    contents = fit(CONFIG, everybody, films, people=np.arange(80), stop_after=8).contents
+    spread = contents.rerank.model_copy(
+        update={"weights": contents.rerank.weights.model_copy(update={"lambda_mmr": 0.0})}
+    )
+    rows = {
+        "plain": by_pipeline(Pipeline(contents)),
+        "spread": by_pipeline(Pipeline(replace(contents, rerank=spread))),
+    }
+    marks = judge(CONFIG, everybody, np.arange(80, 120), rows)
+    assert marks["plain", 5].mean() > marks["spread", 5].mean() + 0.1
+
+
+def test_a_sweep_goes_on_where_it_stopped(dataset, tmp_path, monkeypatch):
+    tiny = {"item_cf": ["edlae", "svd_centered:4"], "alpha_cf": [1.0], "lambda_mmr": [0.5, 1.0]}
+    monkeypatch.setitem(SIZES, "quick", tiny)
+    path = tmp_path / "eval" / "sweep_quick.csv"
+    best = run_sweep(dataset, CONFIG, "quick", path, Reporter(quiet=True))
+    lines = path.read_text().splitlines()
+    assert len(lines) == 5
+    assert [row["ndcg@10"] for row in best] == sorted((row["ndcg@10"] for row in best), reverse=True)
+    path.write_text("\n".join(lines[:3]) + "\n")
+    run_sweep(dataset, CONFIG, "quick", path, Reporter(quiet=True))
+    assert path.read_text().splitlines() == lines
