@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from marquee.data.features import content_matrix, to_catalog
-
 from marquee.data.dataset import Dataset
+from marquee.data.features import content_matrix, to_catalog
 from marquee.pipeline import Pipeline
 from training.calibrate import RUNGS, sample
 from training.config import TrainingConfig

@@ -18,6 +18,7 @@ from training.protocol import SEED_COUNTS, Recommend, bootstrap_ci95, by_scores,
 EDLAE_L2, EDLAE_DROPOUT = 200.0, 0.98
 CLASSIC_SVD_FACTORS = 128
 
+ROWS = ("popularity", "svd_centered", "edlae", "two_tower", "pipeline")
 PerPerson = dict[tuple[str, int], NDArray[np.float64]]
 """(row, k) -> each held-out person's mean NDCG@10, people in the same order in every entry."""
 
@@ -95,8 +96,9 @@ def summarise(config: TrainingConfig, per_person: PerPerson) -> dict[str, Any]:
         JSON values: `protocol`, `n_people`, `ndcg@10`[k][row], `ci95`[k][row], `pipeline_lead`[k][row].
     """
     metrics: dict[str, Any] = {"protocol": protocol_name(config), "ndcg@10": {}, "ci95": {}, "pipeline_lead": {}}
-    for (name, k), values in per_person.items():
-        key = str(k)
+    # In the order of ROWS and k, wherever the values come from: equal results must be equal bytes.
+    for name, k in sorted(per_person, key=lambda row: (row[1], ROWS.index(row[0]))):
+        values, key = per_person[name, k], str(k)
         metrics["n_people"] = len(values)
         metrics["ndcg@10"].setdefault(key, {})[name] = round(float(values.mean()), 4)
         metrics["ci95"].setdefault(key, {})[name] = _interval(values)

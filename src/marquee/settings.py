@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from marquee.errors import ConfigError
 
-# Read elsewhere: the data folder belongs to training, not to serving.
-FOREIGN = {"MARQUEE_DATA_DIR"}
+# Read by training and publishing, not by serving.
+FOREIGN = {"MARQUEE_DATA_DIR", "MARQUEE_GIT_COMMIT"}
 
 
 class Settings(BaseSettings):

@@ -63,7 +63,7 @@ def test_readme_blocks_run(sample_store):
     for line in readme_commands():
         words = shlex.split(line)
         if words[0] == "marquee":
-            done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
+            done = subprocess.run(words, check=False, env=environment, cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
             ran += 1
         else:

@@ -16,7 +16,11 @@ LEAKS = re.compile(r"/work/|/opt/lab|/root/|files\.pythonhosted\.org|pypi\.org/s
 def tracked():
     """Files that git tracks or would, relative to the root; the whole tree where there is no git."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if listed.returncode == 0:
         names = listed.stdout.splitlines()

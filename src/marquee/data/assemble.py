@@ -83,7 +83,7 @@ def tmdb_ids(table: Table, known: NDArray[np.generic], notes: list[str]) -> dict
     listed = np.isin(movies, known)
     if strays := int((~listed).sum()):
         notes.append(f"{table.path.name}: links of {strays:,} films that the films' file lacks left out (harmless)")
-    kept = listed & (ids > 0)
+    kept = listed & np.greater(ids.astype(np.int64), 0)
     return dict(zip(movies[kept].tolist(), ids[kept].tolist(), strict=True))
 
 

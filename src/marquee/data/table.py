@@ -190,7 +190,7 @@ class _Parser:
         for _, column in self._picked:
             parts = self._parts.pop(column.name)  # one column at a time, so that memory peaks low
             if column.is_text:
-                chunks = [chunk for part in parts for chunk in part.chunks]
+                chunks = [chunk for part in parts if isinstance(part, pa.ChunkedArray) for chunk in part.chunks]
                 texts[column.name] = pa.chunked_array(chunks, type=pa.string())
             else:
                 empty = np.empty(0, dtype=np.int64 if column.kind is not Kind.ID else np.int32)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from marquee.bundle.load import load
@@ -84,18 +85,29 @@ def test_the_same_data_and_configuration_give_the_same_bundle(published, dataset
     assert again.manifest.content_hash() == published.manifest.content_hash()
 
 
-def test_what_is_worse_than_popularity_is_refused(dataset, tmp_path):
-    # Ratings dealt anew at random: nothing is left to learn but popularity, and one epoch learns not even that.
+def hits_only(dataset):
+    """The same films and people, but everybody likes the same hits: popularity is all there is to learn."""
     rng = np.random.default_rng(0)
-    ratings = dataset.ratings.assign(rating=rng.permutation(dataset.ratings["rating"].to_numpy()))
-    noise = replace(dataset, ratings=ratings, sha256="b" * 64)
-    bad = CONFIG.model_copy(
-        update={"loss": "triplet", "item_cf": "svd_centered", "svd_factors": 4, "epochs": 1, "eval_min_positives": 12}
+    chance = 0.9 * np.exp(-np.arange(60) / 15)
+    rows, columns = np.nonzero(rng.random((120, 60)) < np.maximum(chance, 0.3))
+    ratings = pd.DataFrame(
+        {
+            "user_id": (rows + 1).astype(np.int32),
+            "movie_id": dataset.movies["movie_id"].to_numpy()[columns],
+            "rating": np.where(rng.random(len(rows)) < chance[columns], 5.0, 1.0).astype(np.float32),
+            "timestamp": np.arange(len(rows), dtype=np.int64),
+        }
     )
+    return replace(dataset, ratings=ratings, sha256="b" * 64)
+
+
+def test_what_is_worse_than_popularity_is_refused(dataset, tmp_path):
+    bad = CONFIG.model_copy(update={"loss": "triplet", "item_cf": "svd_centered", "alpha_tower": 0.0, "epochs": 1})
+    data = hits_only(dataset)
     with pytest.raises(PublishRefused, match=r"popularity[^$]*--force"):
-        train(noise, bad, tmp_path, reporter=Reporter(quiet=True))
+        train(data, bad, tmp_path, reporter=Reporter(quiet=True))
     assert not (tmp_path / "CURRENT.json").exists()
-    assert train(noise, bad, tmp_path, reporter=Reporter(quiet=True), force=True).activated
+    assert train(data, bad, tmp_path, reporter=Reporter(quiet=True), force=True).activated
 
 
 def test_fold_results_survive_the_disk(dataset, tmp_path):
@@ -117,11 +129,18 @@ def test_fold_results_survive_the_disk(dataset, tmp_path):
 def test_a_job_killed_again_and_again_ends_with_the_same_bundle(published, tmp_path):
     """SIGKILL at growing numbers of epochs; each start goes on, and the last one publishes what one run would."""
     job = Path(__file__).with_name("killed_job.py")
+
+    def start(limit):
+        command = [sys.executable, job, tmp_path, str(limit)]
+        return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
     for limit in (3, 9, 22):
-        died = subprocess.run([sys.executable, job, tmp_path, str(limit)], cwd=ROOT, capture_output=True, text=True)
+        died = subprocess.run(
+            [sys.executable, job, tmp_path, str(limit)], cwd=ROOT, check=False, capture_output=True, text=True
+        )
         assert died.returncode == -signal.SIGKILL, died.stderr
         assert not (tmp_path / "CURRENT.json").exists()
-    done = subprocess.run([sys.executable, job, tmp_path, "0"], cwd=ROOT, capture_output=True, text=True)
+    done = start(0)
     assert done.returncode == 0, done.stderr
     assert load(tmp_path).manifest.content_hash() == published.manifest.content_hash()
 

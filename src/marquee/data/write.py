@@ -1,0 +1,76 @@
+"""Write a data set in MovieLens' shapes: for tests, and to measure reading at any size."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from marquee.data.dataset import Dataset
+from marquee.errors import DataError
+
+_NAMES = {
+    "latest": ("ratings.csv", "movies.csv", "links.csv", "tags.csv", "genome-scores.csv", "genome-tags.csv"),
+    "kaggle": ("rating.csv", "movie.csv", "link.csv", "tag.csv", "genome_scores.csv", "genome_tags.csv"),
+}
+_NO_GENRES = "(no genres listed)"
+
+
+def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> None:
+    """Write the files of one generation of MovieLens.
+
+    Args:
+        dataset: What to write. ML-1M's shape has no links, tags or genome.
+        folder: Made if it is missing.
+        shape: "latest", "kaggle" (text timestamps) or "1m" (`::`, Latin-1).
+
+    Raises:
+        DataError: No such shape.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    movies = pd.DataFrame(
+        {
+            "movieId": dataset.movies["movie_id"],
+            "title": [
+                f"{title} ({year})" if year else title
+                for title, year in zip(dataset.movies["title"], dataset.movies["year"], strict=True)
+            ],
+            "genres": dataset.movies["genres"].where(dataset.movies["genres"] != "", _NO_GENRES),
+        }
+    )
+    ratings = dataset.ratings.set_axis(["userId", "movieId", "rating", "timestamp"], axis=1)
+    if shape == "1m":
+        _write_1m(folder, ratings, movies)
+        return
+    if shape not in _NAMES:
+        raise DataError(f"no shape is called {shape!r}", fix="use latest, kaggle or 1m")
+    names = _NAMES[shape]
+    if shape == "kaggle":
+        ratings = ratings.assign(timestamp=pd.to_datetime(ratings["timestamp"], unit="s").dt.strftime("%Y-%m-%d %X"))
+    ratings.to_csv(folder / names[0], index=False)
+    movies.to_csv(folder / names[1], index=False)
+    tmdb = dataset.movies["tmdb_id"]
+    links = pd.DataFrame(
+        {"movieId": movies["movieId"], "imdbId": "0000001", "tmdbId": tmdb.where(tmdb > 0).astype("Int64")}
+    )
+    links.to_csv(folder / names[2], index=False)
+    tags = dataset.tags.loc[dataset.tags.index.repeat(dataset.tags["count"])]
+    people = tags.groupby(["movie_id", "tag"]).cumcount() + 1
+    pd.DataFrame(
+        {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": ratings["timestamp"].iloc[0]}
+    ).to_csv(folder / names[3], index=False)
+    if dataset.genome is not None:
+        n, t = dataset.genome.relevance.shape
+        scores = {
+            "movieId": np.repeat(dataset.genome.movie_ids, t),
+            "tagId": np.tile(np.arange(1, t + 1), n),
+            "relevance": dataset.genome.relevance.ravel(),
+        }
+        pd.DataFrame(scores).to_csv(folder / names[4], index=False)
+        tag_names = {"tagId": np.arange(1, t + 1), "tag": dataset.genome.tags}
+        pd.DataFrame(tag_names).to_csv(folder / names[5], index=False)
+
+
+def _write_1m(folder: Path, ratings: pd.DataFrame, movies: pd.DataFrame) -> None:
+    for frame, name in ((ratings, "ratings.dat"), (movies, "movies.dat")):
+        lines = frame.astype(str).agg("::".join, axis=1)
+        (folder / name).write_text("\n".join(lines) + "\n", "latin-1")
