@@ -17,7 +17,7 @@ def require_unique(table: Table, *names: str, fault: Fault, what: str) -> None:
         table: The file.
         names: One or two columns of ids.
         fault: The fault to report.
-        what: Words for one row, with the columns' names as placeholders: "user {userId} rates film {movieId}".
+        what: Words for one row, the columns' names as placeholders: "user {userId} rates film {movieId}".
 
     Raises:
         DataError: Names both lines of the first pair.

@@ -34,7 +34,8 @@ class Dataset:
         movies: Columns `movie_id` int32 (unique, ascending), `title` str (without the year, articles in
             reading order), `year` int16 (0 = unknown), `genres` str ("Comedy|Drama", empty = none),
             `tmdb_id` int64 (0 = unknown).
-        tags: Columns `movie_id` int32, `tag` str (lower case), `count` int32 (people who gave it); maybe empty.
+        tags: Columns `movie_id` int32, `tag` str (lower case), `count` int32 (people who gave it); may
+            be empty.
         genome: The tag genome, where the data set has one.
         sha256: Hash over the files (or the generator's arguments) that it was read from.
         notes: What a person should know about this data, such as rows that a lenient reading left out.

@@ -1,4 +1,4 @@
-"""The slow pass over a piece of a file that the fast reader refused: finds the rows and says what is wrong."""
+"""The slow pass over lines that the fast reader refused: finds the rows and says what is wrong."""
 
 import csv
 import io

@@ -17,9 +17,7 @@ class Fault(Enum):
 
     ENCODING = "the files are UTF-8; convert this one: iconv -f latin1 -t utf-8 {name} > fixed && mv fixed {name}"
     NUL = "the file is damaged (a broken copy or a full disk): copy or download it again"
-    RAGGED = (
-        "give each row as many cells as the first line; a cell that holds a {delimiter} must stand in double quotes"
-    )
+    RAGGED = "give each row as many cells as the first line; put a cell that holds a {delimiter} in double quotes"
     UNCLOSED = 'close the double quote in this row, and write a quote inside a cell as ""'
     EMPTY = "fill the cell, or remove the row"
     NOT_A_NUMBER = "write a plain number there, or remove the row"

@@ -33,14 +33,15 @@ _RATING_NAMES = ("userId", "movieId", "rating", "timestamp")
 
 # The columns of 100K's u.item after the first five, in the order of its u.genre.
 GENRES_100K: Final = (
-    "unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|"
-    "Film-Noir|Horror|Musical|Mystery|Romance|Sci-Fi|Thriller|War|Western"
-).split("|")
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary"),
+    *("Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi"),
+    *("Thriller", "War", "Western"),
+)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """File names and layouts of a generation of MovieLens data sets; None = this generation has no such file."""
+    """File names and layouts of a generation of MovieLens data; None = it has no such file."""
 
     ratings: str
     movies: str
@@ -142,9 +143,9 @@ class _Files:
         if path is None:
             raise DataError(
                 f"{self.folder / name} is missing",
-                fix=f"copy {name} (or {name}.gz) there; it belongs to the same download as {self.shape.ratings}",
+                fix=f"copy {name} (or {name}.gz) there; it comes with {self.shape.ratings}",
             )
-        if path.suffix == ".gz" and (self.folder / f"{name}.gz").exists() and (self.folder / name).exists():
+        if path.suffix != ".gz" and (self.folder / f"{name}.gz").exists():
             self.notes.append(f"{name}.gz isn't read, since {name} is there too")
         table = read_table(path, columns, layout, may_be_empty=optional, advance=self.progress.advance)
         self._hashes[name] = table.sha256

@@ -1,9 +1,6 @@
-"""MovieLens titles ("Matrix, The (1999)") into reading order and year, back again, and search by title."""
+"""MovieLens titles ("Matrix, The (1999)") into reading order and year, and back again."""
 
 import re
-import unicodedata
-
-import pandas as pd
 
 _ARTICLES = (
     "The|A|An|Le|La|Les|L'|L’|Un|Une|Il|Lo|Gli|Uno|Una|El|Los|Las|Der|Die|Das|Den|Det|De|Het|Ein|Eine|En|Ett|Um|Uma"
@@ -43,29 +40,5 @@ def filing_order(title: str, year: int) -> str:
     return f"{title} ({year})" if year else title
 
 
-def find_by_title(movies: pd.DataFrame, title: str, *, year: int | None = None) -> list[int]:
-    """Ids of the films whose title holds the given words, exact matches first; case and accents don't matter.
-
-    Args:
-        movies: `Dataset.movies`.
-        title: All of a title or part of it.
-        year: Only films of this year.
-    """
-    wanted = _plain(title)
-    plain = [_plain(each) for each in movies["title"]]
-    found = [
-        (text != wanted, len(text), int(movie))
-        for text, movie, made in zip(plain, movies["movie_id"], movies["year"], strict=True)
-        if wanted in text and year in (None, int(made))
-    ]
-    return [movie for _, _, movie in sorted(found)] if wanted else []
-
-
 def _joined(article: str, rest: str) -> str:
     return f"{article}{rest}" if article[-1] in "'’" else f"{article} {rest}"
-
-
-def _plain(text: str) -> str:
-    letters = unicodedata.normalize("NFKD", text.casefold())
-    kept = "".join(char if char.isalnum() else " " for char in letters if not unicodedata.combining(char))
-    return " ".join(kept.replace(" s ", "s ").split())

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from marquee.data.dataset import Dataset
+from marquee.data.titles import filing_order
 from marquee.errors import DataError
 
 _NAMES = {
@@ -31,7 +32,7 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
         {
             "movieId": dataset.movies["movie_id"],
             "title": [
-                f"{title} ({year})" if year else title
+                filing_order(title, year)
                 for title, year in zip(dataset.movies["title"], dataset.movies["year"], strict=True)
             ],
             "genres": dataset.movies["genres"].where(dataset.movies["genres"] != "", _NO_GENRES),
