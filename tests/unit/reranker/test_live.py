@@ -57,6 +57,7 @@ def test_hot_reload_under_load_no_errors_no_mixed_versions(make_app, run_app, st
     for thread in threads:
         thread.start()
     try:
+        until(lambda: answers)  # the first version has to be among those that are seen
         for seed in range(1, 6):
             publish(store, make_contents(seed=seed), force=True)
             version = remember()

@@ -8,6 +8,7 @@ import pytest
 
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
+from serving.reranker import server
 from serving.reranker.server import serve as serve_here
 
 BODY = b'{"tmdb_ids": [1001]}'
@@ -96,3 +97,8 @@ def test_an_address_that_is_not_ours_is_an_error_with_a_fix(store, json_logs):
     with pytest.raises(MarqueeError, match=r"can't listen on 192\.0\.2\.1") as caught:
         serve_here(Settings(artifacts_dir=store, host="192.0.2.1", port=0, metrics_port=0))
     assert "MARQUEE_HOST" in caught.value.fix
+
+
+def test_answers_do_not_wait_for_delayed_acks():
+    with server._listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # what asyncio asks for before it sets TCP_NODELAY
