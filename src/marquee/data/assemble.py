@@ -97,12 +97,14 @@ def genome_of(scores: Table, tags: Table, known: NDArray[np.generic], notes: lis
     rows = np.searchsorted(movies, scores.numbers["movieId"])
     columns = np.searchsorted(tag_ids, scores.numbers["tagId"])
     matrix[rows, columns] = scores.numbers["relevance"]
-    if missing := matrix.size - scores.n_rows:
-        notes.append(f"{scores.path.name}: {missing:,} pairs of film and tag missing, taken as relevance 0")
+    scored = len(rows)
     listed = np.isin(movies, known)
     if strays := int((~listed).sum()):
         notes.append(f"{scores.path.name}: {strays:,} films that the films' file lacks left out (harmless)")
+        scored = int(listed[rows].sum())
         movies, matrix = movies[listed], matrix[listed]
+    if missing := matrix.size - scored:
+        notes.append(f"{scores.path.name}: {missing:,} pairs of film and tag missing, taken as relevance 0")
     return Genome(movies.astype(np.int64), tuple(names[at] for at in tag_order), matrix)
 
 

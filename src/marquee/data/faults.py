@@ -17,11 +17,15 @@ class Fault(Enum):
 
     ENCODING = "the files are UTF-8; convert this one: iconv -f latin1 -t utf-8 {name} > fixed && mv fixed {name}"
     NUL = "the file is damaged (a broken copy or a full disk): copy or download it again"
-    RAGGED = "give each row as many cells as the first line; put a cell that holds a {delimiter} in double quotes"
+    UTF16 = "the files are UTF-8; convert this one: iconv -f utf-16 -t utf-8 {name} > fixed && mv fixed {name}"
+    OLD_MAC = "write line ends as today: tr '\\r' '\\n' < {name} > fixed && mv fixed {name}"
+    RAGGED = "give each row as many cells as the file has columns; {quoting}"
+    TAB = "write a space instead of the tab"
     UNCLOSED = 'close the double quote in this row, and write a quote inside a cell as ""'
     EMPTY = "fill the cell, or remove the row"
     NOT_A_NUMBER = "write a plain number there, or remove the row"
     BAD_ID = "ids are whole numbers from 1 to 2147483647: renumber them"
+    BAD_TMDB_ID = "write the film's TMDB id, or leave the cell empty"
     BAD_RATING = "ratings run from 0.5 to 5: rescale them, or remove the row"
     BAD_SHARE = "relevance runs from 0 to 1: rescale it, or remove the row"
     BAD_TIME = 'write whole seconds since 1970 or "2005-04-02 23:53:47" (one of the two throughout the file)'
@@ -84,14 +88,15 @@ class FaultLog:
         fault = next(iter(self._rows))
         first, *others = self._rows[fault]
         total = total or self._counts[fault]
-        lines = [f"{self.path}, line {first.line}: {first.what}", _quote(first)]
+        lines = [f"{self.path}, line {first.line}: {first.what}"]
+        lines += [_quote(first)] if first.text else []
         if total > 1:
             rest = total - 1
             lines.append(f"  and {rest:,} more such {'rows' if rest > 1 else 'row'}, among them:")
             lines += [_quote(row) for row in others]
         if other := sum(self._counts.values()) - self._counts[fault]:
             lines.append(f"  {other:,} other {'rows have' if other > 1 else 'row has'} faults of another sort")
-        fix = fault.value.format_map({"name": self.path.name, "films": "movies", "delimiter": ","} | self.hints)
+        fix = fault.value.format_map({"name": self.path.name} | self.hints)
         return DataError("\n".join(lines), fix=fix)
 
 

@@ -148,6 +148,10 @@ class _Files:
         if path.suffix != ".gz" and (self.folder / f"{name}.gz").exists():
             self.notes.append(f"{name}.gz isn't read, since {name} is there too")
         table = read_table(path, columns, layout, may_be_empty=optional, advance=self.progress.advance)
+        if table.is_cut:
+            self.notes.append(
+                f"{path.name}: the last line has no line end; if the copy broke off, its last value is cut"
+            )
         self._hashes[name] = table.sha256
         return table
 
@@ -169,9 +173,12 @@ class _Files:
         return None
 
     def _shape(self) -> Shape:
-        for shape in SHAPES.values():
-            if self._find(shape.ratings):
-                return shape
+        found = [shape for shape in SHAPES.values() if self._find(shape.ratings)]
+        if found:
+            others = ", ".join(shape.ratings for shape in found[1:])
+            if others:
+                self.notes.append(f"{others} isn't read, since {found[0].ratings} is there too")
+            return found[0]
         names = ", ".join(shape.ratings for shape in SHAPES.values())
         fix = "give the folder that holds MovieLens' files"
         for shape in SHAPES.values():

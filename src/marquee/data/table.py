@@ -3,10 +3,11 @@
 import csv
 import gzip
 import hashlib
+import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -22,6 +23,7 @@ from marquee.errors import DataError
 
 _CHUNK = 16 * 2**20  # bytes; a few hundred thousand ratings
 _BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TIME_AS_TEXT = re.compile(r"\d{4}-\d")
 
 
@@ -36,6 +38,7 @@ class Table:
         texts: By name, the text columns (Arrow strings).
         n_rows: Rows, the header not counted.
         sha256: Hash of the content, unpacked where the file is gzipped.
+        is_cut: Whether the last line has no end, as in a copy that broke off.
     """
 
     path: Path
@@ -44,6 +47,7 @@ class Table:
     texts: dict[str, pa.ChunkedArray]
     n_rows: int
     sha256: str
+    is_cut: bool = False
 
 
 def open_rows(path: Path) -> IO[bytes]:
@@ -86,17 +90,23 @@ def read_table(
                 line = 2
             picked = [(names.index(column.name), column) for column in columns]
             parser = _Parser(path, layout, len(names), picked)
+            chunk = b""
             for chunk in _whole_lines(stream, chunk_bytes):
                 digest.update(chunk)
                 parser.add(chunk, line)
-                line += chunk.count(b"\n")
+                line += _count_lines(chunk)
                 advance(len(chunk))
+    except PermissionError as error:
+        raise DataError(
+            f"{path} can't be opened: {error.strerror}", fix=f"make it readable: chmod +r {path}"
+        ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path}, line {line} or later: can't be read to its end ({error})",
             fix="the file is cut short or damaged: copy or download it again",
         ) from error
-    return parser.finish(digest.hexdigest(), last_line=line, may_be_empty=may_be_empty)
+    table = parser.finish(digest.hexdigest(), last_line=line, may_be_empty=may_be_empty)
+    return replace(table, is_cut=bool(chunk) and not chunk.endswith((b"\n", b"\r")))
 
 
 def locate(table: Table, rows: Sequence[int], tell: Callable[[int], tuple[Fault, str]]) -> list[Row]:
@@ -127,10 +137,10 @@ def lines_of(table: Table, rows: Sequence[int]) -> dict[int, int]:
 
 def _numbered_rows(table: Table) -> Iterator[tuple[int, str]]:
     encoding = "latin-1" if table.layout.latin1 else "utf-8"
-    with open_rows(table.path) as stream:
-        for line, raw in enumerate(stream, 1):
-            if raw.strip(b"\r\n") and (line > 1 or not table.layout.quoted):
-                yield line, raw.rstrip(b"\r\n").decode(encoding, "backslashreplace")
+    with io.TextIOWrapper(cast("io.BufferedReader", open_rows(table.path)), encoding, "backslashreplace") as lines:
+        for line, text in enumerate(lines, 1):  # ends are \n, \r\n and \r, as everywhere here
+            if (row := text.rstrip("\n")) and (line > 1 or not table.layout.quoted):
+                yield line, row
 
 
 def _header(path: Path, head: bytes, columns: Sequence[Column]) -> tuple[str, ...]:
@@ -138,6 +148,10 @@ def _header(path: Path, head: bytes, columns: Sequence[Column]) -> tuple[str, ..
         fix = f"the first line must name the columns: {','.join(column.name for column in columns)}"
         raise DataError(f"{path}, line 1: the file is empty", fix=fix)
     text = head.removeprefix(_BOM).decode("utf-8", "backslashreplace").rstrip("\r\n")
+    if fault := _header_fault(head, text):
+        log = FaultLog(path)
+        log.extend([Row(1, *fault, text)])
+        raise log.error()
     try:
         names = tuple(cell.strip() for cell in next(csv.reader([text])))
     except csv.Error:
@@ -148,7 +162,26 @@ def _header(path: Path, head: bytes, columns: Sequence[Column]) -> tuple[str, ..
             f"{path}, line 1: {word} {', '.join(missing)} missing\n    line 1: {printable(text)}",
             fix=f"the first line must name, separated by commas: {','.join(column.name for column in columns)}",
         )
+    if twice := [column.name for column in columns if names.count(column.name) > 1]:
+        raise DataError(
+            f"{path}, line 1: column {twice[0]} stands there twice\n    line 1: {printable(text)}",
+            fix="rename one of the two: it isn't clear which one to read",
+        )
     return names
+
+
+def _header_fault(head: bytes, text: str) -> tuple[Fault, str] | None:
+    if head.startswith(_UTF16):
+        return Fault.UTF16, "this is UTF-16, not UTF-8 text"
+    if b"\0" in head:
+        return Fault.NUL, "there is a NUL byte in this row"
+    if "\r" in text:
+        return Fault.OLD_MAC, "the lines end in a carriage return alone"
+    return None
+
+
+def _count_lines(chunk: bytes) -> int:
+    return chunk.count(b"\n") + (chunk.count(b"\r") - chunk.count(b"\r\n") if b"\r" in chunk else 0)
 
 
 def _whole_lines(stream: IO[bytes], n_bytes: int) -> Iterator[bytes]:
@@ -161,7 +194,9 @@ class _Parser:
 
     def __init__(self, path: Path, layout: Layout, width: int, picked: list[tuple[int, Column]]) -> None:
         self._path, self._layout, self._width, self._picked = path, layout, width, picked
-        self._faults = FaultLog(path, {"delimiter": layout.delimiter})
+        plain, quoted = "no cell may hold a {}", "put a cell that holds a {} in double quotes"
+        quoting = (quoted if layout.quoted else plain).format(layout.delimiter)
+        self._faults = FaultLog(path, {"quoting": quoting})
         self._parts: dict[str, list[NDArray[np.generic] | pa.ChunkedArray]] = {c.name: [] for _, c in picked}
         self._n_rows = 0
         self._text_time: bool | None = None

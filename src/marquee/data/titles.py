@@ -6,7 +6,7 @@ _ARTICLES = (
     "The|A|An|Le|La|Les|L'|L’|Un|Une|Il|Lo|Gli|Uno|Una|El|Los|Las|Der|Die|Das|Den|Det|De|Het|Ein|Eine|En|Ett|Um|Uma"
 )
 _YEAR = re.compile(r"\s*\((\d{4})(?:\s*[-\u2013\u2014]\s*(?:\d{4})?)?\)\s*(?:\(V\)\s*)?$")  # (V): made for video
-_LAST = re.compile(rf"^(?P<rest>.*?\S), (?P<article>{_ARTICLES})(?P<tail> \(.*)?$")
+_LAST = re.compile(rf"^(?P<rest>.*?\S), (?P<article>{_ARTICLES})(?P<tail>(?: \(|: ).*)?$")
 # Inside brackets stand foreign titles, so single letters are articles too: "Tre volti della paura, I".
 _IN_BRACKETS = re.compile(rf"\((?P<aka>a\.k\.a\. )?(?P<rest>[^()]*?\S), (?P<article>{_ARTICLES}|I|O|Os|As)\)")
 _ENGLISH = re.compile(r"^(The|A|An) (?P<rest>[^,(]+)$")
