@@ -4,6 +4,7 @@ from pathlib import Path
 
 from marquee.data.dataset import Dataset
 from marquee.data.features import content_matrix, to_catalog
+from marquee.errors import DataError
 from marquee.pipeline import Pipeline
 from training.calibrate import RUNGS, sample
 from training.config import TrainingConfig
@@ -41,7 +42,16 @@ def cross_validate(
 def run_fold(
     config: TrainingConfig, everybody: Interactions, films: Films, fold: Fold, work: Path | None, report: EpochReport
 ) -> FoldResult:
-    """Fit on a fold's people, and ask its held-out people."""
+    """Fit on a fold's people, and ask its held-out people.
+
+    Raises:
+        DataError: Nobody held out has enough likes to be asked about.
+    """
+    if not (everybody.n_liked[fold.test] >= config.eval_min_positives).any():
+        raise DataError(
+            f"none of the {len(fold.test)} people held out has {config.eval_min_positives} likes, so nobody can judge",
+            fix="give more ratings, or lower eval_min_positives in the configuration",
+        )
     fitted = fit(
         config,
         everybody,

@@ -113,7 +113,7 @@ def _cell_fault(column: Column, cell: str, *, text_time: bool) -> tuple[Fault, s
     whole = column.kind in (Kind.ID, Kind.OPTIONAL_ID)
     if not (_WHOLE if column.kind is Kind.ID else _NUMBER).fullmatch(cell):
         fault = Fault.BAD_TMDB_ID if column.kind is Kind.OPTIONAL_ID else Fault.NOT_A_NUMBER
-        return fault, f"{column.name} is {printable(cell)!r}, not a {'whole ' if whole else ''}number"
+        return fault, f"{column.name} is '{printable(cell)}', not a {'whole ' if whole else ''}number"
     value = float(cell)
     if column.kind is Kind.ID:
         found = Fault.BAD_ID, f"{column.name} is {printable(cell)}, outside 1 to {MAX_ID}"
@@ -138,5 +138,5 @@ def _time_fault(name: str, cell: str, *, text_time: bool) -> tuple[Fault, str] |
         elif text_time or not _WHOLE.fullmatch(cell) or not -(2**63) <= int(cell) < 2**63:
             raise ValueError(cell)
     except ValueError:
-        return Fault.BAD_TIME, f"{name} is {printable(cell)!r}, not {'a time' if text_time else 'whole seconds'}"
+        return Fault.BAD_TIME, f"{name} is '{printable(cell)}', not {'a time' if text_time else 'whole seconds'}"
     return None

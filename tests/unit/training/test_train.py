@@ -12,7 +12,7 @@ import pytest
 
 from marquee.bundle.load import load
 from marquee.contracts import RecommendationRequest
-from marquee.errors import PublishRefused
+from marquee.errors import DataError, PublishRefused
 from marquee.pipeline import Pipeline
 from training.calibrate import RUNGS
 from training.config import TrainingConfig
@@ -88,7 +88,7 @@ def test_the_same_data_and_configuration_give_the_same_bundle(published, dataset
 def hits_only(dataset):
     """The same films and people, but everybody likes the same hits: popularity is all there is to learn."""
     rng = np.random.default_rng(0)
-    chance = 0.9 * np.exp(-np.arange(60) / 15)
+    chance = 0.95 * np.exp(-np.arange(60) / 40)
     rows, columns = np.nonzero(rng.random((120, 60)) < np.maximum(chance, 0.3))
     ratings = pd.DataFrame(
         {
@@ -108,6 +108,12 @@ def test_what_is_worse_than_popularity_is_refused(dataset, tmp_path):
         train(data, bad, tmp_path, reporter=Reporter(quiet=True))
     assert not (tmp_path / "CURRENT.json").exists()
     assert train(data, bad, tmp_path, reporter=Reporter(quiet=True), force=True).activated
+
+
+def test_people_with_too_few_likes_cannot_judge(dataset, tmp_path):
+    strict = CONFIG.model_copy(update={"eval_min_positives": 61})
+    with pytest.raises(DataError, match=r"none of the \d+ people held out has 61 likes[^$]*eval_min_positives"):
+        train(dataset, strict, tmp_path, reporter=Reporter(quiet=True))
 
 
 def test_fold_results_survive_the_disk(dataset, tmp_path):
