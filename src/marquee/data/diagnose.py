@@ -123,11 +123,11 @@ def _cell_fault(column: Column, cell: str, *, text_time: bool) -> tuple[Fault, s
         fits = 1 <= value <= MAX_OPTIONAL_ID and value == int(value)
         return None if fits else (Fault.BAD_TMDB_ID, what)
     if column.kind is Kind.SHARE:
-        return None if 0 <= value <= 1 else (Fault.BAD_SHARE, f"{column.name} is {cell}, outside 0 to 1")
+        return None if 0 <= value <= 1 else (Fault.BAD_SHARE, f"{column.name} is {printable(cell)}, outside 0 to 1")
     if not math.isfinite(value):
-        return Fault.BAD_RATING, f"{column.name} is {cell}, not a finite number"
+        return Fault.BAD_RATING, f"{column.name} is {printable(cell)}, not a finite number"
     if not MIN_RATING <= value <= MAX_RATING:
-        return Fault.BAD_RATING, f"{column.name} is {cell}, outside {MIN_RATING:g} to {MAX_RATING:g}"
+        return Fault.BAD_RATING, f"{column.name} is {printable(cell)}, outside {MIN_RATING:g} to {MAX_RATING:g}"
     return None
 
 
