@@ -86,7 +86,7 @@ def list_bundles(store: Store = STORE, as_json: Json = False) -> None:
             entry.n_movies or "",
             "" if entry.ndcg is None else f"{entry.ndcg:.4f}",
             f"{entry.size / 1e6:.1f}",
-            "sound" if entry.problem is None else entry.problem.message,
+            "sound" if entry.complete else "damaged: marquee verify",
         )
         for entry in found
     ]

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -33,7 +33,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     """A table; columns whose name starts with ">" are right-aligned."""
     table = Table(title=title or None, title_justify="left")
     for name in columns:
-        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
+        # A version is there to be copied: it must not be cut.
+        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+        table.add_column(name.lstrip(">"), justify=justify, no_wrap=name == "version")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     out.print(table)

@@ -119,7 +119,7 @@ def _fitting(config: str, n_ratings: int) -> str:
 
 def print_metrics(metrics: dict[str, Any]) -> None:
     """NDCG@10 by row and number of seeds, with the pipeline's lead at five."""
-    table = metrics["ndcg@10"]
+    table = dict(sorted(metrics["ndcg@10"].items(), key=lambda row: int(row[0])))  # JSON sorts 10 before 3
     lead = metrics["pipeline_lead"]["5"]
     rows = []
     for name in next(iter(table.values())):

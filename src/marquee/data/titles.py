@@ -34,10 +34,13 @@ def reading_order(title: str) -> str:
 
 
 def filing_order(title: str, year: int) -> str:
-    """What MovieLens would write for a title and year (0 = unknown); the reverse of `split_title`."""
+    """What MovieLens would write for a title in reading order and a year (0 = unknown); `split_title` reads it back."""
+    end = f" ({year})" if year else ""
     if match := _ENGLISH.match(title):
-        title = f"{match['rest']}, {match[1]}"
-    return f"{title} ({year})" if year else title
+        filed = f"{match['rest']}, {match[1]}{end}"
+        if split_title(filed) == (title, year):
+            return filed
+    return title + end
 
 
 def _joined(article: str, rest: str) -> str:

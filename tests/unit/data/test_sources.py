@@ -1,6 +1,7 @@
 """Where ratings come from: the order, the cache, and what is said on the way."""
 
 import http.server
+import random
 import threading
 import zipfile
 

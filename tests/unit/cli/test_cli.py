@@ -1,0 +1,164 @@
+"""The command line as a person and as a program use it: results, errors with their fix, exit codes."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from marquee.bundle.publish import publish, write_folder
+from marquee.bundle.sample import sample_contents
+from marquee.cli.main import main
+from marquee.data.synthetic import synthesize
+from marquee.data.write import write_movielens
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """`run("list", "--json") -> (exit code, stdout, stderr)`."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def go(*arguments):
+        monkeypatch.setattr(sys, "argv", ["marquee", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return go
+
+
+@pytest.fixture
+def store(tmp_path):
+    publish(tmp_path / "store", sample_contents(), force=True)
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def liked():
+    return [int(tmdb) for tmdb in sample_contents().catalog.tmdb_ids if tmdb][:3]
+
+
+def test_recommend_prints_the_response(run, store, liked):
+    code, out, _ = run("recommend", "-s", store, "--tmdb-ids", ",".join(map(str, liked)), "-n", 5, "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert len(answer["recommendations"]) == 5
+    assert answer["served_by"] == "two_tower"
+    assert set(answer) == {"recommendations", "served_by", "degraded", "unknown_ids", "model_version", "request_id"}
+
+
+def test_recommend_as_a_table_by_title(run, store):
+    title = sample_contents().catalog.titles[0]
+    code, out, _ = run("recommend", "-s", store, "--like", title, "--explain", "-n", 3)
+    assert code == 0
+    assert "affinity" in out
+    assert "because" in out
+    assert "served by two_tower" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--tmdb-ids", "1,x"), "--tmdb-ids '1,x': not numbers"),
+        ((), "give at least one film"),
+        (("--tmdb-ids", "1", "-n", "0"), "--top-n"),
+        (("--like", "zzzz"), "no film is called 'zzzz'"),
+        (("--tmdb-ids", "1", "--genres", "Polka"), "no film has the genre 'Polka'"),
+    ],
+)
+def test_bad_requests_name_the_fix(run, store, arguments, message):
+    code, out, err = run("recommend", "-s", store, *arguments)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert "fix:" in err
+
+
+def test_list_verify_and_rollback(run, store):
+    (first,) = json.loads(run("list", "-s", store, "--json")[1])
+    assert first["current"]
+    assert first["complete"]
+    publish(store, sample_contents(), force=True)  # the same again: nothing new
+    changed = sample_contents()
+    second = publish(store, changed.__class__(**{**vars(changed), "config": {"changed": True}}), force=True)
+    assert run("verify", "-s", store)[0] == 0
+    assert first["version"] in run("rollback", "-s", store)[1]
+    vectors = second.path / "two_tower.safetensors"
+    vectors.write_bytes(vectors.read_bytes()[:-1] + b"\x55")
+    code, out, _ = run("verify", second.manifest.version, "-s", store)
+    assert code == 4
+    assert "two_tower.safetensors" in out
+    listed = run("list", "-s", store)[1]
+    assert "damaged" in listed
+    assert second.manifest.version in listed
+
+
+def test_publish_a_folder_made_elsewhere(run, tmp_path):
+    write_folder(tmp_path / "bundle", sample_contents())
+    code, _, err = run("publish", tmp_path / "bundle", "-s", tmp_path / "store")
+    assert code == 5
+    assert "--force" in err
+    assert run("publish", tmp_path / "bundle", "-s", tmp_path / "store", "--force")[0] == 0
+    assert run("doctor", "-s", tmp_path / "store")[0] == 0
+
+
+def test_without_a_bundle(run, tmp_path):
+    code, _, err = run("recommend", "-s", tmp_path, "--tmdb-ids", "1")
+    assert code == 4
+    assert "marquee train" in err
+    assert "marquee train" in run("list", "-s", tmp_path)[1]
+    assert run("doctor", "-s", tmp_path)[0] == 0
+
+
+def test_doctor_finds_a_wrong_setting(run, store, monkeypatch):
+    monkeypatch.setenv("MARQUEE_PROT", "1")
+    code, out, _ = run("doctor", "-s", store, "--json")
+    facts = json.loads(out)
+    assert code == 1
+    assert not facts["healthy"]
+    assert "MARQUEE_PROT is not a setting" in facts["settings"]
+
+
+def test_data_train_and_demo(run, tmp_path):
+    write_movielens(synthesize(150, 80, 4500), tmp_path / "data")
+    facts = json.loads(run("data", "-d", tmp_path / "data", "--json")[1])
+    assert facts["people"] == 150
+    code, out, err = run("demo", "-d", tmp_path / "data", "-s", tmp_path / "store", "-c", "quick", "--no-serve")
+    assert code == 0, err
+    assert "NDCG@10" in out
+    assert "affinity" in out
+    # A second time the bundle is there already.
+    assert "--retrain" in run("demo", "-d", tmp_path / "data", "-s", tmp_path / "store", "--no-serve")[1]
+    code, out, _ = run("train", "-d", tmp_path / "data", "-s", tmp_path / "store", "-c", "quick", "--json")
+    assert code == 0
+    assert json.loads(out)["metrics"]["ndcg@10"]["5"]["pipeline"] > 0
+
+
+def test_broken_data_and_configuration(run, tmp_path):
+    write_movielens(synthesize(30, 40, 400), tmp_path / "data")
+    code, _, err = run("train", "-d", tmp_path / "data", "-c", "smal")
+    assert code == 2
+    assert "small" in err
+    (tmp_path / "data" / "movies.csv").unlink()
+    code, _, err = run("data", "-d", tmp_path / "data")
+    assert code == 3
+    assert "movies.csv is missing" in err
+    assert "fix:" in err
+
+
+def test_sample_request_without_tmdb_ids_goes_by_title(make_contents):
+    from dataclasses import replace
+
+    from marquee.cli.serving import SAMPLE, sample_request
+    from marquee.pipeline import Pipeline
+
+    contents = make_contents(n_movies=3)
+    catalog = replace(contents.catalog, tmdb_ids=np.zeros(3, dtype=np.int64), titles=("Titanic", "Other", "Third"))
+    request, title = sample_request(Pipeline(replace(contents, catalog=catalog)))
+    assert request == {"movie_ids": [1], "top_n": 5}
+    assert "Titanic" in title
+    assert 597 in SAMPLE
