@@ -57,7 +57,7 @@ def synthesize(
     people = rng.normal(size=(n_users, TASTES)).astype(np.float32)
     popularity = rng.permutation(np.arange(1, n_movies + 1) ** -0.8).astype(np.float32)
     ratings = _ratings(rng, people, tastes, np.log(popularity), n_ratings)
-    arguments = {"users": n_users, "movies": n_movies, "ratings": n_ratings, "seed": seed, "genome": genome, "v": 1}
+    arguments = {"users": n_users, "movies": n_movies, "ratings": n_ratings, "seed": seed, "genome": genome, "v": 2}
     ids = np.arange(1, n_movies + 1, dtype=np.int32)
     strength = _sigmoid(1.5 * tastes @ rng.normal(size=(TASTES, len(TAGS))).astype(np.float32) / TASTES**0.5)
     return Dataset(
@@ -88,16 +88,16 @@ def _ratings(
     for start in range(0, n_users, block):
         rows = slice(start, start + block)
         affinity = people[rows] @ tastes.T / np.float32(TASTES**0.5)
-        # Gumbel's trick: the best k of log-weight + noise are k films drawn without replacement.
-        drawn = 1.3 * affinity + log_popularity + rng.gumbel(size=affinity.shape).astype(np.float32)
-        most = int(counts[rows].max())
-        best = np.argpartition(-drawn, most - 1, axis=1)[:, :most]
-        best = np.take_along_axis(best, np.argsort(-np.take_along_axis(drawn, best, axis=1), axis=1), axis=1)
-        kept = np.arange(most) < counts[rows, None]
-        liking = np.take_along_axis(affinity, best, axis=1)[kept]
+        # An exponential race: the first k arrivals, at rates that are the weights, are k films drawn without
+        # replacement. Person by person, since some watch a hundred times as much as others.
+        arrival = rng.standard_exponential(affinity.shape, dtype=np.float32)
+        arrival *= np.exp(-1.3 * affinity - log_popularity)
+        drawn = np.concatenate([_first(row, count) for row, count in zip(arrival, counts[rows], strict=True)])
+        watchers = np.repeat(np.arange(len(affinity)), counts[rows])
+        liking = affinity[watchers, drawn]
         value = 3.0 + 0.9 * liking + rng.normal(0, 0.6, len(liking))
-        users.append(np.repeat(np.arange(start, start + len(affinity), dtype=np.int32) + 1, counts[rows]))
-        movies.append((best[kept] + 1).astype(np.int32))
+        users.append((start + watchers + 1).astype(np.int32))
+        movies.append((drawn + 1).astype(np.int32))
         stars.append(np.clip(np.round(value * 2) / 2, 0.5, 5).astype(np.float32))
     n = sum(map(len, users))
     return pd.DataFrame(
@@ -108,6 +108,12 @@ def _ratings(
             "timestamp": 1_000_000_000 + np.sort(rng.integers(0, 500_000_000, n)),
         }
     )
+
+
+def _first(arrival: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """The `count` earliest, in their order."""
+    first = np.argpartition(arrival, count - 1)[:count]
+    return first[np.argsort(arrival[first])]
 
 
 def _movies(rng: np.random.Generator, tastes: NDArray[np.float32], ids: NDArray[np.int32]) -> pd.DataFrame:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
 
 from marquee.data.dataset import Dataset
 from marquee.data.titles import filing_order
@@ -13,6 +15,7 @@ _NAMES = {
     "latest": ("ratings.csv", "movies.csv", "links.csv", "tags.csv", "genome-scores.csv", "genome-tags.csv"),
     "kaggle": ("rating.csv", "movie.csv", "link.csv", "tag.csv", "genome_scores.csv", "genome_tags.csv"),
 }
+_ROWS = 1_000_000
 _NO_GENRES = "(no genres listed)"
 
 
@@ -38,16 +41,15 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
             "genres": dataset.movies["genres"].where(dataset.movies["genres"] != "", _NO_GENRES),
         }
     )
-    ratings = dataset.ratings.set_axis(["userId", "movieId", "rating", "timestamp"], axis=1)
     if shape == "1m":
-        _write_1m(folder, ratings, movies)
+        _write_ratings(folder / "ratings.dat", dataset.ratings, delimiter=b"::")
+        lines = movies.astype(str).agg("::".join, axis=1)
+        (folder / "movies.dat").write_text("\n".join(lines) + "\n", "latin-1")
         return
     if shape not in _NAMES:
         raise DataError(f"no shape is called {shape!r}", fix="use latest, kaggle or 1m")
     names = _NAMES[shape]
-    if shape == "kaggle":
-        ratings = ratings.assign(timestamp=pd.to_datetime(ratings["timestamp"], unit="s").dt.strftime("%Y-%m-%d %X"))
-    ratings.to_csv(folder / names[0], index=False)
+    _write_ratings(folder / names[0], dataset.ratings, text_time=shape == "kaggle")
     movies.to_csv(folder / names[1], index=False)
     tmdb = dataset.movies["tmdb_id"]
     links = pd.DataFrame(
@@ -57,7 +59,12 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
     tags = dataset.tags.loc[dataset.tags.index.repeat(dataset.tags["count"])]
     people = tags.groupby(["movie_id", "tag"]).cumcount() + 1
     pd.DataFrame(
-        {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": ratings["timestamp"].iloc[0]}
+        {
+            "userId": people,
+            "movieId": tags["movie_id"],
+            "tag": tags["tag"],
+            "timestamp": dataset.ratings["timestamp"].iloc[0],
+        }
     ).to_csv(folder / names[3], index=False)
     if dataset.genome is not None:
         n, t = dataset.genome.relevance.shape
@@ -71,7 +78,16 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
         pd.DataFrame(tag_names).to_csv(folder / names[5], index=False)
 
 
-def _write_1m(folder: Path, ratings: pd.DataFrame, movies: pd.DataFrame) -> None:
-    for frame, name in ((ratings, "ratings.dat"), (movies, "movies.dat")):
-        lines = frame.astype(str).agg("::".join, axis=1)
-        (folder / name).write_text("\n".join(lines) + "\n", "latin-1")
+def _write_ratings(path: Path, ratings: pd.DataFrame, *, delimiter: bytes = b",", text_time: bool = False) -> None:
+    """Arrow writes twenty million rows in seconds, where pandas takes minutes and ten times the memory."""
+    types = [pa.int32(), pa.int32(), pa.float32(), pa.timestamp("s") if text_time else pa.int64()]
+    options = arrow_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
+    with path.open("wb") as file:
+        if delimiter == b",":
+            file.write(b"userId,movieId,rating,timestamp\n")
+        for start in range(0, len(ratings), _ROWS):
+            part = ratings.iloc[start : start + _ROWS]
+            cells = [pa.array(part[name].to_numpy()).cast(kind) for name, kind in zip(part, types, strict=True)]
+            buffer = pa.BufferOutputStream()
+            arrow_csv.write_csv(pa.table(cells, names=list(part)), buffer, options)
+            file.write(buffer.getvalue().to_pybytes().replace(b"\t", delimiter))
