@@ -59,7 +59,7 @@ def test_kaggles_quoted_names_and_times(tmp_path):
 
 
 def test_movielens_1m(tmp_path):
-    (tmp_path / "ratings.dat").write_text("1::10::5::978300760\n2::20::1::978300761\n")
+    (tmp_path / "ratings.dat").write_text("1::10::5::900000001\n2::20::1::900000002\n")
     text = '10::Misérables, Les (1995)::Children\'s|Drama\n20::Say "Cheese", A|B (1999)::Comedy\n'
     (tmp_path / "movies.dat").write_text(text, "latin-1")
     dataset = load_movielens(tmp_path)
@@ -73,9 +73,9 @@ def test_movielens_1m(tmp_path):
 def test_movielens_100k(tmp_path):
     flags = dict.fromkeys(GENRES_100K, "0")
     cells = [*(flags | {"Children's": "1", "Comedy": "1"}).values()], [*(flags | {"unknown": "1"}).values()]
-    films = f"1|Cité, La (1995)|01-Jan-1995||http://a|{'|'.join(cells[0])}\n267|unknown||||{'|'.join(cells[1])}\n"
+    films = f"1|Cité, La (1995)|01-Jan-1995||http://a|{'|'.join(cells[0])}\n3|unknown||||{'|'.join(cells[1])}\n"
     (tmp_path / "u.item").write_text(films, "latin-1")
-    (tmp_path / "u.data").write_text("196\t1\t3\t881250949\n186\t267\t4\t891717742\n")
+    (tmp_path / "u.data").write_text("196\t1\t3\t800000001\n186\t3\t4\t800000002\n")
     dataset = load_movielens(tmp_path)
     assert dataset.movies["title"].tolist() == ["La Cité", "unknown"]
     assert dataset.movies["year"].tolist() == [1995, 0]
