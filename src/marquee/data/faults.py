@@ -10,6 +10,7 @@ from marquee.errors import DataError
 
 _EXAMPLES = 3
 _SHOWN = 120  # characters of an offending line
+_ENOUGH = 10_000  # faulty rows of a file; finding each one of millions would take minutes and help nobody
 
 
 class Fault(Enum):
@@ -56,7 +57,7 @@ class Row:
 
 @dataclass
 class FaultLog:
-    """Gathers the faulty rows of one file; keeps a few per sort, counts all.
+    """Gathers the faulty rows of one file; keeps a few per sort, counts all, up to a limit.
 
     Attributes:
         path: The file.
@@ -68,12 +69,19 @@ class FaultLog:
     _rows: dict[Fault, list[Row]] = field(default_factory=dict)
     _counts: Counter[Fault] = field(default_factory=Counter)
 
-    def __bool__(self) -> bool:
-        return bool(self._rows)
+    def __len__(self) -> int:
+        return self._counts.total()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are so many faulty rows that the rest of the file needn't be searched."""
+        return len(self) >= _ENOUGH
 
     def extend(self, rows: Iterable[Row]) -> None:
-        """Adds faulty rows, in the order of the file."""
+        """Adds faulty rows, in the order of the file, until it is full."""
         for row in rows:
+            if self.is_full:
+                return
             self._counts[row.fault] += 1
             kept = self._rows.setdefault(row.fault, [])
             if len(kept) < _EXAMPLES:
@@ -92,9 +100,10 @@ class FaultLog:
         lines += [_quote(first)] if first.text else []
         if total > 1:
             rest = total - 1
-            lines.append(f"  and {rest:,} more such {'rows' if rest > 1 else 'row'}, among them:")
+            count = f"at least {rest:,}" if self.is_full else f"{rest:,}"
+            lines.append(f"  and {count} more such {'rows' if rest > 1 else 'row'}, among them:")
             lines += [_quote(row) for row in others]
-        if other := sum(self._counts.values()) - self._counts[fault]:
+        if other := len(self) - self._counts[fault]:
             lines.append(f"  {other:,} other {'rows have' if other > 1 else 'row has'} faults of another sort")
         fix = fault.value.format_map({"name": self.path.name} | self.hints)
         return DataError("\n".join(lines), fix=fix)

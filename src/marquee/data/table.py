@@ -93,7 +93,8 @@ def read_table(
             chunk = b""
             for chunk in _whole_lines(stream, chunk_bytes):
                 digest.update(chunk)
-                parser.add(chunk, line)
+                if not parser.add(chunk, line):
+                    break
                 line += _count_lines(chunk)
                 advance(len(chunk))
     except PermissionError as error:
@@ -201,17 +202,20 @@ class _Parser:
         self._n_rows = 0
         self._text_time: bool | None = None
 
-    def add(self, chunk: bytes, line: int) -> None:
+    def add(self, chunk: bytes, line: int) -> bool:
+        """Takes in whole lines, the first of which has the given number; False = there is no use in going on."""
         if not chunk.strip():
-            return
+            return True
         if self._text_time is None:
             self._text_time = self._looks_like_text_time(chunk)
         reason = self._parse(chunk)
         if reason is None:
-            return
-        found = list(diagnose(chunk, line, self._width, self._picked, self._layout, text_time=self._text_time))
-        # What the two parsers disagree about is still reported, if less exactly.
-        self._faults.extend(found or [Row(line, Fault.UNREADABLE, f"here or below: {reason}", "")])
+            return True
+        before = len(self._faults)
+        self._faults.extend(diagnose(chunk, line, self._width, self._picked, self._layout, text_time=self._text_time))
+        if len(self._faults) == before:  # what the two parsers disagree about is still reported, if less exactly
+            self._faults.extend([Row(line, Fault.UNREADABLE, f"here or below: {reason}", "")])
+        return not self._faults.is_full
 
     def finish(self, sha256: str, *, last_line: int, may_be_empty: bool) -> Table:
         if self._faults:

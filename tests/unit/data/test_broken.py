@@ -272,6 +272,16 @@ def test_many_bad_rows_are_one_error_that_counts_them_and_shows_three(folder):
     ]
 
 
+def test_a_file_that_is_wrong_throughout_is_not_searched_to_its_end(tmp_path):
+    path = tmp_path / "some.csv"
+    path.write_text("a\n" + "0\n" * 20_000)
+    read = []
+    with pytest.raises(DataError, match=r"line 2: a is 0, outside[^$]*and at least 9,999 more such rows") as caught:
+        read_table(path, [Column("a", Kind.ID)], chunk_bytes=5000, advance=read.append)
+    assert "faults of another sort" not in caught.value.message
+    assert sum(read) < 30_000
+
+
 def test_a_long_line_is_cut_where_it_is_shown(folder):
     (folder / "movies.csv").write_text(FILES["movies.csv"] + "x,\x1b[31m" + "y" * 10_000 + ",z\n")
     message = error_of(folder).message

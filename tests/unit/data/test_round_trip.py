@@ -115,7 +115,7 @@ def comes_back(made, shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @given(made=datasets())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_random_data_set_comes_back(shape, made):
     comes_back(made, shape)
 
