@@ -40,7 +40,7 @@ def synthesize(
     Args:
         n_users: People; each rates at least one film.
         n_movies: Films.
-        n_ratings: Ratings in all, met to within a few per cent; at most half of all pairs.
+        n_ratings: Ratings in all, nearly met where they are sparse, fewer on dense sets; at most half of all pairs.
         seed: The same arguments give the same data set.
         genome: Whether it has a tag genome.
 
