@@ -13,7 +13,7 @@ from marquee.settings import Settings
 from serving.reranker import openapi, pages, problems, routes
 from serving.reranker.admission import Admission
 from serving.reranker.bodies import BodyLimit
-from serving.reranker.live import LivePipeline, MakeRetriever
+from serving.reranker.live import MakeRetriever, live_pipeline
 from serving.reranker.observe import Observe
 from serving.reranker.telemetry import Telemetry
 
@@ -32,11 +32,11 @@ def create_app(
         make_retriever: Where candidates of a bundle come from; by default the bundle itself, in process.
     """
     telemetry = telemetry or Telemetry()
-    live = LivePipeline(
+    live = live_pipeline(
         settings.artifacts_dir,
         make_retriever=make_retriever,
         interval=settings.reload_seconds,
-        on_result=telemetry.bundle_checked,
+        on_change=telemetry.bundle_checked,
     )
 
     @asynccontextmanager

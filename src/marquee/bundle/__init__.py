@@ -8,14 +8,14 @@ from marquee.bundle.publish import Published, publish, write_folder
 from marquee.bundle.store import Pointer, current
 from marquee.bundle.verify import Report, VersionInfo, list_versions, verify
 from marquee.bundle.versions import activate, export, prune, rollback
-from marquee.bundle.watch import Check, LiveBundle
+from marquee.bundle.watch import Check, Live
 
 __all__ = [
     "Bundle",
     "Check",
     "Contents",
     "DataInfo",
-    "LiveBundle",
+    "Live",
     "Manifest",
     "Pointer",
     "Published",

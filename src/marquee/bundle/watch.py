@@ -1,4 +1,4 @@
-"""A bundle that follows the pointer while a server runs: load beside the old one, warm up, swap one reference."""
+"""What a server makes of the current bundle, following the pointer: build beside the old one, swap one reference."""
 
 import hashlib
 import logging
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar, cast
 
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.load import load, pointer_or_refuse
@@ -18,6 +18,7 @@ from marquee.errors import BundleError
 logger = logging.getLogger("marquee.bundle")
 
 Outcome = Literal["unchanged", "swapped", "refused", "fell_back"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,28 @@ class Check:
     error: BundleError | None = None
 
 
-class LiveBundle:
-    """The current bundle of a store, for a server. Safe to use from any number of threads.
+@dataclass(frozen=True)
+class _InUse(Generic[T]):
+    """Kept in one object, so that one read of one reference sees all of it."""
 
-    A request calls `get` once, at its start, and works with that bundle to its end: so it never mixes versions.
+    version: str
+    made: T
+    before: "tuple[str, T] | None"
+
+
+class Live(Generic[T]):
+    """What is made of a store's current bundle, for a server. Safe to use from any number of threads.
+
+    A request calls `get` once, at its start, and works with that to its end: so it never mixes versions.
 
     Args:
         path: A store, or the folder of one version.
-        warm_up: Called with a new bundle before it goes live, such as for one dummy request; if it raises,
-            the bundle is refused.
+        build: Makes what the server works with of a bundle, and tries it out; if it raises, the bundle is refused.
+            By default the bundle itself.
         interval: Seconds between two looks at the pointer by the background thread. Polling, because file
             notifications miss NFS, volumes that are swapped by symlink, and object stores.
         retry: Seconds until a refused bundle is tried again, since its files may still be arriving.
+        on_change: Told when a bundle goes live or is refused (once each), with the outcome and the version in use.
 
     Attributes:
         swaps: How many bundles went live, the first one included.
@@ -59,15 +70,17 @@ class LiveBundle:
         self,
         path: Path,
         *,
-        warm_up: Callable[[Bundle], object] | None = None,
+        build: Callable[[Bundle], T] = lambda bundle: cast("T", bundle),
         interval: float = 5.0,
         retry: float = 60.0,
+        on_change: Callable[[Outcome, str | None], object] = lambda *_: None,
     ) -> None:
         self._path = path
-        self._warm_up = warm_up
+        self._build = build
         self._interval = interval
         self._retry = retry
-        self._bundle: Bundle | None = None
+        self._on_change = on_change
+        self._in_use: _InUse[T] | None = None
         self._seen = ""  # the sha256 of the live bundle's manifest
         self._refused = ""
         self._refused_at = 0.0
@@ -79,28 +92,35 @@ class LiveBundle:
         self.refusals = 0
         self.last = Check("unchanged", None)
 
-    def get(self) -> Bundle:
-        """The bundle that is live now.
+    def get(self, version: str | None = None) -> T:
+        """What is live now; or, if it was asked for and is the one before, that.
+
+        A caller that still works with the bundle before thus goes on getting answers of that very bundle.
 
         Raises:
             BundleError: None is live yet; the message is that of the last refusal.
         """
-        bundle = self._bundle  # one read of one reference: atomic
-        if bundle is None:
+        in_use = self._in_use  # one read of one reference: atomic
+        if in_use is None:
             why = self._why or BundleError(f"no bundle of {self._path} is loaded yet")
             raise BundleError(why.message, fix=why.fix)
-        return bundle
+        if in_use.before is not None and version == in_use.before[0]:
+            return in_use.before[1]
+        return in_use.made
 
     @property
     def ready(self) -> bool:
         """Whether a bundle is live."""
-        return self._bundle is not None
+        return self._in_use is not None
 
     def check(self) -> Check:
         """Look at the pointer once, and go with it. Never raises because of a bad bundle."""
         with self._checking:
-            self.last = self._check()
-            return self.last
+            refusals = self.refusals
+            self.last = check = self._check()
+            if check.outcome in {"swapped", "fell_back"} or self.refusals > refusals:
+                self._on_change(check.outcome, check.version)
+            return check
 
     def start(self) -> None:
         """Check now, then go on checking in a background thread."""
@@ -135,10 +155,11 @@ class LiveBundle:
         if pointed == self._refused and time.monotonic() < self._refused_at + self._retry:
             return Check("unchanged", self._version())
         try:
-            bundle = self._load_and_warm_up()
+            bundle, made = self._load_and_build()
         except BundleError as error:
             return self._refuse(pointed, error)
-        self._bundle = bundle
+        old = self._in_use
+        self._in_use = _InUse(bundle.version, made, (old.version, old.made) if old else None)
         self.swaps += 1
         if bundle.notes:
             return self._refuse(pointed, BundleError(bundle.notes[0]), "fell_back")
@@ -155,19 +176,17 @@ class LiveBundle:
         except OSError as error:
             raise BundleError(f"{self._path / MANIFEST_NAME} can't be read: {error.strerror}") from None
 
-    def _load_and_warm_up(self) -> Bundle:
+    def _load_and_build(self) -> tuple[Bundle, T]:
         try:
-            bundle = load(self._path, fall_back=self._bundle is None)
-            if self._warm_up is not None:
-                self._warm_up(bundle)
+            bundle = load(self._path, fall_back=self._in_use is None)
+            return bundle, self._build(bundle)
         except BundleError:
             raise
         except Exception as error:  # whatever goes wrong here must not end the old bundle's service
             raise BundleError(f"the new bundle can't be used: {type(error).__name__}: {error}") from error
-        return bundle
 
     def _version(self) -> str | None:
-        return self._bundle.version if self._bundle else None
+        return self._in_use.version if self._in_use else None
 
     def _refuse(self, pointed: str, error: BundleError, outcome: Outcome = "refused") -> Check:
         self._refused_at, self._why = time.monotonic(), error

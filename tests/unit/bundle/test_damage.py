@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from marquee.bundle import LiveBundle, Published, load, verify
+from marquee.bundle import Live, Published, load, verify
 from marquee.errors import BundleError
 
 FILES = (
@@ -214,7 +214,7 @@ def test_a_running_server_keeps_the_old_bundle(
 ) -> None:
     from marquee.bundle import publish
 
-    live = LiveBundle(store)
+    live = Live(store)
     live.check()
     newer = publish(store, make_contents(seed=2))
     damage(newer.path / "two_tower.safetensors")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marquee.bundle import Bundle, LiveBundle, Published, export, load, publish, rollback
+from marquee.bundle import Bundle, Live, Published, export, load, publish, rollback
 from marquee.errors import BundleError
 
 
@@ -16,7 +16,7 @@ def spoil(published: Published) -> None:
 
 
 def test_it_follows_the_pointer_forth_and_back(store: Path, first: Published, make_contents: Any) -> None:
-    live = LiveBundle(store)
+    live: Live[Bundle] = Live(store)
     assert not live.ready
     assert live.check().outcome == "swapped"
     assert live.check().outcome == "unchanged"
@@ -30,7 +30,7 @@ def test_it_follows_the_pointer_forth_and_back(store: Path, first: Published, ma
 def test_a_bad_bundle_is_refused_logged_and_counted_once(
     store: Path, first: Published, make_contents: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    live = LiveBundle(store)
+    live: Live[Bundle] = Live(store)
     live.check()
     newer = publish(store, make_contents(seed=2))
     spoil(newer)
@@ -48,7 +48,7 @@ def test_a_bad_bundle_is_refused_logged_and_counted_once(
 def test_a_refused_bundle_is_tried_again_and_not_counted_again(
     store: Path, first: Published, make_contents: Any
 ) -> None:
-    live = LiveBundle(store, retry=0.0)
+    live = Live(store, retry=0.0)
     live.check()
     newer = publish(store, make_contents(seed=2))
     whole = (newer.path / "two_tower.safetensors").read_bytes()
@@ -59,12 +59,13 @@ def test_a_refused_bundle_is_tried_again_and_not_counted_again(
     assert live.refusals == 1
 
 
-def test_a_failing_warm_up_refuses_the_bundle(store: Path, first: Published, make_contents: Any) -> None:
-    def warm_up(bundle: Bundle) -> None:
+def test_a_failing_build_refuses_the_bundle(store: Path, first: Published, make_contents: Any) -> None:
+    def build(bundle: Bundle) -> Bundle:
         if bundle.version != first.manifest.version:
             raise ZeroDivisionError("oops")
+        return bundle
 
-    live = LiveBundle(store, warm_up=warm_up)
+    live = Live(store, build=build)
     live.check()
     publish(store, make_contents(seed=2))
     check = live.check()
@@ -73,9 +74,14 @@ def test_a_failing_warm_up_refuses_the_bundle(store: Path, first: Published, mak
     assert live.get().version == first.manifest.version
 
 
-def test_the_warm_up_is_over_before_the_swap(store: Path, first: Published, make_contents: Any) -> None:
+def test_the_build_is_over_before_the_swap(store: Path, first: Published, make_contents: Any) -> None:
     seen: list[str | None] = []
-    live = LiveBundle(store, warm_up=lambda bundle: seen.append(live.get().version if live.ready else None))
+
+    def build(bundle: Bundle) -> Bundle:
+        seen.append(live.get().version if live.ready else None)
+        return bundle
+
+    live = Live(store, build=build)
     live.check()
     publish(store, make_contents(seed=2))
     live.check()
@@ -84,7 +90,7 @@ def test_the_warm_up_is_over_before_the_swap(store: Path, first: Published, make
 
 def test_at_the_start_it_falls_back(store: Path, two: tuple[Published, Published]) -> None:
     spoil(two[1])
-    live = LiveBundle(store)
+    live: Live[Bundle] = Live(store)
     assert live.check().outcome == "fell_back"
     assert live.get().version == two[0].manifest.version
     assert live.check().outcome == "unchanged"
@@ -92,7 +98,7 @@ def test_at_the_start_it_falls_back(store: Path, two: tuple[Published, Published
 
 
 def test_without_any_bundle_it_is_not_ready_and_says_why(store: Path, make_contents: Any) -> None:
-    live = LiveBundle(store)
+    live: Live[Bundle] = Live(store)
     assert [live.check().outcome for _ in range(2)] == ["refused", "refused"]
     assert live.refusals == 1
     for _ in range(2):
@@ -104,7 +110,7 @@ def test_without_any_bundle_it_is_not_ready_and_says_why(store: Path, make_conte
 
 
 def test_a_garbage_pointer_leaves_the_old_bundle(store: Path, first: Published) -> None:
-    live = LiveBundle(store)
+    live: Live[Bundle] = Live(store)
     live.check()
     good = (store / "CURRENT.json").read_bytes()
     for _ in range(2):
@@ -121,7 +127,7 @@ def test_a_single_folder_is_followed_too(store: Path, two: tuple[Published, Publ
         export(store, tmp_path / str(index), published.manifest.version)
     mount = tmp_path / "mount"
     mount.symlink_to(tmp_path / "0")
-    live = LiveBundle(mount)
+    live = Live(mount)
     assert live.check().version == two[0].manifest.version
     (tmp_path / "next").symlink_to(tmp_path / "1")
     (tmp_path / "next").replace(mount)  # as Kubernetes swaps a volume
@@ -129,7 +135,7 @@ def test_a_single_folder_is_followed_too(store: Path, two: tuple[Published, Publ
 
 
 def test_the_thread_follows_by_itself(store: Path, first: Published, make_contents: Any) -> None:
-    live = LiveBundle(store, interval=0.01)
+    live: Live[Bundle] = Live(store, interval=0.01)
     live.start()
     live.start()  # a second call is harmless
     newer = publish(store, make_contents(seed=2))
@@ -155,7 +161,7 @@ def test_concurrent_readers_never_see_a_mixture_during_20_publishes(store: Path,
         rollback(store, version)
 
     release(0)
-    live = LiveBundle(store, interval=0.005, warm_up=answer)
+    live: Live[Bundle] = Live(store, interval=0.005)
     live.start()
     wrong: list[str] = []
     counts: dict[str, int] = {}
@@ -184,3 +190,26 @@ def test_concurrent_readers_never_see_a_mixture_during_20_publishes(store: Path,
     assert wrong == []
     assert (live.swaps, live.refusals) == (21, 0)
     assert len(counts) >= 15  # the readers were at work all along
+
+
+def test_the_bundle_before_can_still_be_asked_for(store: Path, first: Published, make_contents: Any) -> None:
+    live: Live[Bundle] = Live(store)
+    live.check()
+    old = first.manifest.version
+    assert live.get(old).version == live.get("unheard of").version == old
+    second = publish(store, make_contents(seed=2)).manifest.version
+    live.check()
+    assert (live.get(old).version, live.get().version, live.get(second).version) == (old, second, second)
+    third = publish(store, make_contents(seed=3)).manifest.version
+    live.check()
+    assert (live.get(second).version, live.get(old).version) == (second, third)
+
+
+def test_changes_are_told_of_once(store: Path, first: Published, make_contents: Any) -> None:
+    told: list[tuple[str, str | None]] = []
+    live: Live[Bundle] = Live(store, retry=0.0, on_change=lambda *change: told.append(change))
+    live.check()
+    spoil(publish(store, make_contents(seed=2)))
+    for _ in range(3):
+        live.check()
+    assert told == [("swapped", first.manifest.version), ("refused", first.manifest.version)]
