@@ -1,13 +1,14 @@
 # Everything one does with Marquee, in the order of the data. `make help` lists it.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
-        test test-unit lint format constraints clean
+        mar retrieval-env test test-unit lint format constraints clean
 
 BIN := .venv/bin
 STORE ?= artifacts
 CONFIG ?= auto
 # Made again when what it is made from changes.
 READY := .venv/.ready
+RETRIEVAL_READY := .venv-retrieval/.ready
 
 help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -18,6 +19,12 @@ setup: $(READY) ## Make .venv with everything for work and tests.
 
 $(READY): pyproject.toml constraints.txt .ci/setup
 	.ci/setup
+	@touch $@
+
+retrieval-env: $(RETRIEVAL_READY) ## Make .venv-retrieval with TorchServe and kserve, for tests and benchmarks.
+
+$(RETRIEVAL_READY): pyproject.toml constraints-retrieval.txt .ci/setup | $(READY)
+	.ci/setup retrieval
 	@touch $@
 
 demo: setup ## Train on real ratings, recommend for a sample, serve the page on port 8080 (DEMO_SERVE=no: don't).
@@ -56,8 +63,12 @@ serve: setup ## Serve the API and the page on port 8080.
 doctor: setup ## What is installed, and is the bundle sound?
 	$(BIN)/marquee doctor --store $(STORE)
 
+##@ Containers
+mar: setup ## Build TorchServe's model archive (code only) into build/.
+	$(BIN)/python -m serving.torchserve.archive build
+
 ##@ Work on Marquee
-test: setup lint ## Everything that CI checks without a cluster.
+test: setup retrieval-env lint ## Everything that CI checks without a cluster.
 	$(BIN)/python -m pytest
 
 test-unit: setup ## The quick tests only.
@@ -77,4 +88,4 @@ constraints: setup ## Pin the newest versions that fit (constraints.txt).
 	$(BIN)/python .ci/pin
 
 clean: ## Remove .venv and caches; bundles stay.
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-retrieval build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from marquee.caller import caller
 from serving.reranker.problems import ProblemError, respond
 from serving.reranker.telemetry import Facts, Telemetry, new_facts
 
@@ -44,7 +45,8 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        facts = new_facts(Headers(scope=scope).get("x-request-id"))
+        facts, calls_as = new_facts(Headers(scope=scope))
+        caller.set(calls_as)
         scope.setdefault("state", {})["facts"] = facts
         started = time.perf_counter()
         status = 0
@@ -80,6 +82,7 @@ class Observe:
         write(
             "request",
             request_id=facts.request_id,
+            trace_id=facts.trace_id,
             method=method,
             route=route,
             status=status,

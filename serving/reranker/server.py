@@ -14,6 +14,7 @@ import uvicorn
 from prometheus_client import start_http_server
 
 from marquee.errors import MarqueeError
+from marquee.retrieval_client import RetrievalClient
 from marquee.settings import Settings
 from serving.reranker import logs
 from serving.reranker.app import create_app
@@ -56,7 +57,9 @@ def serve(settings: Settings) -> None:
     """
     as_json = logs.configure(settings.log_format)
     telemetry = Telemetry()
-    app = create_app(settings, telemetry=telemetry)
+    client = _retrieval_client(settings, telemetry)
+    make_retriever = (lambda bundle: client.of(bundle.version)) if client else (lambda _: None)
+    app = create_app(settings, telemetry=telemetry, make_retriever=make_retriever)
     listener = _listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
@@ -69,6 +72,21 @@ def serve(settings: Settings) -> None:
     with listener, _metrics(settings, telemetry):
         _announce(settings, listener, as_json)
         Server(config).run(sockets=[listener])
+
+
+def _retrieval_client(settings: Settings, telemetry: Telemetry) -> RetrievalClient | None:
+    """A client of the retrieval server; None where retrieval is in process."""
+    if not settings.retrieval_url:
+        return None
+    return RetrievalClient(
+        settings.retrieval_url,
+        protocol=settings.retrieval_protocol,
+        seconds=settings.retrieval_seconds,
+        connect_seconds=settings.retrieval_connect_seconds,
+        connection_seconds=settings.retrieval_connection_seconds,
+        workers=settings.max_inflight,
+        on_result=telemetry.retrieval_called,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

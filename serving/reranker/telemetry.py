@@ -5,8 +5,10 @@ import uuid
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from marquee.caller import Caller
 from marquee.contracts import RecommendationResponse
 from marquee.pipeline import Trace
 
@@ -15,6 +17,9 @@ SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0
 CANDIDATES = (0, 10, 50, 100, 150, 200, 400, 1000)
 
 _ACCEPTED_ID = re.compile(r"[\x20-\x7e]{1,128}")
+# https://www.w3.org/TR/trace-context/#traceparent-header
+_ACCEPTED_STATE = re.compile(r"[\x20-\x7e]{1,512}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass
@@ -22,6 +27,7 @@ class Facts:
     """A request's share of its log line; filled in on its way through the layers."""
 
     request_id: str
+    trace_id: str | None = None
     route: str | None = None
     served_by: str | None = None
     degraded: list[str] = field(default_factory=list)
@@ -31,9 +37,15 @@ class Facts:
     shed: str | None = None
 
 
-def new_facts(header: str | None) -> Facts:
-    """Facts with the caller's request id if it can be trusted in a log, else with a new one."""
-    return Facts(header if header and _ACCEPTED_ID.fullmatch(header) else uuid.uuid4().hex)
+def new_facts(headers: Headers) -> tuple[Facts, Caller]:
+    """Facts of a request and what is passed on with calls made for it: the client's ids where they can be trusted."""
+    given = headers.get("x-request-id")
+    request_id = given if given and _ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
+    parent, state = headers.get("traceparent", ""), headers.get("tracestate", "")
+    if not _TRACEPARENT.fullmatch(parent):
+        return Facts(request_id), Caller(request_id)
+    state = state if _ACCEPTED_STATE.fullmatch(state) else ""
+    return Facts(request_id, trace_id=parent.split("-")[1]), Caller(request_id, parent, state)
 
 
 def facts_of(scope: Scope) -> Facts:
@@ -76,6 +88,9 @@ class Telemetry:
         self.retrieval = Histogram(
             "marquee_retrieval_duration_seconds", "Stage one.", buckets=SECONDS, registry=registry
         )
+        self.retrieval_calls = Counter(
+            "marquee_retrieval_calls_total", "Calls to the retrieval server by result.", ["result"], registry=registry
+        )
         self.rerank = Histogram("marquee_rerank_duration_seconds", "Stage two.", buckets=SECONDS, registry=registry)
         self.bundle = Gauge("marquee_bundle_info", "1 for the bundle in use.", ["version"], registry=registry)
         self.bundle_loads = Counter(
@@ -86,6 +101,8 @@ class Telemetry:
             self.shed.labels(reason)
         for result in ("swapped", "refused", "fell_back"):
             self.bundle_loads.labels(result)
+        for result in ("ok", "circuit_open", "timeout"):
+            self.retrieval_calls.labels(result)
         for rung in ("two_tower", "item_cf", "popularity"):
             self.recommendations.labels(rung)
 
@@ -98,6 +115,10 @@ class Telemetry:
         self.candidates.observe(trace.n_candidates)
         self.retrieval.observe(trace.retrieval_ms / 1e3)
         self.rerank.observe(trace.rerank_ms / 1e3)
+
+    def retrieval_called(self, result: str) -> None:
+        """Note a call to the retrieval server: "ok", or why not."""
+        self.retrieval_calls.labels(result).inc()
 
     def bundle_checked(self, result: str, version: str | None) -> None:
         """Note that a bundle was brought into use or refused, and which one serves now."""

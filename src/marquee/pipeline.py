@@ -18,10 +18,11 @@ from marquee.contracts import (
     SeedContribution,
 )
 from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
+from marquee.exact_search import ExactSearch, top_k
 from marquee.explain import shapley
 from marquee.mmr import mmr
 from marquee.rerank_config import Rung
-from marquee.retrieval import EmbeddedRetriever, Retriever, Where, top_k
+from marquee.retrieval import Retriever, Where
 from marquee.search import TitleIndex
 
 Rows = NDArray[np.int64]
@@ -68,7 +69,7 @@ class Pipeline:
     def __init__(self, bundle: Bundle | Contents, retriever: Retriever | None = None) -> None:
         self.bundle = bundle
         self.catalog = bundle.catalog
-        self._retriever = retriever or EmbeddedRetriever(bundle.catalog, bundle.two_tower)
+        self._retriever = retriever or ExactSearch(bundle)
         self._genres = bundle.catalog.genres.astype(np.float32)
         vectors = bundle.two_tower.item_vectors
         self._unit_vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
@@ -190,14 +191,16 @@ class Pipeline:
 
     def _from_retriever(self, taste: _Taste, k: int, allowed: NDArray[np.bool_]) -> _Pool:
         seeds = [int(self.catalog.movie_ids[row]) for row in sorted(taste.seeds)]
-        movie_ids, scores = self._retriever.candidates(seeds, k, taste.where)
+        movie_ids, scores, version = self._retriever.candidates(seeds, k, taste.where)
+        # For seconds after a publish the tier can serve another bundle than ours, with films that we don't know.
+        degraded = ["version_skew"] if version != self.version else []
         rows, unknown = self.catalog.rows_of_movies(int(movie) for movie in movie_ids)
-        degraded: list[str] = []
-        if unknown:  # the tier serves a newer bundle than ours
+        if unknown:
             scores = scores[np.isin(movie_ids, unknown, invert=True)]
-            degraded.append("version_skew")
         found = np.asarray(rows, dtype=np.int64)
         kept = allowed[found]  # trust, but verify: a seed must never come back
+        if allowed.any() and not kept.any():
+            raise RetrievalUnavailable("version_skew", f"no candidate of {version} is a film of {self.version}")
         return _Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
 
     def _blend(self, taste: _Taste, pool: _Pool) -> Blend:

@@ -1,17 +1,28 @@
-"""Stage one: from seeds to candidates. The port that every retrieval tier implements, and the one in process."""
+"""Stage one: from seeds to candidates. The port that every retrieval tier implements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marquee.catalog import Catalog
 from marquee.errors import RequestError
-from marquee.two_tower import TwoTower
 
-Candidates = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+class Candidates(NamedTuple):
+    """What retrieval found.
+
+    Attributes:
+        movie_ids: (m,) int64 MovieLens ids, best first.
+        scores: (m,) float32, their scores.
+        model_version: The bundle that they come from.
+    """
+
+    movie_ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    model_version: str
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,15 @@ def _columns(catalog: Catalog, genres: Sequence[str]) -> list[int]:
     return [column[genre.casefold()] for genre in genres]
 
 
+@dataclass(frozen=True)
+class Query:
+    """The arguments of `Retriever.candidates`, for servers that answer many at once."""
+
+    seed_movie_ids: tuple[int, ...]
+    k: int
+    where: Where = Where()
+
+
 class Retriever(Protocol):
     """A retrieval tier."""
 
@@ -65,39 +85,7 @@ class Retriever(Protocol):
             k: How many films to return; fewer come back when `where` allows fewer.
             where: Which films may be returned. Seeds are excluded by it, not by the retriever.
 
-        Returns:
-            (m,) int64 movie ids and (m,) float32 scores, best first.
-
         Raises:
             RetrievalUnavailable: And nothing else, whatever went wrong.
         """
         ...
-
-
-class EmbeddedRetriever:
-    """Exact search in process: one matrix-vector product over the whole catalogue."""
-
-    def __init__(self, catalog: Catalog, tower: TwoTower) -> None:
-        self._catalog = catalog
-        self._tower = tower
-
-    def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
-        """See `Retriever.candidates`."""
-        seeds, _ = self._catalog.rows_of_movies(seed_movie_ids)
-        rows, scores = top_k(self._tower.scores(seeds), k, where.mask(self._catalog))
-        return self._catalog.movie_ids[rows], scores
-
-
-def top_k(
-    scores: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Rows of the k best allowed scores, best first, ties by row; and those scores."""
-    rows = np.flatnonzero(allowed)
-    values = scores[rows]
-    if len(rows) > k:
-        # Keep all that tie with the k-th, so that ties are broken by row and not by the partition.
-        threshold = np.partition(values, len(values) - k)[len(values) - k]
-        kept = values >= threshold
-        rows, values = rows[kept], values[kept]
-    order = np.argsort(-values, kind="stable")[:k]
-    return rows[order], values[order]

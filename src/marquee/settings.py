@@ -30,6 +30,18 @@ class Settings(BaseSettings):
     """Port of /metrics, kept off the public one."""
     reload_seconds: float = Field(5.0, gt=0)
     """How often CURRENT.json is looked at for a newer bundle."""
+    threads: int = Field(1, ge=1)
+    """Processor threads of a retrieval server's matrix products."""
+    retrieval_url: str = Field("", pattern=r"^(https?://[^/]+)?$")
+    """Where retrieval is served, such as http://two-tower-predictor; empty: in process, from the bundle's vectors."""
+    retrieval_protocol: Literal["v1", "v2"] = "v2"
+    """KServe's protocol to ask in."""
+    retrieval_seconds: float = Field(0.25, gt=0)
+    """How long retrieval may take in all; then the next rung answers."""
+    retrieval_connect_seconds: float = Field(0.05, gt=0)
+    """How long connecting may take."""
+    retrieval_connection_seconds: float = Field(30.0, gt=0)
+    """How long a connection is used, so that new pods get their share."""
     max_inflight: int = Field(32, ge=1)
     """Requests worked on at once; more wait in the queue."""
     max_queue: int = Field(64, ge=0)

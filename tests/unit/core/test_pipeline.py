@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from marquee.contracts import RecommendationRequest, response_json
 from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
+from marquee.exact_search import ExactSearch
 from marquee.pipeline import Pipeline, Trace
-from marquee.retrieval import EmbeddedRetriever
+from marquee.retrieval import Candidates
 
 MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
 
@@ -101,20 +102,30 @@ class TestLadder:
         assert sorted(ids(response)) == sorted(best.tolist())
 
     def test_retrieval_on_a_newer_bundle_is_no_accident(self, contents):
-        class Newer(EmbeddedRetriever):
+        class Newer(ExactSearch):
             def candidates(self, seed_movie_ids, k, where):
-                movies, scores = super().candidates(seed_movie_ids, k, where)
+                movies, scores, _ = super().candidates(seed_movie_ids, k, where)
                 movies[0] = 1_000_000
-                return movies, scores
+                return Candidates(movies, scores, "newer")
 
-        response = ask(Pipeline(contents, Newer(contents.catalog, contents.two_tower)))
+        response = ask(Pipeline(contents, Newer(contents)))
         assert response.served_by == "two_tower"
         assert response.degraded == ["version_skew"]
+
+    def test_a_retriever_that_knows_none_of_our_films_is_of_no_use(self, contents):
+        class Foreign:
+            def candidates(self, seed_movie_ids, k, where):
+                return Candidates(np.array([2, 5]), np.ones(2, dtype=np.float32), "foreign")
+
+        response = ask(Pipeline(contents, Foreign()))
+        assert response.served_by == "item_cf"
+        assert response.degraded == ["retrieval_version_skew"]
+        assert len(response.recommendations) == 10
 
     def test_a_retriever_that_returns_seeds_is_not_believed(self, contents):
         class Careless:
             def candidates(self, seed_movie_ids, k, where):
-                return np.array(MOVIES[:30]), np.arange(30, dtype=np.float32)
+                return Candidates(np.array(MOVIES[:30]), np.arange(30, dtype=np.float32), contents.version)
 
         assert not set(ids(ask(Pipeline(contents, Careless())))) & set(MOVIES[:3])
 

@@ -7,7 +7,7 @@ from collections import Counter
 import httpx2
 import pytest
 
-from marquee.retrieval import EmbeddedRetriever
+from marquee.exact_search import ExactSearch
 
 N = 200
 ASKED = {"tmdb_ids": [1001, 1004]}
@@ -17,7 +17,7 @@ class Gated:
     """A retriever that answers once the gate is open."""
 
     def __init__(self, bundle, gate):
-        self._inner = EmbeddedRetriever(bundle.catalog, bundle.two_tower)
+        self._inner = ExactSearch(bundle)
         self._gate = gate
 
     def candidates(self, seed_movie_ids, k, where):
