@@ -1,0 +1,48 @@
+"""TorchServe really batches, and a bad request of a batch fails alone."""
+
+import threading
+
+import httpx2
+
+from marquee.exact_search import ExactSearch
+from marquee.retrieval import Where
+
+PATH = "/v1/models/two_tower:predict"
+N = 64
+
+
+def test_concurrent_requests_share_batches(start, shared_store, bundle):
+    torchserve = start("torchserve", shared_store)
+    calls, requests = torchserve.metric("MarqueeBatchSize_count"), torchserve.metric("MarqueeBatchSize_sum")
+    movies = [int(movie) for movie in bundle.catalog.movie_ids]
+    bodies = [{"instances": [{"movie_ids": movies[index : index + 3], "k": 50}]} for index in range(N)]
+    bodies[10] = {"instances": [{"movie_ids": [2], "k": 50}]}  # no film has this id
+    bodies[20] = {"instances": "none"}
+    answers = [None] * N
+    together = threading.Barrier(N)
+
+    def ask(index):
+        with httpx2.Client(base_url=torchserve.url, timeout=20) as client:
+            client.get("/ping")  # connected before all start
+            together.wait(20)
+            answers[index] = client.post(PATH, json=bodies[index])
+
+    threads = [threading.Thread(target=ask, args=[index]) for index in range(N)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    search = ExactSearch(bundle)
+    for index, answer in enumerate(answers):
+        if index in {10, 20}:
+            assert answer.status_code == 400
+            continue
+        assert answer.status_code == 200, answer.text
+        expected = search.candidates(movies[index : index + 3], 50, Where())
+        assert answer.json()["predictions"][0]["movie_ids"] == expected.movie_ids.tolist()
+        assert answer.json()["predictions"][0]["scores"] == expected.scores.tolist()
+    calls = torchserve.metric("MarqueeBatchSize_count") - calls
+    requests = torchserve.metric("MarqueeBatchSize_sum") - requests
+    assert requests == N
+    assert calls <= N / 4, f"{N} requests came in {calls:.0f} batches"
