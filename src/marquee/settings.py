@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     reload_seconds: float = Field(5.0, gt=0)
     """How often CURRENT.json is looked at for a newer bundle."""
     threads: int = Field(1, ge=1)
-    """Processor threads of a retrieval server's matrix products."""
+    """Processor threads of one matrix product. Requests have threads already: more only pays on idle processors."""
     retrieval_url: str = Field("", pattern=r"^(https?://[^/]+)?$")
     """Where retrieval is served, such as http://two-tower-predictor; empty: in process, from the bundle's vectors."""
     retrieval_protocol: Literal["v1", "v2"] = "v2"

@@ -36,7 +36,7 @@ def test_every_setting_is_documented_with_its_default():
     for name, field in Settings.model_fields.items():
         row = re.search(rf"^\| `MARQUEE_{name.upper()}` \| `(.*?)` \| (.*) \|$", text, re.MULTILINE)
         assert row, f"docs/configuration.md: MARQUEE_{name.upper()}"
-        default = str(field.default)
+        default = str(field.default) or "(empty)"
         assert row[1] == default, name
         assert row[2] == field.description, name
 

@@ -7,7 +7,7 @@ from marquee.pipeline import Pipeline
 from serving.reranker.telemetry import Telemetry
 
 KEYS = {
-    *("request_id", "method", "route", "status", "ms", "served_by", "degraded", "n_seeds", "n_candidates"),
+    *("request_id", "trace_id", "method", "route", "status", "ms", "served_by", "degraded", "n_seeds", "n_candidates"),
     *("retrieval_ms", "rerank_ms", "model_version", "shed", "event", "level", "timestamp"),
 }
 CANARY = "canary-in-the-body"

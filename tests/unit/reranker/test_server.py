@@ -5,6 +5,7 @@ import socket
 
 import httpx2
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
@@ -102,3 +103,13 @@ def test_an_address_that_is_not_ours_is_an_error_with_a_fix(store, json_logs):
 def test_answers_do_not_wait_for_delayed_acks():
     with server._listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP  # what asyncio asks for before it sets TCP_NODELAY
+
+
+def test_matrix_products_have_one_thread_each(store, monkeypatch):
+    """With 16 clients, OpenBLAS's own threads below the requests' made answers twenty times rarer."""
+    seen = []
+    monkeypatch.setattr(server.Server, "run", lambda *_, **__: seen.extend(threadpool_info()))
+    with threadpool_limits(2, user_api="blas"):
+        serve_here(Settings(artifacts_dir=store, port=0, metrics_port=0, log_format="json"))
+    assert seen
+    assert {pool["num_threads"] for pool in seen if pool["user_api"] == "blas"} == {1}

@@ -1,0 +1,149 @@
+"""The wire format: what is asked arrives, what is answered arrives, and nothing else passes."""
+
+import json
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marquee.errors import RequestError
+from marquee.retrieval import Candidates, Query, Where
+from marquee.wire import ask, parse_call, read_answer, write_answer
+
+ids = st.integers(1, 2**31)
+genres = st.lists(st.text(min_size=1, max_size=20), max_size=3).map(tuple)
+years = st.none() | st.integers(1870, 2100)
+queries = st.builds(
+    Query,
+    st.lists(ids, min_size=1, max_size=100).map(tuple),
+    st.integers(1, 1000),
+    st.builds(Where, genres, genres, years, years, st.lists(ids, max_size=20).map(tuple)),
+)
+protocols = st.sampled_from(["v1", "v2"])
+
+
+@given(query=queries, protocol=protocols, version=st.text(max_size=30))
+def test_a_query_arrives_as_it_was_sent(query, protocol, version):
+    call = parse_call(ask(query, protocol, version))
+    assert call.queries == [query]
+    assert (call.protocol, call.model_version) == (protocol, version)
+
+
+@given(
+    pairs=st.dictionaries(ids, st.floats(-1e6, 1e6, width=32), min_size=0, max_size=50),
+    protocol=protocols,
+)
+def test_an_answer_arrives_bit_for_bit(pairs, protocol):
+    found = Candidates(np.array([*pairs], dtype=np.int64), np.array([*pairs.values()], dtype=np.float32), "v")
+    call = parse_call(ask(Query((1,), 50), protocol, ""))
+    read = read_answer(json.dumps(write_answer(call, [found])).encode(), protocol, 50)
+    assert read.movie_ids.tobytes() == found.movie_ids.tobytes()
+    assert read.scores.tobytes() == found.scores.tobytes()
+    assert read.model_version == "v"
+
+
+@given(
+    body=st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.text() | st.integers(),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.sampled_from(["instances", "inputs", "parameters", "id", "k"]), inner)
+        ),
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_whatever_comes_is_understood_or_refused(body):
+    with suppress(RequestError):
+        assert parse_call(body).queries
+
+
+TENSOR = {"name": "movie_ids", "datatype": "INT64", "shape": [1, 2], "data": [1, 4]}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"name": "seeds"}, "'seeds' is unknown"),
+        ({"name": ["movie_ids"]}, "is unknown"),
+        ({"datatype": "FP32"}, "is not INT64 of shape"),
+        ({"shape": [2]}, "has shape"),
+        ({"shape": [1, 3]}, "2 values"),
+        ({"shape": [1, -2]}, "is not INT64"),
+        ({"shape": [True, 2]}, "is not INT64"),
+        ({"shape": None}, "is not INT64"),
+        ({"data": "1,4"}, "is not INT64"),
+        ({"data": [1, "4"]}, "queries[0].movie_ids.1"),
+        ({"data": [1, 4.5]}, "queries[0].movie_ids.1"),
+        ({"data": [0, 0]}, "queries[0].movie_ids"),
+        ({"shape": [65, 0], "data": []}, "at most 64 queries"),
+    ],
+)
+def test_bad_tensors(change, complaint):
+    with pytest.raises(RequestError) as raised:
+        parse_call({"inputs": [TENSOR | change]})
+    assert complaint in raised.value.message or complaint in raised.value.fix
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ({"inputs": [TENSOR], "verbose": 1}, "no field 'verbose'"),
+        ({"inputs": [TENSOR, TENSOR]}, "given twice"),
+        ({"inputs": TENSOR}, "not a list of tensors"),
+        ({"inputs": []}, "movie_ids is missing"),
+        ({"inputs": [TENSOR, {"name": "k", "datatype": "INT64", "shape": [2], "data": [1, 2]}]}, "first dimensions"),
+        ({"inputs": [TENSOR], "parameters": []}, ""),
+        ({"inputs": [TENSOR], "parameters": {"model_version": 7}}, "model_version is not a string"),
+        ({"instances": [{"movie_ids": [1]}], "parameters": {}}, "no field 'parameters'"),
+        ({"instances": {"movie_ids": [1]}}, "not a list"),
+        ({"instances": [{"movie_ids": [1]}] * 65}, "65 instances"),
+        ({"instances": [{"movie_ids": [1], "k": 1001}]}, "instances[0].k"),
+        ({"instances": [{"movie_ids": [True]}]}, "instances[0].movie_ids.0"),
+    ],
+)
+def test_bad_bodies(body, complaint):
+    if not complaint:  # an empty list of parameters is none
+        assert parse_call(body).queries
+        return
+    with pytest.raises(RequestError) as raised:
+        parse_call(body)
+    assert complaint in raised.value.message
+
+
+def test_too_large_a_body_is_not_even_parsed():
+    with pytest.raises(RequestError, match="bytes"):
+        parse_call(b" " * (1024 * 1024 + 1))
+
+
+def test_nested_data_and_columns_are_allowed_as_the_protocol_says():
+    nested = {"name": "movie_ids", "datatype": "INT64", "shape": [2, 2], "data": [[1, 4], [7, 0]]}
+    column = {"name": "k", "datatype": "INT64", "shape": [2, 1], "data": [5, 6]}
+    call = parse_call({"inputs": [nested, column]})
+    assert call.queries == [Query((1, 4), 5), Query((7,), 6)]
+
+
+@pytest.mark.parametrize("protocol", ["v1", "v2"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"predictions": [], "model_version": ""}',
+        b'{"predictions": [{"movie_ids": [1, 2], "scores": [0.5]}], "model_version": ""}',
+        b'{"predictions": [{"movie_ids": [1, 1], "scores": [0.5, 0.4]}], "model_version": ""}',
+        b'{"predictions": [{"movie_ids": [1], "scores": [NaN]}], "model_version": ""}',
+        b'{"predictions": [{"movie_ids": [[1]], "scores": [[1.0]]}], "model_version": ""}',
+        b'{"predictions": [{"movie_ids": ["x"], "scores": [1.0]}], "model_version": ""}',
+        b'{"predictions": [{"movie_ids": [99999999999999999999], "scores": [1.0]}], "model_version": ""}',
+        b'{"predictions": [{"movie_ids": [1, 2, 3, 4], "scores": [1.0, 1.0, 1.0, 1.0]}], "model_version": ""}',
+        b'{"outputs": [{"name": "movie_ids", "data": [1]}], "model_version": ""}',
+        b'{"outputs": 5, "model_version": ""}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_client_believes_nothing(body, protocol):
+    with pytest.raises(ValueError, match=r".+"):
+        read_answer(body, protocol, 3)
