@@ -1,0 +1,98 @@
+{{/* Names. 34 characters leave room for the longest suffixes within 63: -retrieval-predictor, -train-<version>-<hash>-<index>. */}}
+{{- define "marquee.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 34 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "marquee.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 34 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The InferenceService. KServe calls its Deployment and Service <name>-predictor; deployment mode does the same. */}}
+{{- define "marquee.retrieval.name" -}}
+{{ include "marquee.fullname" . }}-retrieval
+{{- end }}
+
+{{- define "marquee.retrieval.service" -}}
+{{ include "marquee.retrieval.name" . }}-predictor
+{{- end }}
+
+{{- define "marquee.retrieval.url" -}}
+{{ .Values.retrieval.url | default (printf "http://%s" (include "marquee.retrieval.service" .)) }}
+{{- end }}
+
+{{/* kserve or deployment; `auto` looks at the cluster's APIs. */}}
+{{- define "marquee.retrieval.mode" -}}
+{{- if ne .Values.retrieval.mode "auto" -}}
+{{ .Values.retrieval.mode }}
+{{- else -}}
+{{ .Capabilities.APIVersions.Has "serving.kserve.io/v1beta1" | ternary "kserve" "deployment" }}
+{{- end -}}
+{{- end }}
+
+{{- define "marquee.claim" -}}
+{{ .Values.artifacts.existingClaim | default (printf "%s-artifacts" (include "marquee.fullname" .)) }}
+{{- end }}
+
+{{- define "marquee.serviceAccount" -}}
+{{ .Values.serviceAccount.name | default (.Values.serviceAccount.create | ternary (include "marquee.fullname" .) "default") }}
+{{- end }}
+
+{{/* Labels. Call with (list $ "component"). Selectors never hold the chart's version. */}}
+{{- define "marquee.selectorLabels" -}}
+{{- $root := first . -}}
+app.kubernetes.io/name: {{ include "marquee.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ last . }}
+{{- end }}
+
+{{- define "marquee.labels" -}}
+{{- $root := first . -}}
+{{ include "marquee.selectorLabels" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: marquee
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Labels of pods: what selectors need, and the user's own; nothing that changes with the chart. (list $ "component" values) */}}
+{{- define "marquee.podLabels" -}}
+{{ include "marquee.selectorLabels" (list (first .) (index . 1)) }}
+{{- with merge (dict) (last .).podLabels (first .).Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* (list $ image "repository by default") */}}
+{{- define "marquee.image" -}}
+{{- $root := first . -}}
+{{- $image := index . 1 -}}
+{{- $repository := $image.repository | default (last .) -}}
+{{- with $root.Values.image.registry }}{{ . | trimSuffix "/" }}/{{ end -}}
+{{ $repository }}
+{{- if $image.digest }}@{{ $image.digest }}
+{{- else }}:{{ include "marquee.tag" (list $root $image) }}{{ end }}
+{{- end }}
+
+{{- define "marquee.tag" -}}
+{{- (last .).tag | default (first .).Values.image.tag | default (first .).Chart.AppVersion }}
+{{- end }}
+
+{{- define "marquee.retrieval.image" -}}
+{{- $default := eq .Values.retrieval.server "kserve" | ternary "marquee-retrieval-kserve" "marquee-retrieval" -}}
+{{ include "marquee.image" (list . .Values.retrieval.image $default) }}
+{{- end }}
+
+{{/* settings: {reloadSeconds: 5} -> MARQUEE_RELOAD_SECONDS. Lists become JSON. */}}
+{{- define "marquee.settings" -}}
+{{- $env := list -}}
+{{- range $key, $value := . -}}
+{{- $text := kindIs "string" $value | ternary $value ($value | toJson) -}}
+{{- $env = append $env (dict "name" (printf "MARQUEE_%s" ($key | snakecase | upper)) "value" $text) -}}
+{{- end -}}
+{{- with $env }}{{ toYaml . }}{{ end }}
+{{- end }}

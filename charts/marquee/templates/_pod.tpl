@@ -1,0 +1,121 @@
+{{/* What all pods have. (list $ values "component"). Service links would look like unknown MARQUEE_ settings, an error. */}}
+{{- define "marquee.pod" -}}
+{{- $root := first . -}}
+{{- $values := index . 1 -}}
+serviceAccountName: {{ include "marquee.serviceAccount" $root }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- toYaml $root.Values.podSecurityContext | nindent 2 }}
+{{- with $root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with include "marquee.affinity" . }}
+affinity:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The user's affinity; with singleNode also: where the release's other pods are. The first pod may go anywhere. */}}
+{{- define "marquee.affinity" -}}
+{{- $root := first . -}}
+{{- $affinity := deepCopy (index . 1).affinity -}}
+{{- if $root.Values.artifacts.singleNode -}}
+{{- $labels := omit (include "marquee.selectorLabels" (list $root "") | fromYaml) "app.kubernetes.io/component" -}}
+{{- $selector := dict "matchLabels" $labels "matchExpressions" (list (dict "key" "app.kubernetes.io/component" "operator" "NotIn" "values" (list "test"))) -}}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $selector -}}
+{{- $pods := $affinity.podAffinity | default dict -}}
+{{- $required := append ($pods.requiredDuringSchedulingIgnoredDuringExecution | default list) $term -}}
+{{- $_ := set $affinity "podAffinity" (set $pods "requiredDuringSchedulingIgnoredDuringExecution" $required) -}}
+{{- end -}}
+{{- with $affinity }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{/* Spread a server's pods. (list $ values "component") */}}
+{{- define "marquee.spread" -}}
+topologySpreadConstraints:
+{{- with (index . 1).topologySpreadConstraints }}
+  {{- toYaml . | nindent 2 }}
+{{- else }}
+{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - maxSkew: 1
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "marquee.selectorLabels" (list (first $) (last $)) | nindent 8 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* An init container that says what the pod waits for. (list $ image volume) */}}
+{{- define "marquee.waitForModel" -}}
+{{- $root := first . -}}
+{{- if $root.Values.artifacts.waitForModel -}}
+initContainers:
+  - name: wait-for-model
+    image: {{ index . 1 }}
+    imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+    command: [python3, -c]
+    args:
+      - |
+        {{- $root.Files.Get "files/wait_for_model.py" | trim | nindent 8 }}
+      - /artifacts
+      - {{ $root.Release.Namespace }}
+      - app.kubernetes.io/instance={{ $root.Release.Name }},app.kubernetes.io/component=training
+    resources:
+      requests: {cpu: 10m, memory: 32Mi}
+      limits: {memory: 64Mi}
+    securityContext:
+      {{- toYaml $root.Values.securityContext | nindent 6 }}
+    volumeMounts:
+      - {name: {{ last . }}, mountPath: /artifacts, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* Stay reachable while the Service forgets this pod. `sleep` needs no program in the image, since Kubernetes 1.30. */}}
+{{- define "marquee.preStop" -}}
+{{- if semverCompare ">=1.30.0-0" (first .).Capabilities.KubeVersion.Version -}}
+preStop: {sleep: {seconds: {{ last . }}}}
+{{- else -}}
+preStop: {exec: {command: [sleep, {{ last . | quote }}]}}
+{{- end -}}
+{{- end }}
+
+{{/* An HPA's spec but for its target. */}}
+{{- define "marquee.hpa" -}}
+minReplicas: {{ .minReplicas }}
+maxReplicas: {{ .maxReplicas }}
+metrics:
+  - type: Resource
+    resource:
+      name: cpu
+      target: {type: Utilization, averageUtilization: {{ .targetCPUUtilization }}}
+  {{- with .extraMetrics }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+behavior:
+  {{- toYaml .behavior | nindent 2 }}
+{{- end }}
+
+{{/* The replicas that are sure, whatever the load. */}}
+{{- define "marquee.minReplicas" -}}
+{{ .autoscaling.enabled | ternary .autoscaling.minReplicas .replicas }}
+{{- end }}
+
+{{/* How long a rollout may wait: for training, which can be publishing the first model. */}}
+{{- define "marquee.progressDeadline" -}}
+{{ add 600 (.Values.training.enabled | ternary (int .Values.training.activeDeadlineSeconds) 0) }}
+{{- end }}

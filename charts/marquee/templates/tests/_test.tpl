@@ -1,0 +1,47 @@
+{{/* A pod of `helm test` that runs files/tests/NAME.py. (list $ "name" mounts-the-volume) */}}
+{{- define "marquee.test" -}}
+{{- $root := first . -}}
+{{- $name := index . 1 -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ include "marquee.fullname" $root }}-test-{{ $name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- include "marquee.labels" (list $root "test") | nindent 4 }}
+  annotations:
+    helm.sh/hook: test
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+spec:
+  restartPolicy: Never
+  activeDeadlineSeconds: 300
+  {{- include "marquee.pod" (list $root $root.Values.reranker "test") | nindent 2 }}
+  containers:
+    - name: test
+      image: {{ include "marquee.image" (list $root $root.Values.reranker.image "marquee-reranker") }}
+      imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      command: [python3, -c]
+      args:
+        - |
+          {{- $root.Files.Get (printf "files/tests/%s.py" $name) | trim | nindent 10 }}
+      env:
+        # Not MARQUEE_ names: those are settings.
+        - {name: API_URL, value: "http://{{ include "marquee.fullname" $root }}-reranker:{{ $root.Values.reranker.service.port }}"}
+        - {name: RETRIEVAL_URL, value: {{ include "marquee.retrieval.url" $root | quote }}}
+      resources:
+        {{- toYaml $root.Values.tests.resources | nindent 8 }}
+      securityContext:
+        {{- toYaml $root.Values.securityContext | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+        {{- if last . }}
+        - {name: artifacts, mountPath: /artifacts, readOnly: true}
+        {{- end }}
+  volumes:
+    - name: tmp
+      emptyDir: {sizeLimit: 64Mi}
+    {{- if last . }}
+    - name: artifacts
+      persistentVolumeClaim: {claimName: {{ include "marquee.claim" $root }}}
+    {{- end }}
+{{- end }}

@@ -1,0 +1,177 @@
+{{- define "marquee.training.image" -}}
+{{ include "marquee.image" (list . .Values.training.image "marquee-training") }}
+{{- end }}
+
+{{/* A Job can't be changed, so its name tells what it trains: the version, and a hash of all that is fixed in it. */}}
+{{- define "marquee.training.name" -}}
+{{- $version := .Values.training.image.digest | trimPrefix "sha256:" | default (include "marquee.tag" (list . .Values.training.image)) -}}
+{{- $slug := $version | lower | replace "." "-" | replace "_" "-" | trunc 10 | trimSuffix "-" -}}
+{{- $fixed := printf "%s %s %v" .Values.training.backend (include "marquee.training.podTemplate" (list . "NAME")) .Values.training.nodes -}}
+{{ include "marquee.fullname" . }}-train-{{ $slug }}-{{ $fixed | sha256sum | trunc 8 }}
+{{- end }}
+
+{{/* The arguments of `marquee`. */}}
+{{- define "marquee.training.args" -}}
+{{- $training := .Values.training -}}
+- train
+- --store=/artifacts
+- --config={{ empty $training.configToml | ternary $training.config "/config/training.toml" }}
+{{- with $training.data.dataset }}
+- --dataset={{ . }}
+{{- end }}
+{{- if $training.force }}
+- --force
+{{- end }}
+{{- with $training.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Whether ratings come from a folder that is mounted or unpacked. */}}
+{{- define "marquee.training.hasFolder" -}}
+{{- with .Values.training.data }}{{ or .existingClaim .url .existingSecret }}{{ end }}
+{{- end }}
+
+{{/* `marquee train`, or torchrun around it. (list $ name-of-the-job) */}}
+{{- define "marquee.training.command" -}}
+{{- $root := first . -}}
+{{- $backend := $root.Values.training.backend -}}
+{{- if eq $backend "job" -}}
+args:
+  {{- include "marquee.training.args" $root | nindent 2 }}
+{{- else -}}
+command:
+  - python3
+  - -m
+  - torch.distributed.run
+  {{- if eq $backend "torchrun" }}
+  - --nnodes={{ $root.Values.training.nodes }}
+  - --nproc-per-node=1
+  - --node-rank=$(JOB_COMPLETION_INDEX)
+  - --master-addr={{ last . }}-0.{{ include "marquee.fullname" $root }}-train
+  - --master-port=29500
+  {{- end }}
+  # The program marquee, not a Python file.
+  - --no-python
+  - marquee
+  {{- include "marquee.training.args" $root | nindent 2 }}
+{{- end -}}
+{{- end }}
+
+{{- define "marquee.training.env" -}}
+{{- if include "marquee.training.hasFolder" . }}
+- {name: MARQUEE_DATA_DIR, value: /data}
+{{ end }}
+{{- with .Values.training.extraEnv }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The pod of every backend. (list $ name-of-the-job) */}}
+{{- define "marquee.training.podTemplate" -}}
+{{- $root := first . -}}
+{{- $training := $root.Values.training -}}
+{{- $data := $training.data -}}
+{{- $fetches := or $data.url $data.existingSecret -}}
+metadata:
+  labels:
+    {{- include "marquee.podLabels" (list $root "training" $training) | nindent 4 }}
+  {{- $run := empty $training.runId | not | ternary (dict "marquee/run" $training.runId) dict }}
+  {{- $config := empty $training.configToml | not | ternary (dict "marquee/config" (sha256sum $training.configToml)) dict }}
+  {{- with merge $run $config $training.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  restartPolicy: Never
+  {{- include "marquee.pod" (list $root $training "training") | nindent 2 }}
+  {{- if eq $training.backend "torchrun" }}
+  # Gives <job>-<index> a host name.
+  subdomain: {{ include "marquee.fullname" $root }}-train
+  {{- end }}
+  {{- if $fetches }}
+  initContainers:
+    - name: fetch-data
+      image: {{ include "marquee.training.image" $root }}
+      imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      command: [python3, -c]
+      args:
+        - |
+          {{- $root.Files.Get "files/fetch_data.py" | trim | nindent 10 }}
+      env:
+        - name: DATA_URL
+          {{- if $data.url }}
+          value: {{ $data.url | quote }}
+          {{- else }}
+          valueFrom: {secretKeyRef: {name: {{ $data.existingSecret }}, key: url}}
+          {{- end }}
+        - {name: DATA_SHA256, value: {{ $data.sha256 | quote }}}
+      resources:
+        {{- toYaml $training.resources | nindent 8 }}
+      securityContext:
+        {{- toYaml $root.Values.securityContext | nindent 8 }}
+      volumeMounts:
+        - {name: data, mountPath: /data}
+        - {name: tmp, mountPath: /tmp}
+  {{- end }}
+  containers:
+    - name: train
+      image: {{ include "marquee.training.image" $root }}
+      imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      {{- include "marquee.training.command" . | nindent 6 }}
+      {{- with include "marquee.training.env" $root | trim }}
+      env:
+        {{- . | nindent 8 }}
+      {{- end }}
+      resources:
+        {{- toYaml $training.resources | nindent 8 }}
+      securityContext:
+        {{- toYaml $root.Values.securityContext | nindent 8 }}
+      volumeMounts:
+        - {name: artifacts, mountPath: /artifacts}
+        - {name: tmp, mountPath: /tmp}
+        {{- if $data.existingClaim }}
+        - name: data
+          mountPath: /data
+          readOnly: true
+          {{- with $data.subPath }}
+          subPath: {{ . }}
+          {{- end }}
+        {{- else if $fetches }}
+        - {name: data, mountPath: /data, readOnly: true}
+        {{- end }}
+        {{- if $training.configToml }}
+        - {name: config, mountPath: /config, readOnly: true}
+        {{- end }}
+  volumes:
+    - name: artifacts
+      persistentVolumeClaim: {claimName: {{ include "marquee.claim" $root }}}
+    - name: tmp
+      emptyDir: {sizeLimit: {{ $training.scratchSize }}}
+    {{- if $data.existingClaim }}
+    - name: data
+      persistentVolumeClaim: {claimName: {{ $data.existingClaim }}, readOnly: true}
+    {{- else if $fetches }}
+    - name: data
+      emptyDir: {sizeLimit: {{ $training.scratchSize }}}
+    {{- end }}
+    {{- if $training.configToml }}
+    - name: config
+      configMap: {name: {{ include "marquee.fullname" $root }}-train}
+    {{- end }}
+{{- end }}
+
+{{/* What Jobs share: a node's drain isn't a failure; bad data, a bad configuration, a refused model fail at once. */}}
+{{- define "marquee.training.jobPolicy" -}}
+backoffLimit: {{ .Values.training.backoffLimit }}
+activeDeadlineSeconds: {{ .Values.training.activeDeadlineSeconds }}
+# Never two writers.
+podReplacementPolicy: Failed
+podFailurePolicy:
+  rules:
+    - action: Ignore
+      onPodConditions: [{type: DisruptionTarget, status: "True"}]
+    # 2: option, setting or configuration. 3: data. 4: a damaged store. 5: worse than what it would replace.
+    - action: FailJob
+      onExitCodes: {operator: In, values: [2, 3, 4, 5]}
+{{- end }}
