@@ -1,0 +1,101 @@
+"""Sends recommendation requests at a steady rate and reports: load.py URL RATE SECONDS. Standard library only.
+
+The rate is kept whatever the answers take (an open model), each request on a connection of its own, as many separate
+clients would: new pods get their share. Every line of output is JSON: one per 5 s, then a summary. Ends with 1 if a
+request failed, and with 2 if the rate could not be kept, which makes the figures void.
+"""
+
+import http.client
+import json
+import queue
+import random
+import sys
+import threading
+import time
+import urllib.parse
+from collections import Counter
+
+WORKERS = 64
+REPORT_SECONDS = 5.0
+TIMEOUT_SECONDS = 10.0
+
+
+def request(host: str, port: int, body: bytes) -> tuple[str, float]:
+    """(what came back, seconds): the rung that served, a status, or the kind of failure."""
+    started = time.perf_counter()
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("POST", "/v1/recommendations", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        content = answer.read()
+        outcome = json.loads(content)["served_by"] if answer.status == 200 else f"failed: status {answer.status}"
+    except Exception as error:
+        outcome = f"failed: {type(error).__name__}"
+    finally:
+        connection.close()
+    return outcome, time.perf_counter() - started
+
+
+def some_bodies(host: str, port: int) -> list[bytes]:
+    """Requests with one to ten films that the server knows."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    body = json.dumps({"movie_ids": [2147483647], "top_n": 100})
+    connection.request("POST", "/v1/recommendations", body, {"Content-Type": "application/json"})
+    films = [film["movie_id"] for film in json.load(connection.getresponse())["recommendations"]]
+    connection.close()
+    chance = random.Random(1)  # noqa: S311 - no secrets here
+    sizes = [min(chance.randint(1, 10), len(films)) for _ in range(500)]
+    return [json.dumps({"movie_ids": chance.sample(films, size), "top_n": 10}).encode() for size in sizes]
+
+
+def summary(results: list[tuple[str, float]], seconds: float) -> dict[str, object]:
+    """Counts by outcome, and milliseconds of what was answered."""
+    took = sorted(1e3 * spent for outcome, spent in results if not outcome.startswith("failed"))
+    at = {f"p{share}": round(took[min(len(took) - 1, len(took) * share // 100)], 1) for share in (50, 95, 99) if took}
+    counts = Counter(outcome for outcome, _ in results)
+    failed = sum(count for outcome, count in counts.items() if outcome.startswith("failed"))
+    return {"requests": len(results), "rate": round(len(results) / seconds, 1), "failed": failed, "ms": at} | {
+        "outcomes": dict(counts)
+    }
+
+
+def run(url: str, rate: float, seconds: float) -> int:
+    """Send, report, and judge."""
+    parts = urllib.parse.urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 80
+    bodies = some_bodies(host, port)
+    todo: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    results: list[tuple[str, float]] = []
+
+    def work() -> None:
+        while (body := todo.get()) is not None:
+            results.append(request(host, port, body))
+
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(WORKERS)]
+    for worker in workers:
+        worker.start()
+    started = time.monotonic()
+    reported, report_at, total = 0, REPORT_SECONDS, round(rate * seconds)
+    for number in range(total):
+        wait = started + number / rate - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        todo.put(bodies[number % len(bodies)])
+        if time.monotonic() - started >= report_at:
+            new, reported = results[reported:], len(results)
+            print(json.dumps({"t": round(report_at), **summary(new, REPORT_SECONDS)}), flush=True)
+            report_at += REPORT_SECONDS
+    for _ in workers:
+        todo.put(None)
+    for worker in workers:
+        worker.join(2 * TIMEOUT_SECONDS)
+    whole = summary(list(results), time.monotonic() - started)
+    print(json.dumps({"summary": whole}), flush=True)
+    if len(results) < total or float(str(whole["rate"])) < 0.95 * rate:
+        print(f"the rate of {rate} was not kept: more than this generator or the service can do", file=sys.stderr)
+        return 1 if whole["failed"] else 2
+    return 1 if whole["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3])))
