@@ -1,7 +1,7 @@
 # Everything one does with Marquee, in the order of the data. `make help` lists it.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
-        mar retrieval-env test test-unit lint format constraints clean
+        mar images test-images retrieval-env test test-unit lint format constraints clean
 
 BIN := .venv/bin
 STORE ?= artifacts
@@ -66,6 +66,12 @@ doctor: setup ## What is installed, and is the bundle sound?
 ##@ Containers
 mar: setup ## Build TorchServe's model archive (code only) into build/.
 	$(BIN)/python -m serving.torchserve.archive build
+
+images: ## Build the container images (TAG=dev, REGISTRY=a prefix; docs/images.md).
+	.ci/images
+
+test-images: setup ## Run the images that `make images` built.
+	IMAGE_TAG=$(or $(TAG),dev) $(BIN)/python -m pytest tests/images
 
 ##@ Work on Marquee
 test: setup retrieval-env lint ## Everything that CI checks without a cluster.
