@@ -42,6 +42,7 @@ SERVERS = {"TorchServe": "serving.torchserve.start", "kserve": "serving.torchser
 PATHS: dict[Protocol, str] = {"v1": "/v1/models/two_tower:predict", "v2": "/v2/models/two_tower/infer"}
 CATALOGUES = (27_000, 100_000)
 LONE, CLIENTS, SECONDS = 400, 16, 6.0
+WARM_UP = 1500  # requests; a JVM gets twice as fast in its first thousand
 
 
 def make_store(folder: Path, n: int) -> Path:
@@ -93,7 +94,7 @@ def metric(port: int, name: str) -> float:
 
 def lone(call: Callable[[], object]) -> tuple[float, float]:
     """Median and 99th percentile of one call after the other, in ms."""
-    for _ in range(LONE // 4):
+    for _ in range(WARM_UP):
         call()
     times = []
     for _ in range(LONE):

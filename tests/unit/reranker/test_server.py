@@ -105,7 +105,7 @@ def test_answers_do_not_wait_for_delayed_acks():
         assert listener.proto == socket.IPPROTO_TCP  # what asyncio asks for before it sets TCP_NODELAY
 
 
-def test_matrix_products_have_one_thread_each(store, monkeypatch):
+def test_matrix_products_have_one_thread_each(store, monkeypatch, json_logs):
     """With 16 clients, OpenBLAS's own threads below the requests' made answers twenty times rarer."""
     seen = []
     monkeypatch.setattr(server.Server, "run", lambda *_, **__: seen.extend(threadpool_info()))
