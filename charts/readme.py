@@ -17,7 +17,7 @@ HEAD = """\
 
     helm install marquee charts/marquee --namespace marquee --create-namespace --wait --timeout 30m
 
-It needs Kubernetes {kube} and the four images (docs/images.md). KServe {kserve} is used where it is; nothing
+It needs Kubernetes {kube} and the four images (docs/images.md). KServe >=0.16 is used where it is; nothing
 cluster-scoped is made. What the objects are and how to run them: [docs/kubernetes.md](../../docs/kubernetes.md). Ready
 values are in [k8s/values](../../k8s/values).
 
@@ -63,7 +63,7 @@ def readme() -> str:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
     schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
     values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
-    parts = [HEAD.format(description=chart["description"], kube=chart["kubeVersion"].replace("-0", ""), kserve=">=0.16")]
+    parts = [HEAD.format(description=chart["description"], kube=chart["kubeVersion"].removesuffix("-0"))]
     plain = {"properties": {k: v for k, v in schema["properties"].items() if "properties" not in v}}
     groups = [("General", "", plain, values, "")]
     for name, part in schema["properties"].items():

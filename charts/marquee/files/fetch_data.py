@@ -17,6 +17,7 @@ ARCHIVE, FOLDER = Path("/tmp/archive"), Path("/data")  # noqa: S108 - the pod's 
 
 
 def fail(problem: str, fix: str) -> None:
+    """End for good."""
     print(f"error: {problem}\n  fix: {fix}", file=sys.stderr)
     sys.exit(3)
 

@@ -34,7 +34,7 @@ affinity:
 {{- $affinity := deepCopy (index . 1).affinity -}}
 {{- if $root.Values.artifacts.singleNode -}}
 {{- $labels := omit (include "marquee.selectorLabels" (list $root "") | fromYaml) "app.kubernetes.io/component" -}}
-{{- $selector := dict "matchLabels" $labels "matchExpressions" (list (dict "key" "app.kubernetes.io/component" "operator" "NotIn" "values" (list "test"))) -}}
+{{- $selector := dict "matchLabels" $labels "matchExpressions" (list (dict "key" "app.kubernetes.io/component" "operator" "In" "values" (list "training" "rollback" "retrieval" "reranker"))) -}}
 {{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $selector -}}
 {{- $pods := $affinity.podAffinity | default dict -}}
 {{- $required := append ($pods.requiredDuringSchedulingIgnoredDuringExecution | default list) $term -}}

@@ -11,10 +11,10 @@ import sys
 import time
 import urllib.request
 
-PORT = 18080
+PORT = int(os.environ.get("PORT", "18080"))
 ENVIRONMENT = {
     **os.environ,
-    "MARQUEE_ARTIFACTS_DIR": "/artifacts",
+    "MARQUEE_ARTIFACTS_DIR": os.environ.get("STORE", "/artifacts"),
     "MARQUEE_HOST": "127.0.0.1",
     "MARQUEE_PORT": str(PORT),
     "MARQUEE_METRICS_PORT": "0",
@@ -25,7 +25,7 @@ ENVIRONMENT = {
 def recommend(ids):
     """What the re-ranker in this pod recommends."""
     body = json.dumps({"movie_ids": ids, "top_n": 10}).encode()
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         f"http://127.0.0.1:{PORT}/v1/recommendations", body, {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
@@ -35,13 +35,13 @@ def recommend(ids):
 def ready():
     """Whether it has loaded the model."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=2) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=2) as answer:
             return answer.status == 200
     except OSError:
         return False
 
 
-server = subprocess.Popen(["marquee", "serve"], env=ENVIRONMENT)
+server = subprocess.Popen(["marquee", "serve"], env=ENVIRONMENT)  # noqa: S607 - the image's own
 try:
     deadline = time.monotonic() + 90
     while not ready():

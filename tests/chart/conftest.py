@@ -1,0 +1,146 @@
+"""Renders the chart as helm does, for values that matter, and gives tests the objects."""
+
+import functools
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "marquee"
+KSERVE = "serving.kserve.io/v1beta1"
+TRAINER = "trainer.kubeflow.org/v1alpha1"
+OPERATOR = "monitoring.coreos.com/v1"
+GATEWAY = "gateway.networking.k8s.io/v1"
+
+# name -> helm's options. Every rule is held against every one of them.
+CASES: dict[str, tuple[str, ...]] = {
+    "defaults": (),
+    "defaults with KServe": ("-a", KSERVE),
+    "Kubernetes 1.29": ("--kube-version", "1.29.0"),
+    "kserve server": ("-a", KSERVE, "--set", "retrieval.server=kserve,retrieval.protocol=v1"),
+    "kserve fixed size": (
+        *("-a", KSERVE, "--set", "retrieval.mode=kserve,retrieval.autoscaling.enabled=false,retrieval.replicas=3"),
+    ),
+    "deployment though KServe": ("-a", KSERVE, "--set", "retrieval.mode=deployment,retrieval.server=kserve"),
+    "fixed size": (
+        *("--set", "retrieval.autoscaling.enabled=false,reranker.autoscaling.enabled=false"),
+        *("--set", "retrieval.replicas=2,reranker.replicas=2"),
+    ),
+    "several nodes": (
+        *("--set", "artifacts.accessMode=ReadWriteMany,artifacts.singleNode=false"),
+        *("--set", "retrieval.autoscaling.minReplicas=2,reranker.autoscaling.minReplicas=2"),
+    ),
+    "several nodes with KServe": (
+        *("-a", KSERVE, "--set", "artifacts.existingClaim=shared,artifacts.singleNode=false"),
+        *("--set", "retrieval.autoscaling.minReplicas=2"),
+    ),
+    "no wait": ("-a", KSERVE, "--set", "artifacts.waitForModel=false"),
+    "data from a claim": ("--set", "training.data.existingClaim=movielens,training.data.subPath=ml-25m"),
+    "data from a URL": ("--set", "training.data.url=https://example.com/ml.zip,training.schedule=0 3 * * 0"),
+    "data from a secret": ("--set", "training.data.existingSecret=address,training.configToml=epochs = 3"),
+    "torchrun": ("--set", "training.backend=torchrun,training.nodes=3"),
+    "trainjob": ("-a", TRAINER, "--set", "training.backend=trainjob,training.data.existingClaim=movielens"),
+    "everything": (
+        *("-a", KSERVE, "-a", OPERATOR, "-a", GATEWAY, "-f", str(ROOT / "tests" / "chart" / "everything.yaml")),
+    ),
+    "long names": (
+        "-a",
+        KSERVE,
+        "--set",
+        f"fullnameOverride={'n' * 60},image.tag=2026.11.24-nightly-build-of-everything",
+    ),
+    **{
+        f"values/{path.name}": ("-a", KSERVE, "-a", OPERATOR, "-f", str(path))
+        for path in sorted((ROOT / "k8s" / "values").glob("*.yaml"))
+    },
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "objects" in metafunc.fixturenames:
+        metafunc.parametrize("objects", CASES, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _needs_helm() -> None:
+    if shutil.which("helm") is None:
+        pytest.skip("helm is not installed: these tests render the chart with it")
+
+
+@functools.cache
+def _template(options: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    command = ["helm", "template", "films", str(CHART), "--namespace", "cinema", *options]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.fixture
+def render() -> Callable[..., list[dict[str, Any]]]:
+    """render(*helm options) -> the objects."""
+
+    def run(*options: str) -> list[dict[str, Any]]:
+        done = _template(options)
+        assert done.returncode == 0, done.stderr
+        return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+    return run
+
+
+@pytest.fixture
+def refusal() -> Callable[..., str]:
+    """refusal(*helm options) -> what helm says when it refuses."""
+
+    def run(*options: str) -> str:
+        done = _template(options)
+        assert done.returncode != 0, "helm accepted it"
+        return done.stderr
+
+    return run
+
+
+@pytest.fixture
+def objects(request: pytest.FixtureRequest, render: Callable[..., list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The objects of one case after the other."""
+    return render(*CASES[request.param])
+
+
+@pytest.fixture
+def find() -> Callable[..., dict[str, Any]]:
+    """find(objects, kind, end of the name) -> the one object."""
+
+    def run(objects: list[dict[str, Any]], kind: str, end: str = "") -> dict[str, Any]:
+        found = [one for one in objects if one["kind"] == kind and one["metadata"]["name"].endswith(end)]
+        assert len(found) == 1, [(one["kind"], one["metadata"]["name"]) for one in objects]
+        return found[0]
+
+    return run
+
+
+def _templates(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    for one in objects:
+        name, spec = f"{one['kind']} {one['metadata']['name']}", one.get("spec", {})
+        if one["kind"] == "Pod":
+            yield name, one["metadata"], spec
+        elif one["kind"] in {"Deployment", "Job"}:
+            yield name, spec["template"]["metadata"], spec["template"]["spec"]
+        elif one["kind"] == "CronJob":
+            template = spec["jobTemplate"]["spec"]["template"]
+            yield name, template["metadata"], template["spec"]
+        elif one["kind"] == "InferenceService":
+            # As KServe puts it together: container and volumes are the runtime's; its webhook adds the store.
+            runtime = next(other["spec"] for other in objects if other["kind"] == "ServingRuntime")
+            pod = {
+                key: value for key, value in spec["predictor"].items() if key not in {"model", "labels", "annotations"}
+            }
+            pod["volumes"] = [*pod.get("volumes", []), *runtime["volumes"]]
+            yield name, {"labels": spec["predictor"]["labels"]}, {**pod, "containers": runtime["containers"]}
+
+
+@pytest.fixture
+def pods() -> Callable[..., list[tuple[str, dict[str, Any], dict[str, Any]]]]:
+    """pods(objects) -> (whose, metadata, spec) of every pod that the objects make."""
+    return lambda objects: list(_templates(objects))

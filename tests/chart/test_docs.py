@@ -1,0 +1,112 @@
+"""The chart's own words: schema, values, README, dashboard, alerts and lint."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from marquee.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "marquee"
+SCHEMA = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+
+
+def test_lint():
+    done = subprocess.run(["helm", "lint", "--strict", str(CHART)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_readme_is_current(tmp_path):
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import readme; sys.stdout.write(readme.readme())"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(ROOT / "charts")], check=True, capture_output=True, cwd=tmp_path
+    )
+    assert done.stdout.decode() == (CHART / "README.md").read_text("utf-8"), "run: python charts/readme.py"
+
+
+def parts(schema, path=""):
+    """(path, part) of every value in the schema."""
+    for name, part in schema.get("properties", {}).items():
+        yield f"{path}.{name}".lstrip("."), part
+        yield from parts(part, f"{path}.{name}")
+
+
+def test_every_value_is_described_and_fixed_objects_are_closed():
+    for path, part in parts(SCHEMA):
+        assert part["description"].endswith((".", ":08080).")), path
+        if "properties" in part:
+            assert part["additionalProperties"] is False, path
+    assert SCHEMA["additionalProperties"] is False
+
+
+def test_schema_and_values_have_the_same_keys():
+    def keys(values, schema, path=""):
+        for name, value in values.items():
+            here = f"{path}.{name}".lstrip(".")
+            yield here
+            below = schema.get("properties", {}).get(name, {})
+            if isinstance(value, dict) and "properties" in below:
+                yield from keys(value, below, here)
+
+    free = {path for path, _ in parts(SCHEMA) if ".settings." in path} | {"global"}
+    assert set(keys(VALUES, SCHEMA)) == {path for path, _ in parts(SCHEMA)} - free
+
+
+def test_every_section_of_values_begins_with_a_comment():
+    lines = (CHART / "values.yaml").read_text("utf-8").splitlines()
+    for before, line in itertools.pairwise(lines):
+        if re.match(r"[a-zA-Z]+:", line):
+            assert before.startswith("#"), line
+
+
+def camel(name):
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def test_the_rerankers_settings_are_the_programs():
+    ours = {"profile", "artifacts_dir", "host", "port", "metrics_port", "retrieval_url", "retrieval_protocol"}
+    cluster = {name for name, field in Settings.model_fields.items() if "SageMaker" not in (field.description or "")}
+    settings = SCHEMA["properties"]["reranker"]["properties"]["settings"]["properties"]
+    assert set(settings) == {camel(name) for name in cluster - ours}
+    below = SCHEMA["properties"]["retrieval"]["properties"]["settings"]["properties"]
+    assert set(below) <= {camel(name) for name in cluster}
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_exist(render):
+    documented = set(
+        re.findall(r"`((?:marquee|ts)_\w+?)(?:\{.*?\})?`", (ROOT / "docs" / "metrics.md").read_text("utf-8"))
+    )
+    documented |= {"ts_queue_latency_microseconds", "ts_inference_requests_total"}  # TorchServe's own
+    files = (CHART / "files" / "dashboard.json", CHART / "files" / "alerts.yaml")
+    for path in files:
+        used = set(re.findall(r"\b((?:marquee|ts)_\w+)\b(?=[{\[(])", path.read_text("utf-8")))
+        assert used
+        assert {re.sub("_(bucket|sum|count)$", "", name) for name in used} <= documented, path
+
+
+def test_alerts_are_of_this_namespace_and_whole(render):
+    objects = render(
+        *("-a", "monitoring.coreos.com/v1", "--set", "monitoring.prometheusRule.enabled=true"),
+        *("--set", "monitoring.dashboard.enabled=true"),
+    )
+    (rule,) = [one for one in objects if one["kind"] == "PrometheusRule"]
+    for alert in rule["spec"]["groups"][0]["rules"]:
+        assert 'namespace="cinema"' in alert["expr"]
+        assert {"summary", "description"} == alert["annotations"].keys()
+        assert not re.search("NAMESPACE|PREFIX", json.dumps(alert))
+    (dashboard,) = [one for one in objects if one["metadata"]["name"].endswith("-dashboard")]
+    assert json.loads(dashboard["data"]["marquee.json"])["title"] == "Marquee"
+
+
+def test_the_scripts_are_bash_and_may_be_run():
+    for name in ("kind-up", "kind-down", "kind-load", "install", "uninstall", "load"):
+        path = ROOT / "k8s" / name
+        assert path.stat().st_mode & 0o111, name
+        subprocess.run(["bash", "-n", str(path)], check=True)

@@ -1,0 +1,197 @@
+"""What values change, and what is refused with a sentence that helps."""
+
+import json
+
+import pytest
+
+KSERVE = ("-a", "serving.kserve.io/v1beta1")
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("reranker.replica=2", "'replica' not allowed"),
+        ("rerankers.replicas=2", "'rerankers' not allowed"),
+        ("reranker.settings.maxInFlight=2", "'maxInFlight' not allowed"),
+        ("reranker.autoscaling.minReplicas=0", "minimum"),
+        ("retrieval.mode=knative", "must be one of"),
+        ("retrieval.server=triton", "must be one of"),
+        ("training.backend=pytorchjob", "must be one of"),
+        ("training.image.digest=latest", "does not match pattern"),
+        ("artifacts.accessMode=ReadWriteOncePod", "must be one of"),
+        ("artifacts.size=lots", "does not match pattern"),
+        ("retrieval.url=http://elsewhere/path", "does not match pattern"),
+    ],
+)
+def test_the_schema_refuses(refusal, setting, says):
+    text = refusal("--set", setting)
+    assert says in text
+    assert setting.split("=")[0].rsplit(".", 1)[0].replace(".", "/").split("/")[0] in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ("retrieval.mode=kserve", "install KServe 0.16 or newer, or set retrieval.mode to deployment"),
+        ("training.backend=trainjob", "set training.backend to job"),
+        ("artifacts.singleNode=false", "set artifacts.singleNode to true"),
+        ("reranker.autoscaling.minReplicas=9", "reranker.autoscaling.minReplicas (9) is more than maxReplicas (6)"),
+        ("training.data.existingClaim=a,training.data.url=http://b/c", "set one of"),
+        ("training.backend=torchrun,training.schedule=@daily", "works with training.backend job only"),
+        ("reranker.ingress.enabled=true", "needs reranker.ingress.hosts"),
+        ("reranker.httpRoute.enabled=true", "needs reranker.httpRoute.parentRefs"),
+        ("monitoring.serviceMonitor.enabled=true", "need the Prometheus operator"),
+    ],
+)
+def test_contradictions_are_refused_with_the_fix(refusal, settings, says):
+    assert says in refusal("--set", settings)
+
+
+def test_old_kubernetes_is_refused(refusal):
+    assert "1.29" in refusal("--kube-version", "1.28.9")
+
+
+def test_auto_takes_kserve_where_it_is(render):
+    def kinds(*options):
+        return {one["kind"] for one in render(*options)}
+
+    assert "InferenceService" in kinds(*KSERVE)
+    assert "InferenceService" not in kinds()
+    assert "InferenceService" not in kinds(*KSERVE, "--set", "retrieval.mode=deployment")
+
+
+@pytest.mark.parametrize(
+    ("settings", "image"),
+    [
+        ("image.tag=v2", "marquee-reranker:v2"),
+        ("image.registry=example.com/films", "example.com/films/marquee-reranker:0.1.0"),
+        ("image.tag=v2,reranker.image.tag=v3", "marquee-reranker:v3"),
+        (f"reranker.image.digest=sha256:{'a' * 64},image.tag=v2", f"marquee-reranker@sha256:{'a' * 64}"),
+    ],
+)
+def test_images(render, find, settings, image):
+    spec = find(render("--set", settings), "Deployment", "-reranker")["spec"]["template"]["spec"]
+    assert spec["containers"][0]["image"] == spec["initContainers"][0]["image"] == image
+
+
+def test_the_kserve_server_has_an_image_of_its_own(render, find):
+    spec = find(render("--set", "retrieval.server=kserve"), "Deployment", "-predictor")["spec"]["template"]["spec"]
+    assert spec["containers"][0]["image"] == "marquee-retrieval-kserve:0.1.0"
+
+
+def job_name(render, find, *options):
+    return find(render(*options), "Job")["metadata"]["name"]
+
+
+def test_the_jobs_name_changes_with_what_it_trains_only(render, find):
+    name = job_name(render, find)
+    for same in (
+        ("reranker.replicas=3",),
+        ("training.activeDeadlineSeconds=99",),
+        ("training.backoffLimit=1",),
+        ("training.suspend=true",),
+        ("training.schedule=@daily",),
+    ):
+        assert job_name(render, find, "--set", *same) == name, same
+    others = [
+        "training.config=full",
+        "training.configToml=epochs = 3",
+        "training.configToml=epochs = 4",
+        "training.runId=again",
+        "training.force=true",
+        "training.data.dataset=ml-1m",
+        "training.data.existingClaim=movielens",
+        "training.resources.limits.memory=8Gi",
+        "image.tag=v2",
+        "podSecurityContext.runAsUser=20001",
+    ]
+    names = {job_name(render, find, "--set", other) for other in others}
+    assert len(names | {name}) == len(others) + 1
+
+
+def test_data_from_a_claim(render, find):
+    objects = render("--set", "training.data.existingClaim=movielens,training.data.subPath=ml-25m")
+    pod = find(objects, "Job")["spec"]["template"]["spec"]
+    assert {"name": "MARQUEE_DATA_DIR", "value": "/data"} in pod["containers"][0]["env"]
+    mount = next(mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "data")
+    assert mount == {"name": "data", "mountPath": "/data", "readOnly": True, "subPath": "ml-25m"}
+    # It needs the network no more.
+    assert {} not in find(objects, "NetworkPolicy", "-training")["spec"]["egress"]
+
+
+@pytest.mark.parametrize("source", ["url=https://example.com/ml.zip", "existingSecret=address"])
+def test_data_from_a_url_is_fetched_first(render, find, source):
+    objects = render("--set", f"training.data.{source}")
+    pod = find(objects, "Job")["spec"]["template"]["spec"]
+    address = pod["initContainers"][0]["env"][0]
+    assert address["name"] == "DATA_URL"
+    assert address.get("value", "https://example.com/ml.zip") == "https://example.com/ml.zip"
+    assert {"name": "MARQUEE_DATA_DIR", "value": "/data"} in pod["containers"][0]["env"]
+    assert {} in find(objects, "NetworkPolicy", "-training")["spec"]["egress"]
+
+
+def test_torchrun_finds_its_first_node(render, find):
+    objects = render("--set", "training.backend=torchrun,training.nodes=3")
+    job, service = find(objects, "Job"), find(objects, "Service", "-train")
+    command = job["spec"]["template"]["spec"]["containers"][0]["command"]
+    name = job["metadata"]["name"]
+    assert f"--master-addr={name}-0.{service['metadata']['name']}" in command
+    assert job["spec"]["template"]["spec"]["subdomain"] == service["metadata"]["name"]
+    assert (job["spec"]["completions"], job["spec"]["parallelism"], job["spec"]["completionMode"]) == (3, 3, "Indexed")
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["publishNotReadyAddresses"] is True
+
+
+def test_a_train_job_carries_pod_security_into_the_runtime(render, find):
+    objects = render("-a", "trainer.kubeflow.org/v1alpha1", "--set", "training.backend=trainjob")
+    spec = find(objects, "TrainJob")["spec"]
+    (patch,) = spec["runtimePatches"]
+    pod = patch["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["containers"][0]["name"] == "node"
+    assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert spec["trainer"]["args"][:3] == ["python3", "-m", "torch.distributed.run"]
+
+
+def test_budgets_only_where_two_pods_are_sure(render):
+    def budgets(*settings):
+        return {one["metadata"]["name"] for one in render(*settings) if one["kind"] == "PodDisruptionBudget"}
+
+    assert budgets() == set()
+    assert budgets("--set", "reranker.autoscaling.minReplicas=2") == {"films-marquee-reranker"}
+    assert budgets("--set", "retrieval.autoscaling.enabled=false,retrieval.replicas=2") == {"films-marquee-retrieval"}
+
+
+def test_one_node_for_one_volume(render, pods):
+    for _, metadata, spec in pods(render("--set", "reranker.affinity.nodeAffinity.x=y")):
+        (term,) = spec["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        assert term["topologyKey"] == "kubernetes.io/hostname"
+        assert term["labelSelector"]["matchLabels"].items() <= metadata["labels"].items()
+    several = ("--set", "artifacts.accessMode=ReadWriteMany,artifacts.singleNode=false")
+    assert all("affinity" not in spec for _, _, spec in pods(render(*several)))
+
+
+def test_settings_become_variables(render, find):
+    given = {"maxInflight": 1000000, "queueSeconds": 0.5, "corsOrigins": ["https://a"], "logFormat": "json"}
+    deployment = find(render("--set-json", f"reranker.settings={json.dumps(given)}"), "Deployment", "-reranker")
+    variables = {one["name"]: one["value"] for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert variables["MARQUEE_MAX_INFLIGHT"] == "1000000"
+    assert variables["MARQUEE_QUEUE_SECONDS"] == "0.5"
+    assert variables["MARQUEE_CORS_ORIGINS"] == '["https://a"]'
+    assert variables["MARQUEE_LOG_FORMAT"] == "json"
+
+
+def test_old_kubelets_sleep_by_a_program(render, find):
+    deployment = find(render("--kube-version", "1.29.4"), "Deployment", "-reranker")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["lifecycle"]["preStop"] == {"exec": {"command": ["sleep", "5"]}}
+
+
+def test_a_fixed_inference_service_leaves_the_number_to_kserve(render, find):
+    objects = render(*KSERVE, "--set", "retrieval.autoscaling.enabled=false,retrieval.replicas=3")
+    service = find(objects, "InferenceService")
+    assert service["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "none"
+    assert service["spec"]["predictor"]["minReplicas"] == 3
+    assert not [
+        one for one in objects if one["kind"] == "HorizontalPodAutoscaler" and "retrieval" in one["metadata"]["name"]
+    ]
