@@ -1,13 +1,14 @@
 # Everything one does with Marquee, in the order of the data. `make help` lists it.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
-        mar images test-images retrieval-env test test-unit lint format constraints clean
+        kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format constraints clean
 
 BIN := .venv/bin
 STORE ?= artifacts
 CONFIG ?= auto
 # Made again when what it is made from changes.
 READY := .venv/.ready
+export TAG ?= dev
 RETRIEVAL_READY := .venv-retrieval/.ready
 
 help: ## List the targets.
@@ -72,6 +73,25 @@ images: ## Build the container images (TAG=dev, REGISTRY=a prefix; docs/images.m
 
 test-images: setup ## Run the images that `make images` built.
 	IMAGE_TAG=$(or $(TAG),dev) $(BIN)/python -m pytest tests/images
+
+##@ Kubernetes
+kind-up: ## A cluster on this machine, with metrics-server and KServe (KSERVE_MANIFEST=no: without).
+	k8s/kind-up
+
+kind-load: ## Bring the images of `make images` into it.
+	k8s/kind-load
+
+install: ## Install or upgrade the release in it; ends when recommendations are served.
+	k8s/install
+
+uninstall: ## Remove the release; its volume stays.
+	k8s/uninstall
+
+kind-down: ## Remove the cluster, and all that is in it.
+	k8s/kind-down
+
+test-cluster: setup ## Everything on a cluster of its own (25 minutes).
+	$(BIN)/python -m pytest tests/cluster
 
 ##@ Work on Marquee
 test: setup retrieval-env lint ## Everything that CI checks without a cluster.
