@@ -95,13 +95,12 @@ def api(store):
 
 def test_waits_for_the_pointer_and_says_so(tmp_path):
     process = start(FILES / "wait_for_model.py", tmp_path, "cinema", "component=training")
-    first = process.stdout.readline()
-    assert "waiting for the first model" in first
+    assert "waiting for the first model" in process.stdout.readline()
+    assert "kubectl -n cinema logs -l component=training" in process.stdout.readline()
     (tmp_path / "aside").write_text('{"version": "v1"}')
     (tmp_path / "aside").rename(tmp_path / "CURRENT.json")  # as publishing does
     code, out, _ = finish(process)
     assert code == 0
-    assert "kubectl -n cinema logs -l component=training" in out
     assert '{"version": "v1"}' in out
 
 
