@@ -86,9 +86,12 @@ def add_routes(service: RetrievalService) -> None:
         reply = service.answer([body])[0]
         return Response(reply.text(), reply.status, media_type="application/json")
 
+    async def alive() -> Response:
+        return Response(b'{"status": "Healthy"}', media_type="application/json")
+
     model_server.app.add_api_route("/invocations", answer, methods=["POST"])
     model_server.app.add_api_route(f"/predictions/{MODEL_NAME}", answer, methods=["GET", "POST"])
-    model_server.app.add_api_route("/ping", answer, methods=["GET"])
+    model_server.app.add_api_route("/ping", alive, methods=["GET"])
 
 
 def serve(settings: Settings) -> None:

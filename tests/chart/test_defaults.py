@@ -79,10 +79,17 @@ def test_retrieval_proves_a_real_search(render, find):
     spec = find(render(), "Deployment", "-predictor")["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert container["image"] == "marquee-retrieval:0.1.0"
-    for probe in ("startupProbe", "readinessProbe"):
-        assert container[probe]["httpGet"]["path"] == "/predictions/two_tower"
-    assert container["livenessProbe"]["httpGet"]["path"] == "/ping"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/predictions/two_tower"
+    for probe in ("startupProbe", "livenessProbe"):  # a server that waits for its first model is in good health
+        assert container[probe]["httpGet"]["path"] == "/ping"
     assert container["lifecycle"]["preStop"] == {"sleep": {"seconds": 10}}
+
+
+def test_the_inference_service_leaves_the_claim_to_kserve(render, find):
+    """A pod that has one claim under two names never starts (seen with Kubernetes 1.34)."""
+    predictor = find(render(*KSERVE), "InferenceService")["spec"]["predictor"]
+    assert "initContainers" not in predictor
+    assert not any("persistentVolumeClaim" in volume for volume in predictor.get("volumes", []))
 
 
 def test_the_inference_service(render, find):

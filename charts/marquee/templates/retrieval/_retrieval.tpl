@@ -16,12 +16,13 @@ env:
 ports:
   # The one port that is declared: KServe would show others, such as the metrics' 9090, on its Service.
   - {name: http, containerPort: 8080, protocol: TCP}
-# A real search; TorchServe's /ping says healthy while nothing is loaded yet.
+# The server is up. Whether it has a model is readiness: the first one may take training's time.
 startupProbe:
-  httpGet: {path: /predictions/two_tower, port: 8080}
+  httpGet: {path: /ping, port: 8080}
   periodSeconds: 2
   timeoutSeconds: 3
   failureThreshold: {{ div (add $retrieval.startupSeconds 1) 2 }}
+# A real search; TorchServe's /ping says healthy while nothing is loaded yet.
 readinessProbe:
   httpGet: {path: /predictions/two_tower, port: 8080}
   periodSeconds: 5
