@@ -214,9 +214,7 @@ def main() -> None:
     if not PYTHON.exists() or shutil.which("java") is None:
         sys.exit("error: the servers are missing.  fix: make retrieval-env, and install a JDK 17")
     print("# Retrieval in process and as a service\n")
-    print(
-        f"`.venv/bin/python benchmarks/retrieval.py` on {os.cpu_count()} processors, Python {platform.python_version()}."
-    )
+    print(f"`python benchmarks/retrieval.py` on {os.cpu_count()} processors, Python {platform.python_version()}.")
     print(f"64 dimensions, 5 seeds, k = 200; {LONE} lone requests, then {CLIENTS} clients for {SECONDS:.0f} s each.")
     print("Ratios are to the first row. Clients and servers share the processors.")
     with tempfile.TemporaryDirectory() as folder:

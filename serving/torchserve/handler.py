@@ -40,7 +40,6 @@ class RetrievalHandler:
             settings.artifacts_dir,
             make_shortlist=lambda tower: torch_shortlist(tower, on),
             interval=settings.reload_seconds,
-            on_change=self._changed,
         )
         self.service.live.start()
         logger.info("retrieval on %s from %s", on, settings.artifacts_dir)
@@ -59,9 +58,6 @@ class RetrievalHandler:
                 context.set_response_status(code=reply.status, phrase=HTTPStatus(reply.status).phrase, idx=index)
                 logger.info("request %s: %d %s", request_id, reply.status, reply.body["error"])
         return [reply.text() for reply in replies]
-
-    def _changed(self, outcome: str, version: str | None) -> None:
-        logger.info("bundle %s: serving %s", outcome, version)
 
 
 def _body(row: dict[str, Any]) -> bytes:

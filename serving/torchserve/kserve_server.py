@@ -18,8 +18,6 @@ from marquee.settings import Settings, load_settings
 from marquee.wire.v2 import INPUTS, MODEL_NAME, OUTPUTS
 from serving.torchserve.shortlist import device, torch_shortlist
 
-logger = logging.getLogger("marquee.kserve")
-
 
 class RetrievalModel(Model):
     """Ready as soon as a bundle is loaded; until then it answers 503."""
@@ -102,7 +100,6 @@ def serve(settings: Settings) -> None:
         settings.artifacts_dir,
         make_shortlist=lambda tower: torch_shortlist(tower, on),
         interval=settings.reload_seconds,
-        on_change=lambda outcome, version: logger.info("bundle %s: serving %s", outcome, version),
     )
     service.live.start()
     add_routes(service)

@@ -103,14 +103,14 @@ class Release:
         return self.kubectl("logs", "-l", selector, "--tail", 500, *arguments)
 
     @contextmanager
-    def forward(self, target: str, port: int) -> Iterator[str]:
-        """`kubectl port-forward` -> its address here."""
+    def forward(self, target: str, port: int, path: str = "/") -> Iterator[str]:
+        """`kubectl port-forward` -> its address here; `path` is what shows that it works."""
         here = free_port()
         command = ["kubectl", "--context", CONTEXT, "-n", self.namespace, "port-forward", target, f"{here}:{port}"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             url = f"http://127.0.0.1:{here}"
             try:
-                until(lambda: answers(url), 30, f"port-forward to {target}")
+                until(lambda: answers(url + path), 30, f"port-forward to {target}")
                 yield url
             finally:
                 process.kill()

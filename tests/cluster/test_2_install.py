@@ -2,6 +2,7 @@
 
 import shutil
 
+import httpx2
 import pytest
 from kubernetes import client
 
@@ -31,8 +32,7 @@ def test_the_inference_service_is_ready(release):
 
 def test_training_published(release):
     (job,) = client.BatchV1Api().list_namespaced_job(release.namespace).items
-    assert job.status.succeeded == 1
-    assert "published" in release.kubectl("logs", f"job/{job.metadata.name}", "--tail", 200)
+    assert "published" in release.wait_for_job(job.metadata.name)
 
 
 def test_the_same_answers_as_without_kserve(release, memory):
@@ -81,9 +81,7 @@ def test_the_page_works_in_a_browser(release):
 
 def test_metrics_are_there_and_management_is_not(release):
     pod = release.ready_pods("retrieval")[0].metadata.name
-    with release.forward(f"pod/{pod}", 8080) as url:
-        import httpx2
-
+    with release.forward(f"pod/{pod}", 8080, "/ping") as url:
         assert httpx2.get(f"{url}/models", timeout=5).status_code in {404, 405}
     services = client.CoreV1Api().list_namespaced_service(release.namespace).items
     ports = {(service.metadata.name, port.port) for service in services for port in service.spec.ports}

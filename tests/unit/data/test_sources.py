@@ -93,6 +93,8 @@ def test_a_damaged_download_never_gets_into_the_cache(tmp_path, site, no_package
     assert "SYNTHETIC" in said
     assert "fix: set MARQUEE_DATA_DIR" in said
     assert not list((tmp_path / "cache").iterdir())
+    with pytest.raises(DataError, match="no real ratings can be reached"):
+        sources.obtain(cache=tmp_path / "cache", real_only=True)
 
 
 def test_who_asks_for_a_larger_set_gets_no_smaller_one(tmp_path, site):

@@ -15,6 +15,9 @@
 {{- $training := .Values.training -}}
 - train
 - --store=/artifacts
+{{- if not $training.data.allowSynthetic }}
+- --real-only
+{{- end }}
 - --config={{ empty $training.configToml | ternary $training.config "/config/training.toml" }}
 {{- with $training.data.dataset }}
 - --dataset={{ . }}
