@@ -131,7 +131,7 @@ def test_the_job(render, find):
     assert "ttlSecondsAfterFinished" not in spec
     pod = spec["template"]["spec"]
     assert pod["restartPolicy"] == "Never"
-    assert pod["containers"][0]["args"] == ["train", "--store=/artifacts", "--config=auto"]
+    assert pod["containers"][0]["args"] == ["train", "--store=/artifacts", "--real-only", "--config=auto"]
     assert "env" not in pod["containers"][0]
 
 

@@ -74,9 +74,8 @@ def test_hard_kill_of_the_only_retrieval_pod(release):
 def test_upgrade_to_a_new_model_and_back(release):
     before = release.ask()["model_version"]
     revision = release.helm("history", release.name, "-o", "json").count('"revision"')
-    with Load(release, RATE, SECONDS) as load:
+    with Load(release, 30, 120) as load:  # training needs the processors as well
         time.sleep(5)
-        # Another seed, another model; the dials of `quick` as they are.
         release.install(*TWO, "--set", "training.runId=second", "--set", "training.force=true")
         until(lambda: release.ask()["model_version"] != before, 120, "the new model")
     load.summary(N)
