@@ -81,7 +81,7 @@ class Release:
 
     def install(self, *arguments: object, seconds: float = 600) -> str:
         """`make install` with more options of helm."""
-        variables = {"NAMESPACE": self.namespace, "MARQUEE_DATA_DIR": self.data, "TIMEOUT": f"{seconds:.0f}s"}
+        variables = {"NAMESPACE": self.namespace, "MARQUEE_DATA_DIR": self.data, "TIMEOUT_SECONDS": f"{seconds:.0f}"}
         quick = ("--set", "training.config=quick")
         return run("k8s/install", *quick, *arguments, seconds=seconds + 60, **variables)
 

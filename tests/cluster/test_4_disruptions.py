@@ -81,5 +81,6 @@ def test_upgrade_to_a_new_model_and_back(release):
     load.summary(N)
     with Load(release, RATE, SECONDS) as load:
         time.sleep(5)
-        release.helm("rollback", release.name, revision, "--wait", "--timeout=5m", seconds=330)
+        release.helm("rollback", release.name, revision)
+        release.kubectl("rollout", "status", "deployment/marquee-reranker", "--timeout=120s", seconds=150)
     load.summary(N)
