@@ -129,10 +129,15 @@ class Release:
 
     def job_like(self, cronjob: str, name: str, command: list[str]) -> None:
         """Run a CronJob's pod with another command."""
-        spec = client.BatchV1Api().read_namespaced_cron_job(cronjob, self.namespace).spec.job_template.spec
+        found = client.BatchV1Api().read_namespaced_cron_job(cronjob, self.namespace)
+        # As `kubectl create job --from` has it: what the CronJob began ends with it.
+        owner = client.V1OwnerReference(
+            api_version="batch/v1", kind="CronJob", name=cronjob, uid=found.metadata.uid, controller=True
+        )
+        spec = found.spec.job_template.spec
         container = spec.template.spec.containers[0]
         container.command, container.args = command, []
-        job = client.V1Job(metadata=client.V1ObjectMeta(name=name), spec=spec)
+        job = client.V1Job(metadata=client.V1ObjectMeta(name=name, owner_references=[owner]), spec=spec)
         client.BatchV1Api().create_namespaced_job(self.namespace, job)
 
     def wait_for_job(self, name: str, seconds: float = 300) -> str:

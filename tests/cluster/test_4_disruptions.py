@@ -7,6 +7,7 @@ from kubernetes import client
 
 from tests.cluster.conftest import ROOT, Load, until
 
+pytestmark = pytest.mark.load
 RATE, SECONDS = 50, 62
 N = 3000
 TWO = ("--set", "reranker.autoscaling.minReplicas=2")
