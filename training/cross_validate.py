@@ -6,6 +6,7 @@ from marquee.data.dataset import Dataset
 from marquee.data.features import content_matrix, to_catalog
 from marquee.errors import DataError
 from marquee.pipeline import Pipeline
+from training import distributed
 from training.calibrate import RUNGS, sample
 from training.config import TrainingConfig
 from training.evaluate import judge, recommenders
@@ -31,7 +32,7 @@ def cross_validate(
     results = []
     for number, fold in enumerate(folds[: config.eval_folds_run], start=1):
         place = work / f"fold-{number}" if work else None
-        result = load_result(place) if place else None
+        result = distributed.decided(load_result(place) if place else None)
         if result is None:
             with reporter.stage(f"fold {number}/{config.eval_folds_run}") as report:
                 result = run_fold(config, everybody, films, fold, place, report)
@@ -81,6 +82,6 @@ def run_fold(
     result = FoldResult(
         per_person, {rung: sample(pipeline, cases, rung) for rung in RUNGS}, fitted.epochs, fitted.history
     )
-    if work:
+    if work and distributed.leads():
         save_result(work, result)
     return result

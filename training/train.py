@@ -15,6 +15,7 @@ from marquee.bundle.bundle import Contents
 from marquee.bundle.manifest import DataInfo
 from marquee.bundle.publish import Published, publish
 from marquee.data.dataset import Dataset
+from training import distributed
 from training.calibrate import RUNGS, calibrate, joined, reliability
 from training.config import TrainingConfig
 from training.cross_validate import cross_validate, prepare
@@ -26,8 +27,10 @@ from training.progress import Reporter
 
 def train(
     dataset: Dataset, config: TrainingConfig, store: Path, *, reporter: Reporter, force: bool = False
-) -> Published:
+) -> Published | None:
     """Ratings in, a published bundle out. A killed run, started again, goes on where it was.
+
+    Under torchrun the processes share the work on each batch; the store has to be one that all of them see.
 
     Args:
         dataset: Ratings and films.
@@ -36,12 +39,18 @@ def train(
         reporter: Told of each stage.
         force: Publish even what is worse than popularity or than the current bundle.
 
+    Returns:
+        What was published; None in a process that doesn't lead.
+
     Raises:
+        ConfigError: The processes of torchrun have different ratings, configurations or stores.
         DataError: Too few ratings to learn from.
         PublishRefused: The new bundle is worse than what it would replace.
     """
+    key = _key(dataset, config)
+    distributed.check_same(key, "ratings, configuration or version of Marquee", fix="give all of them the same")
     everybody, films = prepare(dataset, config)
-    work = store / ".work" / _key(dataset, config)
+    work = store / ".work" / key
     results = cross_validate(config, everybody, films, reporter, work)
 
     epochs = round(statistics.median(result.epochs for result in results))
@@ -55,10 +64,13 @@ def train(
             checkpoint=work / "everyone.safetensors",
             report=report,
         )
-    contents = assemble(dataset, config, fitted.contents, results)
-    with reporter.stage("publish"):
-        published = publish(store, contents, force=force)
-    shutil.rmtree(work, ignore_errors=True)
+    published = None
+    if distributed.leads():
+        contents = assemble(dataset, config, fitted.contents, results)
+        with reporter.stage("publish"):
+            published = publish(store, contents, force=force)
+        shutil.rmtree(work, ignore_errors=True)
+    distributed.finish()
     return published
 
 

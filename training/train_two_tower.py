@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from marquee.errors import DataError
 from marquee.two_tower import TwoTower
+from training import distributed
 from training.batches import Batch, epoch
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainingConfig
@@ -48,10 +49,11 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     checkpoint: Path | None = None,
     report: Report | None = None,
 ) -> TrainedTower:
-    """Fit on people's likes.
+    """Fit on people's likes; under torchrun, each process computes its share of every batch.
 
     Args:
-        config: The `loss` decides between the set encoder and the classic towers.
+        config: The `loss` decides between the set encoder and the classic towers. The latter, a baseline, are
+            trained whole by every process.
         interactions: The people to fit on.
         content: (n, f) float32 features of the films.
         validation: People (rows of the given interactions) whose NDCG@10 at 5 seeds tells when to stop; None
@@ -90,6 +92,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
     )
+    distributed.same_weights(model)
     steps_per_epoch = math.ceil(int((interactions.n_liked >= 2).sum()) / config.batch_size)
     cases = _validation_cases(config, validation)
 
@@ -98,6 +101,9 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     best: dict[str, Tensor] = {}
     if checkpoint and (restored := load_checkpoint(checkpoint, model, optimizer, rng)):
         state, best = restored
+    distributed.check_same(
+        state["epoch"], "checkpoint", fix="give all of them the same store: a volume that several nodes can mount"
+    )
 
     while state["epoch"] < most and state["epoch"] - state["best_epoch"] < config.patience:
         model.train()
@@ -112,25 +118,28 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         for step, batch in enumerate(batches, start=state["epoch"] * steps_per_epoch):
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * one_cycle(step / (config.epochs * steps_per_epoch))
-            loss = softmax_loss(model(batch.seeds, batch.offsets, batch.sizes), batch)
+            rows = distributed.share(len(batch.sizes))
+            loss = softmax_loss(model(batch.seeds, batch.offsets, batch.sizes, rows), batch, rows)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            distributed.sum_gradients(model)
             optimizer.step()
             losses.append(float(loss.detach()))
         state["epoch"] += 1
-        metrics = {"loss": float(np.mean(losses))}
+        metrics = {"loss": distributed.total(float(np.mean(losses)))}
 
         if not cases:
             state["best_epoch"] = state["epoch"]
         elif state["epoch"] % config.eval_every == 0 or state["epoch"] == most:
-            metrics["val_ndcg@10"] = float(mean_ndcg(by_scores(model.export().scores), cases).mean())
+            ndcg = float(mean_ndcg(by_scores(model.export().scores), cases).mean())
+            metrics["val_ndcg@10"] = distributed.decided(ndcg)
             if metrics["val_ndcg@10"] > state["best_ndcg"]:
                 state["best_ndcg"], state["best_epoch"] = metrics["val_ndcg@10"], state["epoch"]
                 best = {name: value.clone() for name, value in model.state_dict().items()}
         state["history"].append({"epoch": float(state["epoch"]), **metrics})
         if report:
             report(state["epoch"], most, metrics)
-        if checkpoint and state["epoch"] % config.eval_every == 0:
+        if checkpoint and distributed.leads() and state["epoch"] % config.eval_every == 0:
             save_checkpoint(checkpoint, model, optimizer, rng, state, best)
 
     if best:
@@ -138,13 +147,27 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     return TrainedTower(model.export(), int(state["best_epoch"]), state["history"])
 
 
-def softmax_loss(logits: Tensor, batch: Batch) -> Tensor:
-    """Multinomial negative log-likelihood of the hidden likes over the whole catalogue, one vote per person."""
+def softmax_loss(logits: Tensor, batch: Batch, rows: slice) -> Tensor:
+    """Multinomial negative log-likelihood of the hidden likes over the whole catalogue, one vote per person.
+
+    Args:
+        logits: (r, n) of the given rows.
+        batch: All b people.
+        rows: Which of them count here; the losses of all rows of a batch add up to its mean.
+    """
     # Seeds are never recommended, so they take no share of the probability either.
     seeds_out = torch.zeros_like(logits, dtype=torch.bool)
-    seeds_out[batch.seed_rows, batch.seeds] = True
+    here = _within(batch.seed_rows, rows)
+    seeds_out[batch.seed_rows[here] - rows.start, batch.seeds[here]] = True
     log_p = F.log_softmax(logits.masked_fill(seeds_out, -1e4), dim=1)
-    return -(batch.target_weights * log_p[batch.target_rows, batch.targets]).sum() / len(logits)
+    here = _within(batch.target_rows, rows)
+    found = log_p[batch.target_rows[here] - rows.start, batch.targets[here]]
+    return -(batch.target_weights[here] * found).sum() / len(batch.sizes)
+
+
+def _within(numbers: Tensor, rows: slice) -> Tensor:
+    inside: Tensor = (numbers >= rows.start) & (numbers < rows.stop)
+    return inside
 
 
 def one_cycle(progress: float, warm_up: float = 0.1) -> float:

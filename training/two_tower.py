@@ -60,21 +60,24 @@ class SetTwoTower(nn.Module):
         content: Tensor = self.content  # type: ignore[assignment]
         return seeds + self.seed_content(content), items + self.item_content(content)
 
-    def forward(self, seeds: Tensor, offsets: Tensor, sizes: Tensor) -> Tensor:
-        """Scores of the whole catalogue for a batch of seed sets.
+    def forward(self, seeds: Tensor, offsets: Tensor, sizes: Tensor, rows: slice) -> Tensor:
+        """Scores of the whole catalogue for some sets of a batch.
+
+        All sets are pooled, which is cheap, so that dropout draws the same numbers whoever scores which rows.
 
         Args:
             seeds: (s,) int64, the sets' films one after the other.
             offsets: (b,) int64, where each set begins.
             sizes: (b,) float32, how many films each set has.
+            rows: The r sets to score.
 
         Returns:
-            (b, n) float32 logits.
+            (r, n) float32 logits.
         """
         seed_vectors, item_vectors = self.tables()
         pooled = F.embedding_bag(seeds, seed_vectors, offsets, mode="sum") / sizes.sqrt()[:, None]
         user = torch.tanh(self.hidden(F.dropout(pooled, self.dropout, self.training)))
-        return user @ item_vectors.T + self.item_bias
+        return user[rows] @ item_vectors.T + self.item_bias
 
     @torch.no_grad()
     def export(self) -> TwoTower:

@@ -40,6 +40,8 @@ def train(
 ) -> None:
     """Train, judge on people held out, and publish a bundle. A killed run, started again, goes on where it was."""
     published = train_and_publish(folder, name, store, config, force=force, quiet=quiet or as_json, real_only=real_only)
+    if published is None:  # another process of torchrun leads, and says it
+        return
     if as_json:
         print_json(published.manifest.model_dump(mode="json"))
         return
@@ -52,8 +54,9 @@ def train(
 def train_and_publish(
     folder: Path | None, name: str, store: Path, config: str, *, force: bool, quiet: bool, real_only: bool = False
 ) -> Any:
-    """What `train` and `demo` do; returns `marquee.bundle.publish.Published`."""
+    """What `train` and `demo` do; returns `marquee.bundle.publish.Published`, or None in a process that follows."""
     from marquee.data.sources import obtain
+    from training import distributed
     from training.config import load_config
     from training.progress import Reporter
     from training.train import train as run
@@ -61,13 +64,14 @@ def train_and_publish(
     if config != "auto":
         load_config(config)  # a mistake in it should show before data is read
     dataset = obtain(folder, name=name, real_only=real_only)
-    reporter = Reporter(quiet=quiet)
     config = _fitting(config, len(dataset.ratings))
-    reporter.say(
-        f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
-        f"configuration {config}"
-    )
-    return run(dataset, load_config(config), store, reporter=reporter, force=force)
+    with distributed.joined():
+        reporter = Reporter(quiet=quiet or not distributed.leads())
+        reporter.say(
+            f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
+            f"configuration {config}" + (f", {distributed.size()} processes" if distributed.size() > 1 else "")
+        )
+        return run(dataset, load_config(config), store, reporter=reporter, force=force)
 
 
 def evaluate(

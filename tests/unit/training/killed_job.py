@@ -1,12 +1,18 @@
-"""The training job on the made-up world, killing itself after so many epochs: `killed_job.py STORE LIMIT`."""
+"""The training job on the made-up world, killing itself after so many epochs: `killed_job.py STORE LIMIT [RANK]`.
+
+Under torchrun, the process of that rank dies, and the last one has data of its own where STRANGER is set.
+"""
 
 import importlib.util
 import os
 import signal
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from marquee.errors import MarqueeError
+from training import distributed
 from training.progress import Reporter
 from training.train import train
 
@@ -38,9 +44,17 @@ class Doomed(Reporter):
 
 
 world = module("conftest")
-train(
-    world.make_dataset(world.make_world()),
-    module("test_train").CONFIG,
-    Path(sys.argv[1]),
-    reporter=Doomed(int(sys.argv[2])),
-)
+dataset = world.make_dataset(world.make_world())
+rank, doomed = int(os.environ.get("RANK", "0")), int(sys.argv[3]) if len(sys.argv) > 3 else 0
+if "STRANGER" in os.environ and rank == 1:
+    dataset = replace(dataset, sha256="b" * 64)
+try:
+    with distributed.joined():
+        train(
+            dataset,
+            module("test_train").CONFIG,
+            Path(sys.argv[1]),
+            reporter=Doomed(int(sys.argv[2]) if rank == doomed else 0),
+        )
+except MarqueeError as error:
+    sys.exit(str(error))

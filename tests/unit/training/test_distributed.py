@@ -1,0 +1,116 @@
+"""Several processes under the real torchrun train what one trains, go on after a kill, and refuse to differ."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from marquee.bundle.load import load
+from marquee.errors import ConfigError
+from training import distributed
+from training.batches import epoch
+from training.train_two_tower import softmax_loss
+from training.two_tower import SetTwoTower
+
+ROOT = Path(__file__).parents[3]
+JOB = Path(__file__).with_name("killed_job.py")
+
+
+def torchrun(processes, *arguments, **environment):
+    """Run the training job; its store is the first argument."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", JOB]
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def trained(processes, store):
+    done = torchrun(processes, store, 0)
+    assert done.returncode == 0, done.stderr
+    return load(store)
+
+
+@pytest.fixture(scope="module")
+def of_three(tmp_path_factory):
+    """What three processes publish: 120 people don't divide into equal shares of each batch."""
+    return trained(3, tmp_path_factory.mktemp("three"))
+
+
+def test_shares_cover_every_row_once(monkeypatch):
+    monkeypatch.setattr(distributed.dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(distributed.dist, "get_world_size", lambda: 3)
+    for n in (0, 1, 2, 7, 96):
+        rows = []
+        for rank in range(3):
+            monkeypatch.setattr(distributed.dist, "get_rank", lambda rank=rank: rank)
+            rows += range(n)[distributed.share(n)]
+        assert rows == list(range(n))
+
+
+@pytest.mark.parametrize("processes", [2, 3, 40])
+def test_gradients_of_the_shares_add_up_to_the_batch_gradient(world, content, processes):
+    """With dropout on: all processes draw the same numbers. 40 processes: some have no row of 32."""
+    (batch, *_) = epoch(world, np.random.default_rng(0), batch_size=32, max_seeds=5, long_share=0.2)
+
+    def gradients(shares):
+        torch.manual_seed(0)
+        model = SetTwoTower(content, world.popularity, embedding_size=16, dropout=0.3, id_dropout=0.2)
+        for rows in shares:
+            torch.manual_seed(1)
+            softmax_loss(model(batch.seeds, batch.offsets, batch.sizes, rows), batch, rows).backward()
+        return {name: value.grad for name, value in model.named_parameters()}
+
+    whole = gradients([slice(0, 32)])
+    parts = gradients([slice(32 * i // processes, 32 * (i + 1) // processes) for i in range(processes)])
+    for name, gradient in whole.items():
+        assert gradient.abs().max() > 0
+        torch.testing.assert_close(parts[name], gradient, atol=1e-6, rtol=1e-4, msg=name)
+
+
+@pytest.mark.slow
+def test_three_processes_train_the_model_of_one(of_three, tmp_path):
+    """Sums are added in another order, so the weights differ a little; the films that they find don't."""
+    one, three = trained(1, tmp_path), of_three
+    assert three.manifest.metrics["n_people"] == one.manifest.metrics["n_people"]
+    for k, rows in one.manifest.metrics["ndcg@10"].items():
+        assert three.manifest.metrics["ndcg@10"][k] == pytest.approx(rows, abs=0.02), k
+    for seeds in ([0], [3, 7, 12], list(range(0, 60, 6))):
+        scores = [bundle.two_tower.scores(seeds) for bundle in (three, one)]
+        # The loss doesn't see a shift of all scores, so rounding decides it.
+        np.testing.assert_allclose(*(values - values.mean() for values in scores), atol=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_ends_all_and_the_next_start_goes_on(of_three, tmp_path, rank):
+    died = torchrun(3, tmp_path, 9, rank)
+    assert died.returncode == 1
+    assert "Signal 9 (SIGKILL)" in died.stderr
+    assert not (tmp_path / "CURRENT.json").exists()
+    assert list(tmp_path.glob(".work/*/*/checkpoint.safetensors")), "nothing to go on from"
+    assert trained(3, tmp_path).manifest.content_hash() == of_three.manifest.content_hash()
+
+
+@pytest.mark.slow
+def test_processes_with_different_ratings_are_refused(tmp_path):
+    done = torchrun(2, tmp_path, 0, STRANGER="1")
+    assert done.returncode == 1
+    assert "don't have the same ratings, configuration or version of Marquee" in done.stderr
+    assert not (tmp_path / "CURRENT.json").exists()
+
+
+def test_half_an_environment_is_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(ConfigError, match="torchrun"), distributed.joined():
+        pass
