@@ -166,7 +166,8 @@ spec:
 
 {{/* What Jobs share: a node's drain isn't a failure; bad data, a bad configuration, a refused model fail at once. */}}
 {{- define "marquee.training.jobPolicy" -}}
-backoffLimit: {{ .Values.training.backoffLimit }}
+# Where one pod of torchrun fails, all do.
+backoffLimit: {{ mul .Values.training.backoffLimit (eq .Values.training.backend "torchrun" | ternary .Values.training.nodes 1) }}
 activeDeadlineSeconds: {{ .Values.training.activeDeadlineSeconds }}
 # Never two writers.
 podReplacementPolicy: Failed
