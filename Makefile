@@ -68,7 +68,7 @@ doctor: setup ## What is installed, and is the bundle sound?
 mar: setup ## Build TorchServe's model archive (code only) into build/.
 	$(BIN)/python -m serving.torchserve.archive build
 
-images: ## Build the container images (TAG=dev, REGISTRY=a prefix; docs/images.md).
+images: ## Build the container images (TAG=dev, REGISTRY=a prefix, PUSH=1; docs/images.md).
 	.ci/images
 
 test-images: setup ## Run the images that `make images` built.
