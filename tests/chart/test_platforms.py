@@ -215,3 +215,19 @@ def test_tests_can_be_read_afterwards(render):
         one["metadata"]["annotations"]["helm.sh/hook-delete-policy"] for one in render() if one["kind"] == "Pod"
     }
     assert policy == "before-hook-creation"
+
+
+def test_the_copy_of_models_names_what_the_chart_makes(render, find):
+    claim, job = yaml.safe_load_all((VALUES.parent / "copy-models.yaml").read_text("utf-8"))
+    old, new = job["spec"]["template"]["spec"]["volumes"]
+    objects = render(release="marquee", namespace="marquee")
+    assert find(objects, "PersistentVolumeClaim")["metadata"]["name"] == old["persistentVolumeClaim"]["claimName"]
+    assert claim["metadata"]["name"] == new["persistentVolumeClaim"]["claimName"]
+    (term,) = job["spec"]["template"]["spec"]["affinity"]["podAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]
+    labels = find(objects, "Deployment", "-reranker")["spec"]["template"]["metadata"]["labels"]
+    assert term["labelSelector"]["matchLabels"].items() <= labels.items()
+    # The same user, or the copies can't be read.
+    mine = find(objects, "Job")["spec"]["template"]["spec"]["securityContext"]
+    assert job["spec"]["template"]["spec"]["securityContext"].items() <= mine.items()
