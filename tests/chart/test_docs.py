@@ -116,7 +116,10 @@ def test_alerts_are_of_this_namespace_and_whole(render):
         for one in rule["spec"]["groups"][0]["rules"]
     )
     (dashboard,) = [one for one in objects if one["metadata"]["name"].endswith("-dashboard")]
-    panels = json.loads(dashboard["data"]["marquee.json"])["panels"]
+    board = json.loads(dashboard["data"]["marquee.json"])
+    # Never refreshed and without a first choice, a variable would stay empty.
+    assert all(variable.get("refresh") for variable in board["templating"]["list"] if variable["type"] == "query")
+    panels = board["panels"]
     for expr in [target["expr"] for panel in panels for target in panel["targets"]]:
         for matcher in re.findall(r"\{(.*?)\}", expr):
             assert 'namespace="$namespace",service="$service"' in matcher, expr
