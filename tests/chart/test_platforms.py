@@ -1,6 +1,9 @@
 """What particular places need: OpenShift, S3, umbrella charts, shared claims, proxies, odd names."""
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -175,12 +178,19 @@ def test_what_looks_like_a_number_stays_text(render, apis):
     assert all(one["metadata"]["name"][0] == "m" for one in objects if one["kind"] == "Service")
 
 
-def test_large_numbers_are_written_out(render, find):
-    settings = (
-        "training.activeDeadlineSeconds=2592000,training.ttlSecondsAfterFinished=31536000,training.backoffLimit=1000000",
-        "podSecurityContext.runAsUser=1000680000",
+def test_large_numbers_are_written_out(render, find, tmp_path):
+    """Out of a file they are floating point to helm, which would write 2.592e+06."""
+    values = tmp_path / "values.yaml"
+    values.write_text(
+        """training: {activeDeadlineSeconds: 2592000, ttlSecondsAfterFinished: 31536000, backoffLimit: 1000000}
+retrieval: {progressDeadlineSeconds: 3000000}
+podSecurityContext: {runAsUser: 1000680000}
+"""
     )
-    objects = render("--set", ",".join(settings))
+    objects = render("-f", str(values))
+    # Read back they would be 2592000.0.
+    assert not re.findall(r"(?m): \d+\.0$", yaml.safe_dump(objects))
+    assert find(objects, "Deployment", "-predictor")["spec"]["progressDeadlineSeconds"] == 3000000
     spec = find(objects, "Job")["spec"]
     numbers = (spec["activeDeadlineSeconds"], spec["ttlSecondsAfterFinished"], spec["backoffLimit"])
     assert numbers == (2592000, 31536000, 1000000)
@@ -231,3 +241,25 @@ def test_the_copy_of_models_names_what_the_chart_makes(render, find):
     # The same user, or the copies can't be read.
     mine = find(objects, "Job")["spec"]["template"]["spec"]["securityContext"]
     assert job["spec"]["template"]["spec"]["securityContext"].items() <= mine.items()
+
+
+def notes(*options):
+    """What helm says after an install."""
+    if shutil.which("helm") is None:
+        pytest.skip("helm is not installed: it writes the notes")
+    command = ["helm", "install", "films", str(VALUES.parents[1] / "charts" / "marquee"), "--dry-run=client", *options]
+    # No cluster is asked, and none that happens to be configured.
+    environment = {**os.environ, "KUBECONFIG": os.devnull}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return done.stdout.partition("NOTES:")[2]
+
+
+def test_notes_advise_what_can_be_done():
+    said = notes()
+    # Two pods on one node help nobody, and a claim's mode can't be changed.
+    assert "minReplicas=2" not in said
+    assert "accessMode=ReadWriteMany" not in said
+    assert "that takes a new one" in said
+    assert "app.kubernetes.io/component=test" in said
+    several = notes("--set", "artifacts.accessMode=ReadWriteMany,artifacts.singleNode=false")
+    assert "minReplicas=2" in several
