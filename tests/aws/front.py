@@ -1,8 +1,8 @@
 """SageMaker's runtime as a client sees it, in front of a container on this machine: for tests, and to try things out.
 
-`python tests/aws/front.py PORT ENDPOINT ADDRESS`, ADDRESS being http://host:port or the path of a socket file. What is
-imitated is in https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html: the path, headers
-dropped but SageMaker's own, 4 MB, and errors as boto3 knows them. Not imitated: signatures and IAM.
+`python tests/aws/front.py PORT ENDPOINT ADDRESS`, ADDRESS being http://host:port or the path of a socket file.
+It imitates what AWS's page on InvokeEndpoint says: the path, headers dropped but SageMaker's own, 4 MB, errors as boto3
+knows them. Not imitated: signatures and IAM.
 """
 
 import contextlib
