@@ -87,7 +87,7 @@ def test_the_models_archive_without_code(store, tmp_path):
 
 def test_a_strange_file_in_a_bundle_is_refused(store, tmp_path, monkeypatch):
     monkeypatch.setattr(model, "bundle_store", lambda *_: ("v", {"versions/v/model.pth": b""}))
-    with pytest.raises(MarqueeError, match="model.pth is no kind of file"):
+    with pytest.raises(MarqueeError, match=r"model\.pth is no kind of file"):
         model.build_model(store, tmp_path / "m")
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import sys
 import time
 import uuid
 
@@ -63,6 +64,16 @@ class Context:
         return int((self._ends - time.monotonic()) * 1e3)
 
 
+class Stdout:
+    """Whatever is the standard output at the moment; a handler keeps the one that it found."""
+
+    def write(self, text):
+        sys.stdout.write(text)
+
+    def flush(self):
+        pass
+
+
 @pytest.fixture(autouse=True)
 def _service(monkeypatch):
     # A new one each time: powertools keeps a logger, and the standard output that it found, by this name.
@@ -72,7 +83,13 @@ def _service(monkeypatch):
 @pytest.fixture
 def make(store):
     """`make(**settings) -> App`."""
-    return lambda **settings: App(Settings(**{"artifacts_dir": store, **settings}))
+
+    def build(**settings):
+        app = App(Settings(**{"artifacts_dir": store, **settings}))
+        app._telemetry.logger.registered_handler.setStream(Stdout())
+        return app
+
+    return build
 
 
 @pytest.fixture
@@ -234,7 +251,6 @@ def test_little_time_left_is_kept_to(ask, front):
 
 
 def test_the_log_line_and_the_metrics(capsys, ask):
-    capsys.readouterr()
     ask(event("http", '{"tmdb_ids": [1001, 1004], "top_n": 5}'))
     ((line,), (blob,)) = lines(capsys)
     assert line["message"] == "request"
