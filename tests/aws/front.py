@@ -33,18 +33,34 @@ ERRORS = {
 }
 
 
-def container_at(address: str, timeout: float = 60.0) -> Container:
+class FileConnection(http.client.HTTPConnection):
+    """HTTP over a socket file."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(self.host)
+        except OSError:
+            self.sock.close()
+            raise
+
+
+def connection_to(address: str, timeout: float = 60.0) -> http.client.HTTPConnection:
+    """A connection, not yet made, to http://host:port or to a socket file."""
+    if address.startswith("http://"):
+        return http.client.HTTPConnection(address.removeprefix("http://"), timeout=timeout)
+    connection = FileConnection("localhost", timeout=timeout)
+    connection.host = address
+    return connection
+
+
+def container_at(address: str) -> Container:
     """Calls the container at an address."""
 
     def call(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=timeout)
-        if not address.startswith("http"):
-            connection = http.client.HTTPConnection("localhost", timeout=timeout)
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(timeout)
-            connection.sock.connect(address)
-        with contextlib.closing(connection):
-            connection.request("POST", "/invocations", body, headers)
+        with contextlib.closing(connection_to(address)) as connection:
+            connection.request("POST", "/invocations", body, {"Host": "container", **headers})
             answer = connection.getresponse()
             return answer.status, answer.read()
 
