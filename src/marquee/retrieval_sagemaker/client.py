@@ -4,6 +4,7 @@ The body is KServe's V1, as everywhere (`marquee.wire`): SageMaker hands it to t
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -40,7 +41,7 @@ class SageMakerClient:
 
     Args:
         endpoint: The endpoint's name.
-        region: Such as eu-central-1; "" takes boto3's own (AWS_REGION, AWS_DEFAULT_REGION, the profile).
+        region: Such as eu-central-1; "" takes AWS_REGION, else boto3's own (AWS_DEFAULT_REGION, ~/.aws).
         seconds: For an answer, all attempts included.
         connect_seconds: For a connection, per attempt.
         read_seconds: For the next bytes of an answer, per attempt.
@@ -73,7 +74,9 @@ class SageMakerClient:
             max_pool_connections=workers,
         )
         try:
-            self._runtime = boto3.client("sagemaker-runtime", region_name=region or None, config=config)
+            # boto3 itself reads AWS_DEFAULT_REGION alone.
+            where = region or os.environ.get("AWS_REGION") or None
+            self._runtime = boto3.client("sagemaker-runtime", region_name=where, config=config)
         except BotoCoreError as error:
             fix = "set MARQUEE_AWS_REGION, or AWS_REGION, such as eu-central-1"
             raise ConfigError(f"no client for SageMaker: {error}", fix=fix) from None

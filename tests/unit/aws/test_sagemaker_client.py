@@ -148,7 +148,6 @@ def test_the_pipeline_goes_down_one_rung(front, make, bundle):
 
 def test_no_region_is_an_error_with_a_fix(make, monkeypatch):
     monkeypatch.delenv("AWS_REGION")
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(ConfigError, match="MARQUEE_AWS_REGION"):
         make()
     make(region="eu-west-1")
