@@ -93,6 +93,8 @@ kind-down: ## Remove the cluster, and all that is in it.
 test-cluster: setup ## Everything on a cluster of its own (25 minutes).
 	$(BIN)/python -m pytest tests/cluster
 
+include aws/Makefile
+
 ##@ Work on Marquee
 test: setup retrieval-env lint ## Everything that CI checks without a cluster.
 	$(BIN)/python -m pytest

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from threadpoolctl import threadpool_limits
 
 from marquee.settings import Settings
 from serving.reranker.app import create_app
@@ -36,7 +37,9 @@ def function(run_lambda, front_server):
 
 @pytest.fixture(scope="module")
 def api(store):
-    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
+    # As `marquee serve` does: with several threads, a matrix product rounds differently.
+    app = create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))
+    with threadpool_limits(1, user_api="blas"), TestClient(app) as client:
         yield client
 
 
