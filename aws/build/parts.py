@@ -87,7 +87,9 @@ def packages(requirements: Path, python: str, arch: Arch, prefix: str) -> dict[s
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ)
         if done.returncode:
             why = done.stderr.strip()[-600:]
-            raise MarqueeError(f"no wheels for Python {python} on {arch}: {why}", fix="check the index; make constraints")
+            raise MarqueeError(
+                f"no wheels for Python {python} on {arch}: {why}", fix="check the index; make constraints"
+            )
         found = files_below(Path(folder), "/")
     kept = {name: raw for name, raw in found.items() if not _is_useless(name)}
     return {prefix + name.removeprefix("/"): raw for name, raw in kept.items()}
