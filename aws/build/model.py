@@ -10,7 +10,7 @@ from marquee.errors import MarqueeError
 
 REQUIREMENTS = ROOT / "aws/requirements-model.txt"
 INFERENCE = ROOT / "aws/sagemaker/inference.py"
-# AWS's last PyTorch image for inference has 3.12. Compiled modules have the version in their names, so more can be added.
+# AWS's last PyTorch image for inference has 3.12. Compiled modules name their version, so more can be added.
 PYTHONS = ("3.12",)
 HARMLESS = (".safetensors", ".json", ".csv", ".png")
 # SageMaker's serverless endpoints download the archive within their three minutes of start.
