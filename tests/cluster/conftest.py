@@ -81,7 +81,7 @@ class Release:
 
     def install(self, *arguments: object, seconds: float = 600) -> str:
         """`make install` with more options of helm."""
-        variables = {"NAMESPACE": self.namespace, "MARQUEE_DATA_DIR": self.data, "TIMEOUT": f"{seconds:.0f}s"}
+        variables = {"NAMESPACE": self.namespace, "MARQUEE_DATA_DIR": self.data, "TIMEOUT_SECONDS": f"{seconds:.0f}"}
         quick = ("--set", "training.config=quick")
         return run("k8s/install", *quick, *arguments, seconds=seconds + 60, **variables)
 
@@ -126,6 +126,19 @@ class Release:
         """Run a CronJob's template now and return its log; it has to succeed."""
         self.kubectl("create", "job", f"--from=cronjob/{cronjob}", name)
         return self.wait_for_job(name, seconds)
+
+    def job_like(self, cronjob: str, name: str, command: list[str]) -> None:
+        """Run a CronJob's pod with another command."""
+        found = client.BatchV1Api().read_namespaced_cron_job(cronjob, self.namespace)
+        # As `kubectl create job --from` has it: what the CronJob began ends with it.
+        owner = client.V1OwnerReference(
+            api_version="batch/v1", kind="CronJob", name=cronjob, uid=found.metadata.uid, controller=True
+        )
+        spec = found.spec.job_template.spec
+        container = spec.template.spec.containers[0]
+        container.command, container.args = command, []
+        job = client.V1Job(metadata=client.V1ObjectMeta(name=name, owner_references=[owner]), spec=spec)
+        client.BatchV1Api().create_namespaced_job(self.namespace, job)
 
     def wait_for_job(self, name: str, seconds: float = 300) -> str:
         def ended() -> str:
@@ -173,6 +186,7 @@ class Load:
         assert found, self.output[-2000:]
         assert found["failed"] == 0, found
         assert found["requests"] >= at_least, found
+        print("load:", json.dumps(found))
         return dict(found)
 
 

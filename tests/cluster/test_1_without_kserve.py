@@ -4,7 +4,7 @@ from tests.cluster.conftest import SAMPLE, run
 
 
 def test_install_ends_when_recommendations_are_served(plain, memory):
-    output = plain.install()
+    output = plain.install("--wait", "--timeout=10m")  # helm's own waiting is enough
     assert "retrieval by a Deployment marquee-retrieval-predictor" in output
     assert "would violate PodSecurity" not in output
     assert "Warning" not in output

@@ -14,7 +14,7 @@ def test_kserve_is_added(cluster, data):
 
 
 def test_install_from_real_ratings(release, memory):
-    output = release.install()
+    output = release.install("--wait", "--timeout=10m")
     assert "InferenceService" in output
     assert "would violate PodSecurity" not in output
     memory["install"] = output

@@ -3,10 +3,12 @@
 import threading
 import time
 
+import pytest
 from kubernetes import client
 
 from tests.cluster.conftest import Load, until
 
+pytestmark = pytest.mark.load
 RATE, SECONDS = 40, 130
 
 

@@ -5,8 +5,9 @@ import time
 import pytest
 from kubernetes import client
 
-from tests.cluster.conftest import Load, until
+from tests.cluster.conftest import ROOT, Load, until
 
+pytestmark = pytest.mark.load
 RATE, SECONDS = 50, 62
 N = 3000
 TWO = ("--set", "reranker.autoscaling.minReplicas=2")
@@ -71,15 +72,18 @@ def test_hard_kill_of_the_only_retrieval_pod(release):
     assert release.ask()["degraded"] == []
 
 
-def test_upgrade_to_a_new_model_and_back(release):
+def test_upgrade_to_a_new_model_and_back(release, tmp_path):
+    another = tmp_path / "another.toml"  # with the same seed it would be the same model
+    another.write_text((ROOT / "training/configs/quick.toml").read_text().replace("seed = 1", "seed = 2"))
     before = release.ask()["model_version"]
     revision = release.helm("history", release.name, "-o", "json").count('"revision"')
     with Load(release, 30, 120) as load:  # training needs the processors as well
         time.sleep(5)
-        release.install(*TWO, "--set", "training.runId=second", "--set", "training.force=true")
+        release.install(*TWO, "--set-file", f"training.configToml={another}", "--set", "training.force=true")
         until(lambda: release.ask()["model_version"] != before, 120, "the new model")
     load.summary(N)
     with Load(release, RATE, SECONDS) as load:
         time.sleep(5)
-        release.helm("rollback", release.name, revision, "--wait", "--timeout=5m", seconds=330)
+        release.helm("rollback", release.name, revision)
+        release.kubectl("rollout", "status", "deployment/marquee-reranker", "--timeout=120s", seconds=150)
     load.summary(N)

@@ -5,11 +5,13 @@ from kubernetes import client
 
 from tests.cluster.conftest import until
 
+ANOTHER = "sed 's/^seed = 1/seed = 3/' /app/training/configs/quick.toml >/tmp/another.toml"
 SPOIL = """
-import json, pathlib, sys
+import dataclasses, pathlib
 from marquee.bundle import load_contents, publish
 store = pathlib.Path("/artifacts")
-published = publish(store, load_contents(store), force=True)
+contents = load_contents(store)
+published = publish(store, dataclasses.replace(contents, config={**contents.config, "note": "spoilt"}), force=True)
 vectors = published.path / "two_tower.safetensors"
 vectors.write_bytes(vectors.read_bytes()[:-1] + b"\\x55")
 print("spoilt", published.manifest.version)
@@ -26,9 +28,12 @@ def identities(release):
 
 
 def test_a_second_training_run_is_picked_up_without_a_restart(release):
-    until(lambda: len(release.ready_pods("retrieval")) == 1, 240, "a single retrieval pod")
+    # What grew under the load before has to shrink first.
+    until(lambda: len(release.pods("reranker")) <= 2 and len(release.pods("retrieval")) == 1, 300, "the least of pods")
     before, old = identities(release), release.ask()["model_version"]
-    assert "published" in release.job_from("marquee-retrain", "retrain-1")
+    train = "exec marquee train --store=/artifacts --config=/tmp/another.toml --force"
+    release.job_like("marquee-retrain", "retrain-1", ["sh", "-c", f"{ANOTHER} && {train}"])
+    assert "published" in release.wait_for_job("retrain-1")
     new = until(lambda: (version := release.ask()["model_version"]) != old and version, 60, "the new model")
     answer = until(lambda: not (found := release.ask())["degraded"] and found, 60, "both tiers on it")
     assert answer["model_version"] == new
@@ -37,11 +42,7 @@ def test_a_second_training_run_is_picked_up_without_a_restart(release):
 
 def test_a_broken_version_is_refused_everywhere_and_reported(release):
     before, good = identities(release), release.ask()["model_version"]
-    template = client.BatchV1Api().read_namespaced_cron_job("marquee-rollback", release.namespace).spec.job_template
-    container = template.spec.template.spec.containers[0]
-    container.command, container.args = ["python3", "-c", SPOIL], []
-    job = client.V1Job(metadata=client.V1ObjectMeta(name="spoil"), spec=template.spec)
-    client.BatchV1Api().create_namespaced_job(release.namespace, job)
+    release.job_like("marquee-rollback", "spoil", ["python3", "-c", SPOIL])
     assert "spoilt" in release.wait_for_job("spoil")
     for component in ("reranker", "retrieval"):
         until(lambda component=component: "bundle refused" in release.logs(component), 60, f"{component}'s refusal")
@@ -64,10 +65,7 @@ def test_rolling_back_is_one_command(release):
 
 def test_a_refused_model_fails_at_once_and_harms_nobody(release):
     """Worse than the current one, or a bad configuration: no retries."""
-    template = client.BatchV1Api().read_namespaced_cron_job("marquee-retrain", release.namespace).spec.job_template
-    template.spec.template.spec.containers[0].args = ["train", "--store=/artifacts", "--config=nonsense"]
-    job = client.V1Job(metadata=client.V1ObjectMeta(name="nonsense"), spec=template.spec)
-    client.BatchV1Api().create_namespaced_job(release.namespace, job)
+    release.job_like("marquee-retrain", "nonsense", ["marquee", "train", "--store=/artifacts", "--config=nonsense"])
 
     def failed():
         return client.BatchV1Api().read_namespaced_job_status("nonsense", release.namespace).status.failed
