@@ -97,7 +97,7 @@ def preflight(account: Account, options: Options, built: Artifacts) -> list[str]
 def _image(account: Account, options: Options) -> str:
     if not options.image:
         raise MarqueeError(
-            "IMAGE is not set", fix="push marquee-retrieval (docs/aws.md) and give IMAGE=REPOSITORY@sha256:..."
+            "IMAGE is not set", fix="push marquee-sagemaker (docs/aws.md) and give IMAGE=REPOSITORY@sha256:..."
         )
     repository, _, digest = options.image.partition("@")
     host, _, name = repository.partition("/")

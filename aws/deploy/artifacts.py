@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from aws.build.archives import Built
 from aws.build.function import LIMIT_PACKED, LIMIT_UNPACKED, MB, build_function
 from aws.build.model import build_model
 from aws.build.parts import Arch
@@ -71,11 +73,15 @@ def build(bundle: Path, folder: Path, arch: Arch, python: str) -> Artifacts:
     model = build_model(bundle, folder / "model.tar.gz", pythons=(python,)).built
     made = build_function(bundle, folder, arch)
     built = {"model": model, "function": made.code, "packages": made.packages, "bundle": made.bundle}
+    return note(folder, made.version, arch, built)
+
+
+def note(folder: Path, version: str, arch: Arch, built: Mapping[str, Built]) -> Artifacts:
+    """Write the manifest of what was built."""
     files = {what: Artifact(one.path.name, one.sha256, one.packed, one.unpacked) for what, one in built.items()}
-    artifacts = Artifacts(folder, made.version, arch, files)
-    content = {"version": made.version, "arch": arch, "files": {what: asdict(one) for what, one in files.items()}}
+    content = {"version": version, "arch": arch, "files": {what: asdict(one) for what, one in files.items()}}
     (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n")
-    return artifacts
+    return Artifacts(folder, version, arch, files)
 
 
 def read(folder: Path) -> Artifacts:

@@ -38,6 +38,7 @@ class Options:
         confirm: CONFIRM's value.
         purge: Whether destroying takes the bucket and the images along.
         parameters: Chosen parameters of the app stack.
+        smoke_seconds: How long the endpoint may take to answer for the first time.
     """
 
     stage: str = "dev"
@@ -45,6 +46,7 @@ class Options:
     confirm: str = ""
     purge: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
+    smoke_seconds: float = 300.0
 
     @property
     def bootstrap_stack(self) -> str:
@@ -54,11 +56,6 @@ class Options:
     @property
     def app_stack(self) -> str:
         """The second stack's name."""
-        return f"marquee-{self.stage}"
-
-    @property
-    def endpoint(self) -> str:
-        """The endpoint's name, as the template makes it."""
         return f"marquee-{self.stage}"
 
 
@@ -84,4 +81,9 @@ def read_options(environment: Mapping[str, str] = os.environ) -> Options:
         )
     if origins:
         parameters |= {"CorsOrigins": ",".join(origins), "CorsOriginsJson": json.dumps(origins)}
-    return Options(stage, image, environment.get("CONFIRM", ""), environment.get("PURGE", "") == "yes", parameters)
+    try:
+        seconds = float(environment.get("SMOKE_SECONDS", "300"))
+    except ValueError:
+        raise ConfigError(f"SMOKE_SECONDS={environment['SMOKE_SECONDS']}", fix="a number of seconds") from None
+    purge = environment.get("PURGE", "") == "yes"
+    return Options(stage, image, environment.get("CONFIRM", ""), purge, parameters, seconds)

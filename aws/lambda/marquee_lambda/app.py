@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from typing import Any
 
 from marquee.bodies import read_request, want_json
@@ -73,6 +74,10 @@ class App:
 
     def answer(self, event: Any, context: Any) -> dict[str, Any]:
         """See `lambda_function.lambda_handler`. Never raises."""
+        # Who asks and until when holds for this event alone.
+        return copy_context().run(self._within, event, context)
+
+    def _within(self, event: Any, context: Any) -> dict[str, Any]:
         started = time.monotonic()
         asked = read_event(event)
         readers = cors.headers_for(asked.headers.get("origin"), self._origins)

@@ -20,7 +20,7 @@ def load_file(name, path):
     return module
 
 
-front_module = load_file("aws_front", ROOT / "tests/aws/front.py")
+front_module = load_file("aws_front", ROOT / "tests/aws/runtimes/front.py")
 
 
 @pytest.fixture(autouse=True)

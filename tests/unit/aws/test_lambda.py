@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from marquee_lambda.app import App
 from marquee_lambda.events import read_event
 
+from marquee.caller import NOBODY, caller, deadline
 from marquee.settings import Settings
 from serving.reranker.app import create_app
 
@@ -181,6 +183,11 @@ def test_other_bad_requests_get_the_apis_problem(ask, api, kind, method, path, b
     answer = ask(event(kind, body, method, path, headers))
     assert (answer["statusCode"], answer["body"].encode()) == (expected.status_code, expected.content)
     assert answer["headers"].get("Allow") == expected.headers.get("allow")
+
+
+def test_who_asks_is_forgotten_after_the_event(ask):
+    ask(event("http", '{"tmdb_ids": [1001]}'))
+    assert (caller.get(), deadline.get()) == (NOBODY, math.inf)
 
 
 def test_a_body_that_claims_to_be_base64(ask):

@@ -53,8 +53,9 @@ def test_the_same_bytes_as_in_process(front, make, bundle):
 
 
 def test_who_asks_goes_along(front, make, bundle):
-    caller.set(Caller("my-id", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"))
+    token = caller.set(Caller("my-id", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"))
     make().of(bundle.version).candidates(SEEDS, 5, Where())
+    caller.reset(token)
     attributes = front.seen[-1]["X-Amzn-SageMaker-Custom-Attributes"]
     assert attributes == f"X-Request-ID=my-id; traceparent=00-{'a' * 32}-{'b' * 16}-01"
 

@@ -147,7 +147,7 @@ def test_bad_options_name_the_fix(given, complaint):
 
 def test_good_options():
     options = read_options({"STAGE": "prod", "CORS_ORIGINS": "https://a.example, https://b.example", "LOG_DAYS": "7"})
-    assert options.app_stack == options.endpoint == "marquee-prod"
+    assert options.app_stack == "marquee-prod"
     assert options.parameters == {
         "LogDays": "7",
         "CorsOrigins": "https://a.example,https://b.example",

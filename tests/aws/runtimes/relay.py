@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+from pathlib import Path
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -23,7 +24,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def main() -> None:
-    server = await asyncio.start_unix_server(serve, sys.argv[1])
+    server = await asyncio.start_unix_server(serve, sys.argv[1] + ".new")
+    Path(sys.argv[1] + ".new").rename(sys.argv[1])  # who sees it can connect
     await server.serve_forever()
 
 

@@ -14,12 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from marquee.settings import Settings
 from serving.reranker.app import create_app
-
-from .conftest import ENDPOINT, free_port, needs, until
+from tests.aws.runtimes.containers import free_port, needs, until
 
 JSON = {"content-type": "application/json", "x-request-id": "golden"}
 GOLDEN = 200
 ORIGIN = "https://films.example.org"
+ENDPOINT = "marquee"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """SageMaker's runtime as a client sees it, in front of a container on this machine: for tests, and to try things out.
 
-`python tests/aws/front.py PORT ENDPOINT ADDRESS`, ADDRESS being http://host:port or the path of a socket file.
+`python tests/aws/runtimes/front.py PORT ENDPOINT ADDRESS`, ADDRESS being the container's host:port.
 It imitates what AWS's page on InvokeEndpoint says: the path, headers dropped but SageMaker's own, 4 MB, errors as boto3
 knows them. Not imitated: signatures and IAM.
 """
@@ -8,7 +8,6 @@ knows them. Not imitated: signatures and IAM.
 import contextlib
 import http.client
 import json
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -33,34 +32,12 @@ ERRORS = {
 }
 
 
-class FileConnection(http.client.HTTPConnection):
-    """HTTP over a socket file."""
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        try:
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(self.host)
-        except OSError:
-            self.sock.close()
-            raise
-
-
-def connection_to(address: str, timeout: float = 60.0) -> http.client.HTTPConnection:
-    """A connection, not yet made, to http://host:port or to a socket file."""
-    if address.startswith("http://"):
-        return http.client.HTTPConnection(address.removeprefix("http://"), timeout=timeout)
-    connection = FileConnection("localhost", timeout=timeout)
-    connection.host = address
-    return connection
-
-
 def container_at(address: str) -> Container:
-    """Calls the container at an address."""
+    """Calls the container at host:port."""
 
     def call(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        with contextlib.closing(connection_to(address)) as connection:
-            connection.request("POST", "/invocations", body, {"Host": "container", **headers})
+        with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as connection:
+            connection.request("POST", "/invocations", body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
 
