@@ -1,4 +1,4 @@
-"""`python -m aws.deploy build|plan|deploy|smoke|rollback|destroy`: docs/aws.md takes one through it."""
+"""`python -m aws.deploy build|verify|plan|deploy|smoke|rollback|destroy`: docs/aws.md takes one through it."""
 
 import sys
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from marquee.errors import MarqueeError
 # What each one touches and costs is said first.
 COMMANDS: dict[str, tuple[Callable[[Options], int], str]] = {
     "build": (commands.build, "writes build/aws; needs no account and costs nothing"),
+    "verify": (commands.verify, "opens what was built; needs no account and costs nothing"),
     "plan": (commands.plan, "uploads archives to the bucket (cents a month); changes nothing else"),
     "deploy": (commands.deploy, "with CONFIRM=yes: changes both stacks; what they cost is printed before"),
     "smoke": (commands.check, "asks the deployed API: a few requests, no changes, less than a cent"),

@@ -81,7 +81,8 @@ def preflight(account: Account, options: Options, built: Artifacts) -> list[str]
         )
     notes = [_image(account, options)]
     if wanted == "instance":
-        notes.append(_quota(account, options.parameters.get("InstanceType", "ml.c7i.large")))
+        kind = options.parameters.get("InstanceType", "ml.c7i.large")
+        notes.append(_quota(account, f"{kind} for endpoint usage", int(options.parameters.get("InstanceCount", "2"))))
     elif built.files["model"].unpacked * 2 > 1024 * 1024 * int(options.parameters.get("ServerlessMemory", "3072")):
         raise MarqueeError("the model is too large for ServerlessMemory", fix="SERVERLESS_MEMORY=6144, or instances")
     reserved = int(options.parameters.get("ReservedConcurrency", "0"))
@@ -112,16 +113,16 @@ def _image(account: Account, options: Options) -> str:
     return f"image {name}@{digest[:19]} is there"
 
 
-def _quota(account: Account, kind: str) -> str:
+def _quota(account: Account, name: str, wanted: int) -> str:
     """Best effort: quotas of endpoint instances start at 0 in new accounts."""
-    wanted = f"{kind} for endpoint usage"
     try:
         pages = account.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
-        values = [one["Value"] for page in pages for one in page["Quotas"] if one["QuotaName"] == wanted]
+        values = [one["Value"] for page in pages for one in page["Quotas"] if one["QuotaName"] == name]
     except (BotoCoreError, ClientError) as error:
-        return f"quota of {wanted}: not readable ({type(error).__name__})"
-    if values and values[0] < 1:
+        return f"quota of {name}: not readable ({type(error).__name__})"
+    if values and values[0] < wanted:
         raise MarqueeError(
-            f"the account's quota of {wanted} is 0", fix="ask for more under Service Quotas, or serverless"
+            f"the account's quota of {name} is {values[0]:.0f}, and {wanted} are wanted",
+            fix="ask for more under Service Quotas, a smaller INSTANCE_COUNT, or serverless",
         )
-    return f"quota of {wanted}: {values[0] if values else 'unknown'}"
+    return f"quota of {name}: {values[0] if values else 'unknown'}"

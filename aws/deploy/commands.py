@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from aws.build.parts import Arch
+from aws.build.verify import model_problems, zip_problems
 from aws.deploy import artifacts
 from aws.deploy.account import Account, connect, outputs, preflight, stack
 from aws.deploy.cost import estimate
@@ -29,6 +30,18 @@ def build(_: Options) -> int:
     python = os.environ.get("IMAGE_PYTHON", "3.12")
     print(artifacts.build(_store(), FOLDER, cast("Arch", arch), python).table())
     return 0
+
+
+def verify(_: Options) -> int:
+    """Open what was built as AWS would; 1 if anything is wrong with it."""
+    built = artifacts.read(FOLDER)
+    problems = []
+    for what, one in built.files.items():
+        path = FOLDER / one.name
+        found = model_problems(path) if what == "model" else zip_problems(path, what)
+        problems += [f"{path}: {problem}" for problem in found]
+    print("\n".join(problems) or f"{built.table()}\nall archives are sound")
+    return 1 if problems else 0
 
 
 def plan(options: Options) -> int:

@@ -62,7 +62,7 @@ class App:
             make_retriever = _endpoint(settings, self._asked_endpoint)
         self._pipeline: Pipeline | BundleError
         try:
-            bundle = load(settings.artifacts_dir)
+            bundle = load(settings.artifacts_dir, mapped=True)  # a layer never changes
         except BundleError as error:
             self._telemetry.logger.error("no bundle: %s", error)
             self._pipeline = error

@@ -95,7 +95,9 @@ def answering(told):
     return made
 
 
-@pytest.mark.parametrize(("value", "complaint"), [(0.0, "quota of ml.c7i.large for endpoint usage is 0"), (4.0, None)])
+@pytest.mark.parametrize(
+    ("value", "complaint"), [(0.0, "endpoint usage is 0, and 2 are"), (1.0, "is 1, and 2 are"), (4.0, None)]
+)
 def test_quotas_of_instances(there, value, complaint):
     built, options = there
     quota = {"QuotaName": "ml.c7i.large for endpoint usage", "Value": value}

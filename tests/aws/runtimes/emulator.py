@@ -72,6 +72,15 @@ class Lambda:
         lines = [json.loads(line) for line in text if line.startswith("{")]
         return [line for line in lines if "_aws" in line]
 
+    def processes(self) -> list[Path]:
+        """Folders in /proc of the emulator and of what it started."""
+        found = []
+        for one in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                if os.getsid(int(one.name)) == self.process.pid:
+                    found.append(one)
+        return found
+
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()[-3000:]
         try:

@@ -6,6 +6,7 @@ import http.client
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -211,6 +212,14 @@ def _try(function):
     with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
         assert "recommendations" not in function.invoke({"movie_ids": [1]})
     return False
+
+
+def test_the_bundle_is_mapped_into_memory(function):
+    mapped = set()
+    for process in function.processes():
+        mapped |= {line.split()[-1] for line in (process / "maps").read_text().splitlines()}
+    files = {Path(one).name for one in mapped if one.startswith("/opt/marquee/versions/")}
+    assert files == {"catalog.safetensors", "item_cf.safetensors", "two_tower.safetensors"}
 
 
 def test_init_imports_nothing_heavy(lambda_folders, run_lambda):

@@ -10,6 +10,7 @@ import pytest
 from aws.build import function, model
 from aws.build.archives import Built, files_below, write_tar_gz, write_zip
 from aws.build.parts import bundle_store, core
+from aws.build.verify import model_problems, zip_problems
 from marquee.bundle import load
 from marquee.errors import BundleError, MarqueeError
 
@@ -89,6 +90,64 @@ def test_a_strange_file_in_a_bundle_is_refused(store, tmp_path, monkeypatch):
     monkeypatch.setattr(model, "bundle_store", lambda *_: ("v", {"versions/v/model.pth": b""}))
     with pytest.raises(MarqueeError, match=r"model\.pth is no kind of file"):
         model.build_model(store, tmp_path / "m")
+
+
+def test_what_is_built_is_sound(store, tmp_path):
+    made = model.build_model(store, tmp_path / "model.tar.gz", with_code=False)
+    assert list(model_problems(made.built.path)) == []
+    assert list(zip_problems(function.build_code(tmp_path / "f.zip").path, "function")) == []
+    assert list(zip_problems(function.build_bundle(store, tmp_path / "b.zip")[1].path, "bundle")) == []
+
+
+INFERENCE = "\n".join(f"def {name}_fn(): 1" for name in ("model", "input", "predict", "output"))
+CODE = {"CURRENT.json": b"{}", "code/inference.py": INFERENCE.encode()}
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        (CODE, None),
+        ({"model/CURRENT.json": b""}, "CURRENT.json is not at the root"),
+        ({**CODE, "code/requirements.txt": b"numpy"}, "would be installed at start"),
+        ({**CODE, "code/inference.py": b"def model_fn(): 1"}, "code/inference.py has no input_fn"),
+        ({"CURRENT.json": b"", "code/other.py": b""}, "code/inference.py has no model_fn"),
+        ({**CODE, "model.pth": b""}, "model.pth has no business there"),
+        ({**CODE, "code/._inference.py": b""}, "code/._inference.py has no business there"),
+        ({**CODE, "../up.json": b""}, "outside of its folder"),
+        ({**CODE, "run.sh": b""}, "run.sh is no kind of file"),
+    ],
+)
+def test_a_models_archive_that_would_fail_later(tmp_path, files, complaint):
+    problems = list(model_problems(write_tar_gz(tmp_path / "m", files).path))
+    assert any(complaint in problem for problem in problems) if complaint else not problems
+
+
+def test_links_in_a_models_archive(tmp_path):
+    with tarfile.open(tmp_path / "m", "w:gz") as archive:
+        link = tarfile.TarInfo("CURRENT.json")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    assert "CURRENT.json is no plain file" in list(model_problems(tmp_path / "m"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "files", "complaint"),
+    [
+        ("function", {"app.py": b""}, "lambda_function.py is missing"),
+        ("bundle", {"marquee/CURRENT.json": b""}, "no version"),
+        ("packages", {"python/torch/__init__.py": b""}, "torch is in the layer"),
+        ("packages", {"python/numpy/a.pyc": b""}, "a.pyc has no business there"),
+    ],
+)
+def test_a_zip_that_would_fail_later(tmp_path, kind, files, complaint):
+    problems = list(zip_problems(write_zip(tmp_path / "z", files).path, kind))
+    assert any(complaint in problem for problem in problems)
+
+
+def test_a_zip_with_dates_is_not_reproducible(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("lambda_function.py", (2026, 1, 1, 0, 0, 0)), b"")
+    assert "lambda_function.py has a date" in next(zip_problems(tmp_path / "z", "function"))
 
 
 def built(name, packed, unpacked):

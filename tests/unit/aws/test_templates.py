@@ -9,7 +9,7 @@ import yaml
 from aws.deploy.artifacts import KEYS
 from aws.deploy.options import PARAMETERS, read_options
 from marquee.errors import ConfigError
-from marquee.settings import Settings
+from marquee.settings import FOREIGN, Settings
 
 from .conftest import ROOT
 
@@ -62,26 +62,65 @@ def test_no_action_is_a_pattern_and_few_resources_are():
         assert resource != "*" or set(actions) <= anywhere
 
 
-def test_every_setting_in_the_template_is_one_that_settings_know():
-    known = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields}
-    function = set(of("AWS::Serverless::Function")["Function"]["Environment"]["Variables"])
+KNOWN = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields}
+# Of the function's settings, those that the template leaves at their defaults, or to Lambda (AWS_REGION).
+DEFAULTS = {"SAGEMAKER_SECONDS", "SAGEMAKER_CONNECT_SECONDS", "SAGEMAKER_READ_SECONDS", "AWS_REGION"}
+# What a function has no use for: it doesn't listen, queue, reload or ask over HTTP, and it logs JSON.
+OF_SERVERS = {"HOST", "PORT", "METRICS_PORT", "RELOAD_SECONDS", "THREADS", "LOG_FORMAT", "SHUTDOWN_SECONDS"}
+OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS"}
+
+
+def environments():
     _, own, _ = of("AWS::SageMaker::Model")["Model"]["PrimaryContainer"]["Environment"]["If"]
-    for given in (function, set(own)):
-        assert {name for name in given if name.startswith("MARQUEE_")} <= known
-    # And back: what only the profile aws needs is there.
-    assert {
-        "MARQUEE_PROFILE",
-        "MARQUEE_SAGEMAKER_ENDPOINT",
-        "MARQUEE_ARTIFACTS_DIR",
-        "MARQUEE_CORS_ORIGINS",
-    } <= function
+    function = of("AWS::Serverless::Function")["Function"]["Environment"]["Variables"]
+    return [{name for name in given if name.startswith("MARQUEE_")} for given in (function, own)]
 
 
-def test_every_setting_in_the_chart_is_one_that_settings_know():
-    known = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields} | {"MARQUEE_DATA_DIR", "MARQUEE_GIT_COMMIT"}
+def test_every_setting_in_the_template_is_one_that_settings_know():
+    for given in environments():
+        assert given
+        assert given <= KNOWN
+
+
+def test_every_setting_is_in_the_template_or_left_out_on_purpose():
+    function, _ = environments()
+    over_http = {name for name in KNOWN if name.startswith("MARQUEE_RETRIEVAL_")}
+    left_out = {f"MARQUEE_{name}" for name in DEFAULTS | OF_SERVERS} | over_http
+    assert function | left_out == KNOWN
+    assert not function & left_out
+
+
+def test_every_setting_in_helms_values_is_one_that_settings_know_and_back():
+    schema = json.loads((ROOT / "charts/marquee/values.schema.json").read_text())
+    values = yaml.safe_load((ROOT / "charts/marquee/values.yaml").read_text())
+
+    def keys(part):
+        named = schema["properties"][part]["properties"]["settings"]["properties"]
+        return {"MARQUEE_" + re.sub("([A-Z])", r"_\1", name).upper() for name in {*named, *values[part]["settings"]}}
+
+    assert keys("reranker") | keys("retrieval") <= KNOWN
+    # And back. The chart's templates set these; and what is AWS's is no value of the chart.
+    by_the_chart = {f"MARQUEE_{name}" for name in ("PROFILE", "ARTIFACTS_DIR", "HOST", "PORT", "METRICS_PORT")}
+    by_the_chart |= {"MARQUEE_RETRIEVAL_URL", "MARQUEE_RETRIEVAL_PROTOCOL"}
+    of_aws = {name for name in KNOWN if name.startswith(("MARQUEE_SAGEMAKER_", "MARQUEE_AWS_"))}
+    assert keys("reranker") == KNOWN - by_the_chart - of_aws
+
+
+def test_every_setting_in_the_charts_templates_is_one_that_settings_know():
     for path in (ROOT / "charts/marquee/templates").rglob("*"):
         if path.is_file():
-            assert set(re.findall(r"name: (MARQUEE_[A-Z_]+)", path.read_text())) <= known, path
+            assert set(re.findall(r"name: (MARQUEE_[A-Z_]+)", path.read_text())) <= KNOWN | FOREIGN, path
+
+
+def test_the_profile_is_the_only_switch():
+    """Nothing but composition roots asks where it runs."""
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("src", "serving", "aws", "training")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"\bprofile\b *==", path.read_text())
+    }
+    assert asking == {"src/marquee/settings.py", "serving/reranker/server.py", "aws/lambda/marquee_lambda/app.py"}
 
 
 def test_logs_end_and_data_stays():
