@@ -1,6 +1,6 @@
 """The account: who we are in it, what it allows, and whether what we want can work there. Reads only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -19,10 +19,13 @@ class Account:
     region: str
     arn: str
     session: Any
+    _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client of a service in the region."""
-        return self.session.client(service, region_name=self.region)
+        """A client of a service in the region; made once, since that takes boto3 longer than most calls."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(service, region_name=self.region)
+        return self._clients[service]
 
 
 def connect() -> Account:

@@ -10,6 +10,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,12 @@ class Account:
         self.apps: dict[str, App] = {}  # by the key of the model that they have
         self._log = io.StringIO()
 
-    def client(self, service: str) -> Any:
-        return accounts.connect().client(service)
+    @cached_property
+    def connected(self) -> accounts.Account:
+        return accounts.connect()
+
+    def stack(self, name: str) -> Any:
+        return accounts.stack(self.connected, name)
 
     def build(self, seed: int, *, healthy: bool = True) -> artifacts.Artifacts:
         """Train and build version `seed`; an endpoint that isn't healthy never answers."""
@@ -94,10 +99,10 @@ class Account:
 
     def push(self) -> str:
         """An image in the repository, by digest."""
-        repository = accounts.outputs(accounts.stack(accounts.connect(), "marquee-test-bootstrap"))["Repository"]
+        repository = accounts.outputs(self.stack("marquee-test-bootstrap"))["Repository"]
         kind = "application/vnd.docker.distribution.manifest.v2+json"
         manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": {}, "layers": []})
-        pushed = self.client("ecr").put_image(
+        pushed = self.connected.client("ecr").put_image(
             repositoryName=repository.partition("/")[2], imageManifest=manifest, imageTag="1"
         )
         os.environ["IMAGE"] = f"{repository}@{pushed['image']['imageId']['imageDigest']}"
@@ -105,8 +110,7 @@ class Account:
 
     def deployed(self) -> str | None:
         """The key of the model that the app stack has; None without a stack."""
-        found = accounts.stack(accounts.connect(), "marquee-test")
-        return accounts.parameters_of(found).get("ModelKey")
+        return accounts.parameters_of(self.stack("marquee-test")).get("ModelKey")
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: str) -> Any:
         """What the deployed function answers."""

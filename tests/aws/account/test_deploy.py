@@ -10,13 +10,12 @@ from aws.deploy.memory import GOOD, PREVIOUS, recall
 STACKS = ("marquee-test-bootstrap", "marquee-test")
 
 
-def stacks_there():
-    connected = accounts.connect()
-    return [name for name in STACKS if accounts.stack(connected, name)]
+def stacks_there(account):
+    return [name for name in STACKS if account.stack(name)]
 
 
-def remembered(which):
-    found = recall(accounts.connect(), "test", which)
+def remembered(account, which):
+    found = recall(account.connected, "test", which)
     return found and found.parameters["ModelKey"]
 
 
@@ -43,7 +42,7 @@ def test_planning_changes_nothing(account, capsys):
     assert "marquee-test-bootstrap: bucket and image repository" in said
     assert account.run("deploy") == 2
     assert "CONFIRM=yes is not set" in capsys.readouterr().out
-    assert stacks_there() == []
+    assert stacks_there(account) == []
 
 
 def test_the_first_deployment(account, say, capsys):
@@ -52,19 +51,19 @@ def test_the_first_deployment(account, say, capsys):
     told = capsys.readouterr()
     assert "IMAGE is not set" in told.err
     assert "images go to 123456789012.dkr.ecr.us-east-1.amazonaws.com/marquee-sagemaker-test" in told.out
-    assert stacks_there() == ["marquee-test-bootstrap"]
+    assert stacks_there(account) == ["marquee-test-bootstrap"]
     account.push()
     assert account.run("plan") == 0
     said = capsys.readouterr().out
     assert "4 files uploaded" in said
     assert "serverless, nothing while idle" in said  # what it costs
-    assert stacks_there() == ["marquee-test-bootstrap"]
+    assert stacks_there(account) == ["marquee-test-bootstrap"]
     assert account.run("deploy") == 0
     said = capsys.readouterr().out
     assert "0 files uploaded" in said  # the same content is never sent twice
     assert "recommends from the endpoint" in said
-    assert remembered(GOOD) == account.deployed()
-    assert remembered(PREVIOUS) is None
+    assert remembered(account, GOOD) == account.deployed()
+    assert remembered(account, PREVIOUS) is None
     assert account.run("smoke") == 0
     capsys.readouterr()
     assert account.run("deploy") == 0
@@ -77,7 +76,7 @@ def test_an_endpoint_that_does_not_answer_is_rolled_back(account, first, capsys)
     told = capsys.readouterr().err
     assert "served by item_cf, degraded ['retrieval_timeout']" in told
     assert "the deployment before is back, and answers" in told
-    assert account.deployed() == remembered(GOOD) == first
+    assert account.deployed() == remembered(account, GOOD) == first
     assert account.run("smoke") == 0
 
 
@@ -88,7 +87,7 @@ def test_a_first_deployment_that_does_not_answer_stays_to_be_looked_at(account, 
     account.push()
     assert account.run("deploy") == 1
     assert "make aws-destroy CONFIRM=marquee-test removes it" in capsys.readouterr().err
-    assert remembered(GOOD) is None
+    assert remembered(account, GOOD) is None
 
 
 def test_another_bundle_than_the_deployed_one_is_no_success(account, first, capsys):
@@ -103,7 +102,7 @@ def test_back_and_forward_again(account, first, say, capsys):
     assert "no earlier deployment" in capsys.readouterr().err
     second = account.build(2).keys()["ModelKey"]
     assert account.run("deploy") == 0
-    assert (remembered(GOOD), remembered(PREVIOUS)) == (second, first)
+    assert (remembered(account, GOOD), remembered(account, PREVIOUS)) == (second, first)
     say(CONFIRM="")
     assert account.run("rollback") == 2
     assert "nothing was done" in capsys.readouterr().out
@@ -122,7 +121,7 @@ def test_going_back_takes_the_template_of_then(account, first, tmp_path):
     assert account.run("deploy") == 0
 
     def new():
-        return accounts.outputs(accounts.stack(accounts.connect(), "marquee-test")).get("New")
+        return accounts.outputs(account.stack("marquee-test")).get("New")
 
     assert new() == "here"
     assert account.run("rollback") == 0
@@ -136,13 +135,13 @@ def test_destroying_keeps_the_data(account, first, say, capsys):
     said = capsys.readouterr().out
     assert "keeps the bucket and the images" in said
     assert "make aws-destroy CONFIRM=marquee-test" in said
-    assert stacks_there() == list(STACKS)
+    assert stacks_there(account) == list(STACKS)
     say(CONFIRM="marquee-test")
     assert account.run("destroy") == 0
-    assert stacks_there() == ["marquee-test-bootstrap"]
-    assert remembered(GOOD) is None
+    assert stacks_there(account) == ["marquee-test-bootstrap"]
+    assert remembered(account, GOOD) is None
     bucket = "marquee-test-123456789012-us-east-1"
-    assert account.client("s3").head_object(Bucket=bucket, Key=first)
+    assert account.connected.client("s3").head_object(Bucket=bucket, Key=first)
     say(CONFIRM="yes")
     assert account.run("deploy") == 0  # what is kept is used again
     assert account.deployed() == first
@@ -151,9 +150,9 @@ def test_destroying_keeps_the_data(account, first, say, capsys):
 def test_purging_takes_everything(account, first, say):
     say(CONFIRM="marquee-test", PURGE="yes")
     assert account.run("destroy") == 0
-    assert stacks_there() == []
-    assert account.client("s3").list_buckets()["Buckets"] == []
-    assert account.client("ecr").describe_repositories()["repositories"] == []
+    assert stacks_there(account) == []
+    assert account.connected.client("s3").list_buckets()["Buckets"] == []
+    assert account.connected.client("ecr").describe_repositories()["repositories"] == []
 
 
 def test_files_that_changed_since_they_were_built_are_refused(account, tmp_path, capsys):

@@ -112,7 +112,7 @@ def test_quotas_of_instances(there, value, complaint):
 def test_reserved_concurrency(there):
     built, options = there
     limits = {"AccountLimit": {"UnreservedConcurrentExecutions": 110}}
-    account = answering({"lambda": ("get_account_settings", [limits])})
+    account = answering({"lambda": ("get_account_settings", [limits, limits])})
     assert "can't reserve 20" in refused(replace(options, parameters={"ReservedConcurrency": "20"}), built, account)
     assert preflight(account, replace(options, parameters={"ReservedConcurrency": "10"}), built)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `unshare --mount --net sh container.sh MODEL SOCKET SCRATCH PYTHON COMMAND...` becomes COMMAND as SageMaker would run it:
+# `unshare --mount --net --pid --fork --mount-proc sh container.sh MODEL SOCKET SCRATCH PYTHON COMMAND...` becomes COMMAND as SageMaker would run it:
 # MODEL read-only at /opt/ml/model, nothing else in /opt, port 8080 of its own and no network. /etc is a copy, since the
 # toolkit writes its configuration there. SOCKET is a way in from outside: socket files don't care for networks.
 set -eu

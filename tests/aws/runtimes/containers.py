@@ -46,7 +46,10 @@ def needs(what: str) -> Path:
 
 
 def needs_namespaces() -> None:
-    if os.geteuid() or subprocess.run(["unshare", "--mount", "--net", "true"], check=False).returncode:
+    if (
+        os.geteuid()
+        or subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], check=False).returncode
+    ):
         pytest.skip("mount and network namespaces need root")
 
 
@@ -62,6 +65,13 @@ class Container:
             self.process = subprocess.Popen(
                 command, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True
             )
+
+    @property
+    def main(self) -> int:
+        """The process id of the container's first process; docker's client stands for it, and passes signals on."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if self.way_in else []
+        return int(children[0]) if children else pid
 
     def invoke(self, body: bytes | str, **headers: str) -> httpx2.Response:
         headers = {"Content-Type": "application/json", **headers}
@@ -80,8 +90,8 @@ class Container:
     def stop(self) -> int:
         """SIGTERM, as SageMaker sends it; the exit code. What is left after 30 s, or behind, is killed."""
         self.client.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.main, signal.SIGTERM)
         try:
             return self.process.wait(30)
         finally:
@@ -97,7 +107,9 @@ def in_a_frame(python: Path, command: list[str], environment: dict[str, str], mo
     """A command in namespaces that look like SageMaker's container: see container.sh."""
     needs_namespaces()
     address = scratch / "in.sock"
-    frame = ["unshare", "--mount", "--net", "sh", HERE / "container.sh", model, address, scratch, python]
+    # Processes of its own, too: the toolkit looks for TorchServe among all that it sees, and ends if there are two.
+    namespaces = "--mount --net --pid --fork --mount-proc --kill-child".split()
+    frame = ["unshare", *namespaces, "sh", HERE / "container.sh", model, address, scratch, python]
     client = httpx2.Client(base_url="http://container", transport=httpx2.HTTPTransport(uds=str(address)), timeout=20)
     made = Container([*map(str, frame), *command], {**CLEAN, **environment}, scratch / "log.txt", client)
     made.way_in = address
