@@ -90,7 +90,7 @@ class Container:
     def stop(self) -> int:
         """SIGTERM, as SageMaker sends it; the exit code. What is left after 30 s, or behind, is killed."""
         self.client.close()
-        with contextlib.suppress(ProcessLookupError):
+        if self.process.poll() is None:
             os.kill(self.main, signal.SIGTERM)
         try:
             return self.process.wait(30)

@@ -46,6 +46,7 @@ def container_at(address: str) -> Container:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for the client's delayed ACK
     container: Container
     endpoint = "marquee"
     mode = "normal"
