@@ -1,5 +1,6 @@
 """The release on a cluster with the real KServe controller."""
 
+import re
 import shutil
 
 import httpx2
@@ -74,7 +75,7 @@ def test_the_page_works_in_a_browser(release):
         page.goto(url)
         page.get_by_role("combobox").or_(page.get_by_role("searchbox")).first.fill("toy story")
         page.get_by_role("option").first.click()
-        page.wait_for_function("document.body.innerText.match(/affinity|%/i)")
+        page.get_by_text(re.compile("affinity|%", re.IGNORECASE)).first.wait_for()
         assert not complaints
         browser.close()
 
