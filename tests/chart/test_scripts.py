@@ -53,7 +53,7 @@ def test_images_are_pushed_when_asked(run):
     names = {"REGISTRY": "registry.example.com/films", "TAG": "0.1.0", "PYTHON": "true"}
     assert not [line for line in run(".ci/images", **names) if line.startswith("docker push")]
     pushed = {line.split()[-1] for line in run(".ci/images", **names, PUSH="1") if line.startswith("docker push")}
-    images = ("reranker", "training", "retrieval", "retrieval-kserve")
+    images = ("reranker", "training", "retrieval", "retrieval-kserve", "sagemaker")
     assert pushed == {f"registry.example.com/films/marquee-{image}:0.1.0" for image in images}
 
 
