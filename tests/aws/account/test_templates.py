@@ -12,6 +12,8 @@ from cfnlint.decode import cfn_yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+from aws.deploy.artifacts import OF_FUNCTION, release
+
 ROOT = Path(__file__).parents[3]
 NAMES = sorted(path.name for path in (ROOT / "aws/templates").glob("*.yaml"))
 TOOLS = Path(sys.executable).parent
@@ -63,10 +65,10 @@ def _region(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")  # SAM names resources by it
 
 
-def expanded(name):
+def expanded(name, parameters=None):
     """As CloudFormation gets it, SAM's resources made plain; SAM's own validation is part of it."""
     return Translator({}, Parser()).translate(
-        json.loads(json.dumps(cfn_yaml.load(str(ROOT / "aws/templates" / name)))), {}
+        json.loads(json.dumps(cfn_yaml.load(str(ROOT / "aws/templates" / name)))), parameters or {}
     )
 
 
@@ -125,6 +127,28 @@ def test_cfn_lint_of_what_cloudformation_gets(tmp_path):
     # Left out: a parameter that SAM has used up, a Sub of SAM's own.
     done = run(TOOLS / "cfn-lint", "--ignore-checks", "W2001", "W1020", "--", *sorted(tmp_path.glob("*.json")))
     assert done.returncode == 0, done.stdout
+
+
+GIVEN = {name: f"{name} of now" for name in OF_FUNCTION}
+
+
+def version(parameters):
+    """The logical id of the function's version, as the deploy tool has it named, and the function's description."""
+    given = {**parameters, "Release": release("template", parameters)}
+    resources = expanded("app.yaml", given)["Resources"]
+    (found,) = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Version"]
+    return found, resources["Function"]["Properties"]["Description"]
+
+
+@pytest.mark.parametrize("name", OF_FUNCTION)
+def test_a_change_of_the_function_publishes_a_version(name):
+    before, after = version(GIVEN), version({**GIVEN, name: "another"})
+    assert before[0] != after[0]
+    assert before[1] != after[1]  # Lambda publishes nothing if the function itself is as it was
+
+
+def test_other_changes_publish_none():
+    assert version(GIVEN) == version({**GIVEN, "LogDays": "7"})
 
 
 def needs(value, names):

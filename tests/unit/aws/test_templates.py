@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from aws.deploy.artifacts import KEYS
+from aws.deploy.artifacts import KEYS, OF_FUNCTION, release
 from aws.deploy.options import PARAMETERS, read_options
 from marquee.errors import ConfigError
 from marquee.settings import FOREIGN, Settings
@@ -164,10 +164,39 @@ def test_cors_is_a_list_and_never_everything():
 
 
 def test_the_tools_parameters_are_the_templates():
-    made = {"Stage", "Bucket", "RepositoryArn", "ImageUri", "Architecture", "CorsOrigins", "CorsOriginsJson"}
+    made = {"Stage", "Bucket", "RepositoryArn", "ImageUri", "Architecture", "CorsOrigins", "CorsOriginsJson", "Release"}
     assert set(PARAMETERS.values()) | set(KEYS) | made <= set(APP["Parameters"])
     needed = {name for name, one in APP["Parameters"].items() if "Default" not in one}
     assert needed <= made | set(KEYS)
+
+
+def named(value):
+    """The parameters that a value is made of, those of the layers that it names included."""
+    if isinstance(value, list):
+        return set().union(*map(named, value))
+    if isinstance(value, str):
+        return set(re.findall(r"\$\{(\w+)\}", value))
+    if not isinstance(value, dict):
+        return set()
+    if isinstance(name := value.get("Ref"), str):
+        return named(RESOURCES[name]["Properties"]) if name.endswith("Layer") else {name} & set(APP["Parameters"])
+    return set().union(*map(named, value.values()))
+
+
+def test_a_release_is_all_that_the_function_is_made_of():
+    of_no_version = {"DeploymentPreference", "AutoPublishCodeSha256", "ReservedConcurrentExecutions", "Tags"}
+    properties = {name: one for name, one in RESOURCES["Function"]["Properties"].items() if name not in of_no_version}
+    assert named(properties) - {"Bucket"} == set(OF_FUNCTION)  # keys name what is in the bucket by content
+
+
+def test_another_release_for_each_of_them_and_for_nothing_else():
+    given = dict.fromkeys([*OF_FUNCTION, "LogDays"], "1")
+    first = release("template", given)
+    assert re.fullmatch(APP["Parameters"]["Release"]["AllowedPattern"], first)
+    others = {release("template", {**given, name: "2"}) for name in OF_FUNCTION} | {release("another", given)}
+    others |= {release("template", {one: "1" for one in given if one != name}) for name in OF_FUNCTION}
+    assert len(others | {first}) == 2 * len(OF_FUNCTION) + 2
+    assert release("template", {**given, "LogDays": "2"}) == first
 
 
 @pytest.mark.parametrize(
