@@ -151,6 +151,14 @@ def test_alarms():
             assert f'"{metric["MetricStat"]["Metric"]["MetricName"]}"' in text
 
 
+def test_alarms_reach_their_topic():
+    ((name, topic),) = of("AWS::SNS::Topic").items()
+    # CloudWatch may use neither SNS's own key nor one whose policy doesn't name it, and nobody hears of what is lost.
+    assert "KmsMasterKeyId" not in topic
+    told = {alarm for alarm, one in of("AWS::CloudWatch::Alarm").items() if one.get("AlarmActions") == [{"Ref": name}]}
+    assert set(of("AWS::CloudWatch::Alarm")) - told == {"NewVersionErrors"}  # it is for deployments
+
+
 def test_the_dashboard_is_json():
     body = of("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Sub"]
     assert len(json.loads(body)["widgets"]) == 4
