@@ -151,6 +151,29 @@ def test_other_changes_publish_none():
     assert version(GIVEN) == version({**GIVEN, "LogDays": "7"})
 
 
+def test_what_stops_a_canary_can_be_seen_in_it_and_blocks_no_repair():
+    template = expanded("app.yaml")
+    resources = template["Resources"]
+    group = resources["FunctionDeploymentGroup"]["Properties"]["AlarmConfiguration"]
+    condition, gradual, at_once = group["Fn::If"]
+    assert template["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Deployment"}, "AllAtOnce"]}]}
+    assert at_once == {}
+    assert gradual["Enabled"] is True
+    assert [one["Name"] for one in gradual["Alarms"]] == [{"Ref": "NewVersionErrors"}, {"Ref": "Api5xx"}]
+    (new,) = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Version"]
+    alarm = resources["NewVersionErrors"]["Properties"]
+    dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    assert dimensions["ExecutedVersion"] == {"Fn::GetAtt": [new, "Version"]}
+    assert plain(dimensions["Resource"]) == "marquee-test:live"
+    assert new in json.dumps(alarm["AlarmName"])  # another alarm for each version
+    # All within the canary's five minutes, a minute for the metric to come included; a tenth of errors is over 1 %.
+    for name in ("NewVersionErrors", "Api5xx"):
+        one = resources[name]["Properties"]
+        periods = {one["Period"]} if "Period" in one else {m["MetricStat"]["Period"] for m in one["Metrics"][1:]}
+        assert one.get("DatapointsToAlarm", one["EvaluationPeriods"]) * max(periods) + 60 < 300
+        assert one["Threshold"] < 10
+
+
 def needs(value, names):
     """The resources that a value waits for."""
     if isinstance(value, list):
