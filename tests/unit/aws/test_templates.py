@@ -159,6 +159,38 @@ def test_alarms_reach_their_topic():
     assert set(of("AWS::CloudWatch::Alarm")) - told == {"NewVersionErrors"}  # it is for deployments
 
 
+def test_a_deployment_of_instances_is_stopped_by_alarms_in_time():
+    condition, instances, serverless = of("AWS::SageMaker::Endpoint")["Endpoint"]["DeploymentConfig"]["If"]
+    assert (condition, serverless) == ("IsInstance", {"Ref": "AWS::NoValue"})
+    single, whole, halves = instances["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["If"]
+    assert APP["Conditions"][single] == {"Equals": [{"Ref": "InstanceCount"}, 1]}
+    assert whole["Type"] == "ALL_AT_ONCE"  # one instance can't be halved
+    assert halves["Type"] == "LINEAR"
+    asked = {one["AlarmName"]["Sub"] for one in instances["AutoRollbackConfiguration"]["Alarms"]}
+    alarms = {
+        name: alarm
+        for name, alarm in of("AWS::CloudWatch::Alarm").items()
+        if isinstance(alarm["AlarmName"]["Sub"], str) and alarm["AlarmName"]["Sub"] in asked
+    }
+    assert len(alarms) == len(asked) == 2
+    assert set(alarms) < set(RESOURCES["Endpoint"]["DependsOn"])
+    (readable,) = [
+        {one["Sub"].rpartition(":")[2] for one in resource}
+        for role, actions, resource in statements()
+        if role == "ModelRole" and actions == ["cloudwatch:DescribeAlarms"]
+    ]
+    assert readable == asked
+    for alarm in alarms.values():  # a minute for the metric to come included
+        for way in (whole, halves):
+            assert alarm["DatapointsToAlarm"] * alarm["Period"] + 60 < way["WaitIntervalInSeconds"]
+
+
+def test_codedeploy_may_read_the_concurrency_of_versions_and_aliases():
+    resources = {action: resource for _, actions, resource in statements() for action in actions}
+    assert resources["lambda:GetProvisionedConcurrencyConfig"]["Sub"].endswith(":function:marquee-${Stage}:*")
+    assert resources["lambda:UpdateAlias"]["Sub"].endswith(":function:marquee-${Stage}")
+
+
 def test_the_dashboard_is_json():
     body = of("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Sub"]
     assert len(json.loads(body)["widgets"]) == 4
