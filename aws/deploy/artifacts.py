@@ -21,6 +21,19 @@ KEYS = {
     "PackagesKey": ("packages", "layers/{sha256}.zip"),
     "BundleKey": ("bundle", "layers/{sha256}.zip"),
 }
+# Parameters that the function is made of; tests/unit/aws/test_templates.py holds them against the template.
+OF_FUNCTION = ("Stage", "FunctionKey", "PackagesKey", "BundleKey", "Architecture", "FunctionMemory", "CorsOriginsJson")
+
+
+def release(template: str, parameters: Mapping[str, str]) -> str:
+    """The app stack's parameter Release: another one makes Lambda publish a version.
+
+    Args:
+        template: Names the template by content, since defaults and the function's other properties are in it.
+        parameters: Of the app stack; those left out have the template's defaults.
+    """
+    given = {name: parameters[name] for name in OF_FUNCTION if name in parameters}
+    return hashlib.sha256(json.dumps([template, given], sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,9 @@ def _prepare(account: Account, options: Options) -> Deployment | None:
         **options.parameters,
         **built.keys(),
     }
-    return Deployment(upload_template(account, bucket, "app.yaml"), parameters, built.version, _films(built.version))
+    template = upload_template(account, bucket, "app.yaml")
+    parameters["Release"] = artifacts.release(template, parameters)
+    return Deployment(template, parameters, built.version, _films(built.version))
 
 
 def _films(version: str) -> list[int]:

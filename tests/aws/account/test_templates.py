@@ -1,14 +1,18 @@
 """Templates and policies under the tools that know AWS's rules."""
 
 import json
+import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 from cfnlint.decode import cfn_yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
+
+from aws.deploy.artifacts import OF_FUNCTION, release
 
 ROOT = Path(__file__).parents[3]
 NAMES = sorted(path.name for path in (ROOT / "aws/templates").glob("*.yaml"))
@@ -61,10 +65,10 @@ def _region(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")  # SAM names resources by it
 
 
-def expanded(name):
+def expanded(name, parameters=None):
     """As CloudFormation gets it, SAM's resources made plain; SAM's own validation is part of it."""
     return Translator({}, Parser()).translate(
-        json.loads(json.dumps(cfn_yaml.load(str(ROOT / "aws/templates" / name)))), {}
+        json.loads(json.dumps(cfn_yaml.load(str(ROOT / "aws/templates" / name)))), parameters or {}
     )
 
 
@@ -72,9 +76,9 @@ def plain(value):
     """Intrinsic functions as a value that they could have."""
     if isinstance(value, dict):
         if set(value) == {"Fn::Sub"}:
-            text = value["Fn::Sub"]
+            text, own = value["Fn::Sub"] if isinstance(value["Fn::Sub"], list) else (value["Fn::Sub"], {})
             known = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012"}
-            for name, given in {**known, "Stage": "test", "Bucket": "a-bucket"}.items():
+            for name, given in {**known, "Stage": "test", "Bucket": "a-bucket", **plain(own)}.items():
                 text = text.replace("${" + name + "}", given)
             return text
         if set(value) == {"Ref"}:
@@ -116,9 +120,103 @@ def test_parliament_would_have_found_something():
     assert "UNKNOWN_ACTION" in findings(policy)
 
 
-def test_the_functions_aliases_are_what_the_api_calls():
+def test_cfn_lint_of_what_cloudformation_gets(tmp_path):
+    """SAM's own resources among them: cfn-lint alone sees no circle that goes through those."""
+    for name in NAMES:
+        (tmp_path / f"{name}.json").write_text(json.dumps(expanded(name)))
+    # Left out: a parameter that SAM has used up, a Sub of SAM's own.
+    done = run(TOOLS / "cfn-lint", "--ignore-checks", "W2001", "W1020", "--", *sorted(tmp_path.glob("*.json")))
+    assert done.returncode == 0, done.stdout
+
+
+GIVEN = {name: f"{name} of now" for name in OF_FUNCTION}
+
+
+def version(parameters):
+    """The logical id of the function's version, as the deploy tool has it named, and the function's description."""
+    given = {**parameters, "Release": release("template", parameters)}
+    resources = expanded("app.yaml", given)["Resources"]
+    (found,) = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Version"]
+    return found, resources["Function"]["Properties"]["Description"]
+
+
+@pytest.mark.parametrize("name", OF_FUNCTION)
+def test_a_change_of_the_function_publishes_a_version(name):
+    before, after = version(GIVEN), version({**GIVEN, name: "another"})
+    assert before[0] != after[0]
+    assert before[1] != after[1]  # Lambda publishes nothing if the function itself is as it was
+
+
+def test_other_changes_publish_none():
+    assert version(GIVEN) == version({**GIVEN, "LogDays": "7"})
+
+
+def test_what_stops_a_canary_can_be_seen_in_it_and_blocks_no_repair():
+    template = expanded("app.yaml")
+    resources = template["Resources"]
+    group = resources["FunctionDeploymentGroup"]["Properties"]["AlarmConfiguration"]
+    condition, gradual, at_once = group["Fn::If"]
+    assert template["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Deployment"}, "AllAtOnce"]}]}
+    assert at_once == {}
+    assert gradual["Enabled"] is True
+    assert [one["Name"] for one in gradual["Alarms"]] == [{"Ref": "NewVersionErrors"}, {"Ref": "Api5xx"}]
+    (new,) = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Version"]
+    alarm = resources["NewVersionErrors"]["Properties"]
+    dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    assert dimensions["ExecutedVersion"] == {"Fn::GetAtt": [new, "Version"]}
+    assert plain(dimensions["Resource"]) == "marquee-test:live"
+    assert new in json.dumps(alarm["AlarmName"])  # another alarm for each version
+    # All within the canary's five minutes, a minute for the metric to come included; a tenth of errors is over 1 %.
+    for name in ("NewVersionErrors", "Api5xx"):
+        one = resources[name]["Properties"]
+        periods = {one["Period"]} if "Period" in one else {m["MetricStat"]["Period"] for m in one["Metrics"][1:]}
+        assert one.get("DatapointsToAlarm", one["EvaluationPeriods"]) * max(periods) + 60 < 300
+        assert one["Threshold"] < 10
+
+
+def needs(value, names):
+    """The resources that a value waits for."""
+    if isinstance(value, list):
+        return set().union(*(needs(one, names) for one in value))
+    if not isinstance(value, dict):
+        return set()
+    found = set().union(*(needs(one, names) for one in value.values()))
+    for function, given in value.items():
+        if function in {"Ref", "DependsOn"}:
+            found |= {given} if isinstance(given, str) else set(given)
+        elif function == "Fn::GetAtt":
+            found.add(given.partition(".")[0] if isinstance(given, str) else given[0])
+        elif function == "Fn::Sub":
+            found |= set(re.findall(r"\$\{(\w+)", given if isinstance(given, str) else given[0]))
+    return found & names
+
+
+def graph(template):
+    names = set(template["Resources"])
+    return {name: needs(resource, names) for name, resource in template["Resources"].items()}
+
+
+def test_resources_can_be_made_one_after_the_other():
+    for name in NAMES:
+        assert list(TopologicalSorter(graph(expanded(name))).static_order())
+
+
+def test_a_circle_through_sams_own_resources_would_be_found():
+    template = expanded("app.yaml")
+    assert "FunctionDeploymentGroup" in graph(template)["FunctionAliaslive"]
+    template["Resources"]["Api"]["Properties"]["Body"]["info"]["title"] = {"Ref": "FunctionAliaslive"}
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph(template)).prepare()
+
+
+def test_what_the_api_calls_is_the_functions_alias():
     resources = expanded("app.yaml")["Resources"]
-    kinds = [one["Type"] for one in resources.values()]
-    assert kinds.count("AWS::Lambda::Alias") == kinds.count("AWS::Lambda::Version") == 1
-    (api,) = [one for one in resources.values() if one["Type"] == "AWS::ApiGatewayV2::Api"]
-    assert "FunctionAliaslive" in json.dumps(api)
+    (alias,) = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::Lambda::Alias"]
+    called = plain(resources["Api"]["Properties"]["Body"]["paths"]["/{proxy+}"])
+    uri = called["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]["uri"]
+    name = plain(resources["Function"]["Properties"]["FunctionName"])
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}:{alias['Name']}"
+    assert uri == f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations"
+    # The permission is of the same alias, and made after it.
+    assert resources["ApiMayInvoke"]["Properties"]["FunctionName"] == {"Ref": "FunctionAliaslive"}
+    assert alias["FunctionName"] == {"Ref": "Function"}

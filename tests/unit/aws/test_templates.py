@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from aws.deploy.artifacts import KEYS
+from aws.deploy.artifacts import KEYS, OF_FUNCTION, release
 from aws.deploy.options import PARAMETERS, read_options
 from marquee.errors import ConfigError
 from marquee.settings import FOREIGN, Settings
@@ -151,6 +151,46 @@ def test_alarms():
             assert f'"{metric["MetricStat"]["Metric"]["MetricName"]}"' in text
 
 
+def test_alarms_reach_their_topic():
+    ((name, topic),) = of("AWS::SNS::Topic").items()
+    # CloudWatch may use neither SNS's own key nor one whose policy doesn't name it, and nobody hears of what is lost.
+    assert "KmsMasterKeyId" not in topic
+    told = {alarm for alarm, one in of("AWS::CloudWatch::Alarm").items() if one.get("AlarmActions") == [{"Ref": name}]}
+    assert set(of("AWS::CloudWatch::Alarm")) - told == {"NewVersionErrors"}  # it is for deployments
+
+
+def test_a_deployment_of_instances_is_stopped_by_alarms_in_time():
+    condition, instances, serverless = of("AWS::SageMaker::Endpoint")["Endpoint"]["DeploymentConfig"]["If"]
+    assert (condition, serverless) == ("IsInstance", {"Ref": "AWS::NoValue"})
+    single, whole, halves = instances["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["If"]
+    assert APP["Conditions"][single] == {"Equals": [{"Ref": "InstanceCount"}, 1]}
+    assert whole["Type"] == "ALL_AT_ONCE"  # one instance can't be halved
+    assert halves["Type"] == "LINEAR"
+    asked = {one["AlarmName"]["Sub"] for one in instances["AutoRollbackConfiguration"]["Alarms"]}
+    alarms = {
+        name: alarm
+        for name, alarm in of("AWS::CloudWatch::Alarm").items()
+        if isinstance(alarm["AlarmName"]["Sub"], str) and alarm["AlarmName"]["Sub"] in asked
+    }
+    assert len(alarms) == len(asked) == 2
+    assert set(alarms) < set(RESOURCES["Endpoint"]["DependsOn"])
+    (readable,) = [
+        {one["Sub"].rpartition(":")[2] for one in resource}
+        for role, actions, resource in statements()
+        if role == "ModelRole" and actions == ["cloudwatch:DescribeAlarms"]
+    ]
+    assert readable == asked
+    for alarm in alarms.values():  # a minute for the metric to come included
+        for way in (whole, halves):
+            assert alarm["DatapointsToAlarm"] * alarm["Period"] + 60 < way["WaitIntervalInSeconds"]
+
+
+def test_codedeploy_may_read_the_concurrency_of_versions_and_aliases():
+    resources = {action: resource for _, actions, resource in statements() for action in actions}
+    assert resources["lambda:GetProvisionedConcurrencyConfig"]["Sub"].endswith(":function:marquee-${Stage}:*")
+    assert resources["lambda:UpdateAlias"]["Sub"].endswith(":function:marquee-${Stage}")
+
+
 def test_the_dashboard_is_json():
     body = of("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Sub"]
     assert len(json.loads(body)["widgets"]) == 4
@@ -164,10 +204,39 @@ def test_cors_is_a_list_and_never_everything():
 
 
 def test_the_tools_parameters_are_the_templates():
-    made = {"Stage", "Bucket", "RepositoryArn", "ImageUri", "Architecture", "CorsOrigins", "CorsOriginsJson"}
+    made = {"Stage", "Bucket", "RepositoryArn", "ImageUri", "Architecture", "CorsOrigins", "CorsOriginsJson", "Release"}
     assert set(PARAMETERS.values()) | set(KEYS) | made <= set(APP["Parameters"])
     needed = {name for name, one in APP["Parameters"].items() if "Default" not in one}
     assert needed <= made | set(KEYS)
+
+
+def named(value):
+    """The parameters that a value is made of, those of the layers that it names included."""
+    if isinstance(value, list):
+        return set().union(*map(named, value))
+    if isinstance(value, str):
+        return set(re.findall(r"\$\{(\w+)\}", value))
+    if not isinstance(value, dict):
+        return set()
+    if isinstance(name := value.get("Ref"), str):
+        return named(RESOURCES[name]["Properties"]) if name.endswith("Layer") else {name} & set(APP["Parameters"])
+    return set().union(*map(named, value.values()))
+
+
+def test_a_release_is_all_that_the_function_is_made_of():
+    of_no_version = {"DeploymentPreference", "AutoPublishCodeSha256", "ReservedConcurrentExecutions", "Tags"}
+    properties = {name: one for name, one in RESOURCES["Function"]["Properties"].items() if name not in of_no_version}
+    assert named(properties) - {"Bucket"} == set(OF_FUNCTION)  # keys name what is in the bucket by content
+
+
+def test_another_release_for_each_of_them_and_for_nothing_else():
+    given = dict.fromkeys([*OF_FUNCTION, "LogDays"], "1")
+    first = release("template", given)
+    assert re.fullmatch(APP["Parameters"]["Release"]["AllowedPattern"], first)
+    others = {release("template", {**given, name: "2"}) for name in OF_FUNCTION} | {release("another", given)}
+    others |= {release("template", {one: "1" for one in given if one != name}) for name in OF_FUNCTION}
+    assert len(others | {first}) == 2 * len(OF_FUNCTION) + 2
+    assert release("template", {**given, "LogDays": "2"}) == first
 
 
 @pytest.mark.parametrize(
