@@ -7,6 +7,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.deploy.artifacts import Artifacts
+from aws.deploy.faults import LOGIN, fix_of
 from aws.deploy.options import Options
 from marquee.errors import MarqueeError
 
@@ -40,18 +41,22 @@ def connect() -> Account:
     try:
         caller = session.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        raise MarqueeError(f"AWS doesn't know us: {error}", fix="aws sso login, or set AWS_PROFILE") from None
+        raise MarqueeError(f"AWS doesn't know us: {error}", fix=LOGIN) from None
     return Account(caller["Account"], session.region_name, caller["Arn"], session)
 
 
 def stack(account: Account, name: str) -> dict[str, Any] | None:
-    """A stack's description; None if there is no such stack."""
+    """A stack's description; None if there is no such stack.
+
+    Raises:
+        MarqueeError: CloudFormation doesn't say.
+    """
     try:
         found = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in str(error):
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and "does not exist" in str(error):
             return None
-        raise MarqueeError(f"stack {name}: {error}", fix="see the deployer's policy in docs/aws.md") from None
+        raise MarqueeError(f"stack {name}: {error}", fix=fix_of(error)) from None
     return dict(found[0]) if found and found[0]["StackStatus"] != "DELETE_COMPLETE" else None
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from aws.deploy import account as accounts
 from aws.deploy.memory import GOOD, PREVIOUS, recall
+from aws.deploy.smoke import ATTEMPTS
 
 STACKS = ("marquee-test-bootstrap", "marquee-test")
 
@@ -71,7 +72,7 @@ def test_the_first_deployment(account, say, capsys):
 
 
 def test_an_endpoint_that_does_not_answer_is_rolled_back(account, first, capsys):
-    account.build(2, healthy=False)
+    account.build(2, endpoint="down")
     assert account.run("deploy") == 1
     told = capsys.readouterr().err
     assert "served by item_cf, degraded ['retrieval_timeout']" in told
@@ -81,7 +82,7 @@ def test_an_endpoint_that_does_not_answer_is_rolled_back(account, first, capsys)
 
 
 def test_a_first_deployment_that_does_not_answer_stays_to_be_looked_at(account, say, capsys):
-    account.build(1, healthy=False)
+    account.build(1, endpoint="down")
     say(CONFIRM="yes")
     account.run("deploy")
     account.push()
@@ -95,6 +96,34 @@ def test_another_bundle_than_the_deployed_one_is_no_success(account, first, caps
     account.apps[second.keys()["ModelKey"]] = account.apps[first]
     assert account.run("deploy") == 1
     assert account.deployed() == first
+
+
+def test_an_endpoint_with_the_old_model_is_no_success(account, first, capsys):
+    account.build(2, endpoint="skewed")
+    assert account.run("deploy") == 1
+    told = capsys.readouterr().err
+    assert "served by two_tower, degraded ['version_skew']" in told
+    assert "the deployment before is back, and answers" in told
+    assert account.deployed() == remembered(account, GOOD) == first
+
+
+def test_a_connection_that_breaks_is_asked_again(account, first, capsys):
+    second = account.build(2).keys()["ModelKey"]
+    account.hang_ups[second] = ATTEMPTS - 1
+    assert account.run("deploy") == 0
+    assert account.hang_ups[second] == 0
+    assert account.deployed() == remembered(account, GOOD) == second
+
+
+def test_a_connection_that_always_breaks_is_rolled_back(account, first, capsys):
+    second = account.build(2).keys()["ModelKey"]
+    account.hang_ups[second] = 100
+    assert account.run("deploy") == 1
+    told = capsys.readouterr().err
+    assert "no answer to POST http" in told
+    assert "RemoteDisconnected" in told
+    assert "the deployment before is back, and answers" in told
+    assert account.deployed() == remembered(account, GOOD) == first
 
 
 def test_back_and_forward_again(account, first, say, capsys):
