@@ -18,7 +18,7 @@ from typing import Any, Literal
 import pytest
 from marquee_lambda.app import App
 from moto import mock_aws
-from moto.cloudformation.models import ChangeSet
+from moto.cloudformation.models import ChangeSet, Stack
 
 from aws.build.archives import write_zip
 from aws.deploy import account as accounts
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _outputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto forgets that a change set also changes a stack's parameters and outputs."""
+    """moto forgets that a change set also changes a stack's parameters and outputs, and tells lists as Python's."""
     apply = ChangeSet.apply
 
     def apply_with_outputs(changes: Any) -> None:
@@ -58,7 +58,13 @@ def _outputs(monkeypatch: pytest.MonkeyPatch) -> None:
         changes.stack.template_dict, changes.stack.parameters = changes.template_dict, changes.parameters
         changes.stack.output_map = changes.stack._create_output_map()
 
+    def as_text(stack: Any) -> list[dict[str, str]]:
+        given = stack.stack_parameters.items()
+        text = {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in given}
+        return [{"ParameterKey": key, "ParameterValue": value} for key, value in text.items()]
+
     monkeypatch.setattr(ChangeSet, "apply", apply_with_outputs)
+    monkeypatch.setattr(Stack, "parameter_list", property(as_text))
 
 
 class Down:
