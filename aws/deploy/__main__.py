@@ -6,6 +6,7 @@ from collections.abc import Callable
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.deploy import commands
+from aws.deploy.faults import fix_of
 from aws.deploy.options import Options, read_options
 from marquee.errors import MarqueeError
 
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except (BotoCoreError, ClientError) as error:
-        print(f"error: {error}\n  fix: see the deployer's policy in docs/aws.md", file=sys.stderr)
+        print(f"error: {error}\n  fix: {fix_of(error)}", file=sys.stderr)
         return 1
 
 

@@ -2,18 +2,31 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from aws.build.parts import Arch
 from aws.build.verify import model_problems, zip_problems
 from aws.deploy import artifacts
-from aws.deploy.account import Account, connect, outputs, preflight, stack
+from aws.deploy.account import Account, check_change, connect, outputs, parameters_of, preflight, stack
 from aws.deploy.cost import estimate
 from aws.deploy.memory import GOOD, PREVIOUS, Deployment, forget, recall, remember
-from aws.deploy.options import Options
+from aws.deploy.options import Options, differences
+from aws.deploy.purge import purge
 from aws.deploy.smoke import smoke
-from aws.deploy.stacks import TEMPLATES, ChangeSet, change_set, discard, execute, remove, upload, upload_template
+from aws.deploy.stacks import (
+    TEMPLATES,
+    ChangeSet,
+    change_set,
+    discard,
+    discarding,
+    execute,
+    remove,
+    upload,
+    upload_template,
+)
+from aws.deploy.states import check_state, is_fresh
 from marquee.bundle import load
 from marquee.errors import ConfigError, MarqueeError
 
@@ -47,6 +60,7 @@ def verify(_: Options) -> int:
 def plan(options: Options) -> int:
     """Show what a deployment would change, and what it costs."""
     account = _connect()
+    discard(account, _show_bootstrap(account, options))
     wanted = _prepare(account, options)
     if wanted is None:
         print(f"  add      stack {options.bootstrap_stack}: bucket and image repository (deploy it first)")
@@ -63,8 +77,7 @@ def deploy(options: Options) -> int:
         print("CONFIRM=yes is not set, so this only planned.")
         return UNCONFIRMED
     account = _connect()
-    if stack(account, options.bootstrap_stack) is None:
-        _bootstrap(account, options)
+    _bootstrap(account, options)
     wanted = _prepare(account, options)
     if wanted is None:
         raise MarqueeError(f"stack {options.bootstrap_stack} has no bucket", fix="look at it in CloudFormation")
@@ -74,7 +87,9 @@ def deploy(options: Options) -> int:
     except MarqueeError as error:
         print(f"error: {error}", file=sys.stderr)
         return _go_back(account, options)
-    remember(account, options.stage, wanted)
+    # With the template's defaults of today, so that going back brings them back too.
+    complete = parameters_of(stack(account, options.app_stack))
+    remember(account, options.stage, replace(wanted, parameters=complete))
     return 0
 
 
@@ -95,6 +110,7 @@ def rollback(options: Options) -> int:
     if wanted is None:
         raise MarqueeError(f"no earlier deployment of {options.app_stack} is noted", fix="deploy an older build")
     print(f"back to bundle {wanted.version}, image {wanted.parameters['ImageUri']}")
+    check_change(stack(account, options.app_stack), options, wanted.parameters)
     planned = _show(account, options, wanted)
     if options.confirm != "yes":
         discard(account, planned)
@@ -117,9 +133,11 @@ def destroy(options: Options) -> int:
         return UNCONFIRMED
     remove(account, options.app_stack)
     forget(account, options.stage)
-    print("removed. Left over: versions of its two layers, which cost nothing.")
+    print("removed.")
     if options.purge:
-        _purge(account, options)
+        purge(account, options)
+    else:
+        print("Left over: versions of its two layers, which cost nothing.")
     return 0
 
 
@@ -140,8 +158,13 @@ def _prepare(account: Account, options: Options) -> Deployment | None:
     found = outputs(stack(account, options.bootstrap_stack))
     if not found:
         return None
+    app = stack(account, options.app_stack)
+    deployed = {} if is_fresh(app) else parameters_of(app)
+    options = options.on_top_of(deployed)
     for note in preflight(account, options, built):
         print(note)
+    for difference in differences(deployed, options.parameters):
+        print(difference)
     bucket, repository = found["Bucket"], found["Repository"]
     print(f"{upload(account, bucket, built)} files uploaded to {bucket}")
     host, _, name = repository.partition("/")
@@ -168,18 +191,29 @@ def _films(version: str) -> list[int]:
     return [int(movie) for movie in bundle.catalog.movie_ids[:3]]
 
 
-def _bootstrap(account: Account, options: Options) -> None:
+def _show_bootstrap(account: Account, options: Options) -> ChangeSet:
+    """What the first stack's template would change; it does so after an update of Marquee too."""
+    name = options.bootstrap_stack
+    check_state(stack(account, name), name, f"make aws-destroy CONFIRM={options.app_stack} PURGE=yes")
     body = (TEMPLATES / "bootstrap.yaml").read_text()
-    planned = change_set(account, options.bootstrap_stack, {"Stage": options.stage}, body=body)
-    print(planned.table())
+    planned = change_set(account, name, {"Stage": options.stage}, body=body)
+    with discarding(account, planned):
+        print(planned.table())
+    return planned
+
+
+def _bootstrap(account: Account, options: Options) -> None:
+    planned = _show_bootstrap(account, options)
     execute(account, planned)
-    repository = outputs(stack(account, options.bootstrap_stack)).get("Repository")
-    print(f"stack {options.bootstrap_stack} is there; images go to {repository}")
+    if planned.identifier is not None:
+        repository = outputs(stack(account, options.bootstrap_stack)).get("Repository")
+        print(f"stack {options.bootstrap_stack} is there; images go to {repository}")
 
 
 def _show(account: Account, options: Options, wanted: Deployment) -> ChangeSet:
     planned = change_set(account, options.app_stack, wanted.parameters, url=wanted.template)
-    print(f"{planned.table()}\n{estimate(wanted.parameters)}")
+    with discarding(account, planned):
+        print(f"{planned.table()}\n{estimate(wanted.parameters)}")
     return planned
 
 
@@ -204,16 +238,3 @@ def _go_back(account: Account, options: Options) -> int:
     _prove(account, options, good)
     print("the deployment before is back, and answers", file=sys.stderr)
     return 1
-
-
-def _purge(account: Account, options: Options) -> None:
-    found = outputs(stack(account, options.bootstrap_stack))
-    if not found:
-        print(f"there is no stack {options.bootstrap_stack}")
-        return
-    # The stack keeps both when it goes, so they are removed by hand.
-    remove(account, options.bootstrap_stack)
-    account.session.resource("s3", region_name=account.region).Bucket(found["Bucket"]).object_versions.delete()
-    account.client("s3").delete_bucket(Bucket=found["Bucket"])
-    account.client("ecr").delete_repository(repositoryName=found["Repository"].partition("/")[2], force=True)
-    print(f"removed {options.bootstrap_stack} with its bucket and images")

@@ -1,16 +1,19 @@
 """Uploads and change sets: what would change is shown, what was shown is done."""
 
 import hashlib
+import sys
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from aws.deploy.account import Account, stack
 from aws.deploy.artifacts import KEYS, Artifacts
+from aws.deploy.states import is_fresh, is_under_way
 from marquee.errors import MarqueeError
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -94,25 +97,66 @@ def change_set(
     made = formation.create_change_set(
         StackName=name,
         ChangeSetName=f"marquee-{uuid.uuid4().hex[:12]}",
-        ChangeSetType="CREATE" if _is_fresh(stack(account, name)) else "UPDATE",
+        ChangeSetType="CREATE" if is_fresh(stack(account, name)) else "UPDATE",
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
         Capabilities=CAPABILITIES,
         **({"TemplateURL": url} if url else {"TemplateBody": body}),
     )
     planned = ChangeSet(name, made["Id"], [])
     try:
-        formation.get_waiter("change_set_create_complete").wait(
-            ChangeSetName=made["Id"], StackName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 90}
-        )
-    except WaiterError:
-        why = formation.describe_change_set(ChangeSetName=made["Id"], StackName=name).get("StatusReason", "")
-        discard(account, planned)
-        if "didn't contain changes" in why or "No updates" in why:
+        why = _made(formation, planned)
+        if why is not None:
+            discard(account, planned)
             return ChangeSet(name, None, [])
-        raise MarqueeError(f"CloudFormation refuses {name}: {why}", fix="make aws-verify; see the message") from None
-    pages = formation.get_paginator("describe_change_set").paginate(ChangeSetName=made["Id"], StackName=name)
-    planned.changes.extend(change["ResourceChange"] for page in pages for change in page.get("Changes", []))
+        pages = formation.get_paginator("describe_change_set").paginate(ChangeSetName=made["Id"], StackName=name)
+        planned.changes.extend(change["ResourceChange"] for page in pages for change in page.get("Changes", []))
+    except BaseException:  # also Ctrl+C: a change set that nobody knows of would lie around
+        _discard_anyway(account, planned)
+        raise
     return planned
+
+
+def _made(formation: Any, planned: ChangeSet) -> str | None:
+    """Wait for a change set: None once it is there, the reason if there is nothing to change.
+
+    Raises:
+        MarqueeError: CloudFormation refuses it, or takes too long.
+    """
+    asked = {"ChangeSetName": planned.identifier, "StackName": planned.stack}
+    try:
+        waiter = formation.get_waiter("change_set_create_complete")
+        waiter.wait(**asked, WaiterConfig={"Delay": 2, "MaxAttempts": 90})
+    except WaiterError as error:
+        status = str(error.last_response.get("Status", ""))
+        if status.endswith(("_PENDING", "_IN_PROGRESS")):
+            raise MarqueeError(
+                f"the change set of {planned.stack} is still {status} after 3 minutes", fix="run this again later"
+            ) from None
+        why = str(formation.describe_change_set(**asked).get("StatusReason", ""))
+        if "didn't contain changes" in why or "No updates" in why:
+            return why
+        raise MarqueeError(
+            f"CloudFormation refuses {planned.stack}: {why}", fix="make aws-verify; see the message"
+        ) from None
+    return None
+
+
+def _discard_anyway(account: Account, planned: ChangeSet) -> None:
+    """`discard`, while another error is on its way: that one is what people must see."""
+    try:
+        discard(account, planned)
+    except (BotoCoreError, ClientError, MarqueeError) as error:
+        print(f"the change set {planned.identifier} stays, and does no harm: {error}", file=sys.stderr)
+
+
+@contextmanager
+def discarding(account: Account, planned: ChangeSet) -> Iterator[ChangeSet]:
+    """Drop a change set if what is done with it fails or is interrupted."""
+    try:
+        yield planned
+    except BaseException:
+        _discard_anyway(account, planned)
+        raise
 
 
 def discard(account: Account, planned: ChangeSet) -> None:
@@ -130,22 +174,19 @@ def execute(account: Account, planned: ChangeSet, *, minutes: int = 60) -> None:
     """Do what a change set says, and wait for its end.
 
     Raises:
-        MarqueeError: It failed; CloudFormation has put the old state back. The message is that of the first failure.
+        MarqueeError: It failed, and why: the message is that of the first failure; or it isn't at its end yet.
     """
     if planned.identifier is None:
         return
     formation = account.client("cloudformation")
-    waiter = "stack_create_complete" if _is_fresh(stack(account, planned.stack)) else "stack_update_complete"
+    waiter = "stack_create_complete" if is_fresh(stack(account, planned.stack)) else "stack_update_complete"
     formation.execute_change_set(ChangeSetName=planned.identifier, StackName=planned.stack)
     try:
         formation.get_waiter(waiter).wait(
             StackName=planned.stack, WaiterConfig={"Delay": 5, "MaxAttempts": minutes * 12}
         )
-    except WaiterError:
-        raise MarqueeError(
-            f"stack {planned.stack} failed and was rolled back: {_first_failure(formation, planned.stack)}",
-            fix="see the reason; for the endpoint, /aws/sagemaker/Endpoints has its log",
-        ) from None
+    except WaiterError as error:
+        raise _ended(error, formation, planned.stack, minutes) from None
 
 
 def remove(account: Account, name: str) -> None:
@@ -160,13 +201,38 @@ def remove(account: Account, name: str) -> None:
         formation.get_waiter("stack_delete_complete").wait(
             StackName=name, WaiterConfig={"Delay": 5, "MaxAttempts": 360}
         )
-    except WaiterError:
+    except WaiterError as error:
+        _check_ended(error, name, 30)
         why = _first_failure(formation, name)
         raise MarqueeError(f"stack {name} is not gone: {why}", fix="mend that, and destroy again") from None
 
 
-def _is_fresh(found: dict[str, Any] | None) -> bool:
-    return found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS"
+def _ended(error: WaiterError, formation: Any, name: str, minutes: int) -> MarqueeError:
+    """What became of a change that didn't succeed."""
+    status = _check_ended(error, name, minutes)
+    told = "failed and was rolled back" if status.endswith("ROLLBACK_COMPLETE") else f"failed, and is {status} now"
+    return MarqueeError(
+        f"stack {name} {told}: {_first_failure(formation, name)}",
+        fix="see the reason; for the endpoint, /aws/sagemaker/Endpoints has its log",
+    )
+
+
+def _check_ended(error: WaiterError, name: str, minutes: int) -> str:
+    """The state that a stack ended in.
+
+    Raises:
+        MarqueeError: It has not ended yet; or CloudFormation didn't say.
+    """
+    stacks = error.last_response.get("Stacks")
+    if not stacks:
+        raise MarqueeError(f"stack {name}: {error}", fix="look at it in CloudFormation, then run this again")
+    status = str(stacks[0]["StackStatus"])
+    if is_under_way(status):
+        raise MarqueeError(
+            f"stack {name} is still {status} after {minutes} minutes; nothing is known to have failed",
+            fix=f"wait for its end: aws cloudformation describe-stacks --stack-name {name}; then run this again",
+        )
+    return status
 
 
 def _first_failure(formation: Any, name: str) -> str:

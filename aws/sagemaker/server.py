@@ -6,6 +6,7 @@ it starts in a second, which is what a serverless endpoint's caller waits for.
 
 import json
 import logging
+import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,6 +23,11 @@ from marquee.settings import load_settings
 MAX_BODY_BYTES = 1024 * 1024
 # SageMaker sends SIGKILL 30 s after SIGTERM.
 SHUTDOWN_SECONDS = 20
+
+logger = logging.getLogger("marquee.sagemaker")
+# The only header of a caller's that SageMaker hands on; marquee.retrieval_sagemaker writes it.
+ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+_ID = re.compile(rb"(?:^|; )X-Request-ID=([\x20-\x7e]{1,128}?)(?:; traceparent=|$)")
 
 Message = MutableMapping[str, Any]
 
@@ -48,6 +54,7 @@ class Container:
                 if body is None:
                     return
                 reply = self._invoke(body)
+                _note(reply, scope)
             case method, path:
                 reply = Reply(404, {"error": f"nothing at {method} {path}; GET /ping and POST /invocations are served"})
         text = b"" if scope["path"] == "/ping" and reply.status == 200 else reply.text()
@@ -59,6 +66,15 @@ class Container:
         if len(body) > MAX_BODY_BYTES:
             return Reply(413, {"error": f"the body is longer than {MAX_BODY_BYTES} bytes; send fewer instances"})
         return predict_fn(input_fn(body, JSON), self._service)
+
+
+def _note(reply: Reply, scope: Message) -> None:
+    """Log who asked what isn't answered with 200; what is, the function logs."""
+    if reply.status == 200:
+        return
+    found = _ID.search(dict(scope["headers"]).get(ATTRIBUTES, b""))
+    level = logging.WARNING if reply.status >= 500 else logging.INFO
+    logger.log(level, "%d: X-Request-ID %s", reply.status, found[1].decode() if found else "unknown")
 
 
 async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes | None:

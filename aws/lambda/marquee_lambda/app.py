@@ -74,8 +74,12 @@ class App:
 
     def answer(self, event: Any, context: Any) -> dict[str, Any]:
         """See `lambda_function.lambda_handler`. Never raises."""
-        # Who asks and until when holds for this event alone.
-        return copy_context().run(self._within, event, context)
+        try:
+            # Who asks and until when holds for this event alone.
+            return copy_context().run(self._within, event, context)
+        except Exception:  # before or after what `_within` answers for: in the reading or the writing of events
+            self._telemetry.logger.exception("an event failed")
+            return self._unread(event)
 
     def _within(self, event: Any, context: Any) -> dict[str, Any]:
         started = time.monotonic()
@@ -96,6 +100,15 @@ class App:
         facts.status, facts.ms = answer.status, (time.monotonic() - started) * 1e3
         self._telemetry.record(facts, failure)
         headers = {**answer.headers, "X-Request-ID": facts.request_id, **self._security}
+        return write_answer(asked, Answer(answer.status, answer.body, headers))
+
+    def _unread(self, event: Any) -> dict[str, Any]:
+        """A fault of ours, in the form for whoever sent this event."""
+        is_gateways = isinstance(event, dict) and isinstance(event.get("requestContext"), dict)
+        who = caller_of({})
+        answer = self._problem(fault(), Facts(who.request_id, None, "http", "POST"), {})
+        headers = {**answer.headers, "X-Request-ID": who.request_id, **self._security}
+        asked = Asked("http" if is_gateways else "bare", "POST", "/")
         return write_answer(asked, Answer(answer.status, answer.body, headers))
 
     def _answer(self, asked: Asked, facts: Facts, readers: Mapping[str, str]) -> Answer:

@@ -81,27 +81,31 @@ def write_answer(asked: Asked, answer: Answer) -> dict[str, Any]:
 
 
 def _http(event: dict[str, Any], context: dict[str, Any]) -> Asked:
-    path = _text(event.get("rawPath")) or "/"
+    path = _clean(event.get("rawPath")) or "/"
     stage = _text(context.get("stage"))
     if stage not in ("", "$default") and path.startswith(f"/{stage}/"):
         path = path.removeprefix(f"/{stage}")
-    method = _text(context["http"].get("method")) or "GET"
+    method = _clean(context["http"].get("method")) or "GET"
     return Asked("http", method.upper(), path, _headers(event), _text(event.get("body")), _is_base64(event))
 
 
 def _rest(event: dict[str, Any]) -> Asked:
-    path = _text(event.get("path")) or "/"
+    path = _clean(event.get("path")) or "/"
     return Asked(
-        "rest", event["httpMethod"].upper(), path, _headers(event), _text(event.get("body")), _is_base64(event)
+        "rest", _clean(event["httpMethod"]).upper(), path, _headers(event), _text(event.get("body")), _is_base64(event)
     )
 
 
 def _headers(event: dict[str, Any]) -> dict[str, str]:
     # A REST API sends either of them, or both, or null.
-    several = event.get("multiValueHeaders") or {}
+    several, single = _map(event.get("multiValueHeaders")), _map(event.get("headers"))
     joined = {name: ", ".join(map(str, values)) for name, values in several.items() if isinstance(values, list)}
-    given = {**joined, **(event.get("headers") or {})}
+    given = {**joined, **single}
     return {str(name).lower(): str(value) for name, value in given.items() if value is not None}
+
+
+def _map(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _is_base64(event: dict[str, Any]) -> bool:
@@ -110,3 +114,8 @@ def _is_base64(event: dict[str, Any]) -> bool:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _clean(value: Any) -> str:
+    """Text that can be said back in an answer: half a surrogate pair can't."""
+    return _text(value).encode(errors="replace").decode()

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
@@ -119,10 +119,12 @@ class SageMakerClient:
         return found
 
     def _guarded(self, query: Query, version: str) -> Candidates:
+        # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
+        body, attributes = _call(query, version)
         if not self._breaker.admit():
             raise RetrievalUnavailable("circuit_open")
         try:
-            found = self._within_the_deadline(query, version)
+            found = self._within_the_deadline(body, attributes, query.k)
         except RetrievalUnavailable as unavailable:
             # A request that the container refuses says nothing against the endpoint.
             if unavailable.reason == "rejected":
@@ -134,23 +136,33 @@ class SageMakerClient:
         self._breaker.succeeded()
         return found
 
-    def _within_the_deadline(self, query: Query, version: str) -> Candidates:
+    def _within_the_deadline(self, body: bytes, attributes: dict[str, str], k: int) -> Candidates:
         now = time.monotonic()
         ends = min(now + self._seconds, deadline.get() - RESERVE)
         if ends <= now:
             raise RetrievalUnavailable("timeout", "the request's own time is over")
-        if not self._free.acquire(blocking=False):
-            raise RetrievalUnavailable("busy", "as many calls as allowed are under way")
-        future = self._threads.submit(self._attempts, ask(query, "v1", version), _attributes(), ends)
-        future.add_done_callback(lambda _: self._free.release())
         try:
-            answer = future.result(ends - now)
+            answer = self._submit(body, attributes, ends).result(ends - now)
         except FutureTimeoutError:
             raise RetrievalUnavailable("timeout", f"no answer within {ends - now:.2f} s") from None
+        except CancelledError:
+            raise RetrievalUnavailable("error", "the client was closed") from None
         try:
-            return read_answer(answer, "v1", query.k)
+            return read_answer(answer, "v1", k)
         except ValueError as error:
             raise RetrievalUnavailable("bad_answer", str(error)) from None
+
+    def _submit(self, body: bytes, attributes: dict[str, str], ends: float) -> Future[bytes]:
+        """Hand a call to a thread; it is one of those under way until the thread is done with it."""
+        if not self._free.acquire(blocking=False):
+            raise RetrievalUnavailable("busy", "as many calls as allowed are under way")
+        try:
+            future = self._threads.submit(self._attempts, body, attributes, ends)
+        except RuntimeError as error:  # closed, or the machine has no thread left
+            self._free.release()
+            raise RetrievalUnavailable("error", f"no thread: {error}") from None
+        future.add_done_callback(lambda _: self._free.release())
+        return future
 
     def _attempts(self, body: bytes, attributes: dict[str, str], ends: float) -> bytes:
         for attempt in range(1, ATTEMPTS + 1):
@@ -177,6 +189,19 @@ class SageMakerClient:
             raise
         except Exception as error:  # whatever boto3 raises, the port promises one kind of error
             raise RetrievalUnavailable(reason_of(error), f"{type(error).__name__}: {str(error)[:300]}") from None
+
+
+def _call(query: Query, version: str) -> tuple[bytes, dict[str, str]]:
+    """The body, and the headers that go along.
+
+    Raises:
+        RetrievalUnavailable: The query can't be written as JSON.
+    """
+    try:
+        return ask(query, "v1", version), _attributes()
+    except (TypeError, ValueError) as error:
+        logger.warning("a query that can't be asked: %s", error)
+        raise RetrievalUnavailable("error", f"{type(error).__name__}: {error}") from None
 
 
 def _attributes() -> dict[str, str]:

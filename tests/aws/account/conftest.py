@@ -13,18 +13,19 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from marquee_lambda.app import App
 from moto import mock_aws
-from moto.cloudformation.models import ChangeSet
+from moto.cloudformation.models import ChangeSet, Stack
 
 from aws.build.archives import write_zip
 from aws.deploy import account as accounts
 from aws.deploy import artifacts, commands, stacks
 from marquee.bundle import load, publish
 from marquee.errors import RetrievalUnavailable
+from marquee.exact_search import ExactSearch
 from marquee.settings import Settings
 
 ORIGIN = "https://films.example.org"
@@ -49,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _outputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto forgets that a change set also changes a stack's parameters and outputs."""
+    """moto forgets that a change set also changes a stack's parameters and outputs, and tells lists as Python's."""
     apply = ChangeSet.apply
 
     def apply_with_outputs(changes: Any) -> None:
@@ -57,7 +58,13 @@ def _outputs(monkeypatch: pytest.MonkeyPatch) -> None:
         changes.stack.template_dict, changes.stack.parameters = changes.template_dict, changes.parameters
         changes.stack.output_map = changes.stack._create_output_map()
 
+    def as_text(stack: Any) -> list[dict[str, str]]:
+        given = stack.stack_parameters.items()
+        text = {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in given}
+        return [{"ParameterKey": key, "ParameterValue": value} for key, value in text.items()]
+
     monkeypatch.setattr(ChangeSet, "apply", apply_with_outputs)
+    monkeypatch.setattr(Stack, "parameter_list", property(as_text))
 
 
 class Down:
@@ -67,12 +74,23 @@ class Down:
         raise RetrievalUnavailable("timeout")
 
 
+class Skewed:
+    """A retriever whose endpoint has another bundle still."""
+
+    def __init__(self, search: ExactSearch) -> None:
+        self._search = search
+
+    def candidates(self, *asked: Any) -> Any:
+        return self._search.candidates(*asked)._replace(model_version="another")
+
+
 class Account:
     """moto's, and what a user has on their machine."""
 
     def __init__(self, folder: Path, make_contents: Any, run: Callable[[str], int]) -> None:
         self._folder, self._make_contents, self.run = folder, make_contents, run
         self.apps: dict[str, App] = {}  # by the key of the model that they have
+        self.hang_ups: dict[str, int] = {}  # by the key of a model: how many bad requests get no answer, only an end
         self._log = io.StringIO()
 
     @cached_property
@@ -82,8 +100,8 @@ class Account:
     def stack(self, name: str) -> Any:
         return accounts.stack(self.connected, name)
 
-    def build(self, seed: int, *, healthy: bool = True) -> artifacts.Artifacts:
-        """Train and build version `seed`; an endpoint that isn't healthy never answers."""
+    def build(self, seed: int, *, endpoint: Literal["healthy", "down", "skewed"] = "healthy") -> artifacts.Artifacts:
+        """Train and build version `seed`; an endpoint that is down never answers, a skewed one has another version."""
         store = self._folder / f"store-{seed}"
         publish(store, self._make_contents(n_movies=60, seed=seed), force=True)
         os.environ["STORE"] = str(store)
@@ -92,7 +110,8 @@ class Account:
         built["bundle"] = write_zip(target / "bundle", {"bundle": b"%d" % seed})
         made = artifacts.note(target, load(store).version, "arm64", built)
         settings = Settings(artifacts_dir=store, cors_origins=[ORIGIN])
-        app = App(settings, make_retriever=None if healthy else lambda _: Down())
+        made_by = {"healthy": None, "down": lambda _: Down(), "skewed": lambda _: Skewed(ExactSearch(load(store)))}
+        app = App(settings, make_retriever=made_by[endpoint])
         app._telemetry.logger.registered_handler.setStream(self._log)
         self.apps[made.keys()["ModelKey"]] = app
         return made
@@ -112,6 +131,13 @@ class Account:
         """The key of the model that the app stack has; None without a stack."""
         return accounts.parameters_of(self.stack("marquee-test")).get("ModelKey")
 
+    def hangs_up(self, body: str) -> bool:
+        """Whether the connection breaks now."""
+        left = self.hang_ups.get(str(self.deployed()), 0) if body == "{}" else 0
+        if left:
+            self.hang_ups[str(self.deployed())] = left - 1
+        return left > 0
+
     def answer(self, method: str, path: str, headers: dict[str, str], body: str) -> Any:
         """What the deployed function answers."""
         http = {"method": method, "path": path}
@@ -123,6 +149,9 @@ def serve(account: Account) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            if account.hangs_up(body):
+                self.close_connection = True
+                return
             answer = account.answer(self.command, self.path, dict(self.headers.items()), body)
             self.send_response(answer["statusCode"])
             for name, value in answer["headers"].items():

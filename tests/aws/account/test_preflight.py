@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 from botocore.stub import Stubber
 
-from aws.deploy.account import Account, connect, outputs, preflight, stack
+from aws.deploy import commands
+from aws.deploy.account import Account, check_change, connect, outputs, preflight, stack
 from aws.deploy.artifacts import Artifact
+from aws.deploy.memory import Deployment
 from aws.deploy.options import Options
-from aws.deploy.stacks import change_set, execute
+from aws.deploy.stacks import change_set, discard
 from marquee.errors import MarqueeError
 
 INSTANCES = {"EndpointMode": "instance"}
@@ -59,18 +61,42 @@ def test_an_endpoint_changes_no_mode(there, account):
     )
 
 
-def test_a_stack_that_failed_at_first(there):
-    built, options = there
-    body = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
-    execute(connect(), change_set(connect(), "marquee-test", {}, body=body))
-    account = answering({"cloudformation": ("describe_stacks", [described("ROLLBACK_COMPLETE")])})
-    assert "is ROLLBACK_COMPLETE" in refused(options, built, account)
-    account = answering({"cloudformation": ("describe_stacks", [described("UPDATE_IN_PROGRESS")])})
-    assert "is UPDATE_IN_PROGRESS" in refused(options, built, account)
+@pytest.mark.parametrize(
+    ("status", "fix"),
+    [
+        ("ROLLBACK_COMPLETE", "make aws-destroy CONFIRM=marquee-test"),
+        ("ROLLBACK_FAILED", "make aws-destroy CONFIRM=marquee-test"),
+        ("DELETE_FAILED", "then make aws-destroy CONFIRM=marquee-test"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name marquee-test"),
+        ("UPDATE_IN_PROGRESS", "wait until it ends"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait until it ends"),
+    ],
+)
+def test_states_that_nothing_can_be_deployed_in(account, monkeypatch, capsys, status, fix):
+    found = described(status)["Stacks"][0]
+    with pytest.raises(MarqueeError) as caught:
+        check_change(found, Options("test"), {})
+    assert status in caught.value.message
+    assert fix in caught.value.fix
+    with pytest.raises(MarqueeError, match=status):
+        preflight(answering({"cloudformation": ("describe_stacks", [described(status)])}), Options("test"), None)
 
 
-def described(status):
+@pytest.mark.parametrize("status", ["REVIEW_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "CREATE_COMPLETE"])
+def test_states_that_lock_nobody_out(status):
+    check_change(described(status)["Stacks"][0], Options("test"), {})
+
+
+def test_the_state_counts_for_going_back_too(account, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "recall", lambda *_: Deployment("", {"ImageUri": "x"}, "v", [1]))
+    monkeypatch.setattr(commands, "stack", lambda *_: described("UPDATE_ROLLBACK_FAILED")["Stacks"][0])
+    assert account.run("rollback") == 1
+    assert "continue-update-rollback" in capsys.readouterr().err
+
+
+def described(status, **parameters):
     one = {"StackName": "marquee-test", "StackStatus": status, "CreationTime": "2026-01-01T00:00:00Z"}
+    one["Parameters"] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     return {"Stacks": [one]}
 
 
@@ -115,6 +141,73 @@ def test_reserved_concurrency(there):
     account = answering({"lambda": ("get_account_settings", [limits, limits])})
     assert "can't reserve 20" in refused(replace(options, parameters={"ReservedConcurrency": "20"}), built, account)
     assert preflight(account, replace(options, parameters={"ReservedConcurrency": "10"}), built)
+
+
+def test_what_is_reserved_already_can_stay(there):
+    built, options = there
+    limits = {"AccountLimit": {"UnreservedConcurrentExecutions": 100}}
+    told = {
+        "lambda": ("get_account_settings", [limits]),
+        "cloudformation": ("describe_stacks", [described("UPDATE_COMPLETE", ReservedConcurrency="20")]),
+    }
+    assert preflight(answering(told), replace(options, parameters={"ReservedConcurrency": "20"}), built)
+    more = replace(options, parameters={"ReservedConcurrency": "21"})
+    assert "can't reserve 21" in refused(more, built, answering(told))
+
+
+def test_instances_that_are_there_keep_their_type():
+    found = described("UPDATE_COMPLETE", EndpointMode="instance", InstanceType="ml.m5.large")["Stacks"][0]
+    check_change(found, Options("test"), {**INSTANCES, "InstanceType": "ml.m5.large"})
+    with pytest.raises(MarqueeError, match=r"ml.m5.large, and SageMaker can't make them ml.c7i.large") as caught:
+        check_change(found, Options("test"), INSTANCES)
+    assert "another STAGE" in caught.value.fix
+
+
+@pytest.mark.parametrize(("value", "passes"), [(3.0, False), (4.0, True)])
+def test_an_update_needs_room_for_two_fleets(there, value, passes):
+    built, options = there
+    quota = {"QuotaName": "ml.c7i.large for endpoint usage", "Value": value}
+    told = {
+        "service-quotas": ("list_service_quotas", [{"Quotas": [quota]}]),
+        "cloudformation": ("describe_stacks", [described("UPDATE_COMPLETE", **INSTANCES)]),
+    }
+    wanted = replace(options, parameters=INSTANCES)
+    if passes:
+        assert "scaled out to 4, a deployment needs a quota of 8" in preflight(answering(told), wanted, built)
+    else:
+        assert "is 3, and 4 are wanted" in refused(wanted, built, answering(told))
+
+
+def test_more_instances_than_the_maximum(there):
+    built, options = there
+    many = {**INSTANCES, "InstanceCount": "6"}
+    assert "InstanceMaximum is 4" in refused(replace(options, parameters=many), built)
+
+
+@pytest.mark.parametrize("kind", ["vnd.oci.image.index.v1+json", "vnd.oci.image.manifest.v1+json"])
+def test_manifests_that_sagemaker_refuses(there, kind):
+    built, options = there
+    image = {"imageDetails": [{"imageManifestMediaType": f"application/{kind}"}]}
+    with pytest.raises(MarqueeError, match="SageMaker takes Docker's alone") as caught:
+        preflight(answering({"ecr": ("describe_images", [image])}), options, built)
+    assert "Pushing the image" in caught.value.fix
+
+
+def test_a_plan_that_is_interrupted_leaves_nothing(account, monkeypatch):
+    body = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("aws.deploy.stacks._made", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            change_set(connect(), "marquee-test", {}, body=body)
+    assert stack(connect(), "marquee-test") is None
+    planned = change_set(connect(), "marquee-test", {}, body=body)
+    assert stack(connect(), "marquee-test")["StackStatus"] == "REVIEW_IN_PROGRESS"
+    discard(connect(), planned)
+    assert stack(connect(), "marquee-test") is None
 
 
 def test_the_bootstrap_stacks_outputs(there):

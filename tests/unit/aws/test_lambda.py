@@ -8,8 +8,10 @@ import sys
 import time
 import uuid
 
+import hypothesis
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import strategies as st
 from marquee_lambda.app import App
 from marquee_lambda.events import read_event
 
@@ -319,3 +321,42 @@ def test_odd_gateway_events():
     assert (asked.kind, asked.method, asked.path, asked.body) == ("http", "GET", "/", "")
     asked = read_event({"requestContext": {}, "httpMethod": "post", "multiValueHeaders": {"A": ["1", "2"], "B": None}})
     assert (asked.kind, asked.method, asked.headers) == ("rest", "POST", {"a": "1, 2"})
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+MEMBERS = {
+    "requestContext": st.fixed_dictionaries({}, optional={"http": JSON_VALUES, "stage": JSON_VALUES}) | JSON_VALUES,
+    **dict.fromkeys(("headers", "multiValueHeaders", "httpMethod", "rawPath", "path"), JSON_VALUES),
+    **dict.fromkeys(("body", "isBase64Encoded"), JSON_VALUES | st.just(True)),
+}
+
+
+@pytest.fixture(scope="module")
+def plain(store):
+    return App(Settings(artifacts_dir=store))
+
+
+@hypothesis.given(st.fixed_dictionaries({}, optional=MEMBERS) | JSON_VALUES)
+@hypothesis.example({"requestContext": {"http": {}}, "headers": ["a"]})
+@hypothesis.example({"requestContext": {}, "httpMethod": "GET", "multiValueHeaders": "a", "headers": 5})
+@hypothesis.example({"requestContext": {"http": {"method": "POST"}}, "rawPath": "/\ud800", "headers": {"Origin": [1]}})
+@hypothesis.settings(max_examples=150, deadline=None)
+def test_no_event_makes_it_raise(plain, event):
+    answer = plain.answer(event, None)
+    assert answer.get("statusCode", answer.get("status")) in {200, 400, 404, 405, 413, 415, 422}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "bare"])
+def test_a_fault_outside_the_pipeline_is_a_problem_and_logged(capsys, make, monkeypatch, kind):
+    app = make()
+    monkeypatch.setattr("marquee_lambda.app.read_event", lambda _: 1 / 0)
+    answer = app.answer({"movie_ids": [1]} if kind == "bare" else event(kind, "{}"), Context())
+    status = answer["status"] if kind == "bare" else answer["statusCode"]
+    assert status == 500
+    assert "ZeroDivision" not in json.dumps(answer)
+    ((line,), _) = lines(capsys)
+    assert "ZeroDivisionError" in line["exception"]

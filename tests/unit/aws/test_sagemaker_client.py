@@ -138,6 +138,38 @@ def test_the_breaker_stops_asking(front, make, bundle):
     assert client.is_open
 
 
+def test_a_call_that_gets_no_thread_gives_its_slot_back(front, make, bundle, monkeypatch):
+    client = make(workers=1)
+
+    def full(*_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client._threads, "submit", full)
+        assert [reason(client, bundle) for _ in range(2)] == ["error", "error"]  # not busy
+    assert client.of(bundle.version).candidates(SEEDS, 5, ANY).model_version == bundle.version
+
+
+def test_a_closed_client_is_unavailable(front, make, bundle):
+    client = make()
+    client.close()
+    assert reason(client, bundle) == "error"
+
+
+def test_what_can_not_be_asked_costs_neither_slot_nor_trial(front, make, bundle):
+    now = [0.0]
+    client = make(workers=1, breaker=CircuitBreaker(failures=1, pause=1.0, clock=lambda: now[0]))
+    front.mode = "internal"
+    assert reason(client, bundle) != "circuit_open"
+    front.mode = "normal"
+    now[0] = 1.5  # time for a trial
+    with pytest.raises(RetrievalUnavailable) as caught:
+        client.of(bundle.version).candidates([object()], 5, ANY)
+    assert caught.value.reason == "error"
+    assert client.of(bundle.version).candidates(SEEDS, 5, ANY).model_version == bundle.version
+    assert not client.is_open
+
+
 def test_the_pipeline_goes_down_one_rung(front, make, bundle):
     front.mode = "throttled"
     pipeline = Pipeline(bundle, make().of(bundle.version))

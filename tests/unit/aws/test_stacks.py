@@ -1,6 +1,10 @@
 """What CloudFormation says, put for people."""
 
-from aws.deploy.stacks import ChangeSet, first_failure
+import pytest
+from botocore.exceptions import WaiterError
+
+from aws.deploy.stacks import ChangeSet, _made, execute, first_failure, remove
+from marquee.errors import MarqueeError
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/marquee-dev/1"
 
@@ -48,3 +52,65 @@ def test_what_is_replaced_stands_out():
     assert [(row[0], row[2]) for row in rows] == [("REPLACE", "Model"), ("add", "Alarm"), ("modify", "Function")]
     assert "only its outputs" in ChangeSet("s", "id", []).table()
     assert "as wanted already" in ChangeSet("s", None, []).table()
+
+
+class Formation:
+    """CloudFormation whose waiters always end without success."""
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    def get_waiter(self, name):
+        return self
+
+    def wait(self, **_):
+        raise WaiterError("StackUpdateComplete", "Max attempts exceeded", self._answer)
+
+    def get_paginator(self, name):
+        return self
+
+    def paginate(self, **_):
+        return [{"StackEvents": LATEST_FIRST}]
+
+    def describe_stacks(self, **_):
+        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE"}]}
+
+    def execute_change_set(self, **_):
+        pass
+
+    delete_stack = execute_change_set
+
+
+class Account:
+    def __init__(self, status):
+        self._formation = Formation({"Stacks": [{"StackStatus": status}]})
+
+    def client(self, _):
+        return self._formation
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("UPDATE_IN_PROGRESS", "is still UPDATE_IN_PROGRESS after 60 minutes"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "is still UPDATE_ROLLBACK_IN_PROGRESS"),
+        ("UPDATE_ROLLBACK_COMPLETE", "failed and was rolled back: Endpoint: did not pass"),
+        ("UPDATE_ROLLBACK_FAILED", "failed, and is UPDATE_ROLLBACK_FAILED now: Endpoint: did not pass"),
+    ],
+)
+def test_a_stack_that_takes_too_long_has_not_failed(status, told):
+    with pytest.raises(MarqueeError) as caught:
+        execute(Account(status), ChangeSet("marquee-dev", "id", []))
+    assert told in caught.value.message
+
+
+def test_a_removal_that_takes_too_long_has_not_failed():
+    with pytest.raises(MarqueeError, match="is still DELETE_IN_PROGRESS after 30 minutes"):
+        remove(Account("DELETE_IN_PROGRESS"), "marquee-dev")
+    with pytest.raises(MarqueeError, match="is not gone: Endpoint"):
+        remove(Account("DELETE_FAILED"), "marquee-dev")
+
+
+def test_a_change_set_that_takes_too_long_is_not_refused():
+    with pytest.raises(MarqueeError, match="is still CREATE_IN_PROGRESS after 3 minutes"):
+        _made(Formation({"Status": "CREATE_IN_PROGRESS"}), ChangeSet("marquee-dev", "id", []))
