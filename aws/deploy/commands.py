@@ -19,6 +19,7 @@ from aws.deploy.stacks import (
     TEMPLATES,
     ChangeSet,
     change_set,
+    defaults_of,
     discard,
     discarding,
     execute,
@@ -111,7 +112,7 @@ def rollback(options: Options) -> int:
         raise MarqueeError(f"no earlier deployment of {options.app_stack} is noted", fix="deploy an older build")
     print(f"back to bundle {wanted.version}, image {wanted.parameters['ImageUri']}")
     check_change(stack(account, options.app_stack), options, wanted.parameters)
-    planned = _show(account, options, wanted)
+    planned = _show(account, options, _at_once(wanted))
     if options.confirm != "yes":
         discard(account, planned)
         print("CONFIRM=yes is not set, so nothing was done.")
@@ -160,6 +161,8 @@ def _prepare(account: Account, options: Options) -> Deployment | None:
         return None
     app = stack(account, options.app_stack)
     deployed = {} if is_fresh(app) else parameters_of(app)
+    if good := recall(account, options.stage, GOOD):  # the stack's own may be that of a way back
+        deployed |= {name: value for name, value in good.parameters.items() if name == "Deployment"}
     options = options.on_top_of(deployed)
     for note in preflight(account, options, built):
         print(note)
@@ -179,7 +182,8 @@ def _prepare(account: Account, options: Options) -> Deployment | None:
         **built.keys(),
     }
     template = upload_template(account, bucket, "app.yaml")
-    parameters["Release"] = artifacts.release(template, parameters)
+    # What isn't chosen counts as its default, or the same deployment would be another one the second time.
+    parameters["Release"] = artifacts.release(template, defaults_of(account, template) | parameters)
     return Deployment(template, parameters, built.version, _films(built.version))
 
 
@@ -225,6 +229,11 @@ def _prove(account: Account, options: Options, deployed: Deployment) -> None:
     print(smoke(url, deployed.movie_ids, deployed.version, origin=origin, seconds=options.smoke_seconds))
 
 
+def _at_once(back: Deployment) -> Deployment:
+    """What was good, without a canary: the alarms that made one go back would stop it."""
+    return replace(back, parameters=back.parameters | {"Deployment": "AllAtOnce"})
+
+
 def _go_back(account: Account, options: Options) -> int:
     good = recall(account, options.stage, GOOD)
     if good is None:
@@ -234,7 +243,7 @@ def _go_back(account: Account, options: Options) -> int:
             file=sys.stderr,
         )
         return 1
-    execute(account, change_set(account, options.app_stack, good.parameters, url=good.template))
+    execute(account, change_set(account, options.app_stack, _at_once(good).parameters, url=good.template))
     _prove(account, options, good)
     print("the deployment before is back, and answers", file=sys.stderr)
     return 1

@@ -78,6 +78,17 @@ def upload_template(account: Account, bucket: str, name: str) -> str:
     return f"https://{bucket}.s3.{account.region}.amazonaws.com/{key}"
 
 
+def defaults_of(account: Account, url: str) -> dict[str, str]:
+    """The defaults of a template's parameters, by name.
+
+    Args:
+        account: Where.
+        url: Where the template is in S3.
+    """
+    found = account.client("cloudformation").get_template_summary(TemplateURL=url)["Parameters"]
+    return {one["ParameterKey"]: one["DefaultValue"] for one in found if "DefaultValue" in one}
+
+
 def change_set(
     account: Account, name: str, parameters: Mapping[str, str], *, url: str = "", body: str = ""
 ) -> ChangeSet:

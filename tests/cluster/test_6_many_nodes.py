@@ -38,4 +38,8 @@ def test_two_pods_train_together_and_go_on_after_one_was_killed(release, tmp_pat
     assert set(ended) == {"0", "1"}
     assert "published" in release.kubectl("logs", ended["0"])
     assert "published" not in release.kubectl("logs", ended["1"])
-    until(lambda: release.ask()["model_version"] != old, 60, "the new model")
+    new = until(lambda: (found := release.ask()["model_version"]) != old and found, 60, "the new model")
+
+    release.install()  # one pod again, which trains the usual model: what comes next compares answers
+    until(lambda: release.ask()["model_version"] != new, 60, "the usual model")
+    until(lambda: release.ask()["degraded"] == [], 60, "both tiers on it")

@@ -86,6 +86,23 @@ def test_an_endpoint_that_does_not_answer_is_rolled_back(account, first, capsys)
     assert account.run("smoke") == 0
 
 
+def test_the_way_back_waits_for_no_alarm_and_is_not_chosen_for_good(account, first):
+    """A canary would be stopped by the alarms that the broken deployment set off."""
+
+    def shifts():
+        return accounts.parameters_of(account.stack("marquee-test"))["Deployment"]
+
+    canary = shifts()
+    account.build(2, endpoint="down")
+    assert account.run("deploy") == 1
+    assert (canary, shifts()) == ("Canary10Percent5Minutes", "AllAtOnce")
+    account.build(3)
+    assert account.run("deploy") == 0
+    assert shifts() == canary
+    assert account.run("rollback") == 0
+    assert (account.deployed(), shifts()) == (first, "AllAtOnce")
+
+
 def test_a_first_deployment_that_does_not_answer_stays_to_be_looked_at(account, say, capsys):
     account.build(1, endpoint="down")
     say(CONFIRM="yes")
