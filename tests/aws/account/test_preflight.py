@@ -41,7 +41,8 @@ def test_images(there):
     built, options = there
     repository = options.image.partition("@")[0]
     assert "IMAGE is not set" in refused(Options("test"), built)
-    assert "in another registry" in refused(replace(options, image="registry.example.com/x/y@sha256:" + "0" * 64), built)
+    elsewhere = f"registry.example.com/x/y@sha256:{'0' * 64}"
+    assert "in another registry" in refused(replace(options, image=elsewhere), built)
     assert "no image" in refused(replace(options, image=f"{repository}@sha256:{'0' * 64}"), built)
 
 
