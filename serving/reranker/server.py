@@ -86,14 +86,8 @@ def _retrieval_client(settings: Settings, telemetry: Telemetry) -> "RetrievalCli
     if settings.profile == "aws":
         from marquee.retrieval_sagemaker import SageMakerClient  # noqa: PLC0415 - a cluster's image has no boto3
 
-        return SageMakerClient(
-            settings.sagemaker_endpoint,
-            region=settings.aws_region,
-            seconds=settings.sagemaker_seconds,
-            connect_seconds=settings.sagemaker_connect_seconds,
-            read_seconds=settings.sagemaker_read_seconds,
-            workers=settings.max_inflight,
-            on_result=lambda result, _: telemetry.retrieval_called(result),
+        return SageMakerClient.of_settings(
+            settings, workers=settings.max_inflight, on_result=lambda result, _: telemetry.retrieval_called(result)
         )
     if not settings.retrieval_url:
         return None

@@ -5,22 +5,22 @@ The body is KServe's V1, as everywhere (`marquee.wire`): SageMaker hands it to t
 
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from marquee.bounded_calls import BoundedCalls, BoundRetriever, read_whole
 from marquee.breaker import CircuitBreaker
 from marquee.caller import caller, deadline
 from marquee.errors import ConfigError, RetrievalUnavailable
-from marquee.retrieval import Candidates, Query, Where
+from marquee.retrieval import Candidates, Query
 from marquee.retrieval_sagemaker.reasons import WORTH_A_RETRY, reason_of
+from marquee.settings import Settings
 from marquee.wire import ask, read_answer
 
 logger = logging.getLogger("marquee.retrieval")
@@ -29,7 +29,6 @@ ATTEMPTS = 2
 PAUSE = 0.05  # seconds before the second attempt
 LEAST_LEFT = 0.1  # seconds; with less, a second attempt would only be a second failure
 RESERVE = 0.25  # seconds that the way in needs after retrieval, to answer from the next rung
-MAX_ANSWER_BYTES = 4 * 1024 * 1024  # a serverless endpoint's own limit
 MAX_ATTRIBUTES = 1024  # characters, SageMaker's limit
 
 
@@ -82,24 +81,40 @@ class SageMakerClient:
             raise ConfigError(f"no client for SageMaker: {error}", fix=fix) from None
         self._endpoint = endpoint
         self._seconds = seconds
-        self._free = threading.BoundedSemaphore(workers)
-        # As in marquee.retrieval_client: only waiting for a thread has a hard end, whatever happens below.
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sagemaker")
-        self._breaker = breaker or CircuitBreaker()
+        self._calls = BoundedCalls("sagemaker", workers=workers, breaker=breaker)
         self._on_result = on_result
 
-    def of(self, version: str) -> "SageMakerRetriever":
+    @classmethod
+    def of_settings(
+        cls, settings: Settings, *, on_result: Callable[[str, float], object], workers: int = 4
+    ) -> "SageMakerClient":
+        """A client of the endpoint that the settings name.
+
+        Raises:
+            ConfigError: No region is known.
+        """
+        return cls(
+            settings.sagemaker_endpoint,
+            region=settings.aws_region,
+            seconds=settings.sagemaker_seconds,
+            connect_seconds=settings.sagemaker_connect_seconds,
+            read_seconds=settings.sagemaker_read_seconds,
+            workers=workers,
+            on_result=on_result,
+        )
+
+    def of(self, version: str) -> BoundRetriever:
         """A retriever that asks for candidates of this bundle."""
-        return SageMakerRetriever(self, version)
+        return BoundRetriever(self, version)
 
     @property
     def is_open(self) -> bool:
         """Whether the circuit breaker holds calls back."""
-        return self._breaker.is_open
+        return self._calls.is_open
 
     def close(self) -> None:
         """Close all connections."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._calls.close()
         self._runtime.close()
 
     def candidates(self, query: Query, version: str) -> Candidates:
@@ -111,58 +126,19 @@ class SageMakerClient:
         """
         started = time.monotonic()
         try:
-            found = self._guarded(query, version)
+            found = self._calls.call(
+                # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
+                partial(self._attempts, *_call(query, version)),
+                lambda answer: read_answer(answer, "v1", query.k),
+                min(started + self._seconds, deadline.get() - RESERVE),
+            )
         except RetrievalUnavailable as unavailable:
+            if unavailable.reason != "circuit_open":
+                logger.warning("SageMaker endpoint %s: %s: %s", self._endpoint, unavailable.reason, unavailable.message)
             self._on_result(unavailable.reason, (time.monotonic() - started) * 1e3)
             raise
         self._on_result("ok", (time.monotonic() - started) * 1e3)
         return found
-
-    def _guarded(self, query: Query, version: str) -> Candidates:
-        # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
-        body, attributes = _call(query, version)
-        if not self._breaker.admit():
-            raise RetrievalUnavailable("circuit_open")
-        try:
-            found = self._within_the_deadline(body, attributes, query.k)
-        except RetrievalUnavailable as unavailable:
-            # A request that the container refuses says nothing against the endpoint.
-            if unavailable.reason == "rejected":
-                self._breaker.succeeded()
-            else:
-                self._breaker.failed()
-            logger.warning("SageMaker endpoint %s: %s: %s", self._endpoint, unavailable.reason, unavailable.message)
-            raise
-        self._breaker.succeeded()
-        return found
-
-    def _within_the_deadline(self, body: bytes, attributes: dict[str, str], k: int) -> Candidates:
-        now = time.monotonic()
-        ends = min(now + self._seconds, deadline.get() - RESERVE)
-        if ends <= now:
-            raise RetrievalUnavailable("timeout", "the request's own time is over")
-        try:
-            answer = self._submit(body, attributes, ends).result(ends - now)
-        except FutureTimeoutError:
-            raise RetrievalUnavailable("timeout", f"no answer within {ends - now:.2f} s") from None
-        except CancelledError:
-            raise RetrievalUnavailable("error", "the client was closed") from None
-        try:
-            return read_answer(answer, "v1", k)
-        except ValueError as error:
-            raise RetrievalUnavailable("bad_answer", str(error)) from None
-
-    def _submit(self, body: bytes, attributes: dict[str, str], ends: float) -> Future[bytes]:
-        """Hand a call to a thread; it is one of those under way until the thread is done with it."""
-        if not self._free.acquire(blocking=False):
-            raise RetrievalUnavailable("busy", "as many calls as allowed are under way")
-        try:
-            future = self._threads.submit(self._attempts, body, attributes, ends)
-        except RuntimeError as error:  # closed, or the machine has no thread left
-            self._free.release()
-            raise RetrievalUnavailable("error", f"no thread: {error}") from None
-        future.add_done_callback(lambda _: self._free.release())
-        return future
 
     def _attempts(self, body: bytes, attributes: dict[str, str], ends: float) -> bytes:
         for attempt in range(1, ATTEMPTS + 1):
@@ -184,7 +160,8 @@ class SageMakerClient:
                 Body=body,
                 **attributes,
             )
-            return _read(answer["Body"], ends)
+            with closing(answer["Body"]) as stream:
+                return read_whole(stream.read, ends)
         except RetrievalUnavailable:
             raise
         except Exception as error:  # whatever boto3 raises, the port promises one kind of error
@@ -200,38 +177,10 @@ def _call(query: Query, version: str) -> tuple[bytes, dict[str, str]]:
     try:
         return ask(query, "v1", version), _attributes()
     except (TypeError, ValueError) as error:
-        logger.warning("a query that can't be asked: %s", error)
-        raise RetrievalUnavailable("error", f"{type(error).__name__}: {error}") from None
+        raise RetrievalUnavailable("error", f"a query that can't be asked: {type(error).__name__}: {error}") from None
 
 
 def _attributes() -> dict[str, str]:
     """Who asks. SageMaker drops every header but its own, and hands this one on to the container."""
     given = "; ".join(f"{name}={value}" for name, value in caller.get().headers().items())
     return {"CustomAttributes": given[:MAX_ATTRIBUTES]} if given else {}
-
-
-def _read(stream: Any, ends: float) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while part := stream.read(65536):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            stream.close()
-            raise RetrievalUnavailable("bad_answer", f"more than {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > ends:
-            stream.close()
-            raise RetrievalUnavailable("timeout", "the answer comes too slowly")
-    return b"".join(parts)
-
-
-class SageMakerRetriever:
-    """A `marquee.retrieval.Retriever` that asks for one bundle's candidates."""
-
-    def __init__(self, client: SageMakerClient, version: str) -> None:
-        self._client = client
-        self._version = version
-
-    def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
-        """See `marquee.retrieval.Retriever.candidates`."""
-        return self._client.candidates(Query(tuple(seed_movie_ids), k, where), self._version)

@@ -16,6 +16,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from marquee.bounded_calls import reason_of_status
+
 # No answer had begun, or SageMaker asks to come back: a second attempt can't do harm and may fare better.
 WORTH_A_RETRY = {"refused", "connection_lost", "throttled", "not_ready"}
 
@@ -59,8 +61,7 @@ def reason_of(error: Exception) -> str:
 
 def _of_service(response: Any) -> str:
     code = str(response.get("Error", {}).get("Code", ""))
-    if code == "ModelError":  # the container's own answer; `marquee.retrieval_client` reads statuses likewise
-        status = response.get("OriginalStatusCode")
-        return "rejected" if status in {400, 413, 422} else "not_ready" if status in {404, 503} else "error"
+    if code == "ModelError":  # the container's own answer
+        return reason_of_status(response.get("OriginalStatusCode"))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return _CODES.get(code) or _STATUSES.get(status, "error")

@@ -145,7 +145,7 @@ def test_a_call_that_gets_no_thread_gives_its_slot_back(front, make, bundle, mon
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(client._threads, "submit", full)
+        patched.setattr(client._calls._threads, "submit", full)
         assert [reason(client, bundle) for _ in range(2)] == ["error", "error"]  # not busy
     assert client.of(bundle.version).candidates(SEEDS, 5, ANY).model_version == bundle.version
 
