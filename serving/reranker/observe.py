@@ -10,16 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marquee.caller import caller
 from marquee.problems import fault
+from marquee.security_headers import security_headers
 from serving.reranker.problems import respond
 from serving.reranker.telemetry import Facts, Telemetry, new_facts
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CLIENT_GONE = 499
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 class Observe:
@@ -36,9 +32,7 @@ class Observe:
         self._app = app
         self._telemetry = telemetry
         self._routes = routes
-        self._headers = dict(_HEADERS)
-        if cross_origin:
-            del self._headers["Cross-Origin-Resource-Policy"]
+        self._headers = security_headers(cross_origin=cross_origin)
         self._log = structlog.stdlib.get_logger("marquee.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """The two stages and the ladder: seeds -> candidates -> blend -> MMR -> response. No transport in here."""
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -79,6 +80,12 @@ class Pipeline:
     def version(self) -> str:
         """The bundle's version."""
         return self.bundle.version
+
+    def asking(self, retriever: Retriever) -> "Pipeline":
+        """The same with candidates from elsewhere; what was computed from the bundle is shared."""
+        other = copy.copy(self)
+        other._retriever = retriever
+        return other
 
     def recommend(
         self, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None

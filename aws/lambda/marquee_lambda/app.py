@@ -23,6 +23,7 @@ from marquee.problems import (
     too_long,
 )
 from marquee.retrieval import Retriever
+from marquee.security_headers import security_headers
 from marquee.settings import Settings, load_settings
 from marquee_lambda import cors
 from marquee_lambda.events import Answer, Asked, read_body, read_event, write_answer
@@ -30,12 +31,6 @@ from marquee_lambda.telemetry import Facts, Telemetry
 
 ROUTES = {"/v1/recommendations": "POST", "/recommend": "POST"}
 RETRY_AFTER = 5
-# As the API's (serving/reranker/observe.py).
-SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 class App:
@@ -57,7 +52,7 @@ class App:
         self._origins = settings.cors_origins
         self._telemetry = telemetry or Telemetry()
         self._facts: Facts | None = None
-        self._security = {name: value for name, value in SECURITY.items() if name[:5] != "Cross" or not self._origins}
+        self._security = security_headers(cross_origin=bool(self._origins))
         if make_retriever is None and settings.profile == "aws":
             make_retriever = _endpoint(settings, self._asked_endpoint)
         self._pipeline: Pipeline | BundleError
@@ -69,8 +64,9 @@ class App:
             return
         # Once without the endpoint: what would fail later fails here, and INIT's processor is faster than a request's.
         seeds = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
-        response_json(Pipeline(bundle).recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True)))
-        self._pipeline = Pipeline(bundle, make_retriever(bundle.version) if make_retriever else None)
+        pipeline = Pipeline(bundle)
+        response_json(pipeline.recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True)))
+        self._pipeline = pipeline.asking(make_retriever(bundle.version)) if make_retriever else pipeline
 
     def answer(self, event: Any, context: Any) -> dict[str, Any]:
         """See `lambda_function.lambda_handler`. Never raises."""
@@ -157,15 +153,7 @@ def make_app() -> App:
 def _endpoint(settings: Settings, on_result: Callable[[str, float], object]) -> Callable[[str], Retriever]:
     from marquee.retrieval_sagemaker import SageMakerClient  # noqa: PLC0415 - boto3 is half of INIT: only if needed
 
-    client = SageMakerClient(
-        settings.sagemaker_endpoint,
-        region=settings.aws_region,
-        seconds=settings.sagemaker_seconds,
-        connect_seconds=settings.sagemaker_connect_seconds,
-        read_seconds=settings.sagemaker_read_seconds,
-        on_result=on_result,
-    )
-    return client.of
+    return SageMakerClient.of_settings(settings, on_result=on_result).of
 
 
 def _seconds_left(context: Any) -> float:
