@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from aws.build.archives import files_below
-from marquee.bundle import current, load
+from marquee.bundle import load
 from marquee.bundle.store import POINTER_NAME, VERSIONS, Pointer, is_version_folder, version_path
-from marquee.errors import BundleError, MarqueeError
+from marquee.errors import MarqueeError
 
 ROOT = Path(__file__).parents[2]
 Arch = Literal["x86_64", "arm64"]
@@ -50,18 +50,6 @@ def bundle_store(path: Path, prefix: str) -> tuple[str, dict[str, bytes]]:
     pointer = Pointer(version=version, manifest_sha256=bundle.manifest.sha256(), previous=None)
     files = files_below(folder, f"{prefix}{VERSIONS}/{version}/")
     return version, files | {prefix + POINTER_NAME: pointer.model_dump_json().encode()}
-
-
-def newest(store: Path) -> str:
-    """The name of a store's current version.
-
-    Raises:
-        BundleError: There is none.
-    """
-    pointer = current(store)
-    if pointer is None:
-        raise BundleError(f"no bundle in {store}", fix="make one with `make train`, or name another with STORE=folder")
-    return pointer.version
 
 
 def packages(requirements: Path, python: str, arch: Arch, prefix: str) -> dict[str, bytes]:

@@ -8,12 +8,12 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.deploy.artifacts import Artifacts
+from aws.deploy.cost import INSTANCE_TYPE
 from aws.deploy.faults import LOGIN, fix_of
 from aws.deploy.options import Options
 from aws.deploy.states import check_state, is_fresh
 from marquee.errors import MarqueeError
 
-INSTANCE_TYPE = "ml.c7i.large"  # the template's default
 # v1 and v2; a manifest list is another type. https://github.com/aws/amazon-sagemaker-feedback/issues/180
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v"
 
@@ -72,8 +72,10 @@ def outputs(found: dict[str, Any] | None) -> dict[str, str]:
 
 
 def parameters_of(found: dict[str, Any] | None) -> dict[str, str]:
-    """A stack's parameters by name."""
-    return {one["ParameterKey"]: one["ParameterValue"] for one in (found or {}).get("Parameters", [])}
+    """A stack's parameters by name; none of one that is not deployed yet."""
+    if found is None or is_fresh(found):
+        return {}
+    return {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
 
 
 def preflight(account: Account, options: Options, built: Artifacts) -> list[str]:
@@ -89,7 +91,7 @@ def preflight(account: Account, options: Options, built: Artifacts) -> list[str]
     """
     found = stack(account, options.app_stack)
     check_change(found, options, options.parameters)
-    deployed = {} if is_fresh(found) else parameters_of(found)
+    deployed = parameters_of(found)
     notes = [_image(account, options)]
     if options.parameters.get("EndpointMode", "serverless") == "instance":
         notes += _instances(account, options.parameters, is_update=bool(deployed))
@@ -107,7 +109,7 @@ def check_change(found: dict[str, Any] | None, options: Options, wanted: Mapping
     """
     destroy = f"make aws-destroy CONFIRM={options.app_stack}"
     check_state(found, options.app_stack, destroy)
-    deployed = {} if is_fresh(found) else parameters_of(found)
+    deployed = parameters_of(found)
     before, mode = deployed.get("EndpointMode"), wanted.get("EndpointMode", "serverless")
     if before and before != mode:
         raise MarqueeError(

@@ -27,7 +27,7 @@ from aws.deploy.stacks import (
     upload,
     upload_template,
 )
-from aws.deploy.states import check_state, is_fresh
+from aws.deploy.states import check_state
 from marquee.bundle import load
 from marquee.errors import ConfigError, MarqueeError
 
@@ -159,8 +159,7 @@ def _prepare(account: Account, options: Options) -> Deployment | None:
     found = outputs(stack(account, options.bootstrap_stack))
     if not found:
         return None
-    app = stack(account, options.app_stack)
-    deployed = {} if is_fresh(app) else parameters_of(app)
+    deployed = parameters_of(stack(account, options.app_stack))
     if good := recall(account, options.stage, GOOD):  # the stack's own may be that of a way back
         deployed |= {name: value for name, value in good.parameters.items() if name == "Deployment"}
     options = options.on_top_of(deployed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+INSTANCE_TYPE = "ml.c7i.large"  # the template's default
 HOURS = 730
 PER_HOUR = {"ml.t3.medium": 0.05, "ml.c7i.large": 0.11, "ml.m5.large": 0.12, "ml.m5.xlarge": 0.27, "ml.c7g.large": 0.10}
 
@@ -14,7 +15,7 @@ def estimate(parameters: Mapping[str, str]) -> str:
     """
     lines = ["Cost, roughly (list prices; check yours):"]
     if parameters.get("EndpointMode", "serverless") == "instance":
-        kind = parameters.get("InstanceType", "ml.c7i.large")
+        kind = parameters.get("InstanceType", INSTANCE_TYPE)
         count = int(parameters.get("InstanceCount", "2"))
         price = PER_HOUR.get(kind)
         month = f"about ${count * price * HOURS:.0f} a month" if price else "see SageMaker's price list"

@@ -114,21 +114,17 @@ def change_set(
         **({"TemplateURL": url} if url else {"TemplateBody": body}),
     )
     planned = ChangeSet(name, made["Id"], [])
-    try:
-        why = _made(formation, planned)
-        if why is not None:
+    with discarding(account, planned):
+        if not _has_changes(formation, planned):
             discard(account, planned)
             return ChangeSet(name, None, [])
         pages = formation.get_paginator("describe_change_set").paginate(ChangeSetName=made["Id"], StackName=name)
         planned.changes.extend(change["ResourceChange"] for page in pages for change in page.get("Changes", []))
-    except BaseException:  # also Ctrl+C: a change set that nobody knows of would lie around
-        _discard_anyway(account, planned)
-        raise
     return planned
 
 
-def _made(formation: Any, planned: ChangeSet) -> str | None:
-    """Wait for a change set: None once it is there, the reason if there is nothing to change.
+def _has_changes(formation: Any, planned: ChangeSet) -> bool:
+    """Wait until CloudFormation has made a change set; False if there is nothing to change.
 
     Raises:
         MarqueeError: CloudFormation refuses it, or takes too long.
@@ -145,19 +141,11 @@ def _made(formation: Any, planned: ChangeSet) -> str | None:
             ) from None
         why = str(formation.describe_change_set(**asked).get("StatusReason", ""))
         if "didn't contain changes" in why or "No updates" in why:
-            return why
+            return False
         raise MarqueeError(
             f"CloudFormation refuses {planned.stack}: {why}", fix="make aws-verify; see the message"
         ) from None
-    return None
-
-
-def _discard_anyway(account: Account, planned: ChangeSet) -> None:
-    """`discard`, while another error is on its way: that one is what people must see."""
-    try:
-        discard(account, planned)
-    except (BotoCoreError, ClientError, MarqueeError) as error:
-        print(f"the change set {planned.identifier} stays, and does no harm: {error}", file=sys.stderr)
+    return True
 
 
 @contextmanager
@@ -165,8 +153,11 @@ def discarding(account: Account, planned: ChangeSet) -> Iterator[ChangeSet]:
     """Drop a change set if what is done with it fails or is interrupted."""
     try:
         yield planned
-    except BaseException:
-        _discard_anyway(account, planned)
+    except BaseException:  # also Ctrl+C: a change set that nobody knows of would lie around
+        try:
+            discard(account, planned)
+        except (BotoCoreError, ClientError, MarqueeError) as error:  # the other error is what people must see
+            print(f"the change set {planned.identifier} stays, and does no harm: {error}", file=sys.stderr)
         raise
 
 

@@ -201,7 +201,7 @@ def test_a_plan_that_is_interrupted_leaves_nothing(account, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("aws.deploy.stacks._made", interrupted)
+        patched.setattr("aws.deploy.stacks._has_changes", interrupted)
         with pytest.raises(KeyboardInterrupt):
             change_set(connect(), "marquee-test", {}, body=body)
     assert stack(connect(), "marquee-test") is None

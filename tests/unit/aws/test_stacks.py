@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import WaiterError
 
-from aws.deploy.stacks import ChangeSet, _made, execute, first_failure, remove
+from aws.deploy.stacks import ChangeSet, _has_changes, execute, first_failure, remove
 from marquee.errors import MarqueeError
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/marquee-dev/1"
@@ -113,4 +113,4 @@ def test_a_removal_that_takes_too_long_has_not_failed():
 
 def test_a_change_set_that_takes_too_long_is_not_refused():
     with pytest.raises(MarqueeError, match="is still CREATE_IN_PROGRESS after 3 minutes"):
-        _made(Formation({"Status": "CREATE_IN_PROGRESS"}), ChangeSet("marquee-dev", "id", []))
+        _has_changes(Formation({"Status": "CREATE_IN_PROGRESS"}), ChangeSet("marquee-dev", "id", []))
