@@ -71,13 +71,13 @@ def decided(value: T) -> T:
     return values[0]  # type: ignore[no-any-return]
 
 
-def total(value: float) -> float:
-    """The sum of all processes' values. All have to call it."""
+def gathered(value: T) -> list[T]:
+    """All processes' values, in the order of the processes. All have to call it."""
     if size() == 1:
-        return value
+        return [value]
     values: list[Any] = [None] * size()
     dist.all_gather_object(values, value)
-    return float(sum(values))
+    return values
 
 
 def check_same(value: Any, what: str, *, fix: str) -> None:
@@ -86,10 +86,7 @@ def check_same(value: Any, what: str, *, fix: str) -> None:
     Raises:
         ConfigError: They don't; training would go wrong or hang.
     """
-    if size() == 1:
-        return
-    values: list[Any] = [None] * size()
-    dist.all_gather_object(values, value)
+    values = gathered(value)
     if any(other != values[0] for other in values):
         raise ConfigError(f"the training processes don't have the same {what}: {values}", fix=fix)
 

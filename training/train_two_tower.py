@@ -126,7 +126,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
             optimizer.step()
             losses.append(float(loss.detach()))
         state["epoch"] += 1
-        metrics = {"loss": distributed.total(float(np.mean(losses)))}
+        metrics = {"loss": sum(distributed.gathered(float(np.mean(losses))))}
 
         if not cases:
             state["best_epoch"] = state["epoch"]
