@@ -7,7 +7,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -21,6 +20,7 @@ import pytest
 
 from marquee.bundle import publish
 from marquee.retrieval_service import RetrievalService
+from tests.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "charts" / "marquee" / "files"
@@ -63,12 +63,6 @@ def serving(handle):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ with KEEP_CLUSTER=1 one that is there is used, and left.
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,8 @@ from kubernetes import client, config
 
 from marquee.data.synthetic import synthesize
 from marquee.data.write import write_movielens
+from tests import waiting
+from tests.waiting import free_port
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = os.environ.get("CLUSTER", "marquee-test")
@@ -30,19 +31,12 @@ TAG = os.environ.get("TAG", "dev")
 KEEP = os.environ.get("KEEP_CLUSTER") == "1"
 CONTEXT = f"kind-{CLUSTER}"
 SAMPLE = {"tmdb_ids": [1585, 4935, 597], "top_n": 5}
+until = partial(waiting.until, every=0.5)  # asking costs the cluster processor time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In the order of the files, whatever pytest-randomly made of it: each leaves what the next one needs."""
     items.sort(key=lambda item: (item.path, item.function.__code__.co_firstlineno))  # type: ignore[attr-defined]
-
-
-def until(condition: Callable[[], Any], seconds: float, what: str = "the condition") -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} didn't come true within {seconds:.0f} s"
-        time.sleep(0.5)
-    return value
 
 
 def run(*command: object, seconds: float = 300, check: bool = True, **variables: str) -> str:
@@ -58,11 +52,6 @@ def run(*command: object, seconds: float = 300, check: bool = True, **variables:
     )
     assert not check or done.returncode == 0, f"{command}:\n{done.stdout[-4000:]}"
     return done.stdout
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @dataclass

@@ -3,10 +3,8 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 import pytest
 
 from marquee.bundle import load, publish
+from tests.waiting import free_port, until
 
 ROOT = Path(__file__).parents[2]
 RETRIEVAL_PYTHON = ROOT / ".venv-retrieval" / "bin" / "python"
@@ -28,19 +27,6 @@ COMMANDS = {
     "faulty": [sys.executable, Path(__file__).parent / "faulty_server.py"],
 }
 READY = {"torchserve": PROBE, "kserve": PROBE, "reranker": "/readyz", "faulty": "/"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.02)
-    return value
 
 
 class Served:

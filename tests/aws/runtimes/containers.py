@@ -4,16 +4,15 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
+
+from tests.waiting import free_port, until
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent
@@ -23,19 +22,6 @@ PROBE = b'{"instances": [{"movie_ids": [1], "k": 1}]}'
 # A matrix product on several threads rounds differently; containers and functions have one.
 CLEAN = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.1)
-    return value
 
 
 def needs(what: str) -> Path:
@@ -161,7 +147,7 @@ def started(kind: str, model: Path, scratch: Path) -> Iterator[Container]:
     """A container that answers."""
     container = STARTS[kind](model, scratch)
     try:
-        until(container.answers)
+        until(container.answers, 120)
         yield container
     finally:
         container.stop()

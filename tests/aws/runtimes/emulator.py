@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx2
 
-from tests.aws.runtimes.containers import CLEAN, SYSTEM_PATH, free_port, needs, needs_namespaces
+from tests.aws.runtimes.containers import CLEAN, SYSTEM_PATH, needs, needs_namespaces
+from tests.waiting import free_port
 
 
 class Lambda:

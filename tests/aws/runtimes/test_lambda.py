@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from marquee.settings import Settings
 from serving.reranker.app import create_app
-from tests.aws.runtimes.containers import free_port, needs, until
+from tests.aws.runtimes.containers import needs
+from tests.waiting import free_port, until
 
 JSON = {"content-type": "application/json", "x-request-id": "golden"}
 GOLDEN = 200
@@ -32,7 +33,7 @@ def function(run_lambda, front_server):
         MARQUEE_CORS_ORIGINS=json.dumps([ORIGIN]),
         AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=front_server[1],
     )
-    until(started.answers)
+    until(started.answers, 120)
     return started
 
 
@@ -169,7 +170,7 @@ def fresh(run_lambda, address):
     function = run_lambda(
         MARQUEE_PROFILE="aws", MARQUEE_SAGEMAKER_ENDPOINT=ENDPOINT, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=address
     )
-    until(function.answers)
+    until(function.answers, 120)
     return function
 
 
@@ -182,7 +183,7 @@ def check_fallback(function, endpoint, mode, reason):
     assert answer["served_by"] == "item_cf"
     assert answer["degraded"][0] == f"retrieval_{reason}"
     assert len(answer["recommendations"]) == 5
-    (blob,) = until(lambda: function.metrics()[before:])
+    (blob,) = until(lambda: function.metrics()[before:], 120)
     assert blob["Fallbacks"] == blob["ServedByItemCf"] == [1.0]
     assert blob["service"] == "marquee-test"
     # And it finds back by itself.

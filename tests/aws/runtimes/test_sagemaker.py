@@ -10,7 +10,8 @@ import pytest
 
 from marquee.exact_search import ExactSearch
 from marquee.retrieval import Where
-from tests.aws.runtimes.containers import PROBE, STARTS, started, until
+from tests.aws.runtimes.containers import PROBE, STARTS, started
+from tests.waiting import until
 
 IN_A_FRAME = ["toolkit", "ours"]
 
@@ -88,7 +89,7 @@ def test_a_damaged_model_never_answers(kind, model_folder, tmp_path):
     tower.write_bytes(raw)
     running = STARTS[kind](copy, scratch)
     try:
-        until(lambda: "was altered" in running.log.read_text(errors="replace"))
+        until(lambda: "was altered" in running.log.read_text(errors="replace"), 120)
         assert running.process.poll() is not None or not running.answers()
     finally:
         running.kill()

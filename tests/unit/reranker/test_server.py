@@ -11,13 +11,9 @@ from marquee.errors import MarqueeError
 from marquee.settings import Settings
 from serving.reranker import server
 from serving.reranker.server import serve as serve_here
+from tests.waiting import free_port
 
 BODY = b'{"tmdb_ids": [1001]}'
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_metrics_are_on_a_port_of_their_own(serve):
@@ -69,8 +65,10 @@ def accepts(host, port):
     return True
 
 
-def test_standard_output_is_json_and_one_line_per_request(serve):
+def test_standard_output_is_json_and_one_line_per_request(serve, until):
     served = serve()
+    # Of the fixture's own request; lines are written once an answer is out.
+    until(lambda: any(line.get("route") == "/livez" for line in served.lines()))
     before = sum(line["event"] == "request" for line in served.lines())
     with httpx2.Client(base_url=served.url) as client:
         ids = [
