@@ -31,6 +31,22 @@ def train_classic(
     """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # steps are tiny: handing their parts to other threads takes longer than doing them
+    try:
+        return _train(config, interactions, content, rng, epochs, report)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(
+    config: TrainingConfig,
+    interactions: Interactions,
+    content: NDArray[np.float32],
+    rng: np.random.Generator,
+    epochs: int,
+    report: Callable[[int, int, dict[str, float]], None] | None,
+) -> TwoTower:
     model = ClassicTwoTower(len(interactions.user_ids), content, embedding_size=config.embedding_size)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     criterion = nn.TripletMarginLoss(margin=config.triplet_margin, p=2)

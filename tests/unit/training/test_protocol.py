@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from training.protocol import bootstrap_ci95, by_scores, few_seed_cases, mean_ndcg, ndcg
 
 from training.interactions import split_people
-from training.protocol import bootstrap_ci95, by_scores, few_seed_cases, mean_ndcg, ndcg
 
 
 @given(people=st.integers(10, 200), folds=st.integers(2, 8), seed=st.integers(0, 5))

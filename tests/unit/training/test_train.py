@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from training.evaluate import judge, pooled, summarise
+from training.report import evaluate
 
 from marquee.bundle.load import load
 from marquee.contracts import RecommendationRequest
@@ -17,10 +19,8 @@ from marquee.pipeline import Pipeline
 from training.calibrate import RUNGS
 from training.config import TrainingConfig
 from training.cross_validate import cross_validate, prepare
-from training.evaluate import judge, pooled, summarise
 from training.fold_result import load_result, save_result
 from training.progress import Reporter
-from training.report import evaluate
 from training.sweep import SIZES, run_sweep
 from training.train import train
 
@@ -170,6 +170,7 @@ def test_the_pipeline_row_is_the_product(dataset):
     """The row asks the pipeline itself: turning its dials changes the row."""
     everybody, films = prepare(dataset, CONFIG)
     from training.evaluate import by_pipeline
+
     from training.fit import fit
 
     contents = fit(CONFIG, everybody, films, people=np.arange(80), stop_after=8).contents

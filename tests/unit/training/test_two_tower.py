@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from training.protocol import by_scores, few_seed_cases, mean_ndcg
 
 from marquee.errors import DataError
 from training.batches import epoch
 from training.config import TrainingConfig
 from training.interactions import split_people
-from training.protocol import by_scores, few_seed_cases, mean_ndcg
 from training.train_classic import sample_triplets
 from training.train_two_tower import one_cycle, softmax_loss, train_two_tower
 from training.two_tower import SetTwoTower
