@@ -84,7 +84,7 @@ def gram_matrix(interactions: Interactions, chosen: NDArray[np.int64]) -> NDArra
     """(c, c) X'X of the chosen films: how many people like both; float64, or float32 above 10,000 films."""
     likes = interactions.likes[:, chosen]
     gram: NDArray[np.floating[Any]] = (likes.T @ likes).toarray()
-    return np.asarray(gram, dtype=np.float64 if len(chosen) <= 10_000 else np.float32)
+    return np.array(gram, dtype=np.float64 if len(chosen) <= 10_000 else np.float32)
 
 
 def edlae_weights(gram: NDArray[np.floating[Any]], *, l2: float, dropout: float) -> NDArray[np.float32]:
@@ -141,6 +141,7 @@ def fit_svd(matrix: sparse.csr_matrix, *, n_factors: int, seed: int, unit: bool)
     n_factors = min(n_factors, min(matrix.shape) - 1)
     svd = TruncatedSVD(n_components=n_factors, random_state=seed).fit(matrix)
     factors = svd.components_.T.astype(np.float32)
+    factors[np.bincount(matrix.indices, minlength=len(factors)) == 0] = 0  # films without any rating: rounding noise
     if unit:
         norms = np.linalg.norm(factors, axis=1, keepdims=True)
         factors = np.divide(factors, norms, out=np.zeros_like(factors), where=norms > 1e-9)

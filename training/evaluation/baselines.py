@@ -120,12 +120,6 @@ def genre_popularity(popularity: NDArray[np.int32], genres: NDArray[np.bool_]) -
     return score
 
 
-def chance(seed: int) -> Scorer:
-    """Random scores: a request's depend on its seeds alone."""
-
-    def score(seeds: sparse.csr_matrix) -> NDArray[np.float32]:
-        rows = [seeds.indices[seeds.indptr[row] : seeds.indptr[row + 1]] for row in range(seeds.shape[0])]
-        n = seeds.shape[1]
-        return np.stack([np.random.default_rng((seed, *map(int, row))).random(n, dtype=np.float32) for row in rows])
-
-    return score
+def no_opinion() -> Scorer:
+    """All films alike: chance, where equal films come in a random order."""
+    return lambda seeds: np.zeros(seeds.shape, dtype=np.float32)

@@ -38,7 +38,7 @@ def cold_round(
     """Hold out people and films: the seeds are old films, the targets the new films that the person likes.
 
     People with more old likes than the largest k, and at least one new one. Equally scored films come in a random
-    order: an id tells how long MovieLens has had a film, and rows that know nothing of new films must not gain by it.
+    order of each request's own: an id tells how long MovieLens has had a film, and rows that know nothing of new films must not gain by it.
     """
     without = remove_films(everybody, new)
     visible, train, validation = visible_part(without, fold)
@@ -66,7 +66,7 @@ def cold_round(
         asked(tests, config),
         tuning_cases(config, visible, validation, seed_counts),
         shelf=new,
-        order=np.random.default_rng(config.seed + 9).permutation(everybody.n_movies),
+        ties=config.seed + 9,
     )
     return Round(name, visible, train, validation, (question,))
 

@@ -84,7 +84,7 @@ def totals(judged: Judged) -> dict[str, float]:
 
 
 def _few_seeds(row: Row, question: Question, cases: Cases, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:
-    ten, twenty, candidates = row.recommend(order=question.order)(cases.seeds, (10, 20, CANDIDATES))
+    ten, twenty, candidates = row.recommend(ties=question.ties)(cases.seeds, (10, 20, CANDIDATES))
     hits10, hits20 = hits_of(ten, cases.targets), hits_of(twenty, cases.targets)
     likes = sparse.csr_matrix(cases.seeds + cases.targets)
     values = {
@@ -104,7 +104,7 @@ def _few_seeds(row: Row, question: Question, cases: Cases, facts: FilmFacts) -> 
 
 
 def _holdout(row: Row, question: Question, cases: Cases, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:  # noqa: ARG001
-    ten, twenty, fifty, hundred = row.recommend(order=question.order)(cases.seeds, (10, 20, 50, 100))
+    ten, twenty, fifty, hundred = row.recommend(ties=question.ties)(cases.seeds, (10, 20, 50, 100))
     n = cases.n_targets
     return {
         "ndcg@100": ndcg(hits_of(hundred, cases.targets), n),
@@ -117,8 +117,8 @@ def _cold_items(row: Row, question: Question, cases: Cases, facts: FilmFacts) ->
     new, n = question.shelf, cases.n_targets
     if new is None:
         raise ValueError("cold-items needs to know which films are new")
-    shelf10, shelf20 = row.recommend(new, question.order)(cases.seeds, (10, 20))
-    ten, twenty, hundred = row.recommend(order=question.order)(cases.seeds, (10, 20, 100))
+    shelf10, shelf20 = row.recommend(new, question.ties)(cases.seeds, (10, 20))
+    ten, twenty, hundred = row.recommend(ties=question.ties)(cases.seeds, (10, 20, 100))
     on_shelf = hits_of(shelf10, cases.targets)
     return {
         "new_ndcg@10": ndcg(on_shelf, n),

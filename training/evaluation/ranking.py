@@ -22,15 +22,14 @@ Recommend = Callable[[sparse.csr_matrix, Sequence[int]], list[Lists]]
 BLOCK = 4_000_000  # scores held at once
 
 
-def by_scores(
-    score: Scorer, *, allowed: NDArray[np.bool_] | None = None, order: NDArray[np.int64] | None = None
-) -> Recommend:
+def by_scores(score: Scorer, *, allowed: NDArray[np.bool_] | None = None, ties: int | None = None) -> Recommend:
     """A recommender that ranks by a score.
 
     Args:
         score: What to rank by.
         allowed: (n,) bool, the films that may be listed; None = all.
-        order: (n,) which of equal films comes first; None = the lower id.
+        ties: Equal films come in a random order of each request's own, drawn from this seed and the request's
+            seeds; None = the lower id first.
     """
 
     def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
@@ -42,27 +41,37 @@ def by_scores(
             if allowed is not None:
                 scores[:, ~allowed] = -np.inf
             scores[shown.nonzero()] = -np.inf
-            parts.append(top_n(scores, max(lengths), order))
+            parts.append(_with_ties(scores, max(lengths), None if ties is None else shuffles(shown, ties)))
         longest = np.concatenate(parts)
         return [longest[:, :length] for length in lengths]
 
     return recommend
 
 
-def top_n(scores: NDArray[np.float32], n: int, order: NDArray[np.int64] | None = None) -> Lists:
-    """(b, n) columns of each row's n best scores, best first.
+def shuffles(seeds: sparse.csr_matrix, seed: int) -> NDArray[np.int64]:
+    """(b, n) a random order of the films for each request; it depends on the request's seeds and `seed` alone."""
+    rows = [seeds.indices[seeds.indptr[row] : seeds.indptr[row + 1]].tolist() for row in range(seeds.shape[0])]
+    return np.stack([np.random.default_rng((seed, *row)).permutation(seeds.shape[1]) for row in rows])
+
+
+def _with_ties(scores: NDArray[np.float32], n: int, order: NDArray[np.int64] | None) -> Lists:
+    """`top_n`, but equal columns in a given order of each row, (b, m)."""
+    if order is None:
+        return top_n(scores, n)
+    found = top_n(np.take_along_axis(scores, order, axis=1), n)
+    return np.where(found >= 0, np.take_along_axis(order, found, axis=1), -1)
+
+
+def top_n(scores: NDArray[np.float32], n: int) -> Lists:
+    """(b, n) columns of each row's n best scores, best first, the lower column first among equals.
 
     Args:
         scores: (b, m); -inf marks what may not be listed.
         n: Length of the lists.
-        order: (m,) which of equal columns comes first; None = the lower one.
 
     Raises:
         ValueError: A score is NaN or +inf: there is no order then.
     """
-    if order is not None:
-        found = top_n(scores[:, order], n)
-        return np.where(found >= 0, order[found], -1)
     if np.isnan(scores).any() or np.isposinf(scores).any():
         raise ValueError("a score is NaN or infinite, so films can't be ranked")
     b, m = scores.shape

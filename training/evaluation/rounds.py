@@ -28,7 +28,7 @@ class Question:
         validations: Requests of the people who tune baselines.
         depth: n of the NDCG@n that decides there.
         shelf: (n,) bool, the new films (cold-items); None elsewhere.
-        order: (n,) which of equally scored films comes first; None = the lower id.
+        ties: Seed of a random order of equally scored films in each request; None = the lower id first.
     """
 
     protocol: str
@@ -36,7 +36,7 @@ class Question:
     validations: ByK
     depth: int = 10
     shelf: NDArray[np.bool_] | None = None
-    order: NDArray[np.int64] | None = None
+    ties: int | None = None
 
 
 @dataclass(frozen=True)

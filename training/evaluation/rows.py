@@ -17,10 +17,10 @@ from training.evaluation.baselines import (
     ItemWeights,
     Option,
     Settings,
-    chance,
     genre_popularity,
     item_knn,
     linear,
+    no_opinion,
     popularity_scores,
     pure_svd,
 )
@@ -68,19 +68,19 @@ class Row:
     contents: Contents | None = None
     settings: Settings = field(default_factory=dict)
 
-    def recommend(self, shelf: NDArray[np.bool_] | None = None, order: NDArray[np.int64] | None = None) -> Recommend:
+    def recommend(self, shelf: NDArray[np.bool_] | None = None, ties: int | None = None) -> Recommend:
         """How to ask it.
 
         Args:
             shelf: (n,) bool, the only films that may be listed; None = all.
-            order: (n,) which of equal films comes first, for rows that rank by a score; None = the lower id.
+            ties: Seed of a random order of equal films, for rows that rank by a score; None = the lower id first.
         """
         if self.contents is not None:
             retriever = None if shelf is None else Shelf(self.contents, shelf)
             return by_pipeline(Pipeline(self.contents, retriever))
         if self.score is None:
             raise ValueError(f"the row {self.name} has neither a score nor a pipeline")
-        return by_scores(self.score, allowed=shelf, order=order)
+        return by_scores(self.score, allowed=shelf, ties=ties)
 
 
 def classic_config(config: TrainingConfig) -> TrainingConfig:
@@ -134,7 +134,7 @@ def full_rows(
         Row("pipeline", ours_s, contents=ours),
         Row("pipeline_classic", theirs_s, contents=theirs),
         Row("genre_popularity", score=genre_popularity(train.popularity, films.catalog.genres)),
-        Row("chance", score=chance(config.seed)),
+        Row("chance", score=no_opinion()),
     ]
     result = []
     for place, question in enumerate(round_.questions):

@@ -88,12 +88,12 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Judge the product beside its baselines on people and films held out. Publishes nothing."""
-    from training.report import evaluate as run
-
     from marquee.data.sources import obtain
     from training.config import load_config
+    from training.evaluation.report import evaluate as run
     from training.progress import Reporter
 
+    counts = _numbers(seeds)
     dataset = obtain(folder, name=name)
     chosen = load_config(_fitting(config, len(dataset.ratings)))
     if folds is not None:
