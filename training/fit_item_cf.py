@@ -83,8 +83,7 @@ def usual_movies(interactions: Interactions, min_positives: int, max_movies: int
 def gram_matrix(interactions: Interactions, chosen: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
     """(c, c) X'X of the chosen films: how many people like both; float64, or float32 above 10,000 films."""
     likes = interactions.likes[:, chosen]
-    gram: NDArray[np.floating[Any]] = (likes.T @ likes).toarray()
-    return np.array(gram, dtype=np.float64 if len(chosen) <= 10_000 else np.float32)
+    return np.array((likes.T @ likes).toarray(), dtype=np.float64 if len(chosen) <= 10_000 else np.float32)
 
 
 def edlae_weights(gram: NDArray[np.floating[Any]], *, l2: float, dropout: float) -> NDArray[np.float32]:
@@ -93,7 +92,7 @@ def edlae_weights(gram: NDArray[np.floating[Any]], *, l2: float, dropout: float)
     diagonal += l2 + dropout / (1 - dropout) * diagonal
     factor = linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     inverse = linalg.cho_solve(factor, np.eye(len(gram), dtype=gram.dtype), overwrite_b=True, check_finite=False)
-    weights = (inverse / -np.diag(inverse)).astype(np.float32)  # column j explains film j from the others
+    weights = np.asarray(inverse / -np.diag(inverse), dtype=np.float32)  # column j explains film j from the others
     np.fill_diagonal(weights, 0)
     return weights
 

@@ -38,7 +38,8 @@ def cold_round(
     """Hold out people and films: the seeds are old films, the targets the new films that the person likes.
 
     People with more old likes than the largest k, and at least one new one. Equally scored films come in a random
-    order of each request's own: an id tells how long MovieLens has had a film, and rows that know nothing of new films must not gain by it.
+    order of each request's own: an id tells how long MovieLens has had a film, and rows that know nothing of new
+    films must not gain by it.
     """
     without = remove_films(everybody, new)
     visible, train, validation = visible_part(without, fold)

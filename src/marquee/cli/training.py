@@ -82,8 +82,11 @@ def evaluate(
     folds: Annotated[int | None, typer.Option(min=1, max=20, help="Folds to run.")] = None,
     seeds: Annotated[str, typer.Option(help="Numbers of seeds, commas between.")] = "1,3,5,10",
     protocol: Annotated[
-        tuple[str, ...], typer.Option(help="few-seeds, holdout, temporal or cold-items; repeat for more.")
-    ] = ("few-seeds", "holdout"),
+        list[str] | None,
+        typer.Option(
+            help="few-seeds, holdout, temporal or cold-items; repeat for more.", show_default="few-seeds and holdout"
+        ),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there; - is stdout.")] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -98,7 +101,7 @@ def evaluate(
     chosen = load_config(_fitting(config, len(dataset.ratings)))
     if folds is not None:
         chosen = chosen.model_copy(update={"eval_folds_run": folds, "eval_folds": max(folds, chosen.eval_folds)})
-    protocols = list(dict.fromkeys(protocol))
+    protocols = list(dict.fromkeys(protocol or ("few-seeds", "holdout")))
     documents = run(dataset, chosen, Reporter(quiet=quiet), protocols=protocols, seed_counts=counts)
     report = documents[0] if len(documents) == 1 else documents
     if json_file == Path("-"):
