@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marquee.bundle.bundle import Contents
+from marquee.errors import DataError
 from marquee.pipeline import Pipeline
 from training.config import TrainingConfig, load_config
 from training.evaluation.baselines import (
@@ -125,14 +126,14 @@ def full_rows(
         }.items()
     }
     ours, ours_s = _fitted(config, films, round_, report)
-    theirs, theirs_s = _fitted(classic, films, round_, report)
+    theirs, theirs_s, negatives = _classic(classic, films, round_, report)
     fixed = [
         Row("popularity", score=popularity_scores(train.popularity)),
         Row("svd_centered", theirs_s, item_cf_scores(theirs.item_cf)),
-        Row("triplet", theirs_s, tower_scores(theirs.two_tower)),
+        Row("triplet", theirs_s, tower_scores(theirs.two_tower), settings=negatives),
         Row("two_tower", ours_s, tower_scores(ours.two_tower)),
         Row("pipeline", ours_s, contents=ours),
-        Row("pipeline_classic", theirs_s, contents=theirs),
+        Row("pipeline_classic", theirs_s, contents=theirs, settings=negatives),
         Row("genre_popularity", score=genre_popularity(train.popularity, films.catalog.genres)),
         Row("chance", score=no_opinion()),
     ]
@@ -141,6 +142,17 @@ def full_rows(
         by_name = {row.name: row for row in (*fixed, *(rows[place] for rows in searched.values()))}
         result.append([by_name[name] for name in (ROWS if question.shelf is None else COLD_ROWS)])
     return result
+
+
+def _classic(
+    config: TrainingConfig, films: Films, round_: Round, report: EpochReport
+) -> tuple[Contents, float, Settings]:
+    """The classic design; where nobody rated anything low, with random negatives, and the settings say so."""
+    try:
+        return *_fitted(config, films, round_, report), {}
+    except DataError:
+        random = config.model_copy(update={"triplet_negatives": "random"})
+        return *_fitted(random, films, round_, report), {"hard_negatives": 0.0}
 
 
 def _searched(name: str, options: Callable[[], Iterable[Option]], questions: Sequence[Question]) -> list[Row]:

@@ -1,6 +1,7 @@
 """The whole evaluation: every row, every protocol, as JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,19 @@ def test_report_of_a_known_table():
     assert rows[0]["lead"]["ndcg@100"]["mean"] == pytest.approx(0.1)  # of the one who has both
     assert rows[1]["settings"] == [{"l2": 5.0}] * 2
     assert rows[0]["ci95"]["ndcg@100"] == [0.5, 0.7]
+
+
+def test_without_low_ratings_the_classic_towers_get_random_negatives(timed, settings):
+    happy = replace(timed, ratings=timed.ratings[timed.ratings["rating"] > 2])
+    (document,) = evaluate(
+        happy,
+        settings.config,
+        Reporter(quiet=True),
+        protocols=("holdout",),
+        classic=settings.classic.model_copy(update={"epochs": 1}),
+    )
+    rows = rows_of([document], "holdout")
+    assert rows["triplet", None]["settings"] == rows["pipeline_classic", None]["settings"] == [{"hard_negatives": 0.0}]
 
 
 def test_the_lead_is_paired():
