@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from marquee.data.dataset import Dataset
 from training.config import TrainingConfig
 from training.cross_validate import prepare
 from training.evaluation.beyond import FilmFacts
-from training.evaluation.cases import SEED_COUNTS
+from training.evaluation.cases import HOLDOUT_MIN_POSITIVES, SEED_COUNTS
 from training.evaluation.intervals import rounded_ci95
 from training.evaluation.judge import MAIN, Judged, judge, pooled, totals
 from training.evaluation.protocols import rounds_of
@@ -62,7 +63,8 @@ def evaluate(
         for question, rows in zip(round_.questions, all_rows, strict=True):
             with reporter.stage(f"{round_.name}: ask {question.protocol}"):
                 for row in rows:
-                    fits[question.protocol].setdefault(row.name, []).append(row)
+                    # Without its model: those of all rounds together would fill the memory.
+                    fits[question.protocol].setdefault(row.name, []).append(replace(row, score=None, contents=None))
                     for k in question.tests:
                         result = judge(row, question, k, facts)
                         judged[question.protocol].setdefault((row.name, k), []).append(result)
@@ -71,20 +73,21 @@ def evaluate(
             "dataset": dataset.name,
             "protocol": name,
             "rows": report_rows(name, {key: pooled(parts) for key, parts in judged[name].items()}, fits[name]),
-            "details": details(dataset, config, name),
+            "details": details(dataset, config, name, seed_counts),
             "seconds": round(time.monotonic() - started, 1),
         }
         for name in protocols
     ]
 
 
-def details(dataset: Dataset, config: TrainingConfig, protocol: str) -> dict[str, Any]:
+def details(dataset: Dataset, config: TrainingConfig, protocol: str, seed_counts: Sequence[int]) -> dict[str, Any]:
     """What has to be the same for two documents to be compared."""
     folds = 1 if protocol == "temporal" else config.eval_folds_run
+    needed = {"holdout": HOLDOUT_MIN_POSITIVES, "cold-items": max(seed_counts) + 1}
     return {
         "data_sha256": dataset.sha256,
         "positive_rating": config.positive_rating,
-        "min_positives": config.eval_min_positives,
+        "min_positives": needed.get(protocol, config.eval_min_positives),
         "draws": 1 if protocol == "temporal" else config.eval_draws,
         "folds": f"{folds}/{folds if protocol == 'temporal' else config.eval_folds}",
         "max_people": config.eval_max_people,
