@@ -17,6 +17,7 @@ from marquee.pipeline import Pipeline
 from training.calibrate import RUNGS
 from training.config import TrainingConfig
 from training.cross_validate import cross_validate, prepare
+from training.evaluation.product import by_pipeline
 from training.evaluation.summary import judge_briefly, pooled_people, summarise
 from training.fit import fit
 from training.fold_result import load_result, save_result
