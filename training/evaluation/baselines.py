@@ -14,13 +14,14 @@ from training.interactions import Interactions
 Settings = dict[str, float]
 Option = tuple[Settings, Scorer]
 
-# The grids. EASE's penalties span those seen in the literature (docs/quality.md); EDLAE's p is about 1 - k / n.
-KNN_SHRINK: tuple[float, ...] = (5.0, 20.0, 100.0)
-KNN_NEIGHBORS = (50, 200, 1000)
+# The grids reach beyond what is chosen on MovieLens at any k. EDLAE's p is about 1 - k / n; as the penalty grows, EASE
+# becomes counting who likes both films, so further than this nothing changes.
+KNN_SHRINK: tuple[float, ...] = (5.0, 20.0, 100.0, 500.0)
+KNN_NEIGHBORS = (50, 200, 1000, 5000)
 SVD_FACTORS = (4, 8, 16, 32, 64, 128)
-EASE_L2: tuple[float, ...] = (50.0, 200.0, 800.0, 3200.0)
-EDLAE_L2: tuple[float, ...] = (50.0, 200.0, 800.0)
-EDLAE_P: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95, 0.98)
+EASE_L2: tuple[float, ...] = (50.0, 200.0, 800.0, 3200.0, 12_800.0, 51_200.0)
+EDLAE_L2: tuple[float, ...] = (50.0, 200.0, 800.0, 3200.0, 12_800.0)
+EDLAE_P: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95, 0.98, 0.995)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from scipy import sparse
 from training.evaluation import beyond
 from training.evaluation.accuracy import Values, mrr, ndcg, recall
 from training.evaluation.beyond import FilmFacts
-from training.evaluation.cases import Cases
 from training.evaluation.ranking import Lists, hits_of
 from training.evaluation.rounds import Question
 from training.evaluation.rows import Row
@@ -45,13 +44,13 @@ class Judged:
 def judge(row: Row, question: Question, k: int | None, facts: FilmFacts) -> Judged:
     """Ask a row all requests of one number of seeds."""
     cases = question.tests[k]
-    ask: Callable[[Row, Question, Cases, FilmFacts], tuple[dict[str, Values], Lists]] = {
+    ask: Callable[[Row, Question, int | None, FilmFacts], tuple[dict[str, Values], Lists]] = {
         "few-seeds": _few_seeds,
         "holdout": _holdout,
         "temporal": _few_seeds,
         "cold-items": _cold_items,
     }[question.protocol]
-    values, listed = ask(row, question, cases, facts)
+    values, listed = ask(row, question, k, facts)
     films = listed[listed >= 0]
     return Judged(
         {name: cases.per_person(value) for name, value in values.items()},
@@ -83,8 +82,9 @@ def totals(judged: Judged) -> dict[str, float]:
     }
 
 
-def _few_seeds(row: Row, question: Question, cases: Cases, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:
-    ten, twenty, candidates = row.recommend(ties=question.ties)(cases.seeds, (10, 20, CANDIDATES))
+def _few_seeds(row: Row, question: Question, k: int | None, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:
+    cases = question.tests[k]
+    ten, twenty, candidates = row.recommend(k, ties=question.ties)(cases.seeds, (10, 20, CANDIDATES))
     hits10, hits20 = hits_of(ten, cases.targets), hits_of(twenty, cases.targets)
     likes = sparse.csr_matrix(cases.seeds + cases.targets)
     values = {
@@ -103,8 +103,9 @@ def _few_seeds(row: Row, question: Question, cases: Cases, facts: FilmFacts) -> 
     return values, ten
 
 
-def _holdout(row: Row, question: Question, cases: Cases, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:  # noqa: ARG001
-    ten, twenty, fifty, hundred = row.recommend(ties=question.ties)(cases.seeds, (10, 20, 50, 100))
+def _holdout(row: Row, question: Question, k: int | None, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:  # noqa: ARG001
+    cases = question.tests[k]
+    ten, twenty, fifty, hundred = row.recommend(k, ties=question.ties)(cases.seeds, (10, 20, 50, 100))
     n = cases.n_targets
     return {
         "ndcg@100": ndcg(hits_of(hundred, cases.targets), n),
@@ -113,12 +114,13 @@ def _holdout(row: Row, question: Question, cases: Cases, facts: FilmFacts) -> tu
     }, ten
 
 
-def _cold_items(row: Row, question: Question, cases: Cases, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:  # noqa: ARG001
-    new, n = question.shelf, cases.n_targets
+def _cold_items(row: Row, question: Question, k: int | None, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:  # noqa: ARG001
+    cases, new = question.tests[k], question.shelf
+    n = cases.n_targets
     if new is None:
         raise ValueError("cold-items needs to know which films are new")
-    shelf10, shelf20 = row.recommend(new, question.ties)(cases.seeds, (10, 20))
-    ten, twenty, hundred = row.recommend(ties=question.ties)(cases.seeds, (10, 20, 100))
+    shelf10, shelf20 = row.recommend(k, new, question.ties)(cases.seeds, (10, 20))
+    ten, twenty, hundred = row.recommend(k, ties=question.ties)(cases.seeds, (10, 20, 100))
     on_shelf = hits_of(shelf10, cases.targets)
     return {
         "new_ndcg@10": ndcg(on_shelf, n),

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,18 @@ import numpy as np
 from marquee.data.dataset import Dataset
 from training.config import TrainingConfig
 from training.cross_validate import prepare
+from training.evaluation.baselines import Settings
 from training.evaluation.beyond import FilmFacts
 from training.evaluation.cases import HOLDOUT_MIN_POSITIVES, SEED_COUNTS
 from training.evaluation.intervals import rounded_ci95
 from training.evaluation.judge import MAIN, Judged, judge, pooled, totals
 from training.evaluation.protocols import rounds_of
-from training.evaluation.rows import Row, classic_config, full_rows
+from training.evaluation.rows import classic_config, full_rows
 from training.progress import Reporter
 
 Key = tuple[str, int | None]
+Fit = tuple[float, Settings]
+"""Seconds, and what the search chose."""
 Documents = list[dict[str, Any]]
 
 
@@ -53,7 +55,7 @@ def evaluate(
     """
     started = time.monotonic()
     judged: dict[str, dict[Key, list[Judged]]] = {name: {} for name in protocols}
-    fits: dict[str, dict[str, list[Row]]] = {name: {} for name in protocols}
+    fits: dict[str, dict[Key, list[Fit]]] = {name: {} for name in protocols}
     films = prepare(dataset, config)[1]
     for round_ in rounds_of(dataset, config, protocols, seed_counts):
         train = round_.visible.of(round_.train)
@@ -63,9 +65,10 @@ def evaluate(
         for question, rows in zip(round_.questions, all_rows, strict=True):
             with reporter.stage(f"{round_.name}: ask {question.protocol}"):
                 for row in rows:
-                    # Without its model: those of all rounds together would fill the memory.
-                    fits[question.protocol].setdefault(row.name, []).append(replace(row, score=None, contents=None))
                     for k in question.tests:
+                        # Not the row itself: the models of all rounds together would fill the memory.
+                        fit = (row.fit_s, row.settings_at(k))
+                        fits[question.protocol].setdefault((row.name, k), []).append(fit)
                         result = judge(row, question, k, facts)
                         judged[question.protocol].setdefault((row.name, k), []).append(result)
     return [
@@ -95,7 +98,7 @@ def details(dataset: Dataset, config: TrainingConfig, protocol: str, seed_counts
     }
 
 
-def report_rows(protocol: str, judged: Mapping[Key, Judged], fits: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+def report_rows(protocol: str, judged: Mapping[Key, Judged], fits: Mapping[Key, Sequence[Fit]]) -> list[dict[str, Any]]:
     """The rows of a document: means, intervals, leads."""
     rows = []
     for (model, k), own in judged.items():
@@ -109,9 +112,9 @@ def report_rows(protocol: str, judged: Mapping[Key, Judged], fits: Mapping[str, 
                 "metrics": {name: None if np.isnan(mean) else round(mean, 4) for name, mean in means.items()},
                 "ci95": {name: rounded_ci95(value) for name, value in values.items() if not np.isnan(value).all()},
                 "lead": {name: lead_over_best(name, values, rivals) for name in MAIN[protocol]},
-                "fit_s": round(float(np.mean([row.fit_s for row in fits[model]])), 2),
+                "fit_s": round(float(np.mean([seconds for seconds, _ in fits[model, k]])), 2),
                 "n_users": len(values[MAIN[protocol][0]]),
-                "settings": [row.settings for row in fits[model] if row.settings],
+                "settings": [settings for _, settings in fits[model, k] if settings],
             }
         )
     return rows

@@ -1,7 +1,7 @@
 """The rows of the tables: baselines, the classic design, the parts of the product, and the product."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,7 +28,7 @@ from training.evaluation.baselines import (
 from training.evaluation.product import Shelf, by_pipeline
 from training.evaluation.ranking import Recommend, Scorer, by_scores, item_cf_scores, tower_scores
 from training.evaluation.rounds import Question, Round
-from training.evaluation.tuning import best_of
+from training.evaluation.tuning import Tuned, best_of
 from training.fit import Films, fit
 from training.fit_item_cf import centered, edlae_weights, fit_svd, gram_matrix, usual_movies
 from training.interactions import Interactions
@@ -58,30 +58,40 @@ class Row:
     Attributes:
         name: One of ROWS or COLD_ROWS.
         fit_s: Seconds that fitting took, search included; rows that come out of one fit share its time.
-        score: What it ranks by, or None for a whole pipeline.
+        score: What it ranks by, or None for a whole pipeline or what is tuned by number of seeds.
         contents: The whole pipeline, or None.
-        settings: What the search chose.
+        tuned: What the search found, by number of seeds; empty where nothing was searched for.
+        settings: What else should be known of the fit.
     """
 
     name: str
     fit_s: float = 0.0
     score: Scorer | None = None
     contents: Contents | None = None
+    tuned: Mapping[int | None, Tuned] = field(default_factory=dict)
     settings: Settings = field(default_factory=dict)
 
-    def recommend(self, shelf: NDArray[np.bool_] | None = None, ties: int | None = None) -> Recommend:
+    def settings_at(self, k: int | None) -> Settings:
+        """What the search chose for k seeds, or what else should be known."""
+        return self.tuned[k].settings if k in self.tuned else self.settings
+
+    def recommend(
+        self, k: int | None = None, shelf: NDArray[np.bool_] | None = None, ties: int | None = None
+    ) -> Recommend:
         """How to ask it.
 
         Args:
+            k: How many seeds will be shown; None = a share of the likes.
             shelf: (n,) bool, the only films that may be listed; None = all.
             ties: Seed of a random order of equal films, for rows that rank by a score; None = the lower id first.
         """
         if self.contents is not None:
             retriever = None if shelf is None else Shelf(self.contents, shelf)
             return by_pipeline(Pipeline(self.contents, retriever))
-        if self.score is None:
-            raise ValueError(f"the row {self.name} has neither a score nor a pipeline")
-        return by_scores(self.score, allowed=shelf, ties=ties)
+        score = self.tuned[k].score if k in self.tuned else self.score
+        if score is None:
+            raise ValueError(f"the row {self.name} has nothing to rank by with {k} seeds")
+        return by_scores(score, allowed=shelf, ties=ties)
 
 
 def classic_config(config: TrainingConfig) -> TrainingConfig:
@@ -159,7 +169,7 @@ def _searched(name: str, options: Callable[[], Iterable[Option]], questions: Seq
     started = time.perf_counter()
     best = best_of(options(), [(question.validations, question.depth) for question in questions])
     seconds = time.perf_counter() - started
-    return [Row(name, seconds, tuned.score, settings=tuned.settings) for tuned in best]
+    return [Row(name, seconds, tuned=tuned) for tuned in best]
 
 
 def _fitted(config: TrainingConfig, films: Films, round_: Round, report: EpochReport) -> tuple[Contents, float]:

@@ -115,7 +115,20 @@ def test_the_search_finds_the_best_for_each_question(world):
     nobody = {1: few_seed_cases(world, np.arange(0), 1, min_positives=12, draws=1, seed=0)}
     found = best_of(grid(), [(cases, 10), (nobody, 10)])
     assert tried == ["nothing", "noise", "taste", "taste again"]
-    assert [tuned.settings["name"] for tuned in found] == ["taste", "nothing"]
+    assert {k: tuned.settings["name"] for k, tuned in found[0].items()} == {1: "taste", 3: "taste"}
+    assert found[1][1].settings["name"] == "nothing"
+
+
+def test_the_search_may_choose_differently_for_each_number_of_seeds(world):
+    """One option ranks well by seeds' own neighbours where there is one seed, the other where there are three."""
+    taste = (np.arange(60)[:, None] % 3 == np.arange(60)[None, :] % 3).astype(np.float32)
+
+    def only_with(size):
+        return lambda seeds: np.asarray(seeds @ taste) * (np.diff(seeds.indptr) == size)[:, None].astype(np.float32)
+
+    cases = {k: few_seed_cases(world, np.arange(40), k, min_positives=12, draws=1, seed=0) for k in (1, 3)}
+    (found,) = best_of([({"for": 1.0}, only_with(1)), ({"for": 3.0}, only_with(3))], [(cases, 10)])
+    assert {k: tuned.settings["for"] for k, tuned in found.items()} == {1: 1.0, 3: 3.0}
 
 
 @pytest.mark.parametrize("grid", ["KNN_SHRINK", "KNN_NEIGHBORS", "SVD_FACTORS", "EASE_L2", "EDLAE_L2", "EDLAE_P"])

@@ -55,9 +55,17 @@ def poisoned(dataset, mask, seed=0):
     return replace(dataset, ratings=ratings)
 
 
-def scores_of(rows, seeds):
-    """What each row says of some requests: lists, and scores where it has them."""
-    return {row.name: (row.recommend()(seeds, (10,))[0], row.score(seeds) if row.score else None) for row in rows}
+def scores_of(rows, question):
+    """What each row says to the question's first requests: lists, and scores where it has them."""
+    k, cases = next(iter(question.tests.items()))
+    scorers = {row.name: row.tuned[k].score if row.tuned else row.score for row in rows}
+    return {
+        row.name: (
+            row.recommend(k)(cases.seeds, (10,))[0],
+            scorers[row.name](cases.seeds) if scorers[row.name] else None,
+        )
+        for row in rows
+    }
 
 
 def same(ours, theirs):
@@ -77,8 +85,7 @@ def test_what_held_out_people_rate_reaches_no_fit(rounds, timed, settings, proto
     assert mask.any()
     again = settings.fitted(poisoned(timed, mask), (protocol,))
     other_rows = question_of(again, protocol)[2]
-    seeds = next(iter(question.tests.values())).seeds
-    assert same(scores_of(rows, seeds), scores_of(other_rows, seeds))
+    assert same(scores_of(rows, question), scores_of(other_rows, question))
 
 
 def test_poison_among_those_who_are_seen_does_show(rounds, timed, settings):
@@ -86,8 +93,7 @@ def test_poison_among_those_who_are_seen_does_show(rounds, timed, settings):
     each, question, rows = question_of(rounds, "few-seeds")
     mask = timed.ratings["user_id"].isin(each.visible.user_ids[each.train][:20].tolist())
     other = question_of(settings.fitted(poisoned(timed, mask), ("few-seeds",)), "few-seeds")[2]
-    seeds = question.tests[3].seeds
-    ours, theirs = scores_of(rows, seeds), scores_of(other, seeds)
+    ours, theirs = scores_of(rows, question), scores_of(other, question)
     for name in ROWS:
         assert not same({name: ours[name]}, {name: theirs[name]}), name
 
@@ -165,13 +171,12 @@ class TestColdItems:
         ratings.loc[mask, "rating"] = np.where(ratings.loc[mask, "rating"] >= 4, 5.0, 0.5).astype(np.float32)
         assert not ratings.equals(timed.ratings)
         again = question_of(settings.fitted(replace(timed, ratings=ratings), ("cold-items",)), "cold-items")[2]
-        seeds = question.tests[3].seeds
-        assert same(scores_of(rows, seeds), scores_of(again, seeds))
+        assert same(scores_of(rows, question), scores_of(again, question))
 
     def test_on_the_shelf_every_list_has_new_films_alone(self, rounds):
         _, question, rows = question_of(rounds, "cold-items")
         for row in rows:
-            (lists,) = row.recommend(question.shelf, question.ties)(question.tests[3].seeds[:8], (5,))
+            (lists,) = row.recommend(3, question.shelf, question.ties)(question.tests[3].seeds[:8], (5,))
             assert question.shelf[lists].all(), row.name
             assert (lists >= 0).all(), row.name
 
@@ -180,7 +185,8 @@ class TestColdItems:
 
         _, question, rows = question_of(rounds, "cold-items")
         marks = {
-            row.name: mean_ndcg(row.recommend(question.shelf, question.ties), question.tests[3]).mean() for row in rows
+            row.name: mean_ndcg(row.recommend(3, question.shelf, question.ties), question.tests[3]).mean()
+            for row in rows
         }
         assert marks["genre_popularity"] > marks["chance"] + 0.1
         for blind in ("popularity", "item_knn", "pure_svd", "ease", "edlae", "svd_centered"):

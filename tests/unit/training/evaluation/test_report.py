@@ -9,7 +9,7 @@ import pytest
 from training.evaluation.intervals import ci95
 from training.evaluation.judge import MAIN, Judged, pooled, totals
 from training.evaluation.report import evaluate, lead_over_best, report_rows
-from training.evaluation.rows import COLD_ROWS, ROWS, Row
+from training.evaluation.rows import COLD_ROWS, ROWS
 from training.progress import Reporter
 
 
@@ -103,7 +103,7 @@ def test_report_of_a_known_table():
         marks = {name: np.array(values) for name in MAIN["holdout"]}
         return Judged(marks, np.array([1]), np.array([3], dtype=np.int32))
 
-    fits = {"a": [Row("a", 2.0), Row("a", 3.0)], "b": [Row("b", 1.0, settings={"l2": 5.0})] * 2}
+    fits = {("a", None): [(2.0, {}), (3.0, {})], ("b", None): [(1.0, {"l2": 5.0})] * 2}
     rows = report_rows("holdout", {("a", None): judged(0.5, 0.7), ("b", None): judged(0.4, np.nan)}, fits)
     assert [(row["model"], row["metrics"]["ndcg@100"], row["fit_s"]) for row in rows] == [
         ("a", 0.6, 2.5),
