@@ -14,8 +14,8 @@ from training.interactions import Interactions
 Settings = dict[str, float]
 Option = tuple[Settings, Scorer]
 
-# The grids reach beyond what is chosen on MovieLens at any k. EDLAE's p is about 1 - k / n; as the penalty grows, EASE
-# becomes counting who likes both films, so further than this nothing changes.
+# The grids. EDLAE's p is about 1 - k / n. With one seed the largest penalties and shrinkages are chosen on
+# ml-latest-small; beyond them little changes, since all three then count who likes both films.
 KNN_SHRINK: tuple[float, ...] = (5.0, 20.0, 100.0, 500.0)
 KNN_NEIGHBORS = (50, 200, 1000, 5000)
 SVD_FACTORS = (4, 8, 16, 32, 64, 128)
