@@ -3,7 +3,7 @@
 Platt scaling (J. Platt 1999), one per rung, on held-out people: monotone, so it never changes an order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from marquee.pipeline import Pipeline
 from marquee.rerank_config import Calibration, Rung
-from training.protocol import Case
+from training.evaluation.cases import Case
 
 RUNGS: tuple[Rung, ...] = ("two_tower", "item_cf", "popularity")
 SHOWN = 50
@@ -34,7 +34,7 @@ class Sample:
     liked: NDArray[np.bool_]
 
 
-def sample(pipeline: Pipeline, cases: Sequence[Case], rung: Rung) -> Sample:
+def sample(pipeline: Pipeline, cases: Iterable[Case], rung: Rung) -> Sample:
     """Score each case from a rung; its best SHOWN films are what a person might get to see."""
     people, scores, liked = [], [], []
     for case in cases:

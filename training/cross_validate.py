@@ -9,12 +9,14 @@ from marquee.pipeline import Pipeline
 from training import distributed
 from training.calibrate import RUNGS, sample
 from training.config import TrainingConfig
-from training.evaluate import judge, recommenders
+from training.evaluation.cases import MAIN_K, SEED_COUNTS
+from training.evaluation.rounds import few_seeds
+from training.evaluation.rows import short_rows
+from training.evaluation.summary import judge_briefly
 from training.fit import Films, fit
 from training.fold_result import FoldResult, load_result, save_result
 from training.interactions import Fold, Interactions, build_interactions, split_people
 from training.progress import EpochReport, Reporter
-from training.protocol import MAIN_K, SEED_COUNTS, few_seed_cases
 
 
 def prepare(dataset: Dataset, config: TrainingConfig) -> tuple[Interactions, Films]:
@@ -62,23 +64,11 @@ def run_fold(
         checkpoint=work / "checkpoint.safetensors" if work else None,
         report=report,
     )
-    rows = recommenders(config, everybody.of(fold.train), fitted.contents)
-    per_person = judge(config, everybody, fold.test, rows)
+    rows = short_rows(config, everybody.of(fold.train), fitted.contents)
+    per_person = judge_briefly(config, everybody, fold.test, rows)
     report(fitted.epochs, fitted.epochs, {"test_ndcg@10": float(per_person["pipeline", MAIN_K].mean())})
     pipeline = Pipeline(fitted.contents)
-    cases = [
-        case
-        for k in SEED_COUNTS
-        for case in few_seed_cases(
-            everybody,
-            fold.test,
-            k,
-            min_positives=config.eval_min_positives,
-            draws=1,
-            seed=config.seed + 3,
-            max_people=config.eval_max_people,
-        )
-    ]
+    cases = [case for k in SEED_COUNTS for case in few_seeds(config, everybody, fold.test, k, 1, 3)]
     result = FoldResult(
         per_person, {rung: sample(pipeline, cases, rung) for rung in RUNGS}, fitted.epochs, fitted.history
     )

@@ -1,5 +1,7 @@
 """Fit the item-item view, and the baselines of its kind."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
@@ -55,6 +57,17 @@ def fit_edlae(
     Raises:
         DataError: No film has enough likes.
     """
+    chosen = usual_movies(interactions, min_positives, max_movies)
+    weights = edlae_weights(gram_matrix(interactions, chosen), l2=l2, dropout=dropout)
+    return strongest(weights, chosen, interactions.n_movies, n_neighbors)
+
+
+def usual_movies(interactions: Interactions, min_positives: int, max_movies: int) -> NDArray[np.int64]:
+    """(c,) int64 columns, ascending, of the films with enough likes; of too many, the most liked.
+
+    Raises:
+        DataError: No film has enough likes.
+    """
     popularity = interactions.popularity
     chosen = np.flatnonzero(popularity >= min_positives)
     if not len(chosen):
@@ -64,15 +77,24 @@ def fit_edlae(
         )
     if len(chosen) > max_movies:
         chosen = np.sort(chosen[np.argsort(-popularity[chosen], kind="stable")[:max_movies]])
+    return chosen
+
+
+def gram_matrix(interactions: Interactions, chosen: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
+    """(c, c) X'X of the chosen films: how many people like both; float64, or float32 above 10,000 films."""
     likes = interactions.likes[:, chosen]
-    gram = (likes.T @ likes).toarray().astype(np.float64 if len(chosen) <= 10_000 else np.float32)
+    return np.array((likes.T @ likes).toarray(), dtype=np.float64 if len(chosen) <= 10_000 else np.float32)
+
+
+def edlae_weights(gram: NDArray[np.floating[Any]], *, l2: float, dropout: float) -> NDArray[np.float32]:
+    """(c, c) float32 B, [seed, film], of a Gram matrix, which is overwritten; see `fit_edlae`."""
     diagonal = np.einsum("ii->i", gram)  # a view: writes go through
     diagonal += l2 + dropout / (1 - dropout) * diagonal
     factor = linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    inverse = linalg.cho_solve(factor, np.eye(len(chosen), dtype=gram.dtype), overwrite_b=True, check_finite=False)
-    weights = (inverse / -np.diag(inverse)).astype(np.float32)  # column j explains film j from the others
+    inverse = linalg.cho_solve(factor, np.eye(len(gram), dtype=gram.dtype), overwrite_b=True, check_finite=False)
+    weights = np.asarray(inverse / -np.diag(inverse), dtype=np.float32)  # column j explains film j from the others
     np.fill_diagonal(weights, 0)
-    return strongest(weights, chosen, interactions.n_movies, n_neighbors)
+    return weights
 
 
 def strongest(weights: NDArray[np.float32], chosen: NDArray[np.int64], n_movies: int, n_neighbors: int) -> ItemCF:
@@ -118,6 +140,7 @@ def fit_svd(matrix: sparse.csr_matrix, *, n_factors: int, seed: int, unit: bool)
     n_factors = min(n_factors, min(matrix.shape) - 1)
     svd = TruncatedSVD(n_components=n_factors, random_state=seed).fit(matrix)
     factors = svd.components_.T.astype(np.float32)
+    factors[np.bincount(matrix.indices, minlength=len(factors)) == 0] = 0  # films without any rating: rounding noise
     if unit:
         norms = np.linalg.norm(factors, axis=1, keepdims=True)
         factors = np.divide(factors, norms, out=np.zeros_like(factors), where=norms > 1e-9)

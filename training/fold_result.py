@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from training.calibrate import RUNGS, Sample
-from training.evaluate import PerPerson
+from training.evaluation.summary import PerPerson
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,15 @@ from marquee.pipeline import Pipeline
 from marquee.rerank_config import BlendWeights
 from training.config import TrainingConfig
 from training.cross_validate import prepare
-from training.evaluate import by_pipeline
+from training.evaluation.accuracy import ndcg
+from training.evaluation.beyond import intra_list_diversity
+from training.evaluation.cases import MAIN_K, Cases, few_seed_cases
+from training.evaluation.product import by_pipeline
+from training.evaluation.ranking import hits_of
 from training.fit import fit
 from training.fit_item_cf import fit_item_cf
 from training.interactions import Interactions, split_people
 from training.progress import Reporter
-from training.protocol import MAIN_K, Case, few_seed_cases, ndcg
 
 # The dials of each size, by name; every combination is one row. svd_* rows are the classic second view and its grid.
 SIZES: dict[str, dict[str, list[Any]]] = {
@@ -102,29 +105,19 @@ def run_sweep(
     return [{str(name): value for name, value in row.items()} for row in table.head(5).to_dict("records")]
 
 
-def judge_dials(contents: Contents, cases: list[Case]) -> dict[str, float]:
+def judge_dials(contents: Contents, cases: Cases) -> dict[str, float]:
     """Accuracy and what lies beyond it, over the lists for all cases.
 
     Returns:
         `ndcg@10`; `ild@10`: mean genre Jaccard distance within a list; `coverage@10`: share of films ever shown;
         `median_popularity`: of the films shown, in likes.
     """
-    recommend = by_pipeline(Pipeline(contents))
-    genres = contents.catalog.genres.astype(np.float32)
-    gains, spreads, shown = [], [], []
-    for case in cases:
-        listed = list(recommend([int(row) for row in case.seeds], TOP_N))
-        gains.append(ndcg(listed, case.targets, TOP_N))
-        own = genres[listed]
-        shared = own @ own.T
-        sizes = own.sum(axis=1)
-        jaccard = shared / np.maximum(sizes[:, None] + sizes[None, :] - shared, 1)
-        spreads.append(1 - jaccard[np.triu_indices(len(listed), 1)].mean())
-        shown += listed
+    (lists,) = by_pipeline(Pipeline(contents))(cases.seeds, (TOP_N,))
+    shown = lists[lists >= 0]
     return {
-        "ndcg@10": round(float(np.mean(gains)), 4),
-        "ild@10": round(float(np.mean(spreads)), 4),
-        "coverage@10": round(len(set(shown)) / len(contents.catalog), 4),
+        "ndcg@10": round(float(ndcg(hits_of(lists, cases.targets), cases.n_targets).mean()), 4),
+        "ild@10": round(float(np.nanmean(intra_list_diversity(lists, contents.catalog.genres))), 4),
+        "coverage@10": round(len(np.unique(shown)) / len(contents.catalog), 4),
         "median_popularity": float(np.median(contents.catalog.popularity[shown])),
     }
 

@@ -18,8 +18,10 @@ from training import distributed
 from training.batches import Batch, epoch
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainingConfig
+from training.evaluation.accuracy import mean_ndcg
+from training.evaluation.cases import MAIN_K, Cases, few_seed_cases
+from training.evaluation.ranking import by_scores, tower_scores
 from training.interactions import Interactions
-from training.protocol import MAIN_K, Case, by_scores, few_seed_cases, mean_ndcg
 from training.train_classic import train_classic
 from training.two_tower import SetTwoTower
 
@@ -131,7 +133,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         if not cases:
             state["best_epoch"] = state["epoch"]
         elif state["epoch"] % config.eval_every == 0 or state["epoch"] == most:
-            ndcg = float(mean_ndcg(by_scores(model.export().scores), cases).mean())
+            ndcg = float(mean_ndcg(by_scores(tower_scores(model.export())), cases).mean())
             metrics["val_ndcg@10"] = distributed.decided(ndcg)
             if metrics["val_ndcg@10"] > state["best_ndcg"]:
                 state["best_ndcg"], state["best_epoch"] = metrics["val_ndcg@10"], state["epoch"]
@@ -177,9 +179,11 @@ def one_cycle(progress: float, warm_up: float = 0.1) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
-def _validation_cases(config: TrainingConfig, validation: tuple[Interactions, NDArray[np.int64]] | None) -> list[Case]:
+def _validation_cases(
+    config: TrainingConfig, validation: tuple[Interactions, NDArray[np.int64]] | None
+) -> Cases | None:
     if validation is None:
-        return []
+        return None
     everybody, people = validation
     return few_seed_cases(
         everybody,

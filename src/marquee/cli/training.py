@@ -1,5 +1,6 @@
 """Commands from ratings to a bundle: data, train, evaluate, sweep."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,24 +80,38 @@ def evaluate(
     name: Dataset = DATASET,
     config: Config = "auto",
     folds: Annotated[int | None, typer.Option(min=1, max=20, help="Folds to run.")] = None,
-    as_json: Json = False,
+    seeds: Annotated[str, typer.Option(help="Numbers of seeds, commas between.")] = "1,3,5,10",
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="few-seeds, holdout, temporal or cold-items; repeat for more.", show_default="few-seeds and holdout"
+        ),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there; - is stdout.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Judge the product beside its baselines on people held out. Publishes nothing."""
+    """Judge the product beside its baselines on people and films held out. Publishes nothing."""
     from marquee.data.sources import obtain
     from training.config import load_config
+    from training.evaluation.report import evaluate as run
     from training.progress import Reporter
-    from training.report import evaluate as run
 
+    counts = _numbers(seeds)
     dataset = obtain(folder, name=name)
     chosen = load_config(_fitting(config, len(dataset.ratings)))
     if folds is not None:
         chosen = chosen.model_copy(update={"eval_folds_run": folds, "eval_folds": max(folds, chosen.eval_folds)})
-    metrics, report = run(dataset, chosen, Reporter(quiet=quiet or as_json))
-    if as_json:
+    protocols = list(dict.fromkeys(protocol or ("few-seeds", "holdout")))
+    documents = run(dataset, chosen, Reporter(quiet=quiet), protocols=protocols, seed_counts=counts)
+    report = documents[0] if len(documents) == 1 else documents
+    if json_file == Path("-"):
         print_json(report)
-    else:
-        print_metrics(metrics)
+        return
+    for document in documents:
+        print_document(document)
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
 
 
 def sweep(
@@ -122,6 +137,33 @@ def sweep(
 def _fitting(config: str, n_ratings: int) -> str:
     """The configuration asked for; `auto` goes by the number of ratings."""
     return config if config != "auto" else "small" if n_ratings <= SMALL_UP_TO else "full"
+
+
+def _numbers(text: str) -> list[int]:
+    """Numbers with commas between, each once, ascending."""
+    from marquee.errors import ConfigError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigError(f"--seeds {text!r}: not numbers with commas between", fix="write it like 1,3,5,10")
+    return sorted({int(part) for part in parts})
+
+
+def print_document(document: dict[str, Any]) -> None:
+    """A protocol's first metric by model and number of seeds, and the lead over the best other row."""
+    rows = document["rows"]
+    metric = next(iter(rows[0]["lead"]))
+    counts = list(dict.fromkeys(row["k"] for row in rows))
+    shown = 5 if 5 in counts else counts[-1]
+    table = []
+    for model in dict.fromkeys(row["model"] for row in rows):
+        own = {row["k"]: row for row in rows if row["model"] == model}
+        lead = own[shown]["lead"][metric]
+        ahead = f"{lead['mean']:+.4f} [{lead['ci95'][0]:+.4f}, {lead['ci95'][1]:+.4f}]"
+        table.append((model, *(f"{own[k]['metrics'][metric]:.4f}" for k in counts), ahead, lead["over"]))
+    title = f"{document['protocol']}: {metric} on {rows[0]['n_users']} people held out"
+    at = "" if shown is None else f" at {shown}"
+    print_table(title, ["", *(f">{k or ''}" for k in counts), f"ahead{at} [95 %]", "of"], table)
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:

@@ -138,6 +138,37 @@ def test_data_train_and_demo(run, tmp_path):
     assert json.loads(out)["metrics"]["ndcg@10"]["5"]["pipeline"] > 0
 
 
+def test_evaluate_writes_one_document_or_a_list(run, tmp_path):
+    write_movielens(synthesize(150, 80, 4500), tmp_path / "data")
+    command = ["evaluate", "-d", tmp_path / "data", "-c", "quick", "--folds", 1, "-q"]
+    code, out, err = run(*command, "--seeds", "3,1", "--json", tmp_path / "eval" / "both.json")
+    assert code == 0, err
+    assert "few-seeds: ndcg@10 on" in out
+    assert "holdout: ndcg@100 on" in out
+    both = json.loads((tmp_path / "eval" / "both.json").read_text())
+    assert [document["protocol"] for document in both] == ["few-seeds", "holdout"]
+    assert {row["k"] for row in both[0]["rows"]} == {1, 3}
+    code, out, err = run(*command, "--seeds", "2", "--protocol", "few-seeds", "--json", "-")
+    assert code == 0, err
+    assert {row["k"] for row in json.loads(out)["rows"]} == {2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--protocol", "leave-one-out"), "use one of few-seeds, holdout, temporal, cold-items"),
+        (("--seeds", "1;3"), "write it like 1,3,5,10"),
+        (("--seeds", "0"), "write it like 1,3,5,10"),
+        (("--seeds", "50"), "below eval_min_positives"),
+    ],
+)
+def test_questions_that_cannot_be_asked_name_the_fix(run, tmp_path, arguments, message):
+    write_movielens(synthesize(30, 40, 400), tmp_path / "data")
+    code, _, err = run("evaluate", "-d", tmp_path / "data", "-c", "quick", *arguments)
+    assert code == 2
+    assert message in err
+
+
 def test_broken_data_and_configuration(run, tmp_path):
     write_movielens(synthesize(30, 40, 400), tmp_path / "data")
     code, _, err = run("train", "-d", tmp_path / "data", "-c", "smal")

@@ -17,10 +17,11 @@ from marquee.pipeline import Pipeline
 from training.calibrate import RUNGS
 from training.config import TrainingConfig
 from training.cross_validate import cross_validate, prepare
-from training.evaluate import judge, pooled, summarise
+from training.evaluation.product import by_pipeline
+from training.evaluation.summary import judge_briefly, pooled_people, summarise
+from training.fit import fit
 from training.fold_result import load_result, save_result
 from training.progress import Reporter
-from training.report import evaluate
 from training.sweep import SIZES, run_sweep
 from training.train import train
 
@@ -37,6 +38,7 @@ CONFIG = TrainingConfig(
     eval_draws=1,
     eval_min_positives=12,
     item_cf_l2=10,
+    triplet_samples=2000,
 )
 
 
@@ -151,16 +153,9 @@ def test_a_job_killed_again_and_again_ends_with_the_same_bundle(published, tmp_p
     assert load(tmp_path).manifest.content_hash() == published.manifest.content_hash()
 
 
-def test_evaluate_reports_rows(dataset):
-    metrics, report = evaluate(dataset, CONFIG, Reporter(quiet=True))
-    assert report["dataset"] == "world"
-    assert {(row["model"], row["k"]) for row in report["rows"]} >= {("pipeline", 5), ("edlae", 10), ("popularity", 1)}
-    assert all(row["metrics"]["ndcg@10"] == metrics["ndcg@10"][str(row["k"])][row["model"]] for row in report["rows"])
-
-
 def test_summary_of_a_known_table():
     per_person = {("pipeline", 5): np.array([0.4, 0.6]), ("popularity", 5): np.array([0.3, 0.4])}
-    metrics = summarise(CONFIG, pooled([per_person, per_person]))
+    metrics = summarise(CONFIG, pooled_people([per_person, per_person]))
     assert metrics["ndcg@10"]["5"] == {"pipeline": 0.5, "popularity": 0.35}
     assert metrics["pipeline_lead"]["5"]["popularity"]["mean"] == 0.15
     assert metrics["n_people"] == 4
@@ -169,9 +164,6 @@ def test_summary_of_a_known_table():
 def test_the_pipeline_row_is_the_product(dataset):
     """The row asks the pipeline itself: turning its dials changes the row."""
     everybody, films = prepare(dataset, CONFIG)
-    from training.evaluate import by_pipeline
-    from training.fit import fit
-
     contents = fit(CONFIG, everybody, films, people=np.arange(80), stop_after=8).contents
     spread = contents.rerank.model_copy(
         update={"weights": contents.rerank.weights.model_copy(update={"lambda_mmr": 0.0})}
@@ -180,7 +172,7 @@ def test_the_pipeline_row_is_the_product(dataset):
         "plain": by_pipeline(Pipeline(contents)),
         "spread": by_pipeline(Pipeline(replace(contents, rerank=spread))),
     }
-    marks = judge(CONFIG, everybody, np.arange(80, 120), rows)
+    marks = judge_briefly(CONFIG, everybody, np.arange(80, 120), rows)
     assert marks["plain", 5].mean() > marks["spread", 5].mean() + 0.1
 
 
