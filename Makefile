@@ -68,7 +68,7 @@ doctor: setup ## What is installed, and is the bundle sound?
 mar: setup ## Build TorchServe's model archive (code only) into build/.
 	$(BIN)/python -m serving.torchserve.archive build
 
-images: ## Build the container images (TAG=dev, REGISTRY=a prefix; docs/images.md).
+images: ## Build the container images (TAG=dev, REGISTRY=a prefix, PUSH=1; docs/images.md).
 	.ci/images
 
 test-images: setup ## Run the images that `make images` built.
@@ -93,6 +93,8 @@ kind-down: ## Remove the cluster, and all that is in it.
 test-cluster: setup ## Everything on a cluster of its own (25 minutes).
 	$(BIN)/python -m pytest tests/cluster
 
+include aws/Makefile
+
 ##@ Work on Marquee
 test: setup retrieval-env lint ## Everything that CI checks without a cluster.
 	$(BIN)/python -m pytest
@@ -114,4 +116,4 @@ constraints: setup ## Pin the newest versions that fit (constraints.txt).
 	$(BIN)/python .ci/pin
 
 clean: ## Remove .venv and caches; bundles stay.
-	rm -rf .venv .venv-retrieval build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-retrieval .venv-aws build .pytest_cache .mypy_cache .ruff_cache .hypothesis

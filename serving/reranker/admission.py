@@ -8,7 +8,8 @@ import asyncio
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.reranker.problems import ProblemError, respond
+from marquee.problems import ProblemError
+from serving.reranker.problems import respond
 from serving.reranker.telemetry import Telemetry, facts_of
 
 # A probe that is shed under load would get the server killed just when it is needed.

@@ -1,19 +1,13 @@
-"""Request bodies: taken in whole and bounded before anything else happens, then parsed."""
-
-import re
+"""Request bodies: taken in whole and bounded before anything else happens, then parsed by `marquee.bodies`."""
 
 from fastapi import Request
-from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from marquee.bodies import read_request, want_json
 from marquee.contracts import MAX_BODY_BYTES, RecommendationRequest
-from serving.reranker.problems import ProblemError, respond
-from serving.reranker.wording import in_words, summary
-
-EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
-JSON = re.compile(r"application/(.+\+)?json")
-SCHEMA = RecommendationRequest.model_json_schema()
+from marquee.problems import too_long
+from serving.reranker.problems import respond
 
 
 class BodyLimit:
@@ -35,9 +29,8 @@ class BodyLimit:
             return
         body = await self._read(scope, receive)
         if body is None:
-            detail = f"the body is longer than {self._max_bytes} bytes: send at most 100 ids per list"
-            # The rest is left unread, so the connection can't be used again.
-            problem = ProblemError(413, detail, headers={"Connection": "close"})
+            problem = too_long(self._max_bytes)
+            problem.headers["Connection"] = "close"  # the rest is left unread, so it can't be used again
             await respond(scope, problem)(scope, receive, send)
             return
         replayed = False
@@ -69,24 +62,10 @@ class BodyLimit:
 
 
 async def recommendation_request(request: Request) -> RecommendationRequest:
-    """The parsed body. Strict, since "0.5" for a number is a bug of the caller that should not stay hidden.
+    """The parsed body.
 
     Raises:
         ProblemError: 415, 400 or 422.
     """
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if not JSON.fullmatch(media_type):
-        declared = media_type[:60] or "of no declared type"
-        raise ProblemError(415, f"the body is {declared}: send the header Content-Type: application/json")
-    body = await request.body()
-    if not body.strip():
-        raise ProblemError(400, f"the body is empty: send a JSON object such as {EXAMPLE}")
-    try:
-        return RecommendationRequest.model_validate_json(body, strict=True)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-    if errors[0]["type"] == "json_invalid":
-        why = str(errors[0]["ctx"]["error"])
-        raise ProblemError(400, f"the body is not JSON ({why}): send an object such as {EXAMPLE}")
-    told = in_words(errors, SCHEMA)
-    raise ProblemError(422, summary(told), errors=told)
+    want_json(request.headers.get("content-type", ""))
+    return read_request(await request.body())

@@ -9,7 +9,8 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marquee.caller import caller
-from serving.reranker.problems import ProblemError, respond
+from marquee.problems import fault
+from serving.reranker.problems import respond
 from serving.reranker.telemetry import Facts, Telemetry, new_facts
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -66,8 +67,7 @@ class Observe:
         except Exception as error:
             failure = error
             if not status:
-                sorry = "this is a fault of ours, and logged under the request_id: please report it with that id"
-                await respond(scope, ProblemError(500, sorry))(scope, receive, send_with_headers)
+                await respond(scope, fault())(scope, receive, send_with_headers)
         finally:
             self._record(scope, facts, status or CLIENT_GONE, time.perf_counter() - started, failure)
 

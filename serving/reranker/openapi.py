@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from marquee.contracts import MAX_BODY_BYTES, Problem, RecommendationRequest, RecommendationResponse
-from serving.reranker.problems import title_of
+from marquee.problems import title_of
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (

@@ -1,7 +1,4 @@
-"""Errors as RFC 9457 problem bodies: each says what is wrong and names the fix."""
-
-from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+"""The application's answers to errors: `marquee.problems` over HTTP."""
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,56 +6,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from marquee.contracts import Problem, response_json
-from marquee.errors import BundleError, MarqueeError, RequestError, UnknownMovie
+from marquee.errors import BundleError, RequestError
+from marquee.problems import MEDIA_TYPE, NO_STORE, ProblemError, not_possible, not_ready, nothing_at, refused
+from marquee.wording import in_words, summary
 from serving.reranker.queries import PATH, QUERIES
 from serving.reranker.telemetry import facts_of
-from serving.reranker.wording import in_words, summary
-
-MEDIA_TYPE = "application/problem+json"
-
-
-class ProblemError(Exception):
-    """Ends a request with a problem.
-
-    Args:
-        status: HTTP status.
-        detail: What is wrong, and the fix.
-        errors: `field` and `message` of each invalid field.
-        headers: Added to the response.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        detail: str,
-        *,
-        errors: Sequence[dict[str, str]] = (),
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.errors = list(errors)
-        self.headers = dict(headers or {})
-
-
-def title_of(status: int) -> str:
-    """RFC 9110's name of a status; Python before 3.13 has older names for some."""
-    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
 
 
 def respond(scope: Scope, problem: ProblemError) -> Response:
     """The response for a problem; usable from bare ASGI middleware too."""
-    body = Problem(
-        title=title_of(problem.status),
-        status=problem.status,
-        detail=problem.detail,
-        errors=problem.errors,
-        request_id=facts_of(scope).request_id,
-    )
-    headers = {"Cache-Control": "no-store", **problem.headers}
-    return Response(response_json(body), problem.status, headers, MEDIA_TYPE)
+    body = problem.body(facts_of(scope).request_id)
+    return Response(body, problem.status, {**NO_STORE, **problem.headers}, MEDIA_TYPE)
 
 
 def install(app: FastAPI, retry_after: int) -> None:
@@ -73,13 +31,10 @@ def install(app: FastAPI, retry_after: int) -> None:
         match error:
             case ProblemError():
                 return respond(request.scope, error)
-            case UnknownMovie():
-                return respond(request.scope, ProblemError(404, _sentence(error)))
             case RequestError():
-                return respond(request.scope, ProblemError(422, _sentence(error)))
+                return respond(request.scope, refused(error))
             case BundleError():
-                headers = {"Retry-After": str(retry_after)}
-                return respond(request.scope, ProblemError(503, not_ready(error), headers=headers))
+                return respond(request.scope, not_ready(error, retry_after))
             case RequestValidationError():
                 return respond(request.scope, _of_parameters(request, error))
             case HTTPException():
@@ -88,15 +43,6 @@ def install(app: FastAPI, retry_after: int) -> None:
 
     for kind in (ProblemError, RequestError, BundleError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, problem)
-
-
-def not_ready(error: MarqueeError) -> str:
-    """What a server without a bundle says."""
-    return f"waiting for a bundle, and ready by itself when there is one: {_sentence(error)}"
-
-
-def _sentence(error: MarqueeError) -> str:
-    return f"{error.message}: {error.fix}" if error.fix else error.message
 
 
 def _of_parameters(request: Request, error: RequestValidationError) -> ProblemError:
@@ -110,11 +56,9 @@ def _of_parameters(request: Request, error: RequestValidationError) -> ProblemEr
 
 
 def _of_http(request: Request, error: HTTPException) -> ProblemError:
-    path = request.url.path[:100]
-    detail = str(error.detail)
+    path = request.url.path
     if error.status_code == 404:
-        detail = f"there is nothing at {path}: see /docs for what there is"
-    elif error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        detail = f"{request.method[:20]} is not possible at {path}: use {allowed}"
-    return ProblemError(error.status_code, detail, headers=error.headers)
+        return nothing_at(path)
+    if error.status_code == 405:
+        return not_possible(request.method, path, (error.headers or {}).get("Allow", "another method"))
+    return ProblemError(error.status_code, str(error.detail), headers=error.headers)

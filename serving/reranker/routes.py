@@ -9,15 +9,14 @@ from starlette.responses import JSONResponse, Response
 from marquee.contracts import MovieList, RecommendationRequest, RecommendationResponse, response_json
 from marquee.errors import BundleError
 from marquee.pipeline import Pipeline, Trace
+from marquee.problems import NO_STORE, ProblemError, not_ready
 from serving.reranker.bodies import recommendation_request
 from serving.reranker.openapi import RECOMMEND_BODY, problems_at
-from serving.reranker.problems import ProblemError, not_ready
 from serving.reranker.queries import MovieIdInPath, SearchQuery, SimilarQuery
 from serving.reranker.telemetry import facts_of
 
 # Titles change with a new bundle only; a minute's staleness spares a request per key pressed.
 BRIEFLY = {"Cache-Control": "private, max-age=60"}
-NEVER = {"Cache-Control": "no-store"}
 
 router = APIRouter()
 
@@ -48,7 +47,7 @@ def recommend(request: Request, asked: Annotated[RecommendationRequest, Depends(
     trace = Trace()
     response: RecommendationResponse = pipeline.recommend(asked, request_id=facts.request_id, trace=trace)
     request.app.state.telemetry.recommended(facts, response, trace)
-    return _json(response, NEVER)
+    return _json(response, NO_STORE)
 
 
 @router.get("/v1/movies", operation_id="search_movies", response_model=MovieList, responses=problems_at(422, 503))
@@ -75,7 +74,7 @@ def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQ
 @router.get("/livez", operation_id="livez", response_model=Alive)
 async def livez() -> Response:
     """Whether the process answers; anything else than 200 means: restart it."""
-    return JSONResponse({"status": "alive"}, headers=NEVER)
+    return JSONResponse({"status": "alive"}, headers=NO_STORE)
 
 
 @router.get("/readyz", operation_id="readyz", response_model=Ready, responses=problems_at(503))
@@ -87,8 +86,8 @@ async def readyz(request: Request) -> Response:
     try:
         version = state.live.get().version
     except BundleError as error:
-        raise ProblemError(503, not_ready(error), headers={"Retry-After": "1"}) from None
-    return JSONResponse({"status": "ready", "model_version": version}, headers=NEVER)
+        raise not_ready(error, 1) from None
+    return JSONResponse({"status": "ready", "model_version": version}, headers=NO_STORE)
 
 
 def _pipeline(request: Request) -> Pipeline:

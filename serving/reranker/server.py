@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -20,6 +21,9 @@ from marquee.settings import Settings
 from serving.reranker import logs
 from serving.reranker.app import create_app
 from serving.reranker.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from marquee.retrieval_sagemaker import SageMakerClient
 
 # How long we go on accepting after SIGTERM while /readyz says 503: load balancers learn of our end a little late.
 DRAIN_SECONDS = 1.0
@@ -77,8 +81,20 @@ def serve(settings: Settings) -> None:
         Server(config).run(sockets=[listener])
 
 
-def _retrieval_client(settings: Settings, telemetry: Telemetry) -> RetrievalClient | None:
+def _retrieval_client(settings: Settings, telemetry: Telemetry) -> "RetrievalClient | SageMakerClient | None":
     """A client of the retrieval server; None where retrieval is in process."""
+    if settings.profile == "aws":
+        from marquee.retrieval_sagemaker import SageMakerClient  # noqa: PLC0415 - a cluster's image has no boto3
+
+        return SageMakerClient(
+            settings.sagemaker_endpoint,
+            region=settings.aws_region,
+            seconds=settings.sagemaker_seconds,
+            connect_seconds=settings.sagemaker_connect_seconds,
+            read_seconds=settings.sagemaker_read_seconds,
+            workers=settings.max_inflight,
+            on_result=lambda result, _: telemetry.retrieval_called(result),
+        )
     if not settings.retrieval_url:
         return None
     return RetrievalClient(

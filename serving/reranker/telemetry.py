@@ -1,25 +1,18 @@
 """What a request leaves behind: its facts, one log line, and the metrics. Every metric's name is in this file."""
 
-import re
-import uuid
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from marquee.caller import Caller
+from marquee.caller import Caller, caller_of
 from marquee.contracts import RecommendationResponse
 from marquee.pipeline import Trace
 
 # 0.5 ms to 1 s: a healthy request takes a few milliseconds, and a client has given up after a second.
 SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0)
 CANDIDATES = (0, 10, 50, 100, 150, 200, 400, 1000)
-
-_ACCEPTED_ID = re.compile(r"[\x20-\x7e]{1,128}")
-# https://www.w3.org/TR/trace-context/#traceparent-header
-_ACCEPTED_STATE = re.compile(r"[\x20-\x7e]{1,512}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass
@@ -39,13 +32,8 @@ class Facts:
 
 def new_facts(headers: Headers) -> tuple[Facts, Caller]:
     """Facts of a request and what is passed on with calls made for it: the client's ids where they can be trusted."""
-    given = headers.get("x-request-id")
-    request_id = given if given and _ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
-    parent, state = headers.get("traceparent", ""), headers.get("tracestate", "")
-    if not _TRACEPARENT.fullmatch(parent):
-        return Facts(request_id), Caller(request_id)
-    state = state if _ACCEPTED_STATE.fullmatch(state) else ""
-    return Facts(request_id, trace_id=parent.split("-")[1]), Caller(request_id, parent, state)
+    asked = caller_of(headers)
+    return Facts(asked.request_id, trace_id=asked.trace_id or None), asked
 
 
 def facts_of(scope: Scope) -> Facts:

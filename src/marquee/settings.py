@@ -42,6 +42,16 @@ class Settings(BaseSettings):
     """How long connecting may take."""
     retrieval_connection_seconds: float = Field(30.0, gt=0)
     """How long a connection is used, so that new pods get their share."""
+    sagemaker_endpoint: str = Field("", pattern=r"^([a-zA-Z0-9](-*[a-zA-Z0-9]){0,62})?$")
+    """Name of the SageMaker endpoint; the profile `aws` needs it."""
+    sagemaker_seconds: float = Field(1.8, gt=0)
+    """How long the endpoint may take in all; then the next rung answers."""
+    sagemaker_connect_seconds: float = Field(0.3, gt=0)
+    """How long connecting to the endpoint may take, per attempt (there are two)."""
+    sagemaker_read_seconds: float = Field(1.5, gt=0)
+    """How long the endpoint may stay silent, per attempt."""
+    aws_region: str = Field("", pattern=r"^([a-z]{2,}(-[a-z]+)+-\d)?$")
+    """Region of the endpoint; empty: AWS_REGION, as Lambda sets it."""
     max_inflight: int = Field(32, ge=1)
     """Requests worked on at once; more wait in the queue."""
     max_queue: int = Field(64, ge=0)
@@ -67,8 +77,12 @@ def load_settings(**overrides: object) -> Settings:
         if name.startswith("MARQUEE_") and name not in known:
             raise ConfigError(f"{name} is not a setting", fix=f"unset it, or use one of {', '.join(sorted(known))}")
     try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        settings = Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = "MARQUEE_" + "_".join(str(part) for part in first["loc"]).upper()
         raise ConfigError(f"{name}={first.get('input')!r}: {first['msg']}", fix="see docs/configuration.md") from None
+    if settings.profile == "aws" and not settings.sagemaker_endpoint:
+        fix = "set it to the endpoint's name, or MARQUEE_PROFILE=cluster"
+        raise ConfigError("MARQUEE_PROFILE=aws needs MARQUEE_SAGEMAKER_ENDPOINT", fix=fix)
+    return settings

@@ -67,19 +67,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @functools.cache
-def _template(options: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+def _template(
+    options: tuple[str, ...], release: str = "films", namespace: str = "cinema"
+) -> subprocess.CompletedProcess[str]:
     if shutil.which("helm") is None:
         pytest.skip("helm is not installed: this test renders the chart with it")
-    command = ["helm", "template", "films", str(CHART), "--namespace", "cinema", *options]
+    command = ["helm", "template", release, str(CHART), "--namespace", namespace, *options]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 @pytest.fixture
 def render() -> Callable[..., list[dict[str, Any]]]:
-    """render(*helm options) -> the objects."""
+    """render(*helm options, release=, namespace=) -> the objects."""
 
-    def run(*options: str) -> list[dict[str, Any]]:
-        done = _template(options)
+    def run(*options: str, **names: str) -> list[dict[str, Any]]:
+        done = _template(options, **names)
         assert done.returncode == 0, done.stderr
         return [one for one in yaml.safe_load_all(done.stdout) if one]
 

@@ -59,6 +59,7 @@ def test_the_reranker(render, find):
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 35
     # Training may have to end first.
     assert spec["progressDeadlineSeconds"] == 15000
+    assert spec["template"]["spec"]["securityContext"]["runAsUser"] == 10001
 
 
 def test_its_hpa_goes_up_fast_and_down_slowly(render, find):
@@ -133,6 +134,8 @@ def test_the_job(render, find):
     assert pod["restartPolicy"] == "Never"
     assert pod["containers"][0]["args"] == ["train", "--store=/artifacts", "--real-only", "--config=auto"]
     assert "env" not in pod["containers"][0]
+    # Beside waiting servers it has to find room on one node.
+    assert pod["containers"][0]["resources"]["requests"] == {"cpu": "500m", "memory": "1Gi"}
 
 
 def test_the_volume_outlives_the_release(render, find):

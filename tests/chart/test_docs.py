@@ -44,7 +44,7 @@ def test_every_value_is_described_and_fixed_objects_are_closed():
     for path, part in parts(SCHEMA):
         assert part["description"].endswith((".", ":08080).")), path
         if "properties" in part:
-            assert part["additionalProperties"] is False, path
+            assert part["additionalProperties"] is (path == "global"), path
     assert SCHEMA["additionalProperties"] is False
 
 
@@ -57,7 +57,7 @@ def test_schema_and_values_have_the_same_keys():
             if isinstance(value, dict) and "properties" in below:
                 yield from keys(value, below, here)
 
-    free = {path for path, _ in parts(SCHEMA) if ".settings." in path} | {"global"}
+    free = {path for path, _ in parts(SCHEMA) if ".settings." in path}
     assert set(keys(VALUES, SCHEMA)) == {path for path, _ in parts(SCHEMA)} - free
 
 
@@ -75,7 +75,7 @@ def camel(name):
 
 def test_the_rerankers_settings_are_the_programs():
     ours = {"profile", "artifacts_dir", "host", "port", "metrics_port", "retrieval_url", "retrieval_protocol"}
-    cluster = {name for name, field in Settings.model_fields.items() if "SageMaker" not in (field.description or "")}
+    cluster = {name for name in Settings.model_fields if not name.startswith(("sagemaker_", "aws_"))}
     settings = SCHEMA["properties"]["reranker"]["properties"]["settings"]["properties"]
     assert set(settings) == {camel(name) for name in cluster - ours}
     below = SCHEMA["properties"]["retrieval"]["properties"]["settings"]["properties"]
@@ -97,15 +97,32 @@ def test_dashboard_and_alerts_ask_for_metrics_that_exist(render):
 def test_alerts_are_of_this_namespace_and_whole(render):
     objects = render(
         *("-a", "monitoring.coreos.com/v1", "--set", "monitoring.prometheusRule.enabled=true"),
-        *("--set", "monitoring.dashboard.enabled=true"),
+        *("--set", "monitoring.serviceMonitor.enabled=true,monitoring.dashboard.enabled=true"),
     )
+    (service,) = [one["metadata"]["name"] for one in objects if one["metadata"]["name"].endswith("-metrics")]
     (rule,) = [one for one in objects if one["kind"] == "PrometheusRule"]
     for alert in rule["spec"]["groups"][0]["rules"]:
-        assert 'namespace="cinema"' in alert["expr"]
+        matchers = re.findall(r"\{(.*?)\}", alert["expr"])
+        assert matchers
+        for matcher in matchers:
+            assert 'namespace="cinema"' in matcher
+            # Of this release: kube-state-metrics knows its Jobs, everything else comes through its Service.
+            assert f'service="{service}"' in matcher or 'job_name=~"films-marquee-(train|retrain)-.*"' in matcher
         assert {"summary", "description"} == alert["annotations"].keys()
-        assert not re.search("NAMESPACE|PREFIX", json.dumps(alert))
+        assert not re.search("NAMESPACE|PREFIX|TRAINING", json.dumps(alert))
+    # Pods that failed and were replaced by others are no failure of the Job.
+    assert any(
+        "kube_job_failed{" in one["expr"] and 'condition="true"' in one["expr"]
+        for one in rule["spec"]["groups"][0]["rules"]
+    )
     (dashboard,) = [one for one in objects if one["metadata"]["name"].endswith("-dashboard")]
-    assert json.loads(dashboard["data"]["marquee.json"])["title"] == "Marquee"
+    board = json.loads(dashboard["data"]["marquee.json"])
+    # Never refreshed and without a first choice, a variable would stay empty.
+    assert all(variable.get("refresh") for variable in board["templating"]["list"] if variable["type"] == "query")
+    panels = board["panels"]
+    for expr in [target["expr"] for panel in panels for target in panel["targets"]]:
+        for matcher in re.findall(r"\{(.*?)\}", expr):
+            assert 'namespace="$namespace",service="$service"' in matcher, expr
 
 
 def test_the_scripts_are_bash_and_may_be_run():

@@ -21,6 +21,30 @@ KSERVE = ("-a", "serving.kserve.io/v1beta1")
         ("artifacts.accessMode=ReadWriteOncePod", "must be one of"),
         ("artifacts.size=lots", "does not match pattern"),
         ("retrieval.url=http://elsewhere/path", "does not match pattern"),
+        # What the API server would refuse, or take for something else.
+        ("fullnameOverride=Films", "does not match pattern"),
+        ("fullnameOverride=1films", "does not match pattern"),
+        ("commonLabels.team=the films", "does not match pattern"),
+        ("training.podLabels.-team=films", "'-team' not allowed"),
+        ("image.pullSecrets[0].secret=regcred", "missing property 'name'"),
+        ("artifacts.existingClaim=My_claim", "does not match pattern"),
+        ("artifacts.subPath=../other", "does not match pattern"),
+        ("artifacts.subPath=/absolute", "does not match pattern"),
+        ("training.schedule=0 3 * *", "does not match pattern"),
+        ("training.schedule=@sometimes", "does not match pattern"),
+        ("training.activeDeadlineSeconds=2147483647", "maximum"),
+        ("training.extraEnv[0].value=x", "missing property 'name'"),
+        ("reranker.extraEnv[0].name=X,reranker.extraEnv[0].value=1", "want string"),
+        ("reranker.pdb.maxUnavailable=-1", "minimum"),
+        ("reranker.pdb.maxUnavailable=0", "minimum"),
+        ("retrieval.pdb.maxUnavailable=some", "does not match pattern"),
+        ("retrieval.pdb.maxUnavailable=0%", "does not match pattern"),
+        ("reranker.ingress.hosts[0]=https://films.example.com", "does not match pattern"),
+        ("reranker.autoscaling.behavior.up.selectPolicy=Max", "'up' not allowed"),
+        ("reranker.autoscaling.behavior.scaleUp.selectPolicy=Most", "must be one of"),
+        ("reranker.service.loadBalancerSourceRanges[0]=everyone", "does not match pattern"),
+        ("networkPolicy.clientsFrom[0].namespaceSelectors.x=y", "'namespaceSelectors' not allowed"),
+        ("networkPolicy.trainingEgress[0].from=x", "'from' not allowed"),
     ],
 )
 def test_the_schema_refuses(refusal, setting, says):
@@ -37,14 +61,46 @@ def test_the_schema_refuses(refusal, setting, says):
         ("artifacts.singleNode=false", "set artifacts.singleNode to true"),
         ("reranker.autoscaling.minReplicas=9", "reranker.autoscaling.minReplicas (9) is more than maxReplicas (6)"),
         ("training.data.existingClaim=a,training.data.url=http://b/c", "set one of"),
+        ("training.data.custom=true", "training.extraInitContainers bring the ratings, but there are none"),
         ("training.backend=torchrun,training.schedule=@daily", "works with training.backend job only"),
         ("reranker.ingress.enabled=true", "needs reranker.ingress.hosts"),
         ("reranker.httpRoute.enabled=true", "needs reranker.httpRoute.parentRefs"),
         ("monitoring.serviceMonitor.enabled=true", "need the Prometheus operator"),
+        ("monitoring.prometheusRule.enabled=true", "needs monitoring.serviceMonitor.enabled"),
     ],
 )
 def test_contradictions_are_refused_with_the_fix(refusal, settings, says):
     assert says in refusal("--set", settings)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "training.schedule=*/5 0-6 * JAN-DEC MON",
+        "training.schedule=@every 12h30m",
+        "reranker.pdb.maxUnavailable=25%",
+        "reranker.ingress.hosts[0]=*.example.com",
+        "artifacts.subPath=releases/films-2.0",
+    ],
+)
+def test_the_schema_takes(render, setting):
+    assert render("--set", setting)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "priorityClassName=high",
+        "ttlSecondsAfterFinished=0",
+        "extraEnvFrom[0].secretRef.name=bucket",
+        "extraInitContainers[0].name=own",
+    ],
+)
+def test_what_a_train_job_would_drop_is_refused(refusal, setting):
+    trainjob = ("-a", "trainer.kubeflow.org/v1alpha1", "--set", "training.backend=trainjob")
+    assert f"training.{setting.split('=')[0].split('[')[0]} can't be given to a TrainJob" in refusal(
+        *trainjob, "--set", f"training.{setting}"
+    )
 
 
 def test_old_kubernetes_is_refused(refusal):
@@ -153,13 +209,39 @@ def test_a_train_job_carries_pod_security_into_the_runtime(render, find):
     assert spec["trainer"]["args"][:3] == ["python3", "-m", "torch.distributed.run"]
 
 
-def test_budgets_only_where_two_pods_are_sure(render):
-    def budgets(*settings):
-        return {one["metadata"]["name"] for one in render(*settings) if one["kind"] == "PodDisruptionBudget"}
+def test_a_train_jobs_pods_have_annotations(render, find):
+    settings = "training.backend=trainjob,training.podAnnotations.note=one,training.runId=again"
+    (patch,) = find(render("-a", "trainer.kubeflow.org/v1alpha1", "--set", settings), "TrainJob")["spec"][
+        "runtimePatches"
+    ]
+    pod = patch["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]
+    assert pod["metadata"]["annotations"] == {"note": "one", "marquee/run": "again"}
 
-    assert budgets() == set()
-    assert budgets("--set", "reranker.autoscaling.minReplicas=2") == {"films-marquee-reranker"}
-    assert budgets("--set", "retrieval.autoscaling.enabled=false,retrieval.replicas=2") == {"films-marquee-retrieval"}
+
+def test_a_train_jobs_name_has_room_for_its_pods_and_changes_with_what_is_fixed(render, find):
+    def name(*settings, release="films"):
+        options = ("-a", "trainer.kubeflow.org/v1alpha1", "--set", ",".join(("training.backend=trainjob", *settings)))
+        return find(render(*options, release=release), "TrainJob")["metadata"]["name"]
+
+    long = "a-release-of-the-longest-name-that-helm-takes-for-one"
+    names = [name(), name(release=long), name(release=long, *["image.tag=a-very-long-tag-of-an-image"])]  # noqa: B026
+    assert all(len(f"{one}-node-0-63-abcde") <= 63 for one in names)
+    changed = {name("training.trainRuntime=other"), name("training.activeDeadlineSeconds=99"), *names}
+    assert len(changed) == 5
+
+
+def test_budgets_only_where_two_pods_are_sure_and_may_go_to_other_nodes(render):
+    def budgets(*settings):
+        objects = render("--set", ",".join(settings)) if settings else render()
+        return {one["metadata"]["name"] for one in objects if one["kind"] == "PodDisruptionBudget"}
+
+    several = ("artifacts.accessMode=ReadWriteMany", "artifacts.singleNode=false")
+    assert budgets() == budgets(*several) == set()
+    assert budgets(*several, "reranker.autoscaling.minReplicas=2") == {"films-marquee-reranker"}
+    fixed = ("retrieval.autoscaling.enabled=false", "retrieval.replicas=2")
+    assert budgets(*several, *fixed) == {"films-marquee-retrieval"}
+    # A drain could never end: the replacement waits until the last pod has left the node.
+    assert budgets("reranker.autoscaling.minReplicas=2", *fixed) == set()
 
 
 def test_one_node_for_one_volume(render, pods):

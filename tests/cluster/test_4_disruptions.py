@@ -10,7 +10,9 @@ from tests.cluster.conftest import ROOT, Load, until
 pytestmark = pytest.mark.load
 RATE, SECONDS = 50, 62
 N = 3000
-TWO = ("--set", "reranker.autoscaling.minReplicas=2")
+# A budget guards what may run on several nodes; here, one node holds the claim and all pods.
+SEVERAL_NODES = "artifacts.existingClaim=marquee-artifacts,artifacts.singleNode=false"
+TWO = ("--set", f"reranker.autoscaling.minReplicas=2,{SEVERAL_NODES}")
 
 
 @pytest.fixture(scope="module", autouse=True)

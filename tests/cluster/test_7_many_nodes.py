@@ -23,7 +23,7 @@ def test_two_pods_train_together_and_go_on_after_one_was_killed(release, tmp_pat
     several = ("--set", "training.backend=torchrun,training.nodes=2,training.force=true")
     # Not k8s/install, which would wait for the Job's end: one pod has to die in the middle of it.
     file = ("--set-file", f"training.configToml={config}")
-    release.helm("upgrade", release.name, "charts/marquee", "--reuse-values", *several, *file)
+    release.helm("upgrade", release.name, "charts/marquee", "--reset-then-reuse-values", *several, *file)
     jobs = client.BatchV1Api().list_namespaced_job(release.namespace).items
     (job,) = [found.metadata.name for found in jobs if found.spec.completion_mode == "Indexed"]
 

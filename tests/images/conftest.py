@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "artifacts" / "sample"
 TAG = os.environ.get("IMAGE_TAG", "dev")
-NAMES = ("reranker", "retrieval", "retrieval-kserve", "training")
+NAMES = ("reranker", "retrieval", "retrieval-kserve", "training", "sagemaker")
 IMAGES = {name: f"marquee-{name}:{TAG}" for name in NAMES}
 # Docker mounts this /tmp noexec, which Kubernetes doesn't: the stricter of the two.
 HARDENED = (

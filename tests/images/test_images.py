@@ -19,7 +19,8 @@ from marquee.wire import ask, read_answer
 from .conftest import HARDENED, IMAGES, NAMES, ROOT, SAMPLE, docker, inside, inspect, until
 
 SERVERS = NAMES[:3]
-PINS = {"reranker": "constraints.txt", "training": "constraints.txt"}
+PINS = dict.fromkeys(("reranker", "training", "sagemaker"), "constraints.txt")
+WITH_TORCH = NAMES[1:4]
 LIKED = 900_000_001
 PATHS = {
     "v1": ("v1", "/v1/models/two_tower:predict"),
@@ -201,6 +202,7 @@ def test_no_cuda(image):
         ("retrieval", {"kserve", "kubernetes", "pandas", "fastapi"}),
         ("retrieval-kserve", {"torchserve"}),
         ("training", {"fastapi", "kserve", "torchserve"}),
+        ("sagemaker", {"torch", "pandas", "scipy", "fastapi", "boto3", "kserve", "torchserve"}),
     ],
 )
 def test_nothing_of_another_image(image, absent):
@@ -209,18 +211,19 @@ def test_nothing_of_another_image(image, absent):
     assert has_java == (image == "retrieval")
 
 
-def test_the_reranker_is_small():
-    assert inspect("reranker")["Size"] < 300e6
+@pytest.mark.parametrize("image", ["reranker", "sagemaker"])
+def test_what_has_no_torch_is_small(image):
+    assert inspect(image)["Size"] < 300e6
 
 
 def test_torch_is_one_layer_that_images_share():
     base = common(*NAMES)
-    with_torch = common("retrieval", "retrieval-kserve", "training")
+    with_torch = common(*WITH_TORCH)
     assert len(base) >= 2  # the distribution, Python
     assert len(with_torch) == len(base) + 1
     # Above it, the code is the last layer, and the packages are below it.
     for image in NAMES:
-        above = layers(image)[len(base if image == "reranker" else with_torch) :]
+        above = layers(image)[len(with_torch if image in WITH_TORCH else base) :]
         assert len(above) >= 2
 
 
@@ -237,11 +240,12 @@ def test_code_changes_cost_one_small_layer(image):
 def test_configuration(image):
     config = inspect(image)["Config"]
     assert config["User"] == "10001:10001"
-    assert config["Entrypoint"][0] == "/usr/bin/tini"
+    on_sagemaker = image == "sagemaker"  # which supports no tini, and has the model in a place of its own
+    assert config["Entrypoint"][0] == ("python3" if on_sagemaker else "/usr/bin/tini")
     environment = dict(entry.split("=", 1) for entry in config["Env"])
-    assert environment["MARQUEE_ARTIFACTS_DIR"] == "/artifacts"
+    assert environment["MARQUEE_ARTIFACTS_DIR"] == ("/opt/ml/model" if on_sagemaker else "/artifacts")
     assert environment["HOME"] == "/tmp"  # noqa: S108 - where a container may write
-    assert ("OMP_NUM_THREADS" in environment) == (image in SERVERS)
+    assert ("OMP_NUM_THREADS" in environment) == (on_sagemaker or image in SERVERS)
     assert ("MARQUEE_GIT_COMMIT" in environment) == (image == "training")
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
     assert labels["title"] == IMAGES[image].partition(":")[0]

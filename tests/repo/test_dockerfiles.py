@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCKERFILES = ["serving/reranker/Dockerfile", "serving/torchserve/Dockerfile", "training/Dockerfile"]
+WITH_TORCH = ["serving/torchserve/Dockerfile", "training/Dockerfile"]
+DOCKERFILES = ["serving/reranker/Dockerfile", *WITH_TORCH, "aws/sagemaker/Dockerfile"]
 
 
 def block(name, mark):
@@ -21,7 +22,7 @@ def pins(name):
 
 def test_shared_stages_are_the_same_text():
     assert len({block(name, "base") for name in DOCKERFILES}) == 1
-    assert len({block(name, "torch") for name in DOCKERFILES[1:]}) == 1
+    assert len({block(name, "torch") for name in WITH_TORCH}) == 1
 
 
 def test_what_the_torch_layer_holds_is_pinned_alike_for_both_environments():
@@ -48,5 +49,7 @@ def test_final_stages_are_hardened(name):
     for stage in final:
         assert stage.startswith("base")
         assert "\nUSER 10001:10001\n" in stage
-        assert re.search(r'^ENTRYPOINT \["/usr/bin/tini", ', stage, re.MULTILINE)
+        # SageMaker supports no tini as the entry point.
+        entry = r'\["python3", ' if "sagemaker" in name else r'\["/usr/bin/tini", '
+        assert re.search(f"^ENTRYPOINT {entry}", stage, re.MULTILINE)
         assert "pip" not in stage

@@ -81,7 +81,9 @@ def test_the_readmes_curl_is_a_valid_request():
 
 
 def test_the_readmes_make_targets_exist():
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(
+        re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text() + (ROOT / "aws/Makefile").read_text(), re.MULTILINE)
+    )
     for name in ("README.md", "CONTRIBUTING.md"):
         shown = re.findall(r"(?:^    |`)(?:[A-Z_]+=\S+ )?make ([a-z-]+)", (ROOT / name).read_text(), re.MULTILINE)
         assert shown

@@ -1,4 +1,5 @@
-{{/* Names. 34 characters leave room for the longest suffixes within 63: -retrieval-predictor, -train-<version>-<hash>-<index>. */}}
+{{/* Names. 34 characters leave room for the longest suffixes within 63: -retrieval-predictor, -train-<version>-<hash>-<index>.
+What is longer gets a hash, so that two long names stay two; a Service's name must begin with a letter. */}}
 {{- define "marquee.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 34 | trimSuffix "-" }}
 {{- end }}
@@ -6,7 +7,10 @@
 {{- define "marquee.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
-{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 34 | trimSuffix "-" }}
+{{- $full = default $full .Values.fullnameOverride | replace "." "-" -}}
+{{- if regexMatch "^[0-9]" $full }}{{ $full = printf "m-%s" $full }}{{ end -}}
+{{- if gt (len $full) 34 }}{{ $full = printf "%s-%s" (trunc 27 $full | trimSuffix "-") (sha256sum $full | trunc 6) }}{{ end -}}
+{{ $full }}
 {{- end }}
 
 {{/* The InferenceService. KServe calls its Deployment and Service <name>-predictor; deployment mode does the same. */}}
@@ -20,6 +24,12 @@
 
 {{- define "marquee.retrieval.url" -}}
 {{ .Values.retrieval.url | default (printf "http://%s" (include "marquee.retrieval.service" .)) }}
+{{- end }}
+
+{{/* The folder of the store, where the claim is mounted. (list $ "/artifacts"). Not a mount's subPath: the kubelet would make it
+as root, and training makes it as its own user. */}}
+{{- define "marquee.store" -}}
+{{ last . }}{{ with (first .).Values.artifacts.subPath }}/{{ . }}{{ end }}
 {{- end }}
 
 {{/* kserve or deployment; `auto` looks at the cluster's APIs. */}}
@@ -42,8 +52,8 @@
 {{/* Labels. Call with (list $ "component"). Selectors never hold the chart's version. */}}
 {{- define "marquee.selectorLabels" -}}
 {{- $root := first . -}}
-app.kubernetes.io/name: {{ include "marquee.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ include "marquee.name" $root | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ last . }}
 {{- end }}
 
@@ -67,12 +77,17 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* 5353: where OpenShift's DNS pods listen, and what its network plugin compares with. */}}
+{{- define "marquee.dnsPorts" -}}
+[{port: 53, protocol: UDP}, {port: 53, protocol: TCP}, {port: 5353, protocol: UDP}, {port: 5353, protocol: TCP}]
+{{- end }}
+
 {{/* (list $ image "repository by default") */}}
 {{- define "marquee.image" -}}
 {{- $root := first . -}}
 {{- $image := index . 1 -}}
 {{- $repository := $image.repository | default (last .) -}}
-{{- with $root.Values.image.registry }}{{ . | trimSuffix "/" }}/{{ end -}}
+{{- with ($root.Values.global).imageRegistry | default $root.Values.image.registry }}{{ . | trimSuffix "/" }}/{{ end -}}
 {{ $repository }}
 {{- if $image.digest }}@{{ $image.digest }}
 {{- else }}:{{ include "marquee.tag" (list $root $image) }}{{ end }}

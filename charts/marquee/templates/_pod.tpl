@@ -2,17 +2,17 @@
 {{- define "marquee.pod" -}}
 {{- $root := first . -}}
 {{- $values := index . 1 -}}
-serviceAccountName: {{ include "marquee.serviceAccount" $root }}
+serviceAccountName: {{ include "marquee.serviceAccount" $root | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext:
   {{- toYaml $root.Values.podSecurityContext | nindent 2 }}
-{{- with $root.Values.image.pullSecrets }}
+{{- with include "marquee.pullSecrets" $root }}
 imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:
@@ -26,6 +26,31 @@ tolerations:
 affinity:
   {{- . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* Of this chart and of the one around it; there they may be plain names. */}}
+{{- define "marquee.pullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat ((.Values.global).imagePullSecrets | default list) .Values.image.pullSecrets -}}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- with $secrets | uniq }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{/* What users add to the pods of a component. */}}
+{{- define "marquee.envFrom" -}}
+{{- with .extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "marquee.extraMounts" -}}
+{{- with .extraVolumeMounts }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{- define "marquee.extraVolumes" -}}
+{{- with .extraVolumes }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{/* The user's affinity; with singleNode also: where the release's other pods are. The first pod may go anywhere. */}}
@@ -72,8 +97,8 @@ initContainers:
     args:
       - |
         {{- $root.Files.Get "files/wait_for_model.py" | trim | nindent 8 }}
-      - /artifacts
-      - {{ $root.Release.Namespace }}
+      - {{ include "marquee.store" (list $root "/artifacts") }}
+      - {{ $root.Release.Namespace | quote }}
       - app.kubernetes.io/instance={{ $root.Release.Name }},app.kubernetes.io/component=training
     resources:
       requests: {cpu: 10m, memory: 32Mi}
@@ -96,8 +121,8 @@ preStop: {exec: {command: [sleep, {{ last . | quote }}]}}
 
 {{/* An HPA's spec but for its target. */}}
 {{- define "marquee.hpa" -}}
-minReplicas: {{ .minReplicas }}
-maxReplicas: {{ .maxReplicas }}
+minReplicas: {{ int64 .minReplicas }}
+maxReplicas: {{ int64 .maxReplicas }}
 metrics:
   - type: Resource
     resource:
@@ -112,10 +137,26 @@ behavior:
 
 {{/* The replicas that are sure, whatever the load. */}}
 {{- define "marquee.minReplicas" -}}
-{{ .autoscaling.enabled | ternary .autoscaling.minReplicas .replicas }}
+{{ .autoscaling.enabled | ternary .autoscaling.minReplicas .replicas | int64 }}
 {{- end }}
 
-{{/* How long a rollout may wait: for training, which can be publishing the first model. */}}
+{{/* Not with singleNode: when that node is drained, a new pod waits for the old ones to leave, and a budget would hold them. */}}
+{{- define "marquee.hasBudget" -}}
+{{- $values := last . -}}
+{{- if and $values.pdb.enabled (not (first .).Values.artifacts.singleNode) (ge (int (include "marquee.minReplicas" $values)) 2) }}true{{ end }}
+{{- end }}
+
+{{/* How long a rollout may take. As long as no pod was ever ready it may be waiting for the first model, so training's time is
+added; afterwards a broken image should be seen soon. `helm template` can't see pods and adds it. (list $ values "suffix") */}}
 {{- define "marquee.progressDeadline" -}}
-{{ add 600 (.Values.training.enabled | ternary (int .Values.training.activeDeadlineSeconds) 0) }}
+{{- $root := first . -}}
+{{- $given := (index . 1).progressDeadlineSeconds -}}
+{{- $live := lookup "apps/v1" "Deployment" $root.Release.Namespace (printf "%s-%s" (include "marquee.fullname" $root) (last .)) -}}
+{{- if not (kindIs "invalid" $given) -}}
+{{ int64 $given }}
+{{- else if or (not $root.Values.training.enabled) (($live).status).readyReplicas -}}
+600
+{{- else -}}
+{{ add 600 (int64 $root.Values.training.activeDeadlineSeconds) }}
+{{- end -}}
 {{- end }}

@@ -1,13 +1,14 @@
 """Finding everything that is wrong with one version: the same eyes for readers, publishers and `verify`."""
 
 import hashlib
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.checks import inconsistencies
-from marquee.bundle.files import EVAL_FOLDER, REQUIRED, Parts, decode
+from marquee.bundle.files import ARRAYS, EVAL_FOLDER, REQUIRED, Parts, decode
 from marquee.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, parse_manifest
 from marquee.bundle.store import POINTER_NAME, is_version_name
 from marquee.errors import BundleError
@@ -33,21 +34,22 @@ class Examination:
     manifest: Manifest | None = None
 
 
-def examine(folder: Path, manifest_sha256: str | None = None) -> Examination:
+def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = False) -> Examination:
     """Read one version and find everything that is wrong with it.
 
     Args:
         folder: The version's folder.
         manifest_sha256: The manifest's hash according to the pointer; None where no pointer names it.
+        mapped: Whether arrays stay in their files, mapped into memory: only for files that nothing can change.
     """
     try:
         manifest = _read_manifest(folder, manifest_sha256)
     except BundleError as error:
         return Examination(folder, (error,))
     problems = [BundleError(text, fix=_REPAIR) for text in _wrong_files(folder, manifest)]
-    files: dict[str, bytes] = {}
+    files: dict[str, bytes | mmap.mmap] = {}
     for entry in manifest.files:
-        raw = _read(folder / entry.path, entry)
+        raw = _read(folder / entry.path, entry, mapped=mapped and entry.path.endswith(ARRAYS))
         if isinstance(raw, BundleError):
             problems.append(raw)
         elif not entry.path.startswith(f"{EVAL_FOLDER}/"):
@@ -95,10 +97,14 @@ def _wrong_files(folder: Path, manifest: Manifest) -> list[str]:
     return problems + [f"{folder / name} is not in the manifest" for name in extra]
 
 
-def _read(path: Path, entry: FileEntry) -> bytes | BundleError:
+def _read(path: Path, entry: FileEntry, *, mapped: bool) -> bytes | mmap.mmap | BundleError:
+    raw: bytes | mmap.mmap
     try:
         with path.open("rb") as file:
-            raw = file.read(entry.bytes + 1)
+            if mapped and os.fstat(file.fileno()).st_size == entry.bytes > 0:
+                raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            else:
+                raw = file.read(entry.bytes + 1)
     except OSError as error:
         what = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
         return BundleError(f"{path} {what}", fix=_REPAIR)

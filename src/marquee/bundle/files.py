@@ -1,6 +1,7 @@
 """Contents to files and back, in memory. Which file holds what is said here and in artifacts/README.md."""
 
 import json
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
@@ -23,6 +24,7 @@ ITEM_CF = "item_cf.safetensors"
 CATALOG_ARRAYS = "catalog.safetensors"
 CATALOG_NAMES = "catalog.json"
 RERANKER = "reranker.json"
+ARRAYS = ".safetensors"
 EVAL_FOLDER = "eval"
 REQUIRED = (TWO_TOWER, ITEM_CF, CATALOG_ARRAYS, CATALOG_NAMES, RERANKER)
 
@@ -44,6 +46,10 @@ _ITEM_CF_DTYPES = {
     "values": ("float16", "float32"),
     "factors": ("float32",),
 }
+
+
+# Safetensors' names of the kinds that bundles have.
+_DTYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "BOOL": "?"}
 
 
 class CatalogNames(BaseModel):
@@ -88,12 +94,12 @@ def shapes_of(files: Mapping[str, bytes]) -> Shapes:
     Raises:
         BundleError: A file is not in the safetensors format.
     """
-    tensors = {name: _load(name, raw)[0] for name, raw in files.items() if name.endswith(".safetensors")}
+    tensors = {name: _load(name, raw)[0] for name, raw in files.items() if name.endswith(ARRAYS)}
     return {name: {key: list(array.shape) for key, array in held.items()} for name, held in tensors.items()}
 
 
-def decode(files: Mapping[str, bytes]) -> Parts:
-    """The inverse of `encode`, for files that have been verified to be all there.
+def decode(files: Mapping[str, bytes | mmap.mmap]) -> Parts:
+    """The inverse of `encode`, for files that have been verified to be all there; arrays of mapped files stay in them.
 
     Raises:
         BundleError: A file can't be read, or its arrays don't fit each other; the message names the file.
@@ -108,7 +114,7 @@ def decode(files: Mapping[str, bytes]) -> Parts:
         raise BundleError(f"{CATALOG_ARRAYS} lacks the array {missing[0]}")
     if (pooling := metadata.get("pooling")) not in ("sqrt_sum", "mean"):
         raise BundleError(f"{TWO_TOWER} has the unknown pooling {pooling!r}")
-    names = _model(CATALOG_NAMES, files[CATALOG_NAMES], CatalogNames)
+    names = _model(CATALOG_NAMES, bytes(files[CATALOG_NAMES]), CatalogNames)
     try:
         two_tower = TwoTower.from_arrays(tower_arrays, cast("Literal['sqrt_sum', 'mean']", pooling))
     except (BundleError, ValueError) as error:
@@ -121,7 +127,7 @@ def decode(files: Mapping[str, bytes]) -> Parts:
         Catalog(titles=names.titles, genre_names=names.genre_names, **catalog_arrays),
         two_tower,
         item_cf,
-        _model(RERANKER, files[RERANKER], RerankConfig),
+        _model(RERANKER, bytes(files[RERANKER]), RerankConfig),
         {
             name: {key: list(array.shape) for key, array in held.items()}
             for name, held in ((TWO_TOWER, tower_arrays), (ITEM_CF, cf_arrays), (CATALOG_ARRAYS, catalog_arrays))
@@ -135,15 +141,29 @@ def _save(arrays: Arrays, metadata: dict[str, str]) -> bytes:
     return safetensors_numpy.save(dense, metadata=metadata or None)
 
 
-def _load(name: str, raw: bytes) -> tuple[Arrays, dict[str, str]]:
+def _load(name: str, raw: bytes | mmap.mmap) -> tuple[Arrays, dict[str, str]]:
     try:
-        arrays = safetensors_numpy.load(raw)
+        arrays = safetensors_numpy.load(raw) if isinstance(raw, bytes) else _views(raw)
         header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     except (SafetensorError, ValueError, KeyError) as error:
         raise BundleError(f"{name} is not in the safetensors format: {error}") from None
     for array in arrays.values():
         array.flags.writeable = False  # shared by every thread of a server
     return arrays, header.get("__metadata__", {})
+
+
+def _views(raw: mmap.mmap) -> Arrays:
+    # The library only copies. Its format: a header's length, the header, then each array where the header says.
+    # https://github.com/huggingface/safetensors#format
+    begin = 8 + int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:begin])
+    header.pop("__metadata__", None)
+    arrays = {}
+    for name, told in header.items():
+        start, end = told["data_offsets"]
+        flat: NDArray[Any] = np.frombuffer(memoryview(raw)[begin + start : begin + end], _DTYPES[told["dtype"]])
+        arrays[name] = flat.reshape(told["shape"])
+    return arrays
 
 
 def _want_dtypes(name: str, arrays: Arrays, wanted: Mapping[str, tuple[str, ...]]) -> None:

@@ -21,17 +21,18 @@ from marquee.errors import BundleError
 logger = logging.getLogger("marquee.bundle")
 
 
-def load(path: Path, version: str | None = None, *, fall_back: bool = False) -> Bundle:
+def load(path: Path, version: str | None = None, *, fall_back: bool = False, mapped: bool = False) -> Bundle:
     """Load a bundle after verifying the hash of every file, all shapes, and that the parts fit each other.
 
-    The arrays are copies in memory, not maps of the files: a file that is cut short later would crash a server
-    that maps it, and what was verified is what is used.
+    The arrays are copies in memory, unless `mapped`: a file that is cut short later would crash a server that maps it,
+    and what was verified is what is used.
 
     Args:
         path: A store, or the folder of one version.
         version: Of a store: this version instead of the current one.
         fall_back: Of a store: where the current version is missing or damaged, take the previous one;
             `Bundle.notes` and a log line then say so.
+        mapped: Map the arrays' files instead of copying them. For files that nothing can change, as in a Lambda layer.
 
     Raises:
         BundleError: There is no bundle, or it is incomplete, altered, or of a newer schema.
@@ -39,18 +40,18 @@ def load(path: Path, version: str | None = None, *, fall_back: bool = False) -> 
     if is_version_folder(path):
         if version is not None and path.resolve().name != version:
             raise BundleError(f"{path} is one version, not a store, so {version} can't be chosen in it")
-        return _sound(examine(path))
+        return _sound(examine(path, mapped=mapped))
     if version is not None:
-        return _sound(examine(existing(path, version)))
+        return _sound(examine(existing(path, version), mapped=mapped))
     pointer = pointer_or_refuse(path)
     for _ in range(3):
-        found = examine(version_path(path, pointer.version), pointer.manifest_sha256)
+        found = examine(version_path(path, pointer.version), pointer.manifest_sha256, mapped=mapped)
         newer = pointer_or_refuse(path)
         if found.bundle is not None or newer == pointer:
             break
         pointer = newer  # published and pruned while we were reading
     if found.bundle is None and fall_back and pointer.previous is not None:
-        return _previous(path, pointer, found)
+        return _previous(path, pointer, found, mapped=mapped)
     return _sound(found)
 
 
@@ -117,9 +118,9 @@ def _sound(found: Examination) -> Bundle:
     return found.bundle
 
 
-def _previous(store: Path, pointer: Pointer, found: Examination) -> Bundle:
+def _previous(store: Path, pointer: Pointer, found: Examination, *, mapped: bool) -> Bundle:
     assert pointer.previous is not None  # noqa: S101 - the caller asked
-    older = examine(version_path(store, pointer.previous))
+    older = examine(version_path(store, pointer.previous), mapped=mapped)
     if older.bundle is None:
         return _sound(found)
     note = f"fell back to {pointer.previous}, since {pointer.version} is damaged: {found.problems[0].message}"

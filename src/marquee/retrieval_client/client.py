@@ -10,10 +10,10 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
+from marquee.breaker import CircuitBreaker
 from marquee.caller import caller
 from marquee.errors import RetrievalUnavailable
 from marquee.retrieval import Candidates, Query, Where
-from marquee.retrieval_client.breaker import CircuitBreaker
 from marquee.retrieval_client.connections import make_pool
 from marquee.wire import ask, read_answer
 from marquee.wire.call import Protocol

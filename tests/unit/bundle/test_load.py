@@ -1,5 +1,6 @@
 import json
 import logging
+import mmap
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,42 @@ def test_it_loads_what_was_published(store: Path, two: tuple[Published, Publishe
     assert np.array_equal(bundle.item_cf.scores([1, 2]), made.item_cf.scores([1, 2]))
     assert bundle.catalog.rows_of_tmdb([1001, 5]) == ([0], [5])
     assert bundle.notes == ()
+
+
+def in_a_map(array: Any) -> bool:
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return isinstance(array, memoryview) and isinstance(array.obj, mmap.mmap)
+
+
+@pytest.mark.parametrize("factors", [True, False])
+def test_mapped_arrays_stay_in_their_files(tmp_path: Path, make_contents: Any, factors: bool) -> None:
+    publish(tmp_path, make_contents(seed=2, factors=factors), force=True)
+    copied, mapped = load(tmp_path), load(tmp_path, mapped=True)
+    for part in ("two_tower", "item_cf"):
+        arrays = getattr(mapped, part).arrays()
+        assert arrays
+        for name, array in getattr(copied, part).arrays().items():
+            assert not in_a_map(array)
+            assert in_a_map(arrays[name]), name
+            assert not arrays[name].flags.writeable
+            assert arrays[name].dtype == array.dtype
+            assert np.array_equal(arrays[name], array)
+    assert in_a_map(mapped.catalog.years)
+    assert mapped.catalog.titles == copied.catalog.titles
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:-1], lambda raw: raw[:-1] + b"!", lambda _: b"", lambda raw: raw + b"!"]
+)
+def test_mapped_files_are_verified_likewise(store: Path, first: Published, damage: Any) -> None:
+    path = first.path / "two_tower.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(BundleError) as copied:
+        load(store)
+    with pytest.raises(BundleError) as mapped:
+        load(store, mapped=True)
+    assert str(mapped.value) == str(copied.value)
 
 
 def test_any_version_can_be_named(store: Path, two: tuple[Published, Published]) -> None:

@@ -24,3 +24,15 @@ def test_a_bad_value_is_named(monkeypatch, name, value):
     monkeypatch.setenv(f"MARQUEE_{name}", value)
     with pytest.raises(ConfigError, match=f"MARQUEE_{name}='{value}'"):
         load_settings()
+
+
+def test_the_profile_aws_needs_an_endpoint(monkeypatch):
+    monkeypatch.setenv("MARQUEE_PROFILE", "aws")
+    with pytest.raises(ConfigError, match="needs MARQUEE_SAGEMAKER_ENDPOINT"):
+        load_settings()
+    monkeypatch.setenv("MARQUEE_SAGEMAKER_ENDPOINT", "marquee-prod")
+    monkeypatch.setenv("MARQUEE_AWS_REGION", "us-gov-west-1")
+    assert load_settings().sagemaker_endpoint == "marquee-prod"
+    monkeypatch.setenv("MARQUEE_AWS_REGION", "Frankfurt")
+    with pytest.raises(ConfigError, match="MARQUEE_AWS_REGION='Frankfurt'"):
+        load_settings()

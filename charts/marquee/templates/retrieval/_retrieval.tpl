@@ -13,6 +13,7 @@ env:
   {{- with $retrieval.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- include "marquee.envFrom" $retrieval }}
 ports:
   # The one port that is declared: KServe would show others, such as the metrics' 9090, on its Service.
   - {name: http, containerPort: 8080, protocol: TCP}

@@ -6,12 +6,12 @@ apiVersion: v1
 kind: Pod
 metadata:
   name: {{ include "marquee.fullname" $root }}-test-{{ $name }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- include "marquee.labels" (list $root "test") | nindent 4 }}
   annotations:
     helm.sh/hook: test
-    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+    helm.sh/hook-delete-policy: before-hook-creation
 spec:
   restartPolicy: Never
   activeDeadlineSeconds: 300
@@ -28,6 +28,7 @@ spec:
         # Not MARQUEE_ names: those are settings.
         - {name: API_URL, value: "http://{{ include "marquee.fullname" $root }}-reranker:{{ $root.Values.reranker.service.port }}"}
         - {name: RETRIEVAL_URL, value: {{ include "marquee.retrieval.url" $root | quote }}}
+        - {name: STORE, value: {{ include "marquee.store" (list $root "/artifacts") }}}
       resources:
         {{- toYaml $root.Values.tests.resources | nindent 8 }}
       securityContext:
@@ -42,6 +43,6 @@ spec:
       emptyDir: {sizeLimit: 64Mi}
     {{- if last . }}
     - name: artifacts
-      persistentVolumeClaim: {claimName: {{ include "marquee.claim" $root }}}
+      persistentVolumeClaim: {claimName: {{ include "marquee.claim" $root | quote }}}
     {{- end }}
 {{- end }}

@@ -2,19 +2,31 @@
 {{ include "marquee.image" (list . .Values.training.image "marquee-training") }}
 {{- end }}
 
-{{/* A Job can't be changed, so its name tells what it trains: the version, and a hash of all that is fixed in it. */}}
+{{/* A Job can't be changed, so its name tells what it runs: the version, and a hash of its whole pod. A TrainJob fixes more, and
+its pods' names, <name>-node-0-<index>-<5 characters>, are longer: 47 are left for its own; the hash keeps it apart. */}}
 {{- define "marquee.training.name" -}}
 {{- $version := .Values.training.image.digest | trimPrefix "sha256:" | default (include "marquee.tag" (list . .Values.training.image)) -}}
 {{- $slug := $version | lower | replace "." "-" | replace "_" "-" | trunc 10 | trimSuffix "-" -}}
 {{- $fixed := printf "%s %s %v" .Values.training.backend (include "marquee.training.podTemplate" (list . "NAME")) .Values.training.nodes -}}
-{{ include "marquee.fullname" . }}-train-{{ $slug }}-{{ $fixed | sha256sum | trunc 8 }}
+{{- $name := printf "%s-train-%s" (include "marquee.training.prefix" .) $slug -}}
+{{- if eq .Values.training.backend "trainjob" -}}
+{{- $fixed = printf "%s %s %v" $fixed .Values.training.trainRuntime (int64 .Values.training.activeDeadlineSeconds) -}}
+{{- $name = trunc 38 $name | trimSuffix "-" -}}
+{{- end -}}
+{{ $name }}-{{ $fixed | sha256sum | trunc 8 }}
+{{- end }}
+
+{{/* What the names of all its Jobs begin with. */}}
+{{- define "marquee.training.prefix" -}}
+{{- $full := include "marquee.fullname" . -}}
+{{- eq .Values.training.backend "trainjob" | ternary (trunc 31 $full | trimSuffix "-") $full -}}
 {{- end }}
 
 {{/* The arguments of `marquee`. */}}
 {{- define "marquee.training.args" -}}
 {{- $training := .Values.training -}}
 - train
-- --store=/artifacts
+- --store={{ include "marquee.store" (list . "/artifacts") }}
 {{- if not $training.data.allowSynthetic }}
 - --real-only
 {{- end }}
@@ -32,7 +44,7 @@
 
 {{/* Whether ratings come from a folder that is mounted or unpacked. */}}
 {{- define "marquee.training.hasFolder" -}}
-{{- with .Values.training.data }}{{ or .existingClaim .url .existingSecret }}{{ end }}
+{{- with .Values.training.data }}{{ or .existingClaim .url .existingSecret (.custom | ternary "custom" "") }}{{ end }}
 {{- end }}
 
 {{/* `marquee train`, or torchrun around it. (list $ name-of-the-job) */}}
@@ -92,8 +104,10 @@ spec:
   # Gives <job>-<index> a host name.
   subdomain: {{ include "marquee.fullname" $root }}-train
   {{- end }}
-  {{- if $fetches }}
+  {{- if or $fetches $training.extraInitContainers }}
   initContainers:
+  {{- end }}
+  {{- if $fetches }}
     - name: fetch-data
       image: {{ include "marquee.training.image" $root }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
@@ -106,9 +120,14 @@ spec:
           {{- if $data.url }}
           value: {{ $data.url | quote }}
           {{- else }}
-          valueFrom: {secretKeyRef: {name: {{ $data.existingSecret }}, key: url}}
+          valueFrom: {secretKeyRef: {name: {{ $data.existingSecret | quote }}, key: url}}
           {{- end }}
         - {name: DATA_SHA256, value: {{ $data.sha256 | quote }}}
+        {{- /* A proxy, a CA: fetching needs them most. */}}
+        {{- with $training.extraEnv }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- include "marquee.envFrom" $training | nindent 6 }}
       resources:
         {{- toYaml $training.resources | nindent 8 }}
       securityContext:
@@ -116,6 +135,10 @@ spec:
       volumeMounts:
         - {name: data, mountPath: /data}
         - {name: tmp, mountPath: /tmp}
+        {{- include "marquee.extraMounts" $training | nindent 8 }}
+  {{- end }}
+  {{- with $training.extraInitContainers }}
+    {{- toYaml . | nindent 4 }}
   {{- end }}
   containers:
     - name: train
@@ -126,6 +149,7 @@ spec:
       env:
         {{- . | nindent 8 }}
       {{- end }}
+      {{- include "marquee.envFrom" $training | nindent 6 }}
       resources:
         {{- toYaml $training.resources | nindent 8 }}
       securityContext:
@@ -138,23 +162,24 @@ spec:
           mountPath: /data
           readOnly: true
           {{- with $data.subPath }}
-          subPath: {{ . }}
+          subPath: {{ . | quote }}
           {{- end }}
-        {{- else if $fetches }}
+        {{- else if or $fetches $data.custom }}
         - {name: data, mountPath: /data, readOnly: true}
         {{- end }}
         {{- if $training.configToml }}
         - {name: config, mountPath: /config, readOnly: true}
         {{- end }}
+        {{- include "marquee.extraMounts" $training | nindent 8 }}
   volumes:
     - name: artifacts
-      persistentVolumeClaim: {claimName: {{ include "marquee.claim" $root }}}
+      persistentVolumeClaim: {claimName: {{ include "marquee.claim" $root | quote }}}
     - name: tmp
       emptyDir: {sizeLimit: {{ $training.scratchSize }}}
     {{- if $data.existingClaim }}
     - name: data
-      persistentVolumeClaim: {claimName: {{ $data.existingClaim }}, readOnly: true}
-    {{- else if $fetches }}
+      persistentVolumeClaim: {claimName: {{ $data.existingClaim | quote }}, readOnly: true}
+    {{- else if or $fetches $data.custom }}
     - name: data
       emptyDir: {sizeLimit: {{ $training.scratchSize }}}
     {{- end }}
@@ -162,13 +187,14 @@ spec:
     - name: config
       configMap: {name: {{ include "marquee.fullname" $root }}-train}
     {{- end }}
+    {{- include "marquee.extraVolumes" $training | nindent 4 }}
 {{- end }}
 
 {{/* What Jobs share: a node's drain isn't a failure; bad data, a bad configuration, a refused model fail at once. */}}
 {{- define "marquee.training.jobPolicy" -}}
 # Where one pod of torchrun fails, all do.
 backoffLimit: {{ mul .Values.training.backoffLimit (eq .Values.training.backend "torchrun" | ternary .Values.training.nodes 1) }}
-activeDeadlineSeconds: {{ .Values.training.activeDeadlineSeconds }}
+activeDeadlineSeconds: {{ int64 .Values.training.activeDeadlineSeconds }}
 # Never two writers.
 podReplacementPolicy: Failed
 podFailurePolicy:

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from marquee.retrieval_client.breaker import CircuitBreaker
+from marquee.breaker import CircuitBreaker
 
 
 class Clock:

@@ -1,0 +1,112 @@
+"""Our own container for SageMaker: `python -m aws.sagemaker.server serve` answers /ping and /invocations on port 8080.
+
+The same functions as under AWS's toolkit (inference.py) behind a server without Java, torch or a model archive's code:
+it starts in a second, which is what a serverless endpoint's caller waits for.
+"""
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import uvicorn
+
+from aws.sagemaker.inference import JSON, input_fn, model_fn, predict_fn
+from marquee.errors import ConfigError, MarqueeError
+from marquee.retrieval_service import Reply, RetrievalService
+from marquee.settings import load_settings
+
+# As TorchServe's (serving/torchserve/config.properties); SageMaker itself lets 4 MB pass, serverless, or 6.
+MAX_BODY_BYTES = 1024 * 1024
+# SageMaker sends SIGKILL 30 s after SIGTERM.
+SHUTDOWN_SECONDS = 20
+
+Message = MutableMapping[str, Any]
+
+
+class Container:
+    """SageMaker's two routes, as an ASGI application.
+
+    Args:
+        service: Answers. A search takes less than handing it to a thread would, so it runs where requests are read.
+    """
+
+    def __init__(self, service: RetrievalService) -> None:
+        self._service = service
+
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        """Answer one request: 200; 400 or 413 for a bad one; 404 for another route; 500 for a fault of ours."""
+        match scope["method"], scope["path"]:
+            case "GET", "/ping":
+                reply = predict_fn(b"", self._service)  # a real search: a ping that only says "up" would lie
+            case "POST", "/invocations":
+                body = await _body(receive)
+                if body is None:
+                    return
+                reply = self._invoke(body)
+            case method, path:
+                reply = Reply(404, {"error": f"nothing at {method} {path}; GET /ping and POST /invocations are served"})
+        text = b"" if scope["path"] == "/ping" and reply.status == 200 else reply.text()
+        headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(text)).encode())]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+    def _invoke(self, body: bytes) -> Reply:
+        if len(body) > MAX_BODY_BYTES:
+            return Reply(413, {"error": f"the body is longer than {MAX_BODY_BYTES} bytes; send fewer instances"})
+        return predict_fn(input_fn(body, JSON), self._service)
+
+
+async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
+    """The body, or its beginning if it is too long; None if the client has gone."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= MAX_BODY_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM.
+
+    Args:
+        arguments: `serve`, as SageMaker gives it to any container.
+
+    Raises:
+        MarqueeError: Another argument, a bad setting, or a bundle that is missing or damaged: it never listens then.
+    """
+    if arguments != ["serve"]:
+        raise ConfigError(f"arguments {json.dumps(arguments)}", fix="SageMaker's only one is serve")
+    settings = load_settings()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    # uvicorn ends well and then raises the signal again: that is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        Container(model_fn(str(settings.artifacts_dir))),
+        host=settings.host,
+        port=settings.port,
+        lifespan="off",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_keep_alive=75,  # longer than whoever keeps connections open in front of us
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except MarqueeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,239 @@
+"""The built zip and layers under Lambda's runtime emulator, asking the real SageMaker toolkit through a front."""
+
+import base64
+import contextlib
+import http.client
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from threadpoolctl import threadpool_limits
+
+from marquee.settings import Settings
+from serving.reranker.app import create_app
+from tests.aws.runtimes.containers import free_port, needs, until
+
+JSON = {"content-type": "application/json", "x-request-id": "golden"}
+GOLDEN = 200
+ORIGIN = "https://films.example.org"
+ENDPOINT = "marquee"
+
+
+@pytest.fixture(scope="module")
+def function(run_lambda, front_server):
+    """The function with the profile `aws`; its endpoint is the front."""
+    started = run_lambda(
+        MARQUEE_PROFILE="aws",
+        MARQUEE_SAGEMAKER_ENDPOINT=ENDPOINT,
+        MARQUEE_CORS_ORIGINS=json.dumps([ORIGIN]),
+        AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=front_server[1],
+    )
+    until(started.answers)
+    return started
+
+
+@pytest.fixture(scope="module")
+def api(store):
+    # As `marquee serve` does: with several threads, a matrix product rounds differently.
+    app = create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))
+    with threadpool_limits(1, user_api="blas"), TestClient(app) as client:
+        yield client
+
+
+def http_event(body, method="POST", path="/v1/recommendations", headers=JSON):
+    context = {"stage": "$default", "http": {"method": method, "path": path}}
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": headers,
+        "requestContext": context,
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def rest_event(body, method="POST", path="/v1/recommendations", headers=JSON):
+    return {
+        "httpMethod": method,
+        "path": path,
+        "headers": headers,
+        "requestContext": {"stage": "prod"},
+        "body": base64.b64encode(body.encode()).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+def golden(bundle):
+    rng = np.random.default_rng(2026)
+    catalog = bundle.catalog
+    known = catalog.tmdb_ids[catalog.tmdb_ids > 0]
+    for index in range(GOLDEN):
+        request = {"tmdb_ids": rng.choice(known, rng.integers(1, 12), replace=False).tolist()}
+        if index % 3 == 0:
+            request["top_n"] = int(rng.integers(1, 101))
+        if index % 5 == 0:
+            request["explain"] = True
+        if index % 7 == 0:
+            request["diversity"], request["novelty"] = float(rng.random()), float(rng.random())
+        if index % 11 == 0:
+            request["filters"] = {"genres_none": [catalog.genre_names[0]], "year_min": 1975}
+        if index % 13 == 0:
+            request["movie_ids"] = rng.choice(catalog.movie_ids, 3, replace=False).tolist()
+        if index % 17 == 0:
+            request["exclude_tmdb_ids"] = rng.choice(known, 5, replace=False).tolist()
+        if index % 50 == 49:
+            request["tmdb_ids"] = [2_000_000_000]
+        yield json.dumps(request)
+
+
+def test_200_golden_requests_are_fastapis_bytes(function, endpoint, api, bundle):
+    rungs = {"two_tower": 0, "popularity": 0}
+    for index, body in enumerate(golden(bundle)):
+        expected = api.post("/v1/recommendations", content=body, headers=JSON)
+        assert expected.status_code == 200, expected.text
+        answer = function.invoke((http_event, rest_event)[index % 2](body))
+        assert answer["body"].encode() == expected.content, body
+        rungs[expected.json()["served_by"]] += 1
+    assert rungs == {"two_tower": 196, "popularity": 4}
+    assert len(endpoint.seen) >= 196
+
+
+def test_a_bare_event(function, endpoint, api):
+    bare = {"movie_ids": [1], "top_n": 5}
+    expected = api.post("/recommend", json=bare).json()
+    assert function.invoke(bare)["recommendations"] == expected["recommendations"]
+
+
+@pytest.mark.parametrize("make_event", [http_event, rest_event])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("", 400),
+        ("{", 400),
+        ("{}", 422),
+        ('{"tmdb_ids": ["1"]}', 422),
+        ('{"tmdb_ids": [1], "topn": 3}', 422),
+        ('{"tmdb_ids": [1], "filters": {"genres_any": ["Opera"]}}', 422),
+        (" " * 40_000, 413),
+    ],
+)
+def test_bad_input_gets_the_apis_problem(function, api, make_event, body, status):
+    expected = api.post("/v1/recommendations", content=body, headers=JSON)
+    answer = function.invoke(make_event(body))
+    assert answer["statusCode"] == expected.status_code == status
+    assert answer["body"].encode() == expected.content
+
+
+def test_a_preflight(function, api):
+    asked = {
+        "origin": ORIGIN,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type",
+    }
+    expected = api.options("/v1/recommendations", headers=asked)
+    answer = function.invoke(http_event("", "OPTIONS", headers=asked))
+    assert answer["statusCode"] == expected.status_code == 200
+    assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
+    assert (
+        "Access-Control-Allow-Origin"
+        not in function.invoke(http_event("", "OPTIONS", headers={**asked, "origin": "https://evil.example.org"}))[
+            "headers"
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("throttled", "throttled"),
+        ("slow", "timeout"),
+        ("drip", "timeout"),
+        ("garbage", "bad_answer"),
+        ("wrong", "bad_answer"),
+        ("internal", "error"),
+        ("denied", "denied"),
+        ("hangup", "connection_lost"),
+    ],
+)
+def test_a_failing_endpoint_costs_a_rung_and_is_counted(run_lambda, front_server, endpoint, mode, reason):
+    function = fresh(run_lambda, front_server[1])
+    check_fallback(function, endpoint, mode, reason)
+
+
+def fresh(run_lambda, address):
+    """A function of its own, since the breaker remembers."""
+    function = run_lambda(
+        MARQUEE_PROFILE="aws", MARQUEE_SAGEMAKER_ENDPOINT=ENDPOINT, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=address
+    )
+    until(function.answers)
+    return function
+
+
+def check_fallback(function, endpoint, mode, reason):
+    endpoint.mode = mode
+    before = len(function.metrics())
+    started = time.monotonic()
+    answer = json.loads(function.invoke(http_event('{"movie_ids": [1, 4], "top_n": 5}'))["body"])
+    assert time.monotonic() - started < 2
+    assert answer["served_by"] == "item_cf"
+    assert answer["degraded"][0] == f"retrieval_{reason}"
+    assert len(answer["recommendations"]) == 5
+    (blob,) = until(lambda: function.metrics()[before:])
+    assert blob["Fallbacks"] == blob["ServedByItemCf"] == [1.0]
+    assert blob["service"] == "marquee-test"
+    # And it finds back by itself.
+    endpoint.mode = "normal"
+    answer = json.loads(function.invoke(http_event('{"movie_ids": [1, 4], "top_n": 5}'))["body"])
+    assert answer["served_by"] == "two_tower"
+
+
+def test_an_endpoint_that_is_down(run_lambda, endpoint):
+    function = fresh(run_lambda, f"http://127.0.0.1:{free_port()}")
+    for _ in range(7):
+        started = time.monotonic()
+        answer = json.loads(function.invoke(http_event('{"movie_ids": [1, 4], "top_n": 5}'))["body"])
+        assert time.monotonic() - started < 2
+        assert answer["served_by"] == "item_cf"
+    # Five failures open the breaker (the first one was `fresh`'s own request).
+    assert answer["degraded"][0] == "retrieval_circuit_open"
+    assert sum(blob.get("Fallbacks", [0.0])[0] for blob in function.metrics()) >= 7
+
+
+def test_a_missing_setting_fails_init_and_says_which(run_lambda):
+    function = run_lambda(MARQUEE_PROFILE="aws")
+    until(lambda: "needs MARQUEE_SAGEMAKER_ENDPOINT" in function.log.read_text() or _try(function), 20)
+
+
+def _try(function):
+    with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+        assert "recommendations" not in function.invoke({"movie_ids": [1]})
+    return False
+
+
+def test_the_bundle_is_mapped_into_memory(function):
+    mapped = set()
+    for process in function.processes():
+        mapped |= {line.split()[-1] for line in (process / "maps").read_text().splitlines()}
+    files = {Path(one).name for one in mapped if one.startswith("/opt/marquee/versions/")}
+    assert files == {"catalog.safetensors", "item_cf.safetensors", "two_tower.safetensors"}
+
+
+def test_init_imports_nothing_heavy(lambda_folders, run_lambda):
+    task, opt = lambda_folders
+    python = needs("lambda") / "bin/python"
+    code = "import sys, lambda_function; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    environment = {
+        "PYTHONPATH": f"{task}:{opt / 'python'}",
+        "MARQUEE_ARTIFACTS_DIR": str(opt / "marquee"),
+        "MARQUEE_PROFILE": "aws",
+        "MARQUEE_SAGEMAKER_ENDPOINT": ENDPOINT,
+        "AWS_REGION": "eu-central-1",
+    }
+    done = subprocess.run([python, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & set("fastapi starlette torch pandas scipy sklearn pyarrow prometheus_client structlog".split())
+    assert {"numpy", "pydantic", "boto3", "marquee"} <= loaded

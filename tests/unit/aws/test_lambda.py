@@ -1,0 +1,321 @@
+"""The handler in process: three kinds of event, and the API's very bytes for answers and for errors."""
+
+import base64
+import json
+import math
+import os
+import sys
+import time
+import uuid
+
+import pytest
+from fastapi.testclient import TestClient
+from marquee_lambda.app import App
+from marquee_lambda.events import read_event
+
+from marquee.caller import NOBODY, caller, deadline
+from marquee.settings import Settings
+from serving.reranker.app import create_app
+
+from .conftest import ROOT, load_file
+
+bad = load_file("bad_requests", ROOT / "tests/unit/reranker/test_bad_requests.py")
+
+ID = "a-request-of-mine"
+JSON = {"Content-Type": "application/json", "X-Request-ID": ID}
+ORIGIN = "https://films.example.org"
+KINDS = ("http", "rest")
+
+
+def event(kind, body="", method="POST", path="/v1/recommendations", headers=JSON, stage="$default"):
+    """An event as API Gateway makes it."""
+    text, is_base64 = body, False
+    if isinstance(body, bytes):
+        text, is_base64 = base64.b64encode(body).decode(), True
+    if kind == "http":
+        return {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path if stage == "$default" else f"/{stage}{path}",
+            "rawQueryString": "",
+            "headers": {name.lower(): value for name, value in headers.items()},
+            "requestContext": {"stage": stage, "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"}},
+            "body": text,
+            "isBase64Encoded": is_base64,
+        }
+    return {
+        "resource": "/{proxy+}",
+        "httpMethod": method,
+        "path": path,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "requestContext": {"stage": "prod", "identity": {"sourceIp": "192.0.2.1"}},
+        "body": text,
+        "isBase64Encoded": is_base64,
+    }
+
+
+class Context:
+    aws_request_id = "11111111-2222"
+
+    def __init__(self, seconds=10.0):
+        self._ends = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self):
+        return int((self._ends - time.monotonic()) * 1e3)
+
+
+class Stdout:
+    """Whatever is the standard output at the moment; a handler keeps the one that it found."""
+
+    def write(self, text):
+        sys.stdout.write(text)
+
+    def flush(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _service(monkeypatch):
+    # A new one each time: powertools keeps a logger, and the standard output that it found, by this name.
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"marquee-{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def make(store):
+    """`make(**settings) -> App`."""
+
+    def build(**settings):
+        app = App(Settings(**{"artifacts_dir": store, **settings}))
+        app._telemetry.logger.registered_handler.setStream(Stdout())
+        return app
+
+    return build
+
+
+@pytest.fixture
+def ask(make, front):
+    """`ask(event) -> result`, through the endpoint."""
+    app = make(profile="aws", sagemaker_endpoint="marquee")
+    return lambda given, seconds=10.0: app.answer(given, Context(seconds))
+
+
+@pytest.fixture(scope="module")
+def api(store):
+    with TestClient(create_app(Settings(artifacts_dir=store))) as client:
+        yield client
+
+
+def lines(capsys):
+    """(log lines, blobs of metrics) that were written since the last time."""
+    read = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    return [one for one in read if "_aws" not in one], [one for one in read if "_aws" in one]
+
+
+REQUESTS = [
+    {"tmdb_ids": [1001, 1004], "top_n": 5},
+    {"movie_ids": [1, 7, 700], "top_n": 100, "explain": True},
+    {"tmdb_ids": [1001], "disliked_tmdb_ids": [1010], "filters": {"genres_none": ["Horror"], "year_min": 1970}},
+    {"tmdb_ids": [999_999]},
+    {"movie_ids": [4, 10], "diversity": 0.9, "novelty": 1.0},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_answers_are_the_apis_bytes(ask, api, kind, request_):
+    body = json.dumps(request_)
+    expected = api.post("/v1/recommendations", content=body, headers=JSON)
+    for given in (event(kind, body), event(kind, body.encode()), event(kind, body, path="/recommend")):
+        answer = ask(given)
+        assert answer["statusCode"] == 200
+        assert answer["body"].encode() == expected.content
+        assert answer["headers"] == {
+            name.title().replace("Id", "ID"): value
+            for name, value in expected.headers.items()
+            if name != "content-length"
+        } | {"Content-Type": "application/json", "X-Request-ID": ID}
+
+
+def test_a_bare_event_gets_the_answer_itself(ask, api):
+    answer = ask({"tmdb_ids": [1001, 1004], "top_n": 5})
+    expected = api.post("/recommend", json={"tmdb_ids": [1001, 1004], "top_n": 5}).json()
+    assert answer["recommendations"] == expected["recommendations"]
+    assert answer["served_by"] == "two_tower"
+    assert len(answer["request_id"]) == 32
+
+
+@pytest.mark.parametrize("given", [{}, [], None, 7, "text", {"tmdb_ids": ["x"]}, {"requestContext": {}}])
+def test_a_bare_event_that_is_no_request_gets_a_problem(ask, given):
+    assert ask(given)["status"] == 422
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("body", [case[0] for case in bad.INVALID.values()] + list(bad.BROKEN.values()))
+def test_bad_bodies_get_the_apis_problem(ask, api, kind, body):
+    raw = body.encode() if isinstance(body, str) else body
+    expected = api.post("/recommend", content=raw, headers=JSON)
+    answer = ask(event(kind, body, path="/recommend"))
+    assert 400 <= answer["statusCode"] == expected.status_code < 500
+    assert answer["body"].encode() == expected.content
+    assert answer["headers"]["Content-Type"] == expected.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers"),
+    [
+        ("GET", "/recommend", "", {"X-Request-ID": ID}),
+        ("BREW", "/v1/recommendations", "", {"X-Request-ID": ID}),
+        ("POST", "/nothing", "{}", JSON),
+        ("POST", "/" + "x" * 300, "{}", JSON),
+        ("POST", "/recommend", " " * 40_000, JSON),
+        ("POST", "/nothing", " " * 40_000, JSON),
+        ("POST", "/recommend", '{"tmdb_ids": [1001]}', {"Content-Type": "text/plain", "X-Request-ID": ID}),
+        ("POST", "/recommend", '{"tmdb_ids": [1001]}', {"X-Request-ID": ID}),
+        ("POST", "/recommend", '{"tmdb_ids": [1001], "filters": {"genres_any": ["Western"]}}', JSON),
+        ("POST", "/recommend", '{"tmdb_ids": [1001], "disliked_tmdb_ids": [1001]}', JSON),
+    ],
+)
+def test_other_bad_requests_get_the_apis_problem(ask, api, kind, method, path, body, headers):
+    expected = api.request(method, path, content=body or None, headers=headers)
+    answer = ask(event(kind, body, method, path, headers))
+    assert (answer["statusCode"], answer["body"].encode()) == (expected.status_code, expected.content)
+    assert answer["headers"].get("Allow") == expected.headers.get("allow")
+
+
+def test_who_asks_is_forgotten_after_the_event(ask):
+    ask(event("http", '{"tmdb_ids": [1001]}'))
+    assert (caller.get(), deadline.get()) == (NOBODY, math.inf)
+
+
+def test_a_body_that_claims_to_be_base64(ask):
+    answer = ask({**event("http", "no base64!"), "isBase64Encoded": True})
+    assert answer["statusCode"] == 400
+    assert "not base64" in json.loads(answer["body"])["detail"]
+
+
+def test_a_named_stage_is_no_part_of_the_path(ask):
+    assert ask(event("http", '{"tmdb_ids": [1001]}', stage="prod"))["statusCode"] == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example.org"])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+@pytest.mark.parametrize("wanted", ["content-type", "x-secret", None])
+def test_preflights_are_the_apis(make, store, kind, origin, method, wanted):
+    headers = {"Origin": origin, "Access-Control-Request-Method": method, "X-Request-ID": ID}
+    if wanted:
+        headers["Access-Control-Request-Headers"] = wanted
+    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
+        expected = client.options("/v1/recommendations", headers=headers)
+    answer = make(cors_origins=[ORIGIN]).answer(event(kind, "", "OPTIONS", headers=headers), Context())
+    assert (answer["statusCode"], answer["body"]) == (expected.status_code, expected.text)
+    ours = {name.lower(): value for name, value in answer["headers"].items()}
+    assert ours == {name: value for name, value in expected.headers.items() if name != "content-length"}
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example.org", None])
+def test_pages_of_allowed_origins_may_read(make, store, origin):
+    headers = JSON | ({"Origin": origin} if origin else {})
+    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
+        expected = client.post("/recommend", content='{"tmdb_ids": [1001]}', headers=headers)
+    given = event("rest", '{"tmdb_ids": [1001]}', path="/recommend", headers=headers)
+    answer = make(cors_origins=[ORIGIN]).answer(given, Context())
+    ours = {name.lower(): value for name, value in answer["headers"].items()}
+    assert ours == {name: value for name, value in expected.headers.items() if name != "content-length"}
+
+
+def test_without_origins_there_is_no_cors(ask):
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    assert ask(event("http", "", "OPTIONS", headers=headers))["statusCode"] == 405
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [("throttled", "throttled"), ("slow", "timeout"), ("garbage", "bad_answer"), ("internal", "error")],
+)
+def test_a_failing_endpoint_is_the_next_rung_and_counted(capsys, ask, front, mode, reason):
+    front.mode = mode
+    started = time.monotonic()
+    answer = json.loads(ask(event("http", '{"tmdb_ids": [1001, 1004], "top_n": 5}'))["body"])
+    assert time.monotonic() - started < 2
+    assert answer["served_by"] == "item_cf"
+    assert answer["degraded"] == [f"retrieval_{reason}"]
+    assert len(answer["recommendations"]) == 5
+    _, (blob,) = lines(capsys)
+    assert (blob["Requests"], blob["Recommendations"], blob["Fallbacks"]) == ([1.0], [1.0], [1.0])
+    assert blob["ServedByItemCf"] == [1.0]
+    assert blob["degraded"] == [f"retrieval_{reason}"]
+
+
+def test_little_time_left_is_kept_to(ask, front):
+    front.mode = "slow"
+    started = time.monotonic()
+    assert json.loads(ask(event("http", '{"tmdb_ids": [1001]}'), seconds=0.8)["body"])["served_by"] == "item_cf"
+    assert time.monotonic() - started < 0.8
+
+
+def test_the_log_line_and_the_metrics(capsys, ask):
+    ask(event("http", '{"tmdb_ids": [1001, 1004], "top_n": 5}'))
+    ((line,), (blob,)) = lines(capsys)
+    assert line["message"] == "request"
+    assert line["service"] == blob["service"] == os.environ["POWERTOOLS_SERVICE_NAME"]
+    assert line["request_id"] == blob["request_id"] == ID
+    assert (line["event"], line["route"], line["status"]) == ("http", "/v1/recommendations", 200)
+    assert line["served_by"] == "two_tower"
+    assert line["endpoint"] == "ok"
+    assert line["cold_start"] is True
+    assert "1001" not in json.dumps(line)  # no films in logs
+    declared = {metric["Name"]: metric["Unit"] for metric in blob["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Marquee"
+    assert declared == {
+        "Requests": "Count",
+        "Faults": "Count",
+        "InvalidRequests": "Count",
+        "ColdStarts": "Count",
+        "Recommendations": "Count",
+        "Fallbacks": "Count",
+        "ServedByTwoTower": "Count",
+        "Candidates": "Count",
+        "RetrievalMs": "Milliseconds",
+        "RerankMs": "Milliseconds",
+        "EndpointMs": "Milliseconds",
+    }
+    assert blob["Fallbacks"] == [0.0]
+    ask(event("http", "{}"))
+    ((line,), (blob,)) = lines(capsys)
+    assert line["cold_start"] is False
+    assert "endpoint_ms" not in line  # not the last request's
+    assert blob["InvalidRequests"] == [1.0]
+    assert "ColdStarts" not in blob
+
+
+def test_a_fault_of_ours_is_a_problem_and_logged(capsys, make, api, monkeypatch):
+    app = make()
+    monkeypatch.setattr(app._pipeline, "recommend", lambda *_, **__: 1 / 0)
+    answer = app.answer(event("http", '{"tmdb_ids": [1001]}'), Context())
+    assert answer["statusCode"] == 500
+    assert "a fault of ours" in json.loads(answer["body"])["detail"]
+    assert "ZeroDivision" not in answer["body"]
+    ((line,), (blob,)) = lines(capsys)
+    assert "ZeroDivisionError" in line["exception"]
+    assert blob["Faults"] == [1.0]
+
+
+def test_without_a_bundle_it_answers_503_like_the_api(make, tmp_path):
+    answer = make(artifacts_dir=tmp_path).answer(event("http", '{"tmdb_ids": [1001]}'), Context())
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["Retry-After"] == "5"
+    with TestClient(create_app(Settings(artifacts_dir=tmp_path))) as client:
+        expected = client.post("/recommend", content='{"tmdb_ids": [1001]}', headers=JSON)
+    assert answer["body"].encode() == expected.content
+
+
+def test_odd_gateway_events():
+    asked = read_event({"requestContext": {"http": {}}, "headers": None, "body": None})
+    assert (asked.kind, asked.method, asked.path, asked.body) == ("http", "GET", "/", "")
+    asked = read_event({"requestContext": {}, "httpMethod": "post", "multiValueHeaders": {"A": ["1", "2"], "B": None}})
+    assert (asked.kind, asked.method, asked.headers) == ("rest", "POST", {"a": "1, 2"})

@@ -1,0 +1,194 @@
+"""Rules over the templates, as text: what cfn-lint doesn't know."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from aws.deploy.artifacts import KEYS
+from aws.deploy.options import PARAMETERS, read_options
+from marquee.errors import ConfigError
+from marquee.settings import FOREIGN, Settings
+
+from .conftest import ROOT
+
+
+class Loader(yaml.SafeLoader):
+    """Reads !Ref, !Sub and the like as {"Ref": ...}."""
+
+
+Loader.add_multi_constructor(
+    "!",
+    lambda loader, tag, node: {
+        tag: loader.construct_scalar(node)
+        if isinstance(node, yaml.ScalarNode)
+        else loader.construct_sequence(node, deep=True)
+        if isinstance(node, yaml.SequenceNode)
+        else loader.construct_mapping(node, deep=True)
+    },
+)
+APP, BOOTSTRAP = (
+    yaml.load((ROOT / f"aws/templates/{name}.yaml").read_text(), Loader)  # noqa: S506 - a SafeLoader
+    for name in ("app", "bootstrap")
+)
+RESOURCES = APP["Resources"]
+
+
+def of(kind, template=APP):
+    return {name: one["Properties"] for name, one in template["Resources"].items() if one["Type"] == kind}
+
+
+def statements():
+    for name, role in of("AWS::IAM::Role").items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = statement["Action"]
+                yield name, [actions] if isinstance(actions, str) else actions, statement["Resource"]
+
+
+def test_the_function_may_call_one_endpoint():
+    found = [(name, resource) for name, actions, resource in statements() if "sagemaker:InvokeEndpoint" in actions]
+    ((role, resource),) = found
+    assert role == "FunctionRole"
+    assert resource["Sub"].endswith(":endpoint/marquee-${Stage}")
+
+
+def test_no_action_is_a_pattern_and_few_resources_are():
+    anywhere = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "cloudwatch:DescribeAlarms"}
+    anywhere |= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # none of them can be narrowed
+    for _, actions, resource in statements():
+        assert not any("*" in action for action in actions)
+        assert resource != "*" or set(actions) <= anywhere
+
+
+KNOWN = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields}
+# Of the function's settings, those that the template leaves at their defaults, or to Lambda (AWS_REGION).
+DEFAULTS = {"SAGEMAKER_SECONDS", "SAGEMAKER_CONNECT_SECONDS", "SAGEMAKER_READ_SECONDS", "AWS_REGION"}
+# What a function has no use for: it doesn't listen, queue, reload or ask over HTTP, and it logs JSON.
+OF_SERVERS = {"HOST", "PORT", "METRICS_PORT", "RELOAD_SECONDS", "THREADS", "LOG_FORMAT", "SHUTDOWN_SECONDS"}
+OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS"}
+
+
+def environments():
+    _, own, _ = of("AWS::SageMaker::Model")["Model"]["PrimaryContainer"]["Environment"]["If"]
+    function = of("AWS::Serverless::Function")["Function"]["Environment"]["Variables"]
+    return [{name for name in given if name.startswith("MARQUEE_")} for given in (function, own)]
+
+
+def test_every_setting_in_the_template_is_one_that_settings_know():
+    for given in environments():
+        assert given
+        assert given <= KNOWN
+
+
+def test_every_setting_is_in_the_template_or_left_out_on_purpose():
+    function, _ = environments()
+    over_http = {name for name in KNOWN if name.startswith("MARQUEE_RETRIEVAL_")}
+    left_out = {f"MARQUEE_{name}" for name in DEFAULTS | OF_SERVERS} | over_http
+    assert function | left_out == KNOWN
+    assert not function & left_out
+
+
+def test_every_setting_in_helms_values_is_one_that_settings_know_and_back():
+    schema = json.loads((ROOT / "charts/marquee/values.schema.json").read_text())
+    values = yaml.safe_load((ROOT / "charts/marquee/values.yaml").read_text())
+
+    def keys(part):
+        named = schema["properties"][part]["properties"]["settings"]["properties"]
+        return {"MARQUEE_" + re.sub("([A-Z])", r"_\1", name).upper() for name in {*named, *values[part]["settings"]}}
+
+    assert keys("reranker") | keys("retrieval") <= KNOWN
+    # And back. The chart's templates set these; and what is AWS's is no value of the chart.
+    by_the_chart = {f"MARQUEE_{name}" for name in ("PROFILE", "ARTIFACTS_DIR", "HOST", "PORT", "METRICS_PORT")}
+    by_the_chart |= {"MARQUEE_RETRIEVAL_URL", "MARQUEE_RETRIEVAL_PROTOCOL"}
+    of_aws = {name for name in KNOWN if name.startswith(("MARQUEE_SAGEMAKER_", "MARQUEE_AWS_"))}
+    assert keys("reranker") == KNOWN - by_the_chart - of_aws
+
+
+def test_every_setting_in_the_charts_templates_is_one_that_settings_know():
+    for path in (ROOT / "charts/marquee/templates").rglob("*"):
+        if path.is_file():
+            assert set(re.findall(r"name: (MARQUEE_[A-Z_]+)", path.read_text())) <= KNOWN | FOREIGN, path
+
+
+def test_the_profile_is_the_only_switch():
+    """Nothing but composition roots asks where it runs."""
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("src", "serving", "aws", "training")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"\bprofile\b *==", path.read_text())
+    }
+    assert asking == {"src/marquee/settings.py", "serving/reranker/server.py", "aws/lambda/marquee_lambda/app.py"}
+
+
+def test_logs_end_and_data_stays():
+    groups = of("AWS::Logs::LogGroup")
+    assert len(groups) == 3
+    assert all(group["RetentionInDays"] == {"Ref": "LogDays"} for group in groups.values())
+    for name in ("Artifacts", "Images"):
+        assert BOOTSTRAP["Resources"][name]["DeletionPolicy"] == "Retain"
+
+
+def test_alarms():
+    alarms = of("AWS::CloudWatch::Alarm")
+    assert set(alarms) == {
+        "Api5xx",
+        "FunctionErrors",
+        "NewVersionErrors",
+        "Throttles",
+        "Duration",
+        "FallbackShare",
+        "Endpoint5xx",
+        "ModelLatency",
+    }
+    assert all(alarm["TreatMissingData"] == "notBreaching" for alarm in alarms.values())
+    assert alarms["ModelLatency"]["Threshold"] == 250_000  # microseconds
+    text = (ROOT / "aws/lambda/marquee_lambda/telemetry.py").read_text()
+    for metric in alarms["FallbackShare"]["Metrics"]:
+        if "MetricStat" in metric:
+            assert f'"{metric["MetricStat"]["Metric"]["MetricName"]}"' in text
+
+
+def test_the_dashboard_is_json():
+    body = of("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Sub"]
+    assert len(json.loads(body)["widgets"]) == 4
+
+
+def test_cors_is_a_list_and_never_everything():
+    cors = of("AWS::Serverless::HttpApi")["Api"]["CorsConfiguration"]
+    assert cors["AllowOrigins"] == {"Ref": "CorsOrigins"}
+    assert "*" not in APP["Parameters"]["CorsOrigins"]["Default"]
+    assert json.loads(APP["Parameters"]["CorsOriginsJson"]["Default"]) == [APP["Parameters"]["CorsOrigins"]["Default"]]
+
+
+def test_the_tools_parameters_are_the_templates():
+    made = {"Stage", "Bucket", "RepositoryArn", "ImageUri", "Architecture", "CorsOrigins", "CorsOriginsJson"}
+    assert set(PARAMETERS.values()) | set(KEYS) | made <= set(APP["Parameters"])
+    needed = {name for name, one in APP["Parameters"].items() if "Default" not in one}
+    assert needed <= made | set(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"STAGE": "Prod!"}, "STAGE=Prod!"),
+        ({"IMAGE": "x/y:latest"}, "has a tag"),
+        ({"CORS_ORIGINS": "*"}, r"CORS_ORIGINS has '\*'"),
+    ],
+)
+def test_bad_options_name_the_fix(given, complaint):
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        read_options(given)
+    assert caught.value.fix
+
+
+def test_good_options():
+    options = read_options({"STAGE": "prod", "CORS_ORIGINS": "https://a.example, https://b.example", "LOG_DAYS": "7"})
+    assert options.app_stack == "marquee-prod"
+    assert options.parameters == {
+        "LogDays": "7",
+        "CorsOrigins": "https://a.example,https://b.example",
+        "CorsOriginsJson": '["https://a.example", "https://b.example"]',
+    }
