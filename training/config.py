@@ -59,7 +59,7 @@ class TrainingConfig(BaseModel):
     id_dropout: float = Field(0.1, ge=0, lt=1)
     """Share of films whose own vectors are hidden in a step, so that content alone learns to stand in."""
     max_seeds: int = Field(10, ge=1, le=100)
-    """Most seeds in a request-sized training input."""
+    """Most seeds in a request-sized training input, of the Two-Tower and of few_seed_ridge."""
     long_share: float = Field(0.3, ge=0, le=1)
     """Share of training inputs that are long: 20-80 % of a person's likes."""
     triplet_margin: float = Field(1.0, gt=0)
@@ -70,10 +70,10 @@ class TrainingConfig(BaseModel):
     """Most triplets per epoch."""
 
     # item-item view
-    item_cf: Literal["edlae", "ease", "pure_svd", "svd_centered"] = "edlae"
+    item_cf: Literal["few_seed_ridge", "edlae", "ease", "pure_svd", "svd_centered"] = "few_seed_ridge"
     """The re-ranker's second view."""
-    item_cf_l2: float = Field(200.0, gt=0)
-    """EASE and EDLAE: ridge penalty."""
+    item_cf_l2: float = Field(3.0, gt=0)
+    """Ridge penalty of few_seed_ridge, EASE and EDLAE; the last two want some hundreds."""
     item_cf_dropout: float = Field(0.95, ge=0, lt=1)
     """EDLAE: share of a history that is hidden while fitting, about 1 - k/n for requests of k films."""
     item_cf_neighbors: int = Field(400, ge=1)

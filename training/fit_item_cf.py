@@ -7,18 +7,28 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from sklearn.decomposition import TruncatedSVD
 
-from marquee.errors import DataError
 from marquee.item_cf import ItemCF
 from training.config import TrainingConfig
+from training.fit_few_seed_ridge import fit_few_seed_ridge
 from training.interactions import Interactions
+from training.neighbors import chosen_movies, strongest
 
 
 def fit_item_cf(config: TrainingConfig, interactions: Interactions) -> ItemCF:
-    """The view that the configuration names: edlae, ease, pure_svd or svd_centered.
+    """The view that the configuration names: few_seed_ridge, edlae, ease, pure_svd or svd_centered.
 
     Raises:
         DataError: No film has enough likes.
     """
+    if config.item_cf == "few_seed_ridge":
+        return fit_few_seed_ridge(
+            interactions,
+            l2=config.item_cf_l2,
+            max_seeds=config.max_seeds,
+            n_neighbors=config.item_cf_neighbors,
+            min_positives=config.item_cf_min_positives,
+            max_movies=config.item_cf_max_movies,
+        )
     if config.item_cf in ("edlae", "ease"):
         return fit_edlae(
             interactions,
@@ -57,27 +67,9 @@ def fit_edlae(
     Raises:
         DataError: No film has enough likes.
     """
-    chosen = usual_movies(interactions, min_positives, max_movies)
+    chosen = chosen_movies(interactions, min_positives, max_movies)
     weights = edlae_weights(gram_matrix(interactions, chosen), l2=l2, dropout=dropout)
     return strongest(weights, chosen, interactions.n_movies, n_neighbors)
-
-
-def usual_movies(interactions: Interactions, min_positives: int, max_movies: int) -> NDArray[np.int64]:
-    """(c,) int64 columns, ascending, of the films with enough likes; of too many, the most liked.
-
-    Raises:
-        DataError: No film has enough likes.
-    """
-    popularity = interactions.popularity
-    chosen = np.flatnonzero(popularity >= min_positives)
-    if not len(chosen):
-        raise DataError(
-            f"no film has {min_positives} likes: the item-item view has nothing to learn from",
-            fix="give more ratings, or lower item_cf_min_positives in the configuration",
-        )
-    if len(chosen) > max_movies:
-        chosen = np.sort(chosen[np.argsort(-popularity[chosen], kind="stable")[:max_movies]])
-    return chosen
 
 
 def gram_matrix(interactions: Interactions, chosen: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
@@ -95,31 +87,6 @@ def edlae_weights(gram: NDArray[np.floating[Any]], *, l2: float, dropout: float)
     weights = np.asarray(inverse / -np.diag(inverse), dtype=np.float32)  # column j explains film j from the others
     np.fill_diagonal(weights, 0)
     return weights
-
-
-def strongest(weights: NDArray[np.float32], chosen: NDArray[np.int64], n_movies: int, n_neighbors: int) -> ItemCF:
-    """Keep each seed film's strongest weights, as a sparse matrix over the whole catalogue.
-
-    Args:
-        weights: (c, c) float32, [seed, film].
-        chosen: (c,) columns of the catalogue that the rows and columns stand for.
-        n_movies: Size of the catalogue.
-        n_neighbors: How many to keep per seed film.
-    """
-    kept = min(n_neighbors, len(chosen) - 1)
-    counts = np.zeros(n_movies, dtype=np.int64)
-    indices, values = [], []
-    for row, column in enumerate(chosen):
-        near = np.argpartition(-np.abs(weights[row]), kept)[:kept] if kept else np.empty(0, dtype=np.int64)
-        near = np.sort(near[weights[row, near] != 0])
-        counts[column] = len(near)
-        indices.append(chosen[near])
-        values.append(weights[row, near])
-    return ItemCF(
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        np.concatenate(indices).astype(np.int32),
-        np.concatenate(values).astype(np.float32),
-    )
 
 
 def centered(ratings: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -67,8 +67,9 @@ def blend(
     else:
         terms["popularity"] = catalog.log_popularity[rows]
     if dislikes:
-        pushed = np.maximum(item_cf.scores(dislikes)[rows], 0) / np.sqrt(len(dislikes))
-        pull = np.asarray(pushed, dtype=np.float32)
+        pull = np.maximum(item_cf.pull(dislikes)[rows], 0)
+        if item_cf.prior is None:  # else it is divided already
+            pull = np.asarray(pull / np.sqrt(len(dislikes)), dtype=np.float32)
         # In the seeds' own unit, so that one dislike weighs about as much as one like.
         unit = cf_unit or _standardised(pull, 1.0)[1]
         terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * pull, dtype=np.float32)

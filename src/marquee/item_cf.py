@@ -2,7 +2,8 @@
 
 Two layouts serve the same interface. `neighbors` keeps each film's strongest item-item weights (EASE, EDLAE:
 H. Steck, "Embarrassingly Shallow Autoencoders" 2019 and "Autoencoders that don't overfit towards the Identity"
-2020) as a sparse matrix; `factors` keeps unit vectors whose cosine is the weight (the classic TruncatedSVD).
+2020; the few-seed ridge of training/fit_few_seed_ridge.py) as a sparse matrix; `factors` keeps unit vectors whose
+cosine is the weight (the classic TruncatedSVD).
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +25,15 @@ class ItemCF:
         indices: (m,) int32, the neighbours' rows, ascending within a seed film.
         values: (m,) float16 or float32, what the seed adds to each neighbour's score.
         factors: (n, d) float32, unit rows (zero for films without ratings); None in the neighbour layout.
+        prior: (n,) float32, each film's score before any seed; None counts as 0. With a prior the seeds' weights are
+            for their sum divided by the root of their number, so that the two keep their proportion.
     """
 
     indptr: NDArray[np.int64] | None = None
     indices: NDArray[np.int32] | None = None
     values: NDArray[Any] | None = None
     factors: NDArray[np.float32] | None = None
+    prior: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.factors) if self.factors is not None else len(self._csr()[0]) - 1
@@ -40,7 +44,16 @@ class ItemCF:
         return self.indptr, self.indices, self.values
 
     def scores(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
-        """(n,) float32: the sum over the seeds of their weights to every film."""
+        """(n,) float32: the prior and the pull of the seeds."""
+        pull = self.pull(seed_rows)
+        return pull if self.prior is None else self.prior + pull
+
+    def pull(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+        """(n,) float32: what the seeds add to every film's score; at least one seed."""
+        scale = np.float32(1.0 if self.prior is None else len(seed_rows) ** -0.5)
+        return np.asarray(scale * self._sum(seed_rows), dtype=np.float32)
+
+    def _sum(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
         if self.factors is not None:
             return np.asarray(self.factors @ self.factors[sorted(seed_rows)].sum(axis=0), dtype=np.float32)
         indptr, indices, values = self._csr()
@@ -51,15 +64,17 @@ class ItemCF:
         return total
 
     def contributions(self, seed_rows: Sequence[int], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(k, m) float32: what each of k seeds adds to the score of each of m films."""
-        return np.stack([self.scores([seed])[rows] for seed in seed_rows])
+        """(k, m) float32: each of k seeds' share of their pull on each of m films."""
+        scale = np.float32(1.0 if self.prior is None else len(seed_rows) ** -0.5)
+        return np.stack([scale * self._sum([seed])[rows] for seed in seed_rows])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by the names that the bundle's file uses."""
         if self.factors is not None:
-            return {"factors": self.factors}
-        indptr, indices, values = self._csr()
-        return {"indptr": indptr, "indices": indices, "values": values}
+            found: dict[str, NDArray[Any]] = {"factors": self.factors}
+        else:
+            found = dict(zip(("indptr", "indices", "values"), self._csr(), strict=True))
+        return found if self.prior is None else found | {"prior": self.prior}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "ItemCF":
@@ -68,10 +83,11 @@ class ItemCF:
         Raises:
             BundleError: An array is missing, or the sparse structure points outside of itself.
         """
+        prior = arrays.get("prior")
         if "factors" in arrays:
-            return cls(factors=arrays["factors"])
+            return cls(factors=arrays["factors"], prior=prior)
         try:
-            view = cls(arrays["indptr"], arrays["indices"], arrays["values"])
+            view = cls(arrays["indptr"], arrays["indices"], arrays["values"], prior=prior)
         except KeyError as missing:
             raise BundleError(f"the item-item view lacks the array {missing}") from None
         indptr, indices, values = view._csr()

@@ -186,8 +186,9 @@ class Pipeline:
             except RetrievalUnavailable as unavailable:
                 degraded.append(f"retrieval_{unavailable.reason}")
         if taste.seeds and rung != "popularity":
-            scores = self.bundle.item_cf.scores(taste.seeds)
-            if scores.any():
+            pull = self.bundle.item_cf.pull(taste.seeds)
+            if pull.any():
+                scores = pull if self.bundle.item_cf.prior is None else pull + self.bundle.item_cf.prior
                 # Films without any shared taste tie at 0: a grain of popularity fills the pool sensibly.
                 filled = scores + 1e-6 * self.catalog.log_popularity * (float(np.abs(scores).max()) or 1.0)
                 return _Pool("item_cf", top_k(filled.astype(np.float32), k, allowed)[0], None, degraded)

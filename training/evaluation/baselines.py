@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from training.evaluation.ranking import Scorer, factor_scores
-from training.fit_item_cf import edlae_weights, fit_svd, gram_matrix, usual_movies
+from training.fit_item_cf import edlae_weights, fit_svd, gram_matrix
 from training.interactions import Interactions
+from training.neighbors import chosen_movies
 
 Settings = dict[str, float]
 Option = tuple[Settings, Scorer]
@@ -54,7 +55,7 @@ def item_knn(train: Interactions, *, min_positives: int, max_movies: int) -> Ite
 
     sim(i, j) = G_ij / (sqrt(G_ii G_jj) + shrink), G = X'X; films score the sum of their similarities to the seeds.
     """
-    chosen = usual_movies(train, min_positives, max_movies)
+    chosen = chosen_movies(train, min_positives, max_movies)
     gram = gram_matrix(train, chosen).astype(np.float32)
     norms = np.sqrt(np.diag(gram))
     lengths = np.outer(norms, norms)
@@ -91,7 +92,7 @@ def linear(
     train: Interactions, l2s: Sequence[float], dropouts: Sequence[float], *, min_positives: int, max_movies: int
 ) -> Iterator[Option]:
     """EASE (dropout 0) and EDLAE with all their weights, over a grid; see `training.fit_item_cf`."""
-    chosen = usual_movies(train, min_positives, max_movies)
+    chosen = chosen_movies(train, min_positives, max_movies)
     gram = gram_matrix(train, chosen)
     for dropout in dropouts:
         for l2 in l2s:

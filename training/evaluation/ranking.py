@@ -123,7 +123,15 @@ def item_cf_scores(view: ItemCF) -> Scorer:
     if "factors" in arrays:
         return factor_scores(arrays["factors"])
     weights = sparse.csr_matrix((arrays["values"], arrays["indices"], arrays["indptr"]), shape=(n, n))
-    return lambda seeds: np.asarray((seeds @ weights).toarray(), dtype=np.float32)
+    prior = view.prior
+
+    def score(seeds: sparse.csr_matrix) -> NDArray[np.float32]:
+        sums = np.asarray((seeds @ weights).toarray(), dtype=np.float32)
+        if prior is None:
+            return sums
+        return np.asarray(prior + sums / np.sqrt(np.diff(seeds.indptr))[:, None], dtype=np.float32)
+
+    return score
 
 
 def factor_scores(factors: NDArray[np.float32]) -> Scorer:

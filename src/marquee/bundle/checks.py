@@ -66,7 +66,9 @@ def _item_cf(item_cf: ItemCF, n: int) -> Iterator[str]:
         yield f"{ITEM_CF}: {len(item_cf)} rows, expected {n}"
     if item_cf.factors is not None and item_cf.factors.ndim != 2:
         yield f"{ITEM_CF}: factors has shape {item_cf.factors.shape}, expected two dimensions"
-    for name in ("values", "factors"):
+    if item_cf.prior is not None and item_cf.prior.shape != (n,):
+        yield f"{ITEM_CF}: prior has shape {item_cf.prior.shape}, expected {(n,)}"
+    for name in ("values", "factors", "prior"):
         array = getattr(item_cf, name)
         if array is not None and not np.isfinite(array).all():
             yield f"{ITEM_CF}: {name} holds {_count_unfinite(array)} values that are not finite numbers"

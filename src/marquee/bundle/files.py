@@ -45,6 +45,7 @@ _ITEM_CF_DTYPES = {
     "indices": ("int32",),
     "values": ("float16", "float32"),
     "factors": ("float32",),
+    "prior": ("float32",),
 }
 
 

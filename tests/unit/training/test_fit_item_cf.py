@@ -72,7 +72,7 @@ def test_pure_svd_of_full_rank_gives_back_the_likes(world):
     np.testing.assert_allclose(scores, world.likes[person].toarray()[0], atol=0.35)
 
 
-@pytest.mark.parametrize("kind", ["edlae", "ease", "pure_svd", "svd_centered"])
+@pytest.mark.parametrize("kind", ["few_seed_ridge", "edlae", "ease", "pure_svd", "svd_centered"])
 def test_every_kind_finds_the_taste(world, kind):
     view = fit_item_cf(TrainingConfig(item_cf=kind, item_cf_l2=10, svd_factors=3), world)
     scores = view.scores([0, 3])  # two films of taste 0
