@@ -41,7 +41,7 @@ train: setup ## Train, judge on people held out, publish (CONFIG=small|full|clas
 evaluate: setup ## Judge the product beside its baselines; publishes nothing.
 	$(BIN)/marquee evaluate --config $(CONFIG)
 
-sweep: setup ## Try the re-ranker's dials (SIZE=quick|medium|full); writes eval/sweep_SIZE.csv.
+sweep: setup ## Try the re-ranker's dials (SIZE=quick|medium|full); writes eval/sweep_SIZE.csv and .png.
 	$(BIN)/marquee sweep --config $(CONFIG) --size $(or $(SIZE),quick)
 
 ##@ Bundles

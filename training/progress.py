@@ -32,8 +32,8 @@ class Reporter:
             self._console.print(line, soft_wrap=True)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[EpochReport]:
-        """Show a stage while it runs; says how long it took when it is over."""
+    def stage(self, name: str, unit: str = "epoch") -> Iterator[EpochReport]:
+        """Show a stage while it runs, counted in some unit; says how long it took when it is over."""
         started = time.monotonic()
         if self._quiet:
             yield lambda *_, **__: None
@@ -57,7 +57,7 @@ class Reporter:
                 last.update(metrics)
                 if time.monotonic() >= next_line:
                     next_line = time.monotonic() + LINE_EVERY_S
-                    self.say(f"  {name}: epoch {epoch}/{most}  {_words(last)}")
+                    self.say(f"  {name}: {unit} {epoch}/{most}  {_words(last)}")
 
             yield line
         self.say(f"{name}: {time.monotonic() - started:.1f} s  {_words(last)}".rstrip())

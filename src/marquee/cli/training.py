@@ -10,6 +10,7 @@ from marquee.cli.options import DATASET, STORE, Config, Data, Dataset, Json, Qui
 from marquee.cli.output import out, print_json, print_table
 
 SMALL_UP_TO = 2_000_000
+FRONT_SHOWN = 8
 
 
 def register(app: typer.Typer) -> None:
@@ -119,19 +120,36 @@ def sweep(
     name: Dataset = DATASET,
     config: Config = "auto",
     size: Annotated[str, typer.Option(help="quick, medium or full.")] = "quick",
-    output: Annotated[Path | None, typer.Option(help="The CSV; resumed if it exists.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The CSV.", show_default="eval/sweep_SIZE.csv")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")] = None,
+    plot: Annotated[bool, typer.Option(help="Draw the trade-off, beside the CSV.")] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Try the re-ranker's dials on people held out, and write a table of what each costs and brings."""
+    """Try the re-ranker's dials on people held out: what each costs and brings. One that was stopped goes on."""
     from marquee.data.sources import obtain
     from training.config import load_config
     from training.progress import Reporter
-    from training.sweep import run_sweep
+    from training.sweep.run import run_sweep
 
     dataset = obtain(folder, name=name)
     path = output or Path("eval") / f"sweep_{size}.csv"
-    best = run_sweep(dataset, load_config(_fitting(config, len(dataset.ratings))), size, path, Reporter(quiet=quiet))
-    print_table(f"best of {path}", list(best[0]), [list(row.values()) for row in best])
+    chosen = load_config(_fitting(config, len(dataset.ratings)))
+    print_sweep(run_sweep(dataset, chosen, size, path, Reporter(quiet=quiet), jobs=jobs, draw=plot))
+    out.print(f"wrote {path}" + (f" and {path.with_suffix('.png')}" if plot else ""), markup=False)
+
+
+def print_sweep(sweep: Any) -> None:
+    """The front of each trade-off with its prices, and what follows; takes a `training.sweep.run.Sweep`."""
+    from training.sweep.front import AGAINST, on_front, thinned
+    from training.sweep.words import WHAT, line_of
+
+    columns = ["", ">NDCG@10", ">difference [95 %]", *(f">{WHAT[name]}" for name in AGAINST)]
+    for against in AGAINST:
+        places = thinned(on_front(sweep.rows, against), sweep.rows, FRONT_SHOWN)
+        lines = [line_of(sweep.rows, sweep.settings, place) for place in dict.fromkeys([0, *places])]
+        print_table(f"accuracy for {WHAT[against]}: nothing beats these", columns, lines)
+    for sentence in sweep.sentences:
+        out.print(sentence, markup=False)
 
 
 def _fitting(config: str, n_ratings: int) -> str:
