@@ -124,10 +124,11 @@ def fit_folds(
                 _keep(place / "two_tower.safetensors", tower.arrays(), {"pooling": tower.pooling})
                 checkpoint.unlink(missing_ok=True)
         missing = [view for view in views if not _view_path(place, view).is_file()]
-        with reporter.stage(f"second views {number}/{config.eval_folds_run}", unit="view") as report:
-            for count, view in enumerate(missing, start=1):
-                _keep_view(place, view, fit_item_cf(view_config(config, view), train))
-                report(count, len(missing), {})
+        if missing:
+            with reporter.stage(f"second views {number}/{config.eval_folds_run}", unit="view") as report:
+                for count, view in enumerate(missing, start=1):
+                    _keep_view(place, view, fit_item_cf(view_config(config, view), train))
+                    report(count, len(missing), {})
         catalog = replace(films.catalog, popularity=train.popularity)
         folds.append(SweepFold(place, config.n_candidates, catalog, len(part.train), cases))
     return folds

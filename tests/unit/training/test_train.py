@@ -22,7 +22,6 @@ from training.evaluation.summary import judge_briefly, pooled_people, summarise
 from training.fit import fit
 from training.fold_result import load_result, save_result
 from training.progress import Reporter
-from training.sweep import SIZES, run_sweep
 from training.train import train
 
 ROOT = Path(__file__).parents[3]
@@ -174,16 +173,3 @@ def test_the_pipeline_row_is_the_product(dataset):
     }
     marks = judge_briefly(CONFIG, everybody, np.arange(80, 120), rows)
     assert marks["plain", 5].mean() > marks["spread", 5].mean() + 0.1
-
-
-def test_a_sweep_goes_on_where_it_stopped(dataset, tmp_path, monkeypatch):
-    tiny = {"item_cf": ["edlae", "svd_centered:4"], "alpha_cf": [1.0], "lambda_mmr": [0.5, 1.0]}
-    monkeypatch.setitem(SIZES, "quick", tiny)
-    path = tmp_path / "eval" / "sweep_quick.csv"
-    best = run_sweep(dataset, CONFIG, "quick", path, Reporter(quiet=True))
-    lines = path.read_text().splitlines()
-    assert len(lines) == 5
-    assert [row["ndcg@10"] for row in best] == sorted((row["ndcg@10"] for row in best), reverse=True)
-    path.write_text("\n".join(lines[:3]) + "\n")
-    run_sweep(dataset, CONFIG, "quick", path, Reporter(quiet=True))
-    assert path.read_text().splitlines() == lines

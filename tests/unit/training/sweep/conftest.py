@@ -1,0 +1,64 @@
+"""A small sweep of the made-up world, run once by two processes."""
+
+import pytest
+
+from training.config import TrainingConfig
+from training.cross_validate import prepare
+from training.progress import Reporter
+from training.sweep.folds import fit_folds, work_key
+from training.sweep.run import run_sweep
+from training.sweep.sizes import SIZES
+
+CONFIG = TrainingConfig(
+    epochs=4,
+    eval_every=2,
+    patience=4,
+    embedding_size=16,
+    batch_size=32,
+    learning_rate=1e-2,
+    eval_folds=3,
+    eval_folds_run=2,
+    eval_draws=1,
+    eval_min_positives=12,
+    item_cf_l2=10,
+    beta_gen=0.2,
+)
+TINY = [
+    {"lambda_mmr": [0.5, 0.9, 1.0], "delta_pop": [-0.5, 0.0]},
+    {"diversity": [0.0, 0.5], "novelty": [0.0, 1.0]},
+    {"item_cf": ["pure_svd:4", "edlae:50"], "alpha_cf": [2.0]},
+]
+
+
+@pytest.fixture(scope="session")
+def config():
+    return CONFIG
+
+
+@pytest.fixture(scope="session")
+def sweep(dataset):
+    """`sweep(path, config=CONFIG, blocks=TINY, data=dataset, **arguments) -> Sweep`: a size of few settings."""
+
+    def run(path, config=CONFIG, blocks=TINY, data=dataset, reporter=None, **arguments):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(SIZES, "quick", blocks)
+            return run_sweep(data, config, "quick", path, reporter or Reporter(quiet=True), **arguments)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("sweep")
+
+
+@pytest.fixture(scope="session")
+def swept(sweep, place):
+    return sweep(place / "sweep_quick.csv", jobs=2)
+
+
+@pytest.fixture(scope="session")
+def folds(swept, dataset, config, place):
+    """The folds of that sweep, with the models that it kept."""
+    everybody, films = prepare(dataset, config)
+    return fit_folds(config, everybody, films, [], place / ".sweep" / work_key(dataset, config), Reporter(quiet=True))

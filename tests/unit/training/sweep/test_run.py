@@ -1,0 +1,200 @@
+"""The whole sweep on the made-up world: figures, resuming, processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from marquee.errors import ConfigError, DataError
+from marquee.pipeline import Pipeline
+from training.cross_validate import prepare
+from training.evaluation.accuracy import ndcg
+from training.evaluation.product import by_pipeline
+from training.evaluation.ranking import hits_of
+from training.interactions import split_people
+from training.progress import Reporter
+from training.sweep import workers
+from training.sweep.folds import fit_folds, work_key
+from training.sweep.marks import kept
+
+ROOT = Path(__file__).parents[4]
+JOB = Path(__file__).with_name("killed_sweep.py")
+
+
+def files(place):
+    return {path: path.stat().st_mtime_ns for path in sorted((place / ".sweep").rglob("*")) if path.is_file()}
+
+
+def test_every_setting_is_a_row(swept, place):
+    table = pd.read_csv(place / "sweep_quick.csv")
+    assert len(table) == len(swept.settings) == 13  # 6 + 4 + 2 and the configured one
+    base = table.iloc[0]
+    assert (base["lambda_mmr"], base["beta_gen"], base["item_cf"]) == (0.9, 0.2, "few_seed_ridge")
+    assert (base["diff"], base["diff_low"], base["diff_high"], base["diff_mean"]) == (0, 0, 0, 0)
+    assert (table["n_people"] == base["n_people"]).all()
+    assert ((table["diff_low"] <= table["diff"]) & (table["diff"] <= table["diff_high"])).all()
+    np.testing.assert_allclose(table["diff"], table["ndcg@10"] - base["ndcg@10"], atol=2e-5)
+    np.testing.assert_allclose(table["ndcg@10"], table["ndcg@10_k5"])
+    means = table[[f"ndcg@10_k{k}" for k in (1, 3, 5, 10)]].mean(axis=1)
+    np.testing.assert_allclose(table["diff_mean"], means - means[0], atol=2e-5)
+    assert table["front"].str.contains("ild@10").sum() >= 2
+
+
+def test_dials_do_what_their_names_say(swept):
+    rows = {dials.changes(swept.settings[0]): row for dials, row in zip(swept.settings, swept.rows, strict=True)}
+    plain, spread = rows["diversity 0"], rows["diversity 0.5"]
+    assert spread["ild@10"] > plain["ild@10"] + 0.05
+    assert rows["diversity 0, novelty 1"]["median_popularity@10"] < plain["median_popularity@10"]
+    # diversity d is lambda_mmr 1 - d
+    same = {name: value for name, value in rows["lambda_mmr 0.5"].items() if "@" in name}
+    assert same == {name: spread[name] for name in same}
+
+
+def test_figures_are_those_of_the_pipeline(swept, folds):
+    row = swept.rows[0]
+    dials = swept.settings[0]
+    found = []
+    for fold in folds:
+        cases = fold.cases[5]
+        (lists,) = by_pipeline(Pipeline(fold.contents(dials.view, dials.weights)))(cases.seeds, (10,))
+        found.append(cases.per_person(ndcg(hits_of(lists, cases.targets), cases.n_targets)))
+    assert row["ndcg@10"] == pytest.approx(np.concatenate(found).mean(), abs=1e-5)
+    assert row["n_people"] == sum(map(len, found))
+
+
+def test_nobody_is_asked_whom_the_models_saw(folds, dataset, config):
+    everybody, _ = prepare(dataset, config)
+    parts = split_people(len(everybody.user_ids), config.eval_folds, config.validation_share, config.seed)
+    for fold, part in zip(folds, parts, strict=False):
+        for cases in fold.cases.values():
+            assert set(cases.asked) <= set(part.test)
+            assert np.array_equal(cases.asked, fold.cases[5].asked)
+
+
+def test_one_fold_asks_its_validation_people(dataset, config, tmp_path):
+    one = config.model_copy(update={"eval_folds_run": 1, "validation_share": 0.3, "epochs": 1})
+    everybody, films = prepare(dataset, one)
+    (fold,) = fit_folds(one, everybody, films, [], tmp_path, Reporter(quiet=True))
+    part = split_people(len(everybody.user_ids), 3, 0.3, one.seed)[0]
+    assert len(fold.cases[5].asked)
+    assert set(fold.cases[5].asked) <= set(part.validation)
+    assert not set(fold.cases[5].asked) & set(part.test)
+
+
+def test_one_process_finds_what_two_do(sweep, swept, place, tmp_path):
+    sweep(tmp_path / "sweep_quick.csv", jobs=1)
+    for suffix in (".csv", ".png"):
+        assert (tmp_path / f"sweep_quick{suffix}").read_bytes() == (place / f"sweep_quick{suffix}").read_bytes()
+
+
+def test_a_second_run_only_writes_the_table(sweep, swept, place):
+    before, wanted = files(place), (place / "sweep_quick.csv").read_bytes()
+    (place / "sweep_quick.csv").unlink()
+    sweep(place / "sweep_quick.csv", jobs=1)
+    assert (place / "sweep_quick.csv").read_bytes() == wanted
+    assert files(place) == before
+
+
+def test_new_defaults_need_no_new_fits(sweep, swept, config, place):
+    """The blend is no part of the models: what other sweeps found is compared with the new defaults."""
+    before = files(place)
+    other = config.model_copy(update={"lambda_mmr": 1.0, "delta_pop": -0.5})
+    again = sweep(place / "other.csv", config=other, blocks=[{"lambda_mmr": [0.5, 0.9]}], jobs=1, draw=False)
+    assert again.image is None
+    assert not (place / "other.png").exists()
+    assert files(place) == before
+    assert again.settings[0].weights.lambda_mmr == 1.0
+    assert again.rows[0]["diff"] == 0
+
+
+def test_other_ratings_are_other_work(dataset, config):
+    from dataclasses import replace
+
+    key = work_key(dataset, config)
+    assert key == work_key(dataset, config.model_copy(update={"beta_gen": 9.0}))
+    assert key != work_key(dataset, config.model_copy(update={"item_cf_l2": 9.0}))
+    assert key != work_key(replace(dataset, sha256="b" * 64), config)
+
+
+def test_damaged_marks_are_found_anew(sweep, swept, place):
+    wanted = (place / "sweep_quick.csv").read_bytes()
+    victim = next((place / ".sweep").rglob(f"marks/{swept.settings[3].digest}.safetensors"))
+    victim.write_bytes(victim.read_bytes()[:100])
+    assert kept(victim) is None
+    assert not victim.exists()
+    sweep(place / "sweep_quick.csv", jobs=1)
+    assert (place / "sweep_quick.csv").read_bytes() == wanted
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_again_and_again_ends_with_the_same_table(swept, place, tmp_path):
+    """SIGKILL while fitting and after some settings, alone and with two processes; no process is left behind."""
+    for limit, jobs in ((3, 1), (2, 2), (4, 2)):
+        kept_before = len(list((tmp_path / ".sweep").rglob("marks/*.safetensors")))
+        died = subprocess.run(
+            [sys.executable, JOB, tmp_path, str(limit), str(jobs)], cwd=ROOT, check=False, capture_output=True, text=True
+        )
+        assert died.returncode == -signal.SIGKILL, died.stderr
+        assert not (tmp_path / "sweep_quick.csv").exists()
+        assert len(list((tmp_path / ".sweep").rglob("marks/*.safetensors"))) >= kept_before
+        for worker in map(int, (tmp_path / "workers").read_text().split()):
+            wait_for_the_end_of(worker)
+    assert kept_before > 0
+    done = subprocess.run(
+        [sys.executable, JOB, tmp_path, "0", "2"], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "sweep_quick.csv").read_bytes() == (place / "sweep_quick.csv").read_bytes()
+
+
+def wait_for_the_end_of(process):
+    until = time.monotonic() + 30
+    while Path(f"/proc/{process}").exists() and "Z" not in Path(f"/proc/{process}/stat").read_text().split(")")[1][:3]:
+        assert time.monotonic() < until, f"process {process} outlived its parent"
+        time.sleep(0.05)
+
+
+def test_an_interrupt_keeps_what_is_done(sweep, swept, config, place):
+    """Control-C in the middle: the pool ends, the marks that were written stay, and the rest follows later."""
+
+    class Impatient(Reporter):
+        def stage(self, name, unit="epoch"):
+            from contextlib import contextmanager
+
+            @contextmanager
+            def staged():
+                def report(done, most, metrics):
+                    raise KeyboardInterrupt
+
+                yield report
+
+            return staged()
+
+    blocks = [{"beta_gen": [5.0, 6.0, 7.0]}]
+    with pytest.raises(KeyboardInterrupt):
+        sweep(place / "stopped.csv", blocks=blocks, jobs=2, reporter=Impatient(quiet=True))
+    assert not (place / "stopped.csv").exists()
+    assert len(sweep(place / "stopped.csv", blocks=blocks, jobs=1, draw=False).rows) == 4
+
+
+def test_mistakes_name_their_fix(sweep, dataset, config, tmp_path):
+    from training.sweep.run import run_sweep
+
+    with pytest.raises(ConfigError, match=r"no sweep is called 'huge'[^$]*quick, medium, full"):
+        run_sweep(dataset, config, "huge", tmp_path / "x.csv", Reporter(quiet=True))
+    with pytest.raises(ConfigError, match=r"--jobs 0[^$]*1 or more"):
+        sweep(tmp_path / "x.csv", jobs=0)
+    with pytest.raises(DataError, match=r"nobody held out has 61 likes[^$]*eval_min_positives"):
+        sweep(tmp_path / "x.csv", config=config.model_copy(update={"eval_min_positives": 61}))
+
+
+def test_there_are_as_many_processes_as_processors(monkeypatch):
+    assert 1 <= workers.cores() <= os.cpu_count()
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert workers.cores() == os.cpu_count()
