@@ -6,6 +6,8 @@ from typing import Any
 AGAINST = {"ild@10": 1.0, "coverage@10": 1.0, "median_popularity@10": -1.0}
 """What accuracy is traded for; 1 where more is better, -1 where less is."""
 ACCURACY = "ndcg@10"
+WORTH = 0.1
+"""Nobody gives up more than this share of the accuracy: what costs more is in the CSV alone."""
 
 Row = dict[str, Any]
 
@@ -31,11 +33,16 @@ def on_front(rows: Sequence[Row], against: str) -> list[int]:
     return front
 
 
-def thinned(front: Sequence[int], rows: Sequence[Row], most: int) -> list[int]:
-    """At most so many of a front: both ends, and between them those that lie far apart in accuracy."""
-    if len(front) <= most:
-        return list(front)
-    first, last = rows[front[0]][ACCURACY], rows[front[-1]][ACCURACY]
+def shown(rows: Sequence[Row], against: str, most: int) -> list[int]:
+    """What of a front is worth a person's look: at most so many of the rows that lose at most WORTH of the accuracy.
+
+    Both ends, and between them rows about equally far apart in what accuracy is traded for.
+    """
+    best = max(row[ACCURACY] for row in rows)
+    near = [place for place in on_front(rows, against) if rows[place][ACCURACY] >= (1 - WORTH) * best]
+    if len(near) <= most:
+        return near
+    first, last = rows[near[0]][against], rows[near[-1]][against]
     wanted = [first + (last - first) * step / (most - 1) for step in range(most)]
-    near = [min(front, key=lambda n, w=w: abs(rows[n][ACCURACY] - w)) for w in wanted]  # type: ignore[misc]
-    return list(dict.fromkeys(near))
+    spread = {min(near, key=lambda place: abs(rows[place][against] - value)) for value in wanted}
+    return [place for place in near if place in spread]

@@ -8,7 +8,7 @@ import numpy as np
 
 from marquee.errors import ConfigError
 from training.sweep.dials import Dials
-from training.sweep.front import ACCURACY, on_front, thinned
+from training.sweep.front import ACCURACY, WORTH, on_front, shown
 from training.sweep.table import Rows
 
 PANELS = {
@@ -73,10 +73,10 @@ def _panel(axes: Any, settings: Sequence[Dials], rows: Rows, against: str, popul
     axes.plot(x[front], y[front], color=FRONT, linewidth=1, marker="o", markersize=6, fillstyle="none", zorder=3)
     axes.plot(x[0], y[0], "D", color=CONFIGURED, markersize=8, fillstyle="none", markeredgewidth=2, zorder=4)
     axes.annotate(
-        "as configured", (x[0], y[0]), (-8, -14), textcoords="offset points", ha="right", color=CONFIGURED, fontsize=8
+        "as configured", (x[0], y[0]), (0, -16), textcoords="offset points", ha="center", color=CONFIGURED, fontsize=8
     )
-    _zoom(axes, x, y, front)
-    for place in thinned([place for place in front if place], rows, LABELS):
+    _zoom(axes, x, y)
+    for place in [place for place in shown(rows, against, LABELS) if place]:
         axes.annotate(
             settings[place].changes(settings[0]).replace(", ", "\n"),
             (x[place], y[place]),
@@ -87,17 +87,15 @@ def _panel(axes: Any, settings: Sequence[Dials], rows: Rows, against: str, popul
             zorder=5,
         )
     axes.grid(alpha=0.25)
-    axes.margins(0.05)
     return dots
 
 
-def _zoom(axes: Any, x: Any, y: Any, front: Sequence[int]) -> None:
-    """Leave out what is far worse than the front: it would squeeze what there is to choose from into a corner."""
-    low, high = float(y[front].min()), float(y.max())
-    room = max(high - low, 1e-3)
-    shown = y >= low - 0.3 * room
-    if not shown.all():
-        axes.text(0.02, 0.02, f"{int((~shown).sum())} worse ones below", transform=axes.transAxes, fontsize=7)
-    axes.set_ylim(float(y[shown].min()) - 0.08 * room, high + 0.15 * room)
-    width = max(float(np.ptp(x[shown])), 1e-6)
-    axes.set_xlim(float(x[shown].min()) - 0.05 * width, float(x[shown].max()) + 0.25 * width)
+def _zoom(axes: Any, x: Any, y: Any) -> None:
+    """Leave out what is far less accurate: it would squeeze what there is to choose from into a corner."""
+    near = y >= (1 - WORTH) * y.max()
+    if not near.all():
+        axes.text(0.02, 0.02, f"{int((~near).sum())} below", transform=axes.transAxes, fontsize=7)
+    height = max(float(np.ptp(y[near])), 1e-3)
+    width = max(float(np.ptp(x[near])), 1e-6)
+    axes.set_ylim(float(y[near].min()) - 0.08 * height, float(y.max()) + 0.15 * height)
+    axes.set_xlim(float(x[near].min()) - 0.1 * width, float(x[near].max()) + 0.3 * width)

@@ -39,7 +39,8 @@ def price(rows: Sequence[TableRow], settings: Sequence[Dials], place: int, again
 def line_of(rows: Sequence[TableRow], settings: Sequence[Dials], place: int) -> list[str]:
     """A setting in a table: what differs, NDCG@10, its difference with interval, and what accuracy is traded for."""
     row = rows[place]
-    difference = f"{signed(row['diff'])} [{signed(row['diff_low'])}, {signed(row['diff_high'])}]" if place else ""
+    interval = f"[{signed(row['diff_low'], '.3f')}, {signed(row['diff_high'], '.3f')}]"
+    difference = f"{signed(row['diff'], '.3f')} {interval}" if place else ""
     traded = [number(row[against], DIGITS[against]) for against in WHAT]
     return [settings[place].changes(settings[0]), number(row[ACCURACY]), difference, *traded]
 
@@ -63,7 +64,8 @@ def sentences(rows: Sequence[TableRow], settings: Sequence[Dials], choice: Choic
     for against in WHAT:
         free = [place for place in on_front(rows, against) if rows[place]["diff_high"] >= 0]
         if free:
-            found.append(f"most {_more(against)} at no sure cost: {price(rows, settings, free[-1], against)}")
+            said = price(rows, settings, free[-1], against) if free[-1] else "as configured"
+            found.append(f"most {_more(against)} at no sure cost: {said}")
     return found
 
 

@@ -140,12 +140,12 @@ def sweep(
 
 def print_sweep(sweep: Any) -> None:
     """The front of each trade-off with its prices, and what follows; takes a `training.sweep.run.Sweep`."""
-    from training.sweep.front import AGAINST, on_front, thinned
+    from training.sweep.front import AGAINST, shown
     from training.sweep.words import WHAT, line_of
 
     columns = ["", ">NDCG@10", ">difference [95 %]", *(f">{WHAT[name]}" for name in AGAINST)]
     for against in AGAINST:
-        places = thinned(on_front(sweep.rows, against), sweep.rows, FRONT_SHOWN)
+        places = shown(sweep.rows, against, FRONT_SHOWN)
         lines = [line_of(sweep.rows, sweep.settings, place) for place in dict.fromkeys([0, *places])]
         print_table(f"accuracy for {WHAT[against]}: nothing beats these", columns, lines)
     for sentence in sweep.sentences:

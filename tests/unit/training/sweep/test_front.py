@@ -1,11 +1,10 @@
 """Fronts, against brute force."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.sweep.front import AGAINST, on_front, thinned
+from training.sweep.front import AGAINST, on_front, shown
 
 GRID = st.integers(0, 6)  # few values, so that there are ties
 
@@ -32,13 +31,15 @@ def test_nothing_beats_what_is_on_the_front(against, sign, points):
     assert accuracy == sorted(accuracy, reverse=True)
 
 
-def test_a_thinned_front_keeps_its_ends():
-    rows = rows_of([(x, 100 - x**2) for x in range(10)])
-    front = on_front(rows, "ild@10")
-    assert front == list(range(10))
-    few = thinned(front, rows, 4)
-    assert few[0] == 0
-    assert few[-1] == 9
-    assert len(few) <= 4
-    assert np.all(np.diff(few) > 0)
-    assert thinned(front, rows, 10) == front
+def test_what_is_shown_keeps_the_ends_and_lies_apart():
+    rows = rows_of([(x, 100 - x**2 / 10) for x in range(20)])
+    assert on_front(rows, "ild@10") == list(range(20))
+    near = list(range(11))  # the others lose more than a tenth
+    assert shown(rows, "ild@10", 100) == near
+    few = shown(rows, "ild@10", 4)
+    assert few == [0, 3, 7, 10]
+    assert shown(rows, "ild@10", 11) == near
+
+
+def test_the_best_is_shown_where_all_else_is_far_worse():
+    assert shown(rows_of([(1, 10), (2, 5), (3, 4)]), "coverage@10", 5) == [0]

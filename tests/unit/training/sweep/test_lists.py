@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from marquee.contracts import RecommendationRequest
 from marquee.exact_search import ExactSearch
@@ -34,9 +35,9 @@ def test_the_lists_are_those_of_the_pipeline(folds, swept, changes, k):
         cases = fold.cases[k]
         # Beside another setting, which must not disturb it.
         other = turned(dials, {"lambda_mmr": 0.1, "novelty": 0.9})
-        _, (ten, twenty) = ListMaker(contents).lists(contents, [other, dials], cases.seeds, (10, 20))
+        _, (ten, twenty) = ListMaker(contents).lists(contents, [other, dials], cases.seeds[::4], (10, 20))
         pipeline = Pipeline(contents)
-        for row, case in enumerate(cases):
+        for row, case in enumerate(list(cases)[::4]):
             given = fold.catalog.movie_ids[case.seeds].tolist()
             for own, length in ((ten, 10), (twenty, 20)):
                 request = RecommendationRequest(
@@ -49,8 +50,6 @@ def test_the_lists_are_those_of_the_pipeline(folds, swept, changes, k):
 def test_a_catalogue_too_small_leaves_places_empty(make_contents, swept):
     contents = make_contents(n_movies=12)
     dials = turned(swept.settings[0], {})
-    from scipy import sparse
-
     seeds = sparse.csr_matrix(np.eye(12, dtype=np.float32)[:2])
     ((ten, twenty),) = ListMaker(contents).lists(contents, [dials], seeds, (10, 20))
     assert (ten >= 0).all()
@@ -85,6 +84,5 @@ def test_settings_that_share_a_blend_are_judged_together(swept):
     assert [len(group) for group in groups] == [6, 3, 1]
     assert all(len({dials.blend_key for dials in group}) == 1 for group in groups)
     assert sorted(dials.digest for group in groups for dials in group) == sorted(
-        dials.digest
-        for dials in [*mmr_only, turned(base, {"beta_gen": 3.0}), turned(base, {"novelty": 0.5})]
+        dials.digest for dials in [*mmr_only, turned(base, {"beta_gen": 3.0}), turned(base, {"novelty": 0.5})]
     )

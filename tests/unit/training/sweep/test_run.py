@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from training.progress import Reporter
 from training.sweep import workers
 from training.sweep.folds import fit_folds, work_key
 from training.sweep.marks import kept
+from training.sweep.run import run_sweep
 
 ROOT = Path(__file__).parents[4]
 JOB = Path(__file__).with_name("killed_sweep.py")
@@ -114,8 +117,6 @@ def test_new_defaults_need_no_new_fits(sweep, swept, config, place):
 
 
 def test_other_ratings_are_other_work(dataset, config):
-    from dataclasses import replace
-
     key = work_key(dataset, config)
     assert key == work_key(dataset, config.model_copy(update={"beta_gen": 9.0}))
     assert key != work_key(dataset, config.model_copy(update={"item_cf_l2": 9.0}))
@@ -135,17 +136,22 @@ def test_damaged_marks_are_found_anew(sweep, swept, place):
 @pytest.mark.slow
 def test_a_sweep_killed_again_and_again_ends_with_the_same_table(swept, place, tmp_path):
     """SIGKILL while fitting and after some settings, alone and with two processes; no process is left behind."""
-    for limit, jobs in ((3, 1), (2, 2), (4, 2)):
-        kept_before = len(list((tmp_path / ".sweep").rglob("marks/*.safetensors")))
+    counts = [0]
+    for limit, jobs in ((3, 1), (12, 2), (1, 2)):
         died = subprocess.run(
-            [sys.executable, JOB, tmp_path, str(limit), str(jobs)], cwd=ROOT, check=False, capture_output=True, text=True
+            [sys.executable, JOB, tmp_path, str(limit), str(jobs)],
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
         )
         assert died.returncode == -signal.SIGKILL, died.stderr
         assert not (tmp_path / "sweep_quick.csv").exists()
-        assert len(list((tmp_path / ".sweep").rglob("marks/*.safetensors"))) >= kept_before
+        counts.append(len(list((tmp_path / ".sweep").rglob("marks/*.safetensors"))))
         for worker in map(int, (tmp_path / "workers").read_text().split()):
             wait_for_the_end_of(worker)
-    assert kept_before > 0
+    assert counts == sorted(counts)
+    assert 0 < counts[2] < counts[3]
     done = subprocess.run(
         [sys.executable, JOB, tmp_path, "0", "2"], cwd=ROOT, check=False, capture_output=True, text=True
     )
@@ -165,8 +171,6 @@ def test_an_interrupt_keeps_what_is_done(sweep, swept, config, place):
 
     class Impatient(Reporter):
         def stage(self, name, unit="epoch"):
-            from contextlib import contextmanager
-
             @contextmanager
             def staged():
                 def report(done, most, metrics):
@@ -184,8 +188,6 @@ def test_an_interrupt_keeps_what_is_done(sweep, swept, config, place):
 
 
 def test_mistakes_name_their_fix(sweep, dataset, config, tmp_path):
-    from training.sweep.run import run_sweep
-
     with pytest.raises(ConfigError, match=r"no sweep is called 'huge'[^$]*quick, medium, full"):
         run_sweep(dataset, config, "huge", tmp_path / "x.csv", Reporter(quiet=True))
     with pytest.raises(ConfigError, match=r"--jobs 0[^$]*1 or more"):
