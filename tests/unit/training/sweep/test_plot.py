@@ -19,9 +19,8 @@ def rows_of(n_settings):
     marks = []
     for ndcg, ild, coverage in rng.uniform(0.2, 0.8, (len(settings), 3)):
         values = {f"ndcg@10_k{k}": np.full(10, ndcg) for k in (1, 3, 5, 10)} | {"ild@10": np.full(10, ild)}
-        marks.append(
-            Marks(values, np.zeros(10, dtype=np.int64), {"coverage@10": coverage, "median_popularity@10": 7.0})
-        )
+        totals = {"coverage@10": coverage, "median_popularity@10": 7.0}
+        marks.append(Marks(values, np.zeros(10, dtype=np.int64), totals))
     return settings, table_of(settings, marks)
 
 

@@ -107,7 +107,7 @@ def test_a_real_winner_wins_cross_fitted_too():
     choice = choose([marks_of(values, fold=np.arange(200) % 5) for values in (base, base - 0.01, better)])
     assert choice.best == 2
     assert choice.honest.mean == pytest.approx(choice.gain.mean)
-    assert 0.018 < choice.honest.low < choice.honest.mean < choice.honest.high < 0.022
+    assert 0.015 < choice.honest.low < choice.honest.mean < choice.honest.high < 0.025
     assert choose([marks_of(base), marks_of(base)]).best == 0
     assert choose([marks_of(base), marks_of(better)]).honest is None
 
