@@ -19,7 +19,7 @@ from training import distributed
 from training.calibrate import RUNGS, calibrate, joined, reliability
 from training.config import TrainingConfig
 from training.cross_validate import cross_validate, prepare
-from training.evaluation.summary import pooled_people, summarise
+from training.evaluation.summary import pooled_beyond, pooled_people, summarise, summarise_beyond
 from training.fit import fit
 from training.fold_result import FoldResult
 from training.progress import Reporter
@@ -79,6 +79,7 @@ def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, resul
     samples = {rung: joined([result.samples[rung] for result in results]) for rung in RUNGS}
     calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
     metrics = summarise(config, pooled_people([result.per_person for result in results]))
+    metrics |= summarise_beyond(pooled_beyond([result.beyond for result in results]))
     metrics["calibration"] = {rung: reliability(samples[rung]) for rung in RUNGS}
     history = pd.concat(
         [pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, start=1)]
