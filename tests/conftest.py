@@ -66,13 +66,17 @@ def _make_contents(
         hidden_bias=normal(d) if hidden else None,
     )
     scores = {"pipeline": ndcg, "two_tower": ndcg, "popularity": 0.2, "svd_centered": 0.25, "edlae": 0.3}
+    beyond = {
+        "pipeline": {"coverage@10": 0.3, "stratified_recall@20": 0.2},
+        "popularity": {"coverage@10": 0.1, "stratified_recall@20": 0.1},
+    }
     return Contents(
         catalog=catalog,
         two_tower=tower,
         item_cf=_factors(rng, n, d) if factors else _neighbors(rng, n),
         rerank=RerankConfig(n_candidates=20),
         data=DataInfo(name="random", source=f"seed={seed}", sha256="d" * 64, counts={"ratings": 10 * n}),
-        metrics={} if ndcg is None else {"protocol": "test-v1", "ndcg@10": {"5": scores}},
+        metrics={} if ndcg is None else {"protocol": "test-v1", "ndcg@10": {"5": scores}, "beyond": {"5": beyond}},
         config={"seed": seed, "dimensions": d},
         eval_files={"report.json": b'{"seed": %d}\n' % seed},
     )
