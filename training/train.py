@@ -5,6 +5,7 @@ import json
 import shutil
 import statistics
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -91,11 +92,7 @@ def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, resul
             name=dataset.name,
             source=dataset.source,
             sha256=dataset.sha256,
-            counts={
-                "ratings": len(dataset.ratings),
-                "people": int(dataset.ratings["user_id"].nunique()),
-                "movies": len(dataset.movies),
-            },
+            counts=count(dataset),
         ),
         metrics=metrics,
         config=config.model_dump(mode="json"),
@@ -104,6 +101,22 @@ def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, resul
             "history.csv": history.to_csv(index=False).encode(),
         },
     )
+
+
+def count(dataset: Dataset) -> dict[str, int]:
+    """What the manifest says of the data's size and age; years only where they are known."""
+    ratings, years = dataset.ratings, dataset.movies["year"]
+    result = {
+        "ratings": len(ratings),
+        "people": int(ratings["user_id"].nunique()),
+        "movies": len(dataset.movies),
+        "rated_movies": int(ratings["movie_id"].nunique()),
+    }
+    if (years > 0).any():
+        result["newest_film_year"] = int(years.max())
+    if (newest := int(ratings["timestamp"].max())) > 0:
+        result["newest_rating_year"] = datetime.fromtimestamp(newest, UTC).year
+    return result
 
 
 def _key(dataset: Dataset, config: TrainingConfig) -> str:

@@ -23,6 +23,23 @@ def score(metrics: Mapping[str, Any], what: str) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
+def interval(metrics: Mapping[str, Any], what: str, seeds: str = SEEDS) -> tuple[float, float] | None:
+    """The 95 % interval of such a score; None where it wasn't measured."""
+    value: Any = metrics
+    for key in ("ci95", seeds, what):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return None
+    low, high = (float(bound) if isinstance(bound, int | float) else math.nan for bound in value)
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
+def n_people(metrics: Mapping[str, Any]) -> int | None:
+    """How many held-out people are behind the scores; None where nobody says."""
+    value = metrics.get("n_people")
+    return value if isinstance(value, int) else None
+
+
 def gate(
     candidate_metrics: Mapping[str, Any], current_metrics: Mapping[str, Any] | None, margin: float = MARGIN
 ) -> list[str]:

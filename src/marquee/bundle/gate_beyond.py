@@ -37,12 +37,12 @@ class Bound:
 
 BOUNDS = (
     Bound("coverage@10", 0.20, "less of the catalogue is shown", "lower delta_pop, so that hits count for less"),
-    Bound("ild@10", 0.03, "lists are less varied", "lower lambda_mmr"),
+    Bound("ild@10", 0.02, "lists are less varied", "lower lambda_mmr"),
     Bound("stratified_recall@20", 0.05, "fewer of the lesser-known films are found", "lower delta_pop"),
-    Bound("niche_ndcg@10", 0.05, "people with niche taste are served worse", "lower delta_pop"),
+    Bound("niche_ndcg@10", 0.04, "people with niche taste are served worse", "lower delta_pop"),
     Bound(
         "genre_divergence@10",
-        0.10,
+        0.05,
         "lists keep less to a person's genres",
         "raise beta_gen or lambda_mmr",
         less_is_better=True,

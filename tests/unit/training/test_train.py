@@ -27,7 +27,7 @@ from training.fit import fit
 from training.fold_result import load_result, save_result
 from training.progress import Reporter
 from training.sweep import SIZES, run_sweep
-from training.train import train
+from training.train import count, train
 
 ROOT = Path(__file__).parents[3]
 CONFIG = TrainingConfig(
@@ -56,7 +56,14 @@ def test_publishes_a_bundle_that_knows_where_it_came_from(published, dataset):
     manifest = bundle.manifest
     assert manifest.version == published.manifest.version
     assert manifest.data.sha256 == dataset.sha256
-    assert manifest.data.counts == {"ratings": len(dataset.ratings), "people": 120, "movies": 60}
+    assert manifest.data.counts == {
+        "ratings": len(dataset.ratings),
+        "people": 120,
+        "movies": 60,
+        "rated_movies": 60,
+        "newest_film_year": 1990,
+        "newest_rating_year": 1970,
+    }
     assert manifest.config == CONFIG.model_dump(mode="json")
     assert {entry.path for entry in manifest.files} >= {"eval/metrics.json", "eval/history.csv"}
     assert not (published.path.parents[1] / ".work").exists() or not any(
@@ -131,6 +138,17 @@ def test_what_is_worse_than_popularity_is_refused(dataset, tmp_path):
         train(data, bad, tmp_path, reporter=Reporter(quiet=True))
     assert not (tmp_path / "CURRENT.json").exists()
     assert train(data, bad, tmp_path, reporter=Reporter(quiet=True), force=True).activated
+
+
+def test_years_that_nobody_knows_are_not_counted(dataset):
+    timeless = replace(
+        dataset,
+        ratings=dataset.ratings.assign(timestamp=0)[dataset.ratings["movie_id"] > 10],
+        movies=dataset.movies.assign(year=0),
+    )
+    counts = count(timeless)
+    assert counts.keys() == {"ratings", "people", "movies", "rated_movies"}
+    assert counts["rated_movies"] == counts["movies"] - 1
 
 
 def test_people_with_too_few_likes_cannot_judge(dataset, tmp_path):
