@@ -109,7 +109,7 @@ def test_it_shows_figures_limits_and_use(page, url):
     expect(panel).to_contain_text("ml <b>small</b>: 100,836 ratings by 610 people")
     expect(panel).to_contain_text("90 % of the films shown are among the most liked tenth")
     accuracy = panel.get_by_role("table").first
-    expect(accuracy.get_by_role("row").nth(1)).to_have_text(re.compile(r"the product.*\.52\.49 to \.54"))
+    expect(accuracy.get_by_role("row").nth(1)).to_have_text(re.compile(r"the product.*\.52\.49–\.54"))
     expect(accuracy.get_by_role("columnheader")).to_have_text(["1", "3", "5", "10"])
     expect(panel.get_by_role("table").nth(1)).to_contain_text("42 %21 %")
     expect(panel.get_by_role("table").nth(2)).to_contain_text("0.6 points")

@@ -42,7 +42,7 @@ function estimate(value, shown = hundredth) {
   if (!value) return "–";
   if (!value.ci95) return shown(value.mean);
   const [low, high] = value.ci95.map(shown);
-  return [shown(value.mean), element("span", { class: "interval" }, `${low} to ${high}`)];
+  return [shown(value.mean), element("span", { class: "interval" }, `${low}–${high}`)];
 }
 
 function facts(card) {
