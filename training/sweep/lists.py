@@ -13,6 +13,7 @@ from scipy import sparse
 from marquee.bundle.bundle import Contents
 from marquee.exact_search import ExactSearch
 from marquee.mmr import mmr
+from marquee.opinion import standardised
 from marquee.pipeline import Pipeline
 from marquee.retrieval import Candidates, Retriever, Where
 from training.evaluation.ranking import Lists
@@ -90,8 +91,9 @@ def _picked(
 ) -> NDArray[np.int64]:
     """Positions in the order of picking, as the pipeline picks."""
     weights = dials.weights
+    hits, _ = standardised(popularity, dials.novelty * weights.novelty_scale)
     return mmr(
-        scores - np.float32(dials.novelty * weights.novelty_scale) * popularity,
+        scores - hits,
         genres,
         vectors,
         n=n,
