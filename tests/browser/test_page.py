@@ -1,5 +1,6 @@
 """The page in a real browser."""
 
+import contextlib
 import dataclasses
 import re
 import shutil
@@ -34,6 +35,7 @@ def store(tmp_path_factory, make_contents):
     return store
 
 
+@contextlib.contextmanager
 def serving(artifacts):
     listener = socket.create_server(("127.0.0.1", 0))
     app = create_app(Settings(artifacts_dir=artifacts, reload_seconds=0.05))
@@ -42,14 +44,17 @@ def serving(artifacts):
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:  # a test that fails must not leave a server behind
+        server.should_exit = True
+        thread.join(20)
 
 
 @pytest.fixture(scope="module")
 def url(store):
-    yield from serving(store)
+    with serving(store) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -177,14 +182,18 @@ def test_errors_and_emptiness_are_said_in_words(page, url):
 
 
 def test_a_server_that_waits_for_its_bundle(browser, tmp_path, make_contents):
-    for address in serving(tmp_path):
+    with serving(tmp_path) as address:
         page = browser.new_page()
         page.goto(f"{address}/#films=1")
         expect(page.locator("#status")).to_contain_text("Not just now: waiting for a bundle")
         publish(tmp_path, make_contents(), force=True)
         page.wait_for_function("fetch('/readyz').then((answer) => answer.ok)")
-        page.get_by_role("button", name="Try again").click()
-        expect(page.locator("#films li")).to_have_count(12)
+        films, again = page.locator("#films li"), page.get_by_role("button", name="Try again")
+        again.click()
+        expect(films.first.or_(again)).to_be_visible()
+        if again.is_visible():  # on a busy machine an answer can come too late, and the page says so
+            again.click()
+        expect(films).to_have_count(12)
         page.close()
 
 
