@@ -1,27 +1,14 @@
 """The page in a real browser."""
 
-import contextlib
 import dataclasses
 import re
-import shutil
-import socket
-import threading
-import time
 
 import pytest
-import uvicorn
 
 from marquee.bundle import publish
-from marquee.settings import Settings
-from serving.reranker.app import create_app
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
-    pytest.mark.slow,
-]
 
 
 @pytest.fixture(scope="module")
@@ -35,34 +22,10 @@ def store(tmp_path_factory, make_contents):
     return store
 
 
-@contextlib.contextmanager
-def serving(artifacts):
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Settings(artifacts_dir=artifacts, reload_seconds=0.05))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:  # a test that fails must not leave a server behind
-        server.should_exit = True
-        thread.join(20)
-
-
 @pytest.fixture(scope="module")
-def url(store):
+def url(serving, store):
     with serving(store) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -181,7 +144,7 @@ def test_errors_and_emptiness_are_said_in_words(page, url):
     expect(page.locator("#films li")).to_have_count(12)
 
 
-def test_a_server_that_waits_for_its_bundle(browser, tmp_path, make_contents):
+def test_a_server_that_waits_for_its_bundle(browser, serving, tmp_path, make_contents):
     with serving(tmp_path) as address:
         page = browser.new_page()
         page.goto(f"{address}/#films=1")
