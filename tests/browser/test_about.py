@@ -2,26 +2,14 @@
 
 import dataclasses
 import re
-import shutil
-import socket
-import threading
-import time
 
 import pytest
-import uvicorn
 
 from marquee.bundle import DataInfo, publish
 from marquee.bundle.sample import sample_contents
-from marquee.settings import Settings
-from serving.reranker.app import create_app
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
-    pytest.mark.slow,
-]
 METRICS = {
     "protocol": "few-seeds/1 positive>=4 min_positives=20 draws=3 folds=5/5 seed=1",
     "n_people": 465,
@@ -44,48 +32,21 @@ COUNTS = {"ratings": 100836, "people": 610, "rated_movies": 49, "newest_rating_y
 
 
 @pytest.fixture(scope="module")
-def serve():
-    """`serve(store) -> url`."""
-    running = []
-
-    def start(store):
-        listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(Settings(artifacts_dir=store)), log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        running.append((server, thread))
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield start
-    for server, thread in running:
-        server.should_exit = True
-        thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def url(serve, tmp_path_factory, make_contents):
+def url(serving, tmp_path_factory, make_contents):
     store = tmp_path_factory.mktemp("store")
     data = DataInfo(name="ml <b>small</b>", sha256="a" * 64, counts=COUNTS)
     config = {"item_cf": "ease", "item_cf_min_positives": 3}
     publish(store, dataclasses.replace(make_contents(), metrics=METRICS, data=data, config=config))
-    return serve(store)
+    with serving(store) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
-def bare_url(serve, tmp_path_factory):
+def bare_url(serving, tmp_path_factory):
     store = tmp_path_factory.mktemp("bare")
     publish(store, sample_contents(), force=True)
-    return serve(store)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with serving(store) as address:
+        yield address
 
 
 @pytest.fixture(params=[(360, "light"), (360, "dark"), (1280, "light")], ids=lambda size: f"{size[0]}-{size[1]}")
@@ -149,11 +110,12 @@ def test_a_bundle_without_figures_says_what_is_not_known(page, bare_url):
         assert odd not in panel.inner_text()
 
 
-def test_without_a_bundle_it_says_so_in_words(browser, serve, tmp_path):
-    page = browser.new_page()
-    page.goto(serve(tmp_path / "none"))
-    page.get_by_role("button", name="About this model").click()
-    expect(page.get_by_role("alert")).to_contain_text("Not just now: waiting for a bundle")
-    page.mouse.click(2, 2)  # beside the panel
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    page.close()
+def test_without_a_bundle_it_says_so_in_words(browser, serving, tmp_path):
+    with serving(tmp_path / "none") as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_role("button", name="About this model").click()
+        expect(page.get_by_role("alert")).to_contain_text("Not just now: waiting for a bundle")
+        page.mouse.click(2, 2)  # beside the panel
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        page.close()

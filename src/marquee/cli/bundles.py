@@ -89,16 +89,14 @@ def list_bundles(store: Store = STORE, as_json: Json = False) -> None:
             "*" if entry.current else "",
             entry.version,
             entry.data,
-            entry.n_movies or "",
             _estimate(entry.ndcg, entry.ci95),
             "" if entry.n_people is None else f"{entry.n_people:,}",
             _age(entry.created),
-            f"{entry.size / 1e6:.1f}",
             "sound" if entry.complete else "damaged: marquee verify",
         )
         for entry in found
     ]
-    print_table("", ["", "version", "data", ">films", ">NDCG@10 [95 %]", ">people", ">age", ">MB", "state"], rows)
+    print_table("", ["", "version", "data", ">NDCG@10 [95 %]", ">people", ">age", "state"], rows, framed=False)
     if not rows:
         out.print(f"no bundle in {store} yet: marquee train", markup=False)
 
@@ -144,7 +142,7 @@ def import_bundle(
 def _estimate(mean: float | None, ci95: tuple[float, float] | None) -> str:
     if mean is None:
         return ""
-    return f"{mean:.3f}" + ("" if ci95 is None else f" [{ci95[0]:.3f}, {ci95[1]:.3f}]")
+    return f"{mean:.3f}" + ("" if ci95 is None else f"\n[{ci95[0]:.3f}, {ci95[1]:.3f}]")
 
 
 def _age(created: datetime) -> str:
