@@ -15,7 +15,7 @@ CHILD = HERE / "child" / "run.py"
 REQUIREMENTS = HERE / "requirements"
 
 
-class OpponentFailed(MarqueeError):
+class OpponentFailed(MarqueeError):  # noqa: N818 - what happened, not whose fault it is
     """A library's process ended with an error."""
 
 
