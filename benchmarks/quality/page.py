@@ -7,13 +7,17 @@ from benchmarks.quality.opponents import Opponent
 
 LIBRARIES = {"implicit": "implicit", "irspack": "irspack", "lenskit": "lenskit", "rectools": "rectools"}
 
+INTRODUCTION = (
+    "Written by the command below; don't edit it. What the figures mean: [quality.md](quality.md); how libraries are "
+    "run, and their grids: [benchmarks/quality](../benchmarks/quality/README.md)."
+)
+
 
 def page(report: dict[str, Any], opponents: Sequence[Opponent], plots: Sequence[str]) -> str:
     """Markdown, of what `compare` returns with `command` and `date`."""
     parts = [
         "# Quality beside other libraries",
-        "Written by the command below; don't edit it. What the figures mean: [quality.md](quality.md); how libraries are"
-        " run, and their grids: [benchmarks/quality](../benchmarks/quality/README.md).",
+        INTRODUCTION,
         f"    {report['command']}",
         _told(report),
     ]
@@ -33,14 +37,18 @@ def _told(report: dict[str, Any]) -> str:
         for library in LIBRARIES
         if (found := report["versions"].get(library)) and library in found
     ]
-    return (
-        f"{report['date']}, {first['dataset']}, folds {details['folds']}, {details['draws']} draws per person, seed "
-        f"{details['seed']}, {first['rows'][0]['n_users']} people; {', '.join(installed)}. Each search of each library in"
-        f" each fold: at most {report['budget']['settings']} settings, none begun after"
-        f" {report['budget']['seconds']:g} s of processor time. The setting is chosen by the validation people, for every"
-        " number of seeds by itself. Brackets are 95 % intervals; leads are the pipeline minus the row, paired over"
-        " people, so above 0 the pipeline is better."
+    budget, people = report["budget"], first["rows"][0]["n_users"]
+    parts = [
+        f"{report['date']}, {first['dataset']}, folds {details['folds']}, {details['draws']} draws per person",
+        f"seed {details['seed']}, {people} people; {', '.join(installed)}.",
+    ]
+    search = (
+        f"Each search of each library in each fold: at most {budget['settings']} settings, none begun after "
+        f"{budget['seconds']:g} s of processor time. The setting is chosen by the validation people, for every number "
+        "of seeds by itself. Brackets are 95 % intervals; leads are the pipeline minus the row, paired over people, so "
+        "above 0 the pipeline is better."
     )
+    return f"{', '.join(parts)} {search}"
 
 
 def _tables(document: dict[str, Any]) -> list[str]:
@@ -108,9 +116,9 @@ def _costs(report: dict[str, Any]) -> str:
     rows += [[model, f"{seconds:.1f}", "–", "–", memory] for model, seconds in ours.items()]
     table = _table(["row", "search and fits, s", "one fit, s", "settings tried", "peak memory, MiB"], rows)
     return (
-        "Means over the folds; memory is the most. A library's seconds are processor time of one thread, the search"
-        " included and its import not; its memory includes both. Our rows' seconds are time that passed, and rows out of"
-        f" one fit share it.\n\n{table}"
+        "Means over the folds; memory is the most. A library's seconds are processor time of one thread, the search "
+        "included and its import not; its memory includes both. Our rows' seconds are time that passed, and rows out "
+        f"of one fit share it.\n\n{table}"
     )
 
 
