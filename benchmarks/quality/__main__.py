@@ -13,8 +13,8 @@ from benchmarks.quality.compare import Budget, compare
 from benchmarks.quality.environments import ROOT, DidNotInstall, environment
 from benchmarks.quality.opponents import HERE, PROTOCOLS, chosen, read_opponents
 from benchmarks.quality.page import page
-from marquee.data.sources import obtain
-from marquee.errors import MarqueeError
+from marquee.data.sources import DEFAULT, obtain
+from marquee.errors import ConfigError, MarqueeError
 from training.config import TrainingConfig, load_config
 
 SMALL_UP_TO = 1_000_000  # ratings; as `marquee evaluate --config auto`
@@ -24,7 +24,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of ratings; without it MARQUEE_DATA_DIR or a download")
-    parser.add_argument("--dataset", default="", help="which MovieLens to fetch")
+    parser.add_argument("--dataset", default=DEFAULT, help="which MovieLens to fetch")
     parser.add_argument("--config", default="auto", help="the product's configuration")
     parser.add_argument("--folds", type=int, help="run only the first folds")
     parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="repeat for more; without it both")
@@ -40,10 +40,18 @@ def arguments(words: list[str]) -> argparse.Namespace:
 
 
 def configuration(given: argparse.Namespace, n_ratings: int) -> TrainingConfig:
-    """The product's configuration, and how many of its folds are run."""
+    """The product's configuration, and how many of its folds are run.
+
+    Raises:
+        ConfigError: More folds than it has.
+    """
     name = given.config if given.config != "auto" else "small" if n_ratings <= SMALL_UP_TO else "full"
     config = load_config(name)
-    return config if given.folds is None else config.model_copy(update={"eval_folds_run": given.folds})
+    if given.folds is None:
+        return config
+    if not 1 <= given.folds <= config.eval_folds:
+        raise ConfigError(f"--folds {given.folds}: there are {config.eval_folds} folds", fix="give at most so many")
+    return config.model_copy(update={"eval_folds_run": given.folds})
 
 
 def work_folder(given: argparse.Namespace, data_sha256: str) -> Path:
