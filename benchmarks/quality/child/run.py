@@ -35,18 +35,27 @@ def top_n(scores, n):
     """
     if np.isnan(scores).any() or np.isposinf(scores).any():
         raise ValueError("the model gave a score that is NaN or infinite")
-    short = min(n, scores.shape[1])
-    lists = np.full((len(scores), n), -1, dtype=np.int64)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :short]
-    lists[:, :short] = np.where(np.take_along_axis(scores, order, axis=1) > -np.inf, order, -1)
+    b, m = scores.shape
+    short = min(n, m)
+    threshold = np.partition(scores, m - short, axis=1)[:, m - short, None]
+    above, equal = scores > threshold, scores == threshold
+    room = short - above.sum(axis=1, keepdims=True)
+    for row in np.flatnonzero(equal.sum(axis=1) > room[:, 0]):  # more equals than places: the lower columns come in
+        equal[row, np.flatnonzero(equal[row])[room[row, 0] :]] = False
+    columns = np.nonzero(above | equal)[1].reshape(b, short)
+    values = np.take_along_axis(scores, columns, axis=1)
+    best = np.argsort(-values, axis=1, kind="stable")  # columns ascend, so equal scores keep that order
+    listed = np.take_along_axis(columns, best, axis=1)
+    lists = np.full((b, n), -1, dtype=np.int64)
+    lists[:, :short] = np.where(np.take_along_axis(values, best, axis=1) > -np.inf, listed, -1)
     return lists
 
 
 def ndcg(lists, targets):
     """(b,) NDCG of the lists, as training/evaluation/accuracy.py defines it."""
-    hits = np.zeros(lists.shape, dtype=bool)
-    for row, found in enumerate(lists):
-        hits[row] = np.isin(found, targets.indices[targets.indptr[row] : targets.indptr[row + 1]])
+    wanted = np.repeat(np.arange(targets.shape[0]), np.diff(targets.indptr)) * targets.shape[1] + targets.indices
+    listed = np.arange(len(lists))[:, None] * targets.shape[1] + lists
+    hits = np.isin(listed, wanted) & (lists >= 0)
     gains = 1.0 / np.log2(np.arange(2, lists.shape[1] + 2))
     sizes = np.minimum(np.diff(targets.indptr), lists.shape[1])
     return (hits @ gains) / np.concatenate([[np.nan], np.cumsum(gains)])[sizes]

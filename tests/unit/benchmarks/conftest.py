@@ -35,7 +35,7 @@ SEEDS = (1, 3)
 def world(tmp_path_factory):
     """Data, configuration and first round of a small world, as a folder that any process can read."""
     folder = tmp_path_factory.mktemp("world")
-    write_movielens(synthesize(n_users=90, n_movies=250, seed=3), folder)
+    write_movielens(synthesize(n_users=90, n_movies=250, n_ratings=5000, seed=3), folder)
     dataset = obtain(folder)
     everybody, films = prepare(dataset, CONFIG)
     round_ = next(rounds_of(dataset, CONFIG, PROTOCOLS, SEEDS))
