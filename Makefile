@@ -1,6 +1,6 @@
 # Everything one does with Marquee, in the order of the data. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo data train evaluate benchmark-quality sweep publish verify rollback recommend serve doctor \
+.PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
         kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format constraints clean
 
 BIN := .venv/bin
@@ -40,9 +40,6 @@ train: setup ## Train, judge on people held out, publish (CONFIG=small|full|clas
 
 evaluate: setup ## Judge the product beside its baselines; publishes nothing.
 	$(BIN)/marquee evaluate --config $(CONFIG)
-
-benchmark-quality: setup ## Ours beside other libraries, on the same folds (benchmarks/quality); writes docs/quality-opponents.md.
-	$(BIN)/python -m benchmarks.quality --config $(CONFIG)
 
 sweep: setup ## Try the re-ranker's dials (SIZE=quick|medium|full); writes eval/sweep_SIZE.csv.
 	$(BIN)/marquee sweep --config $(CONFIG) --size $(or $(SIZE),quick)

@@ -14,6 +14,7 @@ from benchmarks.quality.opponents import Opponent
 from benchmarks.quality.ours import ours
 from benchmarks.quality.play import play
 from marquee.data.dataset import Dataset
+from marquee.errors import ConfigError
 from training.config import TrainingConfig
 from training.cross_validate import prepare
 from training.evaluation.beyond import FilmFacts
@@ -83,11 +84,14 @@ def compare(
         "absent": {name: reason}, "versions"}`.
 
     Raises:
+        ConfigError: Fewer than two rows.
         OpponentFailed, OursFailed: A process ended with an error.
     """
     budget = budget or Budget()
     pythons, absent = _pythons(opponents, python_of, say)
     present = [opponent for opponent in opponents if opponent.environment in pythons]
+    if not with_ours and any(sum(name in who.protocols for who in present) < 2 for name in protocols):
+        raise ConfigError("one row alone has nothing to be compared to", fix="ask for two or more, or for our rows")
     films = prepare(dataset, config)[1]
     collected = Collected()
     for number, round_ in enumerate(rounds_of(dataset, config, protocols, seed_counts)):

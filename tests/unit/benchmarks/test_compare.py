@@ -11,7 +11,7 @@ from benchmarks.quality.compare import Budget, compare
 from benchmarks.quality.environments import DidNotInstall
 from benchmarks.quality.ours import OursFailed, code_hash, ours
 from benchmarks.quality.page import page
-from marquee.errors import MarqueeError
+from marquee.errors import ConfigError, MarqueeError
 from training.evaluation.rows import ROWS
 
 
@@ -27,9 +27,9 @@ def run(world, where, opponent, python):
             raise DidNotInstall("ERROR: no wheel for this machine")
         return python
 
-    def run(**given):
+    def run(names=("theirs",), **given):
         config = world.config.model_copy(update={"eval_folds_run": 1})
-        opponents = [opponent(), opponent(name="absent", environment="nowhere")]
+        opponents = [*(opponent(name=name) for name in names), opponent(name="absent", environment="nowhere")]
         report = compare(
             world.dataset,
             config,
@@ -80,11 +80,16 @@ def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
 
 
 def test_without_ours_nothing_is_compared_to_the_pipeline(run):
-    report, opponents = run(with_ours=False)
+    report, opponents = run(("theirs", "others"), with_ours=False)
     for document in report["documents"]:
-        assert {row["model"] for row in document["rows"]} == {"theirs"}
+        assert {row["model"] for row in document["rows"]} == {"theirs", "others"}
         assert not any(row["pipeline_lead"] for row in document["rows"])
     assert "lead, ndcg" not in page({**report, "command": "c", "date": "d"}, opponents, [])
+
+
+def test_one_row_alone_is_an_error(run):
+    with pytest.raises(ConfigError, match="one row alone"):
+        run(with_ours=False)
 
 
 def test_ours_run_again_when_our_code_changes(tmp_path):
