@@ -108,7 +108,9 @@ def compare(
             answers = list(pool.map(ask, present))
         if with_ours:
             say(f"{round_.name}: our own rows")
-            known = {"data": str(data or ""), "name": name, "config": config.model_dump(mode="json")}
+            # As if all folds were run: then more folds add to what is kept.
+            every = config.model_copy(update={"eval_folds_run": config.eval_folds}).model_dump(mode="json")
+            known = {"data": str(data or ""), "name": name, "config": every}
             asked = {"protocols": list(protocols), "seeds": list(seed_counts), "number": number}
             own = ours(place, known | asked)
             for protocol, rows in own.judged.items():
