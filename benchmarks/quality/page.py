@@ -5,8 +5,6 @@ from typing import Any
 
 from benchmarks.quality.opponents import Opponent
 
-LIBRARIES = {"implicit": "implicit", "irspack": "irspack", "lenskit": "lenskit", "rectools": "rectools"}
-
 INTRODUCTION = (
     "Written by the command below; don't edit it. What the figures mean: [quality.md](quality.md); how libraries are "
     "run, and their grids: [benchmarks/quality](../benchmarks/quality/README.md)."
@@ -23,7 +21,7 @@ def page(report: dict[str, Any], opponents: Sequence[Opponent], plots: Sequence[
     ]
     for document in report["documents"]:
         parts += [f"## {document['protocol']}", *_tables(document)]
-    parts += ["## What it cost", _costs(report), "## Who", _who(opponents, report)]
+    parts += ["## What it cost", _costs(report, opponents), "## Who", _who(opponents, report)]
     if plots:
         parts += ["## Plots", *(f"![{name}]({name})" for name in plots)]
     return "\n\n".join(parts) + "\n"
@@ -33,9 +31,10 @@ def _told(report: dict[str, Any]) -> str:
     first = report["documents"][0]
     details = first["details"]
     installed = [
-        f"{library} {found[library]}"
-        for library in LIBRARIES
-        if (found := report["versions"].get(library)) and library in found
+        f"{name} {version}"
+        for library, found in report["versions"].items()
+        for name, version in found.items()
+        if name.lower() == library
     ]
     budget, people = report["budget"], first["rows"][0]["n_users"]
     parts = [
@@ -104,21 +103,23 @@ def _lead(row: dict[str, Any], metric: str) -> str:
     return f"{lead['mean']:+.4f} [{lead['ci95'][0]:+.4f}, {lead['ci95'][1]:+.4f}]"
 
 
-def _costs(report: dict[str, Any]) -> str:
+def _costs(report: dict[str, Any], opponents: Sequence[Opponent]) -> str:
     """Processor time of the libraries; our rows' is the time that passed."""
     ours = {row["model"]: row["fit_s"] for row in report["documents"][0]["rows"] if row["model"] not in report["costs"]}
-    rows = [
-        [who, f"{cost['search_s']:.1f}", f"{cost['fit_s']:.2f}", f"{cost['tried']:.1f}", f"{cost['peak_mib']:.0f}"]
-        for who, cost in report["costs"].items()
-        if who != "ours"
-    ]
+    grids = {who.name: min(len(who.settings), report["budget"]["settings"]) for who in opponents}
+    rows = []
+    for who, cost in report["costs"].items():
+        if who != "ours":
+            tried = f"{cost['tried']:.1f} of {grids[who]}"
+            rows.append([who, f"{cost['search_s']:.1f}", f"{cost['fit_s']:.2f}", tried, f"{cost['peak_mib']:.0f}"])
     memory = f"{report['costs']['ours']['peak_mib']:.0f} (all our rows)" if ours else ""
     rows += [[model, f"{seconds:.1f}", "–", "–", memory] for model, seconds in ours.items()]
     table = _table(["row", "search and fits, s", "one fit, s", "settings tried", "peak memory, MiB"], rows)
     return (
         "Means over the folds; memory is the most. A library's seconds are processor time of one thread, the search "
         "included and its import not; its memory includes both. Our rows' seconds are time that passed, and rows out "
-        f"of one fit share it.\n\n{table}"
+        "of one fit share it. A row whose search ended early (fewer tried than its grid has) may do better with more "
+        f"time.\n\n{table}"
     )
 
 
