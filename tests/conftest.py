@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ ContentsFactory = Callable[..., Contents]
 
 @pytest.fixture(scope="session")
 def make_contents() -> ContentsFactory:
-    """`make_contents(n_movies=50, seed=0, dimensions=8, ndcg=0.5, factors=False, hidden=True) -> Contents`."""
+    """`make_contents(n_movies=50, seed=0, dimensions=8, ndcg=0.5, factors=False, hidden=True, history=False)`."""
     return _make_contents
 
 
@@ -30,6 +31,7 @@ def _make_contents(
     ndcg: float | None = 0.5,
     factors: bool = False,
     hidden: bool = True,
+    history: bool = False,
 ) -> Contents:
     """Small random contents; the same arguments give the same contents.
 
@@ -40,6 +42,8 @@ def _make_contents(
         ndcg: The pipeline's NDCG@10 at 5 seeds, above popularity's 0.2; None leaves the metrics out.
         factors: Whether the item-item view has factors instead of neighbours.
         hidden: Whether the user tower has its hidden layer.
+        history: Whether the bundle has all that training makes now: a prior, a view for long histories, and
+            candidates by the item-item views.
     """
     rng = np.random.default_rng(seed)
     n, d = n_movies, dimensions
@@ -66,13 +70,20 @@ def _make_contents(
         hidden_bias=normal(d) if hidden else None,
     )
     scores = {"pipeline": ndcg, "two_tower": ndcg, "popularity": 0.2, "svd_centered": 0.25, "edlae": 0.3}
+    beyond = {
+        "pipeline": {"coverage@10": 0.3, "stratified_recall@20": 0.2},
+        "popularity": {"coverage@10": 0.1, "stratified_recall@20": 0.1},
+    }
+    view = _factors(rng, n, d) if factors else _neighbors(rng, n)
+    if history:
+        view = replace(view, prior=rng.random(n).astype(np.float32), history=_neighbors(rng, n))
     return Contents(
         catalog=catalog,
         two_tower=tower,
-        item_cf=_factors(rng, n, d) if factors else _neighbors(rng, n),
-        rerank=RerankConfig(n_candidates=20),
+        item_cf=view,
+        rerank=RerankConfig(n_candidates=20, n_item_cf_candidates=10 if history else 0),
         data=DataInfo(name="random", source=f"seed={seed}", sha256="d" * 64, counts={"ratings": 10 * n}),
-        metrics={} if ndcg is None else {"protocol": "test-v1", "ndcg@10": {"5": scores}},
+        metrics={} if ndcg is None else {"protocol": "test-v1", "ndcg@10": {"5": scores}, "beyond": {"5": beyond}},
         config={"seed": seed, "dimensions": d},
         eval_files={"report.json": b'{"seed": %d}\n' % seed},
     )

@@ -76,6 +76,12 @@ class TrainingConfig(BaseModel):
     """Ridge penalty of few_seed_ridge, EASE and EDLAE; the last two want some hundreds."""
     item_cf_dropout: float = Field(0.95, ge=0, lt=1)
     """EDLAE: share of a history that is hidden while fitting, about 1 - k/n for requests of k films."""
+    history_cf: Literal["edlae", "none"] = "edlae"
+    """The view for long histories, which takes over as seeds get more; none = the second view serves all."""
+    history_l2: float = Field(100.0, gt=0)
+    """Its ridge penalty."""
+    history_dropout: float = Field(0.5, ge=0, lt=1)
+    """Share of a history that is hidden from it while fitting."""
     item_cf_neighbors: int = Field(400, ge=1)
     """Strongest weights kept per film."""
     item_cf_min_positives: int = Field(3, ge=1)
@@ -88,16 +94,20 @@ class TrainingConfig(BaseModel):
     # re-ranker
     n_candidates: int = Field(200, ge=1, le=1000)
     """Candidates that retrieval hands to the re-ranker."""
+    n_item_cf_candidates: int = Field(100, ge=0, le=1000)
+    """Candidates that the re-ranker adds by its item-item views."""
     alpha_tower: float = Field(1.0, ge=0)
     """Weight of the Two-Tower's standardised score."""
     alpha_cf: float = Field(1.0, ge=0)
     """Weight of the item-item view's standardised score."""
+    half_history: float = Field(50.0, gt=0)
+    """So many seeds give the view for long histories half of the weight of the two above together."""
     beta_gen: float = 0.0
     """Weight of genre similarity."""
     gamma_year: float = 0.0
     """Weight of closeness in years."""
     delta_pop: float = 0.0
-    """Weight of log-popularity; negative discounts hits."""
+    """Weight of log-popularity, times 1 - 1/sqrt(k) for k seeds; negative discounts hits."""
     tau_year: float = Field(8.0, gt=0)
     """Years over which closeness fades by a factor e."""
     lambda_mmr: float = Field(0.9, ge=0, le=1)

@@ -9,6 +9,7 @@ from marquee.pipeline import Pipeline
 from training import distributed
 from training.calibrate import RUNGS, sample
 from training.config import TrainingConfig
+from training.evaluation.beyond import FilmFacts
 from training.evaluation.cases import MAIN_K, SEED_COUNTS
 from training.evaluation.rounds import few_seeds
 from training.evaluation.rows import short_rows
@@ -64,13 +65,15 @@ def run_fold(
         checkpoint=work / "checkpoint.safetensors" if work else None,
         report=report,
     )
-    rows = short_rows(config, everybody.of(fold.train), fitted.contents)
-    per_person = judge_briefly(config, everybody, fold.test, rows)
+    train = everybody.of(fold.train)
+    rows = short_rows(config, train, fitted.contents)
+    facts = FilmFacts(films.catalog.genres, train.popularity, len(fold.train))
+    per_person, beyond = judge_briefly(config, everybody, fold.test, rows, facts)
     report(fitted.epochs, fitted.epochs, {"test_ndcg@10": float(per_person["pipeline", MAIN_K].mean())})
     pipeline = Pipeline(fitted.contents)
     cases = [case for k in SEED_COUNTS for case in few_seeds(config, everybody, fold.test, k, 1, 3)]
     result = FoldResult(
-        per_person, {rung: sample(pipeline, cases, rung) for rung in RUNGS}, fitted.epochs, fitted.history
+        per_person, beyond, {rung: sample(pipeline, cases, rung) for rung in RUNGS}, fitted.epochs, fitted.history
     )
     if work and distributed.leads():
         save_result(work, result)

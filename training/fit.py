@@ -73,7 +73,11 @@ def fit(
         catalog=replace(films.catalog, popularity=interactions.popularity),
         two_tower=trained.tower,
         item_cf=fit_item_cf(config, interactions),
-        rerank=RerankConfig(n_candidates=config.n_candidates, weights=config.blend_weights),
+        rerank=RerankConfig(
+            n_candidates=config.n_candidates,
+            n_item_cf_candidates=config.n_item_cf_candidates,
+            weights=config.blend_weights,
+        ),
         data=DataInfo(name="unpublished"),
     )
     return Fitted(contents, trained.epochs, trained.history)

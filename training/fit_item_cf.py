@@ -1,5 +1,6 @@
 """Fit the item-item view, and the baselines of its kind."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,31 +16,34 @@ from training.neighbors import chosen_movies, strongest
 
 
 def fit_item_cf(config: TrainingConfig, interactions: Interactions) -> ItemCF:
-    """The view that the configuration names: few_seed_ridge, edlae, ease, pure_svd or svd_centered.
+    """The views that the configuration names: one for requests, and one for long histories unless there is none.
 
     Raises:
         DataError: No film has enough likes.
     """
+    view = _view(config, interactions)
+    if config.history_cf == "none":
+        return view
+    history = fit_edlae(interactions, l2=config.history_l2, dropout=config.history_dropout, **_sizes(config))
+    return replace(view, history=history)
+
+
+def _view(config: TrainingConfig, interactions: Interactions) -> ItemCF:
     if config.item_cf == "few_seed_ridge":
-        return fit_few_seed_ridge(
-            interactions,
-            l2=config.item_cf_l2,
-            max_seeds=config.max_seeds,
-            n_neighbors=config.item_cf_neighbors,
-            min_positives=config.item_cf_min_positives,
-            max_movies=config.item_cf_max_movies,
-        )
+        return fit_few_seed_ridge(interactions, l2=config.item_cf_l2, max_seeds=config.max_seeds, **_sizes(config))
     if config.item_cf in ("edlae", "ease"):
-        return fit_edlae(
-            interactions,
-            l2=config.item_cf_l2,
-            dropout=config.item_cf_dropout if config.item_cf == "edlae" else 0.0,
-            n_neighbors=config.item_cf_neighbors,
-            min_positives=config.item_cf_min_positives,
-            max_movies=config.item_cf_max_movies,
-        )
+        dropout = config.item_cf_dropout if config.item_cf == "edlae" else 0.0
+        return fit_edlae(interactions, l2=config.item_cf_l2, dropout=dropout, **_sizes(config))
     matrix = interactions.likes if config.item_cf == "pure_svd" else centered(interactions.ratings)
     return fit_svd(matrix, n_factors=config.svd_factors, seed=config.seed, unit=config.item_cf == "svd_centered")
+
+
+def _sizes(config: TrainingConfig) -> dict[str, int]:
+    return {
+        "n_neighbors": config.item_cf_neighbors,
+        "min_positives": config.item_cf_min_positives,
+        "max_movies": config.item_cf_max_movies,
+    }
 
 
 def fit_edlae(

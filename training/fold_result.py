@@ -3,13 +3,19 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from training.calibrate import RUNGS, Sample
-from training.evaluation.summary import PerPerson
+from training.evaluation.judge import Judged
+from training.evaluation.summary import PER_PERSON, Beyond, PerPerson
+
+FORMAT = "2"
+"""Raise it when a result holds other things."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,7 @@ class FoldResult:
     """What one fold's held-out people say."""
 
     per_person: PerPerson
+    beyond: Beyond
     samples: dict[str, Sample]
     epochs: int
     history: list[dict[str, float]]
@@ -24,24 +31,30 @@ class FoldResult:
 
 def save_result(work: Path, result: FoldResult) -> None:
     """Keep a fold's outcome, so that a killed run need not repeat it."""
-    arrays = {f"ndcg.{name}.{k}": values for (name, k), values in result.per_person.items()}
+    arrays: dict[str, NDArray[Any]] = {f"ndcg.{name}.{k}": values for (name, k), values in result.per_person.items()}
+    for row, judged in result.beyond.items():
+        parts: dict[str, NDArray[Any]] = {"shown": judged.shown, "likes_shown": judged.likes_shown}
+        parts |= {metric: judged.values[metric] for metric in PER_PERSON}
+        arrays |= {f"beyond.{row}.{name}": part for name, part in parts.items()}
     for rung, drawn in result.samples.items():
         arrays |= {f"sample.{rung}.{name}": np.asarray(values) for name, values in asdict(drawn).items()}
     work.mkdir(parents=True, exist_ok=True)
     aside = work / "result.tmp"
-    save_file(arrays, aside, {"epochs": str(result.epochs), "history": json.dumps(result.history)})
+    save_file(arrays, aside, {"format": FORMAT, "epochs": str(result.epochs), "history": json.dumps(result.history)})
     aside.replace(work / "result.safetensors")
     (work / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def load_result(work: Path) -> FoldResult | None:
-    """The outcome that `save_result` kept, or None."""
+    """The outcome that `save_result` kept, or None; what an older Marquee kept lacks figures, and counts as none."""
     path = work / "result.safetensors"
     if not path.is_file():
         return None
     arrays = load_file(path)
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
+    if metadata.get("format") != FORMAT:
+        return None
     per_person: PerPerson = {}
     samples: dict[str, Sample] = {}
     for name, values in arrays.items():
@@ -50,4 +63,10 @@ def load_result(work: Path) -> FoldResult | None:
             per_person[row, int(k)] = values
     for rung in RUNGS:
         samples[rung] = Sample(*(arrays[f"sample.{rung}.{part}"] for part in ("people", "scores", "liked")))
-    return FoldResult(per_person, samples, int(metadata["epochs"]), json.loads(metadata["history"]))
+    beyond = {row: _beyond(arrays, row) for row in {row for row, _ in per_person}}
+    return FoldResult(per_person, beyond, samples, int(metadata["epochs"]), json.loads(metadata["history"]))
+
+
+def _beyond(arrays: dict[str, NDArray[Any]], row: str) -> Judged:
+    values = {metric: arrays[f"beyond.{row}.{metric}"] for metric in PER_PERSON}
+    return Judged(values, arrays[f"beyond.{row}.shown"], arrays[f"beyond.{row}.likes_shown"])

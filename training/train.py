@@ -5,6 +5,7 @@ import json
 import shutil
 import statistics
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from training import distributed
 from training.calibrate import RUNGS, calibrate, joined, reliability
 from training.config import TrainingConfig
 from training.cross_validate import cross_validate, prepare
-from training.evaluation.summary import pooled_people, summarise
+from training.evaluation.summary import pooled_beyond, pooled_people, summarise, summarise_beyond
 from training.fit import fit
 from training.fold_result import FoldResult
 from training.progress import Reporter
@@ -79,6 +80,7 @@ def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, resul
     samples = {rung: joined([result.samples[rung] for result in results]) for rung in RUNGS}
     calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
     metrics = summarise(config, pooled_people([result.per_person for result in results]))
+    metrics |= summarise_beyond(pooled_beyond([result.beyond for result in results]))
     metrics["calibration"] = {rung: reliability(samples[rung]) for rung in RUNGS}
     history = pd.concat(
         [pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, start=1)]
@@ -90,11 +92,7 @@ def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, resul
             name=dataset.name,
             source=dataset.source,
             sha256=dataset.sha256,
-            counts={
-                "ratings": len(dataset.ratings),
-                "people": int(dataset.ratings["user_id"].nunique()),
-                "movies": len(dataset.movies),
-            },
+            counts=count(dataset),
         ),
         metrics=metrics,
         config=config.model_dump(mode="json"),
@@ -103,6 +101,22 @@ def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, resul
             "history.csv": history.to_csv(index=False).encode(),
         },
     )
+
+
+def count(dataset: Dataset) -> dict[str, int]:
+    """What the manifest says of the data's size and age; years only where they are known."""
+    ratings, years = dataset.ratings, dataset.movies["year"]
+    result = {
+        "ratings": len(ratings),
+        "people": int(ratings["user_id"].nunique()),
+        "movies": len(dataset.movies),
+        "rated_movies": int(ratings["movie_id"].nunique()),
+    }
+    if (years > 0).any():
+        result["newest_film_year"] = int(years.max())
+    if (newest := int(ratings["timestamp"].max())) > 0:
+        result["newest_rating_year"] = datetime.fromtimestamp(newest, UTC).year
+    return result
 
 
 def _key(dataset: Dataset, config: TrainingConfig) -> str:

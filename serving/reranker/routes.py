@@ -1,13 +1,16 @@
 """The API's routes. Those that compute are plain functions: they run in threads, so probes are never kept waiting."""
 
+import hashlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
+from marquee.bundle.bundle import Bundle
 from marquee.contracts import MovieList, RecommendationRequest, RecommendationResponse, response_json
 from marquee.errors import BundleError
+from marquee.model_card import ModelCard, model_card
 from marquee.pipeline import Pipeline, Trace
 from marquee.problems import NO_STORE, ProblemError, not_ready
 from serving.reranker.bodies import recommendation_request
@@ -69,6 +72,21 @@ def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQ
     pipeline = _pipeline(request)
     movies = pipeline.similar(movie_id, query.top_n)
     return _json(MovieList(movies=movies, model_version=pipeline.version), BRIEFLY)
+
+
+@router.get("/v1/model", operation_id="model_card", response_model=ModelCard, responses=problems_at(503))
+def about_the_model(request: Request) -> Response:
+    """The model's card: what it is, how it was judged, what it is for, and where it falls short.
+
+    It carries an `ETag`; asked with `If-None-Match`, it answers 304 while the bundle is the same.
+    """
+    bundle = _pipeline(request).bundle
+    assert isinstance(bundle, Bundle)  # noqa: S101 - contents without a manifest are never served
+    body = response_json(model_card(bundle.manifest))
+    headers = {**BRIEFLY, "ETag": f'"{hashlib.sha256(body).hexdigest()[:16]}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.get("/livez", operation_id="livez", response_model=Alive)

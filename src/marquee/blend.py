@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from marquee.catalog import Catalog
 from marquee.item_cf import ItemCF
+from marquee.opinion import Opinion, standardised
 from marquee.rerank_config import BlendWeights
 
 Array = NDArray[np.float32]
+TERMS = ("tower", "cf", "history", "genre", "year", "popularity", "dislikes")
 
 
 @dataclass(frozen=True)
@@ -19,15 +21,17 @@ class Blend:
 
     Attributes:
         score: (m,) float32, the sum of `terms`.
-        terms: Each term by its name, (m,) float32: `tower`, `cf`, `genre`, `year`, `popularity`, `dislikes`.
+        terms: Each term by its name, (m,) float32: those of TERMS.
         tower_unit: What one unit of the tower's own score adds to `score` (weight / standard deviation).
-        cf_unit: The same for the item-item score.
+        cf_unit: The same for the item-item view for a few seeds.
+        history_unit: The same for the one for long histories.
     """
 
     score: Array
     terms: dict[str, Array]
     tower_unit: float
     cf_unit: float
+    history_unit: float
 
 
 def blend(
@@ -37,52 +41,54 @@ def blend(
     *,
     rows: NDArray[np.int64],
     tower_scores: Array | None,
+    opinion: Opinion | None,
     seeds: Sequence[int],
     dislikes: Sequence[int] = (),
 ) -> Blend:
     """Score candidates.
 
-    The two collaborative scores have no common unit, so each is standardised over the request's candidates;
-    genre and year are similarities in [0, 1]; log-popularity is standardised over the catalogue.
+    Scores of models have no common unit, nor has log-popularity, so each is standardised over the request's
+    candidates; genre and year are similarities in [0, 1]. The tower and the view for a few seeds, and the discount
+    on hits that these need, fade out with the number of seeds; the view for long histories takes their weight.
 
     Args:
         catalog: The films.
-        item_cf: The item-item view.
+        item_cf: The item-item views, for the dislikes.
         weights: The blend.
         rows: (m,) int64, the candidates.
         tower_scores: (m,) float32, the Two-Tower's scores, or None on the rungs below it.
-        seeds: Rows of the liked films; may be empty, and then the collaborative terms are zero.
+        opinion: What the item-item views say of the seeds; None without seeds.
+        seeds: Rows of the liked films; may be empty, and then popularity alone decides.
         dislikes: Rows of the disliked films.
     """
     zero = np.zeros(len(rows), dtype=np.float32)
-    terms = dict.fromkeys(("tower", "cf", "genre", "year", "popularity", "dislikes"), zero)
-    tower_unit = cf_unit = 0.0
+    terms = dict.fromkeys(TERMS, zero)
+    tower_unit = cf_unit = history_unit = 0.0
+    few = 1.0 - (opinion.share if opinion else 0.0)
     if tower_scores is not None:
-        terms["tower"], tower_unit = _standardised(tower_scores, weights.alpha_tower)
-    if seeds:
-        terms["cf"], cf_unit = _standardised(item_cf.scores(seeds)[rows], weights.alpha_cf)
+        terms["tower"], tower_unit = standardised(tower_scores, few * weights.alpha_tower)
+    if opinion is None:
+        terms["popularity"] = catalog.log_popularity[rows]
+    else:
+        terms["cf"], cf_unit = standardised(opinion.few[rows], few * weights.alpha_cf)
+        if opinion.history is not None:
+            weight = opinion.share * (weights.alpha_tower + weights.alpha_cf)
+            terms["history"], history_unit = standardised(opinion.history[rows], weight)
         terms["genre"] = np.float32(weights.beta_gen) * genre_similarity(catalog, rows, seeds)
         terms["year"] = np.float32(weights.gamma_year) * year_similarity(catalog, rows, seeds, weights.tau_year)
-        terms["popularity"] = np.float32(weights.delta_pop) * catalog.log_popularity[rows]
-    else:
-        terms["popularity"] = catalog.log_popularity[rows]
+        # One seed says so little that hits are the best guess; each further one pays for leaving them. The view for
+        # long histories leans on hits the least, so that it needs no discount.
+        weight = few * weights.delta_pop * (1 - len(seeds) ** -0.5)
+        terms["popularity"] = standardised(catalog.log_popularity[rows], weight)[0]
     if dislikes:
         pull = np.maximum(item_cf.pull(dislikes)[rows], 0)
         if item_cf.prior is None:  # else it is divided already
             pull = np.asarray(pull / np.sqrt(len(dislikes)), dtype=np.float32)
         # In the seeds' own unit, so that one dislike weighs about as much as one like.
-        unit = cf_unit or _standardised(pull, 1.0)[1]
+        unit = cf_unit / few or standardised(pull, 1.0)[1]
         terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * pull, dtype=np.float32)
     score = np.asarray(np.sum(list(terms.values()), axis=0), dtype=np.float32)
-    return Blend(score, terms, tower_unit, cf_unit)
-
-
-def _standardised(values: Array, weight: float) -> tuple[Array, float]:
-    spread = float(values.std()) if len(values) > 1 else 0.0
-    if spread < 1e-9:  # at most one candidate, or all alike: the view has no opinion
-        return np.zeros_like(values), 0.0
-    unit = weight / spread
-    return np.asarray((values - values.mean()) * np.float32(unit), dtype=np.float32), unit
+    return Blend(score, terms, tower_unit, cf_unit, history_unit)
 
 
 def genre_similarity(catalog: Catalog, rows: NDArray[np.int64], seeds: Sequence[int]) -> Array:

@@ -86,9 +86,14 @@ class ExactSearch:
         return [self._score(user, rows, k) for user, rows, k in zip(users, shortlists, ks, strict=True)]
 
     def _score(self, user: NDArray[np.float32], rows: Rows, k: int) -> Candidates:
-        scores = (self._tower.item_vectors[rows] * user).sum(axis=1) + self._tower.item_bias[rows]
+        scores = exact_scores(self._tower, user, rows)
         order = np.lexsort((rows, -scores))[:k]
         return Candidates(self._catalog.movie_ids[rows[order]], scores[order], self.version)
+
+
+def exact_scores(tower: TwoTower, user: NDArray[np.float32], rows: Rows) -> NDArray[np.float32]:
+    """(m,) float32 scores of some films for a (d,) user vector, each by itself in one order of additions."""
+    return np.asarray((tower.item_vectors[rows] * user).sum(axis=1) + tower.item_bias[rows], dtype=np.float32)
 
 
 def numpy_shortlist(tower: TwoTower) -> Shortlist:

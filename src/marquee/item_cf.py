@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from marquee.errors import BundleError
 
+HISTORY = "history_"  # how the second set's arrays begin in the bundle's file
+
 
 @dataclass(frozen=True)
 class ItemCF:
@@ -27,6 +29,7 @@ class ItemCF:
         factors: (n, d) float32, unit rows (zero for films without ratings); None in the neighbour layout.
         prior: (n,) float32, each film's score before any seed; None counts as 0. With a prior the seeds' weights are
             for their sum divided by the root of their number, so that the two keep their proportion.
+        history: A second set of weights, for people who show many films (docs/adr/0011); None = there is none.
     """
 
     indptr: NDArray[np.int64] | None = None
@@ -34,6 +37,7 @@ class ItemCF:
     values: NDArray[Any] | None = None
     factors: NDArray[np.float32] | None = None
     prior: NDArray[np.float32] | None = None
+    history: "ItemCF | None" = None
 
     def __len__(self) -> int:
         return len(self.factors) if self.factors is not None else len(self._csr()[0]) - 1
@@ -74,7 +78,11 @@ class ItemCF:
             found: dict[str, NDArray[Any]] = {"factors": self.factors}
         else:
             found = dict(zip(("indptr", "indices", "values"), self._csr(), strict=True))
-        return found if self.prior is None else found | {"prior": self.prior}
+        if self.prior is not None:
+            found |= {"prior": self.prior}
+        if self.history is not None:
+            found |= {f"{HISTORY}{name}": array for name, array in self.history.arrays().items()}
+        return found
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "ItemCF":
@@ -84,10 +92,12 @@ class ItemCF:
             BundleError: An array is missing, or the sparse structure points outside of itself.
         """
         prior = arrays.get("prior")
+        of_history = {name[len(HISTORY) :]: array for name, array in arrays.items() if name.startswith(HISTORY)}
+        history = cls.from_arrays(of_history) if of_history else None
         if "factors" in arrays:
-            return cls(factors=arrays["factors"], prior=prior)
+            return cls(factors=arrays["factors"], prior=prior, history=history)
         try:
-            view = cls(arrays["indptr"], arrays["indices"], arrays["values"], prior=prior)
+            view = cls(arrays["indptr"], arrays["indices"], arrays["values"], prior=prior, history=history)
         except KeyError as missing:
             raise BundleError(f"the item-item view lacks the array {missing}") from None
         indptr, indices, values = view._csr()

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,10 @@ from marquee.contracts import (
     SeedContribution,
 )
 from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
-from marquee.exact_search import ExactSearch, top_k
+from marquee.exact_search import ExactSearch, exact_scores, top_k
 from marquee.explain import shapley
 from marquee.mmr import mmr
+from marquee.opinion import Opinion, standardised
 from marquee.rerank_config import Rung
 from marquee.retrieval import Retriever, Where
 from marquee.search import TitleIndex
@@ -47,6 +48,7 @@ class _Taste:
     dislikes: list[int]
     where: Where
     unknown: list[int]
+    opinion: Opinion | None
 
 
 @dataclass
@@ -130,7 +132,7 @@ class Pipeline:
             (m,) int64 rows and (m,) float32 scores.
         """
         excluded = tuple(int(self.catalog.movie_ids[row]) for row in seed_rows)
-        taste = _Taste(list(seed_rows), [], Where(exclude_movie_ids=excluded), [])
+        taste = _Taste(list(seed_rows), [], Where(exclude_movie_ids=excluded), [], self._opinion(seed_rows))
         pool = self._candidates(taste, rung)
         return pool.rows, self._blend(taste, pool).score
 
@@ -173,7 +175,12 @@ class Pipeline:
             tuple(int(movies[row]) for row in dict.fromkeys(seeds + dislikes + excluded)),
         )
         everything = unknown + unknown_tmdb + unknown_dislikes + unknown_excluded
-        return _Taste(seeds, dislikes, where, list(dict.fromkeys(everything)))
+        return _Taste(seeds, dislikes, where, list(dict.fromkeys(everything)), self._opinion(seeds))
+
+    def _opinion(self, seeds: Sequence[int]) -> Opinion | None:
+        if not seeds:
+            return None
+        return Opinion.of(self.bundle.item_cf, seeds, self.bundle.rerank.weights.half_history)
 
     def _candidates(self, taste: _Taste, rung: Rung = "two_tower") -> _Pool:
         """Go down the ladder: two_tower -> item_cf -> popularity."""
@@ -185,11 +192,10 @@ class Pipeline:
                 return self._from_retriever(taste, k, allowed)
             except RetrievalUnavailable as unavailable:
                 degraded.append(f"retrieval_{unavailable.reason}")
-        if taste.seeds and rung != "popularity":
-            pull = self.bundle.item_cf.pull(taste.seeds)
-            if pull.any():
-                scores = pull if self.bundle.item_cf.prior is None else pull + self.bundle.item_cf.prior
-                # Films without any shared taste tie at 0: a grain of popularity fills the pool sensibly.
+        if taste.opinion and rung != "popularity":
+            if self.bundle.item_cf.pull(taste.seeds).any():
+                scores = taste.opinion.overall
+                # Films without any shared taste tie: a grain of popularity fills the pool sensibly.
                 filled = scores + 1e-6 * self.catalog.log_popularity * (float(np.abs(scores).max()) or 1.0)
                 return _Pool("item_cf", top_k(filled.astype(np.float32), k, allowed)[0], None, degraded)
             degraded.append("seeds_without_neighbors")
@@ -209,7 +215,22 @@ class Pipeline:
         kept = allowed[found]  # trust, but verify: a seed must never come back
         if allowed.any() and not kept.any():
             raise RetrievalUnavailable("version_skew", f"no candidate of {version} is a film of {self.version}")
-        return _Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
+        pool = _Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
+        return pool if degraded else self._with_item_cf(taste, pool, allowed)
+
+    def _with_item_cf(self, taste: _Taste, pool: _Pool, allowed: NDArray[np.bool_]) -> _Pool:
+        """Add what the item-item views would have found: it costs no call, and long histories gain by it."""
+        n = self.bundle.rerank.n_item_cf_candidates
+        if not n or taste.opinion is None or pool.tower_scores is None:
+            return pool
+        added = np.setdiff1d(top_k(taste.opinion.overall, n, allowed)[0], pool.rows)
+        tower = self.bundle.two_tower
+        scores = exact_scores(tower, tower.encode(taste.seeds), added)
+        return replace(
+            pool,
+            rows=np.concatenate([pool.rows, added]),
+            tower_scores=np.concatenate([pool.tower_scores, scores]),
+        )
 
     def _blend(self, taste: _Taste, pool: _Pool) -> Blend:
         return blend(
@@ -218,7 +239,8 @@ class Pipeline:
             self.bundle.rerank.weights,
             rows=pool.rows,
             tower_scores=pool.tower_scores,
-            seeds=[] if pool.rung == "popularity" else taste.seeds,
+            opinion=None if pool.rung == "popularity" else taste.opinion,
+            seeds=taste.seeds,
             dislikes=taste.dislikes,
         )
 
@@ -226,9 +248,9 @@ class Pipeline:
         """Positions in the pool of the films to show, best first by score."""
         weights = self.bundle.rerank.weights
         lam = weights.lambda_mmr if request.diversity is None else 1.0 - request.diversity
-        discount = np.float32(request.novelty * weights.novelty_scale)
+        hits, _ = standardised(self.catalog.log_popularity[pool.rows], request.novelty * weights.novelty_scale)
         picked = mmr(
-            blended.score - discount * self.catalog.log_popularity[pool.rows],
+            blended.score - hits,
             self._genres[pool.rows],
             self._unit_vectors[pool.rows],
             n=request.top_n,
@@ -263,6 +285,8 @@ class Pipeline:
             shares += slope * blended.tower_unit * shapley(self.bundle.two_tower, taste.seeds, rows)
         if blended.cf_unit:
             shares += slope * blended.cf_unit * self.bundle.item_cf.contributions(taste.seeds, rows)
+        if blended.history_unit and self.bundle.item_cf.history:
+            shares += slope * blended.history_unit * self.bundle.item_cf.history.contributions(taste.seeds, rows)
         accounts = []
         for column, position in enumerate(picked):
             because = [

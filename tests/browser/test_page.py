@@ -2,25 +2,13 @@
 
 import dataclasses
 import re
-import shutil
-import socket
-import threading
-import time
 
 import pytest
-import uvicorn
 
 from marquee.bundle import publish
-from marquee.settings import Settings
-from serving.reranker.app import create_app
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
-    pytest.mark.slow,
-]
 
 
 @pytest.fixture(scope="module")
@@ -34,30 +22,10 @@ def store(tmp_path_factory, make_contents):
     return store
 
 
-def serving(artifacts):
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Settings(artifacts_dir=artifacts, reload_seconds=0.05))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
-
-
 @pytest.fixture(scope="module")
-def url(store):
-    yield from serving(store)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def url(serving, store):
+    with serving(store) as address:
+        yield address
 
 
 @pytest.fixture
@@ -176,15 +144,19 @@ def test_errors_and_emptiness_are_said_in_words(page, url):
     expect(page.locator("#films li")).to_have_count(12)
 
 
-def test_a_server_that_waits_for_its_bundle(browser, tmp_path, make_contents):
-    for address in serving(tmp_path):
+def test_a_server_that_waits_for_its_bundle(browser, serving, tmp_path, make_contents):
+    with serving(tmp_path) as address:
         page = browser.new_page()
         page.goto(f"{address}/#films=1")
         expect(page.locator("#status")).to_contain_text("Not just now: waiting for a bundle")
         publish(tmp_path, make_contents(), force=True)
         page.wait_for_function("fetch('/readyz').then((answer) => answer.ok)")
-        page.get_by_role("button", name="Try again").click()
-        expect(page.locator("#films li")).to_have_count(12)
+        films, again = page.locator("#films li"), page.get_by_role("button", name="Try again")
+        again.click()
+        expect(films.first.or_(again)).to_be_visible()
+        if again.is_visible():  # on a busy machine an answer can come too late, and the page says so
+            again.click()
+        expect(films).to_have_count(12)
         page.close()
 
 

@@ -43,6 +43,13 @@ class FilmFacts:
         result[self.popularity == 0] = 3
         return result
 
+    @property
+    def most_liked(self) -> NDArray[np.bool_]:
+        """(n,) bool: the most liked tenth of the catalogue, at least one film; the earlier one among equals."""
+        result = np.zeros(len(self.popularity), dtype=np.bool_)
+        result[np.argsort(-self.popularity, kind="stable")[: max(len(result) // 10, 1)]] = True
+        return result
+
 
 def intra_list_diversity(lists: Lists, genres: NDArray[np.bool_]) -> Values:
     """(b,): mean of 1 - Jaccard similarity of genres over the pairs of a list; NaN below two films.
@@ -72,6 +79,29 @@ def novelty(lists: Lists, facts: FilmFacts) -> Values:
 def tail_share(lists: Lists, facts: FilmFacts) -> Values:
     """(b,): share of a list that is of the last quarter (see `FilmFacts.quarters`)."""
     return _mean_listed((facts.quarters == 3)[lists].astype(np.float64), lists)
+
+
+def head_share(lists: Lists, facts: FilmFacts) -> Values:
+    """(b,): share of a list that is of the most liked tenth of the catalogue."""
+    return _mean_listed(facts.most_liked[lists].astype(np.float64), lists)
+
+
+def niche(people: NDArray[np.int64], likes: sparse.csr_matrix, facts: FilmFacts) -> NDArray[np.bool_]:
+    """(b,) bool: requests of people in the tail, the third whose median liked film is least popular.
+
+    Abdollahpouri et al., "The unfairness of popularity bias in recommendation" (RMSE at RecSys 2019) group people
+    by the share of hits in what they rated, and find that those with the fewest hits are served worst. The median
+    needs no line between hits and other films, which would be another one in each data set.
+
+    Args:
+        people: (b,), who asks; at least a third of the people are chosen, the lower row first among equals.
+        likes: (b, n) CSR of ones, all that the person likes.
+        facts: Of the people who were fitted on.
+    """
+    asked, first = np.unique(people, return_index=True)
+    medians = [np.median(facts.popularity[likes.indices[likes.indptr[row] : likes.indptr[row + 1]]]) for row in first]
+    tail = asked[np.argsort(medians, kind="stable")[: -(-len(asked) // 3)]]
+    return np.isin(people, tail)
 
 
 def genre_divergence(lists: Lists, likes: sparse.csr_matrix, genres: NDArray[np.bool_]) -> Values:

@@ -1,6 +1,6 @@
 """Ask a row a protocol's question: one value per person and metric, and what the lists showed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy import sparse
 from training.evaluation import beyond
 from training.evaluation.accuracy import Values, mrr, ndcg, recall
 from training.evaluation.beyond import FilmFacts
+from training.evaluation.cases import Cases
 from training.evaluation.ranking import Lists, hits_of
 from training.evaluation.rounds import Question
 from training.evaluation.rows import Row
@@ -51,13 +52,34 @@ def judge(row: Row, question: Question, k: int | None, facts: FilmFacts) -> Judg
         "cold-items": _cold_items,
     }[question.protocol]
     values, listed = ask(row, question, k, facts)
+    return judged(cases, values, listed, facts, question.shelf)
+
+
+def judged(
+    cases: Cases, values: Mapping[str, Values], listed: Lists, facts: FilmFacts, shelf: NDArray[np.bool_] | None = None
+) -> Judged:
+    """From one value per request to one per person, and what the lists of 10 showed."""
     films = listed[listed >= 0]
     return Judged(
         {name: cases.per_person(value) for name, value in values.items()},
         np.bincount(films, minlength=len(facts.popularity)),
         facts.popularity[films],
-        question.shelf,
+        shelf,
     )
+
+
+def beyond_accuracy(cases: Cases, ten: Lists, twenty: Lists, facts: FilmFacts) -> dict[str, Values]:
+    """What a list of 10 and a list of 20 say beyond NDCG; (c,) each, one value per request."""
+    likes = sparse.csr_matrix(cases.seeds + cases.targets)
+    hits10, hits20 = hits_of(ten, cases.targets), hits_of(twenty, cases.targets)
+    in_tail = beyond.niche(cases.people, likes, facts)
+    return {
+        "stratified_recall@20": beyond.stratified_recall(hits20, twenty, cases.targets, facts.popularity),
+        "niche_ndcg@10": np.where(in_tail, ndcg(hits10, cases.n_targets), np.nan),
+        "ild@10": beyond.intra_list_diversity(ten, facts.genres),
+        "genre_divergence@10": beyond.genre_divergence(ten, likes, facts.genres),
+        "head_share@10": beyond.head_share(ten, facts),
+    }
 
 
 def pooled(parts: Sequence[Judged]) -> Judged:
@@ -86,17 +108,14 @@ def _few_seeds(row: Row, question: Question, k: int | None, facts: FilmFacts) ->
     cases = question.tests[k]
     ten, twenty, candidates = row.recommend(k, ties=question.ties)(cases.seeds, (10, 20, CANDIDATES))
     hits10, hits20 = hits_of(ten, cases.targets), hits_of(twenty, cases.targets)
-    likes = sparse.csr_matrix(cases.seeds + cases.targets)
     values = {
         "ndcg@10": ndcg(hits10, cases.n_targets),
         "recall@20": recall(hits20, cases.n_targets),
         "mrr@10": mrr(hits10),
         "candidate_recall@200": recall(hits_of(candidates, cases.targets), cases.n_targets),
-        "stratified_recall@20": beyond.stratified_recall(hits20, twenty, cases.targets, facts.popularity),
-        "ild@10": beyond.intra_list_diversity(ten, facts.genres),
         "novelty@10": beyond.novelty(ten, facts),
         "tail_share@10": beyond.tail_share(ten, facts),
-        "genre_divergence@10": beyond.genre_divergence(ten, likes, facts.genres),
+        **beyond_accuracy(cases, ten, twenty, facts),
     }
     for quarter in range(4):
         values[f"ndcg@10_q{quarter + 1}"] = beyond.quarter_ndcg(hits10, ten, cases.targets, facts, quarter)

@@ -1,6 +1,7 @@
 """The product as a row of the table: asked as a caller asks it, with its default dials."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,11 @@ def by_pipeline(pipeline: Pipeline) -> Recommend:
         return lists
 
     return recommend
+
+
+def only_retrieved(contents: Contents) -> Contents:
+    """The same, but the re-ranker adds no candidates of its own to those that retrieval finds."""
+    return replace(contents, rerank=contents.rerank.model_copy(update={"n_item_cf_candidates": 0}))
 
 
 class Shelf:

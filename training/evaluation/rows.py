@@ -25,7 +25,7 @@ from training.evaluation.baselines import (
     popularity_scores,
     pure_svd,
 )
-from training.evaluation.product import Shelf, by_pipeline
+from training.evaluation.product import Shelf, by_pipeline, only_retrieved
 from training.evaluation.ranking import Recommend, Scorer, by_scores, item_cf_scores, tower_scores
 from training.evaluation.rounds import Question, Round
 from training.evaluation.tuning import Tuned, best_of
@@ -88,8 +88,9 @@ class Row:
             ties: Seed of a random order of equal films, for rows that rank by a score; None = the lower id first.
         """
         if self.contents is not None:
-            retriever = None if shelf is None else Shelf(self.contents, shelf)
-            return by_pipeline(Pipeline(self.contents, retriever))
+            if shelf is None:
+                return by_pipeline(Pipeline(self.contents))
+            return by_pipeline(Pipeline(only_retrieved(self.contents), Shelf(self.contents, shelf)))
         score = self.tuned[k].score if k in self.tuned else self.score
         if score is None:
             raise ValueError(f"the row {self.name} has nothing to rank by with {k} seeds")

@@ -1,4 +1,5 @@
 // The page: pick films, ask the API, show what it says. No build step, no dependencies.
+import { element } from "/ui/element.js";
 import { poster } from "/ui/poster.js";
 
 const $ = (id) => document.getElementById(id);
@@ -21,16 +22,6 @@ const NOTES = {
   seeds_without_neighbors: "Too little is known about the picked films.",
   version_skew: "A new model is just arriving.",
 };
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value !== null) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
 
 const withYear = (film) => (film.year ? `${film.title} (${film.year})` : film.title);
 

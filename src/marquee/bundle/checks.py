@@ -13,7 +13,7 @@ from marquee.bundle.files import (
     TWO_TOWER,
 )
 from marquee.catalog import Catalog
-from marquee.item_cf import ItemCF
+from marquee.item_cf import HISTORY, ItemCF
 from marquee.two_tower import TwoTower
 
 
@@ -61,17 +61,20 @@ def _two_tower(tower: TwoTower, n: int) -> Iterator[str]:
         yield f"{TWO_TOWER}: hidden_weight and hidden_bias come together or not at all"
 
 
-def _item_cf(item_cf: ItemCF, n: int) -> Iterator[str]:
+def _item_cf(item_cf: ItemCF, n: int, prefix: str = "") -> Iterator[str]:
+    of = f" of {prefix}" if prefix else ""
     if len(item_cf) != n:
-        yield f"{ITEM_CF}: {len(item_cf)} rows, expected {n}"
+        yield f"{ITEM_CF}: {len(item_cf)} rows{of}, expected {n}"
     if item_cf.factors is not None and item_cf.factors.ndim != 2:
-        yield f"{ITEM_CF}: factors has shape {item_cf.factors.shape}, expected two dimensions"
+        yield f"{ITEM_CF}: {prefix}factors has shape {item_cf.factors.shape}, expected two dimensions"
     if item_cf.prior is not None and item_cf.prior.shape != (n,):
-        yield f"{ITEM_CF}: prior has shape {item_cf.prior.shape}, expected {(n,)}"
+        yield f"{ITEM_CF}: {prefix}prior has shape {item_cf.prior.shape}, expected {(n,)}"
     for name in ("values", "factors", "prior"):
         array = getattr(item_cf, name)
         if array is not None and not np.isfinite(array).all():
-            yield f"{ITEM_CF}: {name} holds {_count_unfinite(array)} values that are not finite numbers"
+            yield f"{ITEM_CF}: {prefix}{name} holds {_count_unfinite(array)} values that are not finite numbers"
+    if item_cf.history is not None:
+        yield from _item_cf(item_cf.history, n, HISTORY)
 
 
 def _count_unfinite(array: NDArray[Any]) -> int:

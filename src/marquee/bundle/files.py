@@ -15,7 +15,7 @@ from safetensors import numpy as safetensors_numpy
 from marquee.bundle.bundle import Contents
 from marquee.catalog import Catalog
 from marquee.errors import BundleError
-from marquee.item_cf import ItemCF
+from marquee.item_cf import HISTORY, ItemCF
 from marquee.rerank_config import RerankConfig
 from marquee.two_tower import TwoTower
 
@@ -40,13 +40,14 @@ _CATALOG_DTYPES = {
     "popularity": "int32",
 }
 _TWO_TOWER_ARRAYS = ("seed_vectors", "item_vectors", "item_bias", "hidden_weight", "hidden_bias")
-_ITEM_CF_DTYPES = {
+_VIEW_DTYPES: dict[str, tuple[str, ...]] = {
     "indptr": ("int64",),
     "indices": ("int32",),
     "values": ("float16", "float32"),
     "factors": ("float32",),
     "prior": ("float32",),
 }
+_ITEM_CF_DTYPES = _VIEW_DTYPES | {f"{HISTORY}{name}": dtypes for name, dtypes in _VIEW_DTYPES.items()}
 
 
 # Safetensors' names of the kinds that bundles have.

@@ -14,7 +14,7 @@ from marquee.bundle.bundle import Contents
 from marquee.bundle.checks import inconsistencies
 from marquee.bundle.examine import examine
 from marquee.bundle.files import encode, shapes_of
-from marquee.bundle.gate import MARGIN, gate, incomparable
+from marquee.bundle.gate import MARGIN, gate, half_comparable, incomparable
 from marquee.bundle.manifest import MANIFEST_NAME, CodeVersion, FileEntry, Manifest, stamped, time_of
 from marquee.bundle.store import (
     Pointer,
@@ -186,6 +186,8 @@ def _pass_gate(draft: Manifest, live: Manifest | None, *, margin: float, force: 
     if live and (why := incomparable(draft.metrics, draft.data, live)):
         notes.append(why)
     reasons = gate(draft.metrics, live.metrics if live and not notes else None, margin)
+    if live and not notes and (why := half_comparable(live)):
+        notes.append(why)
     if reasons and not force:
         raise PublishRefused(
             "not published:\n  - " + "\n  - ".join(reasons), fix="train a better one, or publish anyway with --force"

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from marquee.bundle.examine import Examination, examine
-from marquee.bundle.gate import score
+from marquee.bundle.gate import interval, n_people, score
 from marquee.bundle.load import existing, pointer_or_refuse
 from marquee.bundle.manifest import Manifest, time_of
 from marquee.bundle.store import current, is_version_folder, version_names, version_path
@@ -44,6 +44,8 @@ class VersionInfo:
         size: Bytes of all its files.
         n_movies: Films; None where the manifest can't be read.
         ndcg: NDCG@10 of the pipeline at 5 seeds; None where it wasn't measured.
+        ci95: Its 95 % interval over people.
+        n_people: How many people are behind it.
         data: Name of the data set; empty where the manifest can't be read.
     """
 
@@ -54,6 +56,8 @@ class VersionInfo:
     size: int
     n_movies: int | None
     ndcg: float | None
+    ci95: tuple[float, float] | None
+    n_people: int | None
     data: str
 
     @property
@@ -109,5 +113,7 @@ def _info(name: str, found: Examination, *, is_current: bool) -> VersionInfo:
         size=sum(file.stat().st_size for file in found.path.rglob("*") if file.is_file()),
         n_movies=manifest.n_movies if manifest else None,
         ndcg=score(manifest.metrics, "pipeline") if manifest else None,
+        ci95=interval(manifest.metrics, "pipeline") if manifest else None,
+        n_people=n_people(manifest.metrics) if manifest else None,
         data=manifest.data.name if manifest else "",
     )

@@ -1,5 +1,8 @@
-"""Commands on bundles: publish, verify, rollback, list, import."""
+"""Commands on bundles: publish, verify, rollback, list, card, import."""
 
+import json
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Bundles")(verify)
     app.command(rich_help_panel="Bundles")(rollback)
     app.command("list", rich_help_panel="Bundles")(list_bundles)
+    app.command(rich_help_panel="Bundles")(card)
     app.command("import", rich_help_panel="Bundles")(import_bundle)
 
 
@@ -72,6 +76,8 @@ def list_bundles(store: Store = STORE, as_json: Json = False) -> None:
                     "bytes": entry.size,
                     "n_movies": entry.n_movies,
                     "ndcg@10": entry.ndcg,
+                    "ci95": entry.ci95,
+                    "n_people": entry.n_people,
                     "data": entry.data,
                 }
                 for entry in found
@@ -83,16 +89,42 @@ def list_bundles(store: Store = STORE, as_json: Json = False) -> None:
             "*" if entry.current else "",
             entry.version,
             entry.data,
-            entry.n_movies or "",
-            "" if entry.ndcg is None else f"{entry.ndcg:.4f}",
-            f"{entry.size / 1e6:.1f}",
+            _estimate(entry.ndcg, entry.ci95),
+            "" if entry.n_people is None else f"{entry.n_people:,}",
+            _age(entry.created),
             "sound" if entry.complete else "damaged: marquee verify",
         )
         for entry in found
     ]
-    print_table("", ["", "version", "data", ">films", ">NDCG@10", ">MB", "state"], rows)
+    print_table("", ["", "version", "data", ">NDCG@10 [95 %]", ">people", ">age", "state"], rows, framed=False)
     if not rows:
         out.print(f"no bundle in {store} yet: marquee train", markup=False)
+
+
+def card(
+    version: VersionArgument = None,
+    store: Store = STORE,
+    as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a file.")] = False,
+) -> None:
+    """Say what a model is, how it was judged, what it is for and where it falls short: its model card."""
+    from rich.markdown import Markdown
+
+    from marquee.bundle.load import load
+    from marquee.contracts import response_json
+    from marquee.errors import ConfigError
+    from marquee.model_card import model_card
+    from marquee.model_card_text import markdown
+
+    if as_json and as_markdown:
+        raise ConfigError("--json and --markdown are two answers to one question", fix="give one of them")
+    made = model_card(load(store, version).manifest)
+    if as_json:
+        print_json(json.loads(response_json(made)))
+    elif as_markdown:
+        sys.stdout.write(markdown(made))
+    else:
+        out.print(Markdown(markdown(made)))
 
 
 def import_bundle(
@@ -105,6 +137,18 @@ def import_bundle(
     from marquee.bundle.publish import publish as publish_contents
 
     _say_published(publish_contents(store, import_legacy(folder), force=force))
+
+
+def _estimate(mean: float | None, ci95: tuple[float, float] | None) -> str:
+    if mean is None:
+        return ""
+    return f"{mean:.3f}" + ("" if ci95 is None else f"\n[{ci95[0]:.3f}, {ci95[1]:.3f}]")
+
+
+def _age(created: datetime) -> str:
+    """In the largest unit that fits, since that is how one chooses."""
+    hours = int((datetime.now(UTC) - created).total_seconds() // 3600)
+    return f"{hours // 24} d" if hours >= 48 else f"{hours} h" if hours >= 1 else "now"
 
 
 def _say_published(published: object) -> None:

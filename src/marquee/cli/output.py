@@ -29,9 +29,11 @@ def print_error(error: MarqueeError) -> None:
         err.print(error.fix, markup=False, soft_wrap=True)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; columns whose name starts with ">" are right-aligned."""
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, framed: bool = True) -> None:
+    """A table; columns whose name starts with ">" are right-aligned. Without a frame more fits into 80 columns."""
     table = Table(title=title or None, title_justify="left")
+    if not framed:
+        table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False
     for name in columns:
         # A version is there to be copied: it must not be cut.
         justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"

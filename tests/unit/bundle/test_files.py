@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -50,7 +51,11 @@ def contents(draw: st.DrawFn) -> Contents:
             floats(d) if hidden else None,
             draw(st.sampled_from(["mean", "sqrt_sum"])),
         ),
-        item_cf=ItemCF(factors=floats(n, d)) if draw(st.booleans()) else _diagonal(n),
+        item_cf=replace(
+            ItemCF(factors=floats(n, d)) if draw(st.booleans()) else _diagonal(n),
+            prior=floats(n) if draw(st.booleans()) else None,
+            history=_diagonal(n) if draw(st.booleans()) else None,
+        ),
         rerank=RerankConfig(n_candidates=draw(st.integers(1, 1000))),
         data=DataInfo(name="x"),
     )

@@ -6,9 +6,16 @@ from marquee.bundle import DataInfo, gate
 from marquee.bundle.gate import incomparable
 from marquee.bundle.publish import pack
 
+WITHIN: dict[str, float | None] = {"coverage@10": 0.3, "stratified_recall@20": 0.2}
+HITS = {"coverage@10": 0.1, "stratified_recall@20": 0.1}
+
 
 def metrics(pipeline: float, popularity: float = 0.2) -> dict[str, Any]:
-    return {"protocol": "p", "ndcg@10": {"5": {"pipeline": pipeline, "popularity": popularity}}}
+    return {
+        "protocol": "p",
+        "ndcg@10": {"5": {"pipeline": pipeline, "popularity": popularity}},
+        "beyond": {"5": {"pipeline": WITHIN, "popularity": HITS}},
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,20 @@
 
 import json
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from marquee.bundle.load import load
 from marquee.bundle.publish import publish, write_folder
 from marquee.bundle.sample import sample_contents
 from marquee.cli.main import main
 from marquee.data.synthetic import synthesize
 from marquee.data.write import write_movielens
+from marquee.model_card import ModelCard, model_card
+from marquee.model_card_text import markdown
 
 
 @pytest.fixture
@@ -95,6 +100,46 @@ def test_list_verify_and_rollback(run, store):
     listed = run("list", "-s", store)[1]
     assert "damaged" in listed
     assert second.manifest.version in listed
+
+
+def test_list_shows_what_helps_to_choose(run, tmp_path, make_contents):
+    contents = make_contents(seed=1)
+    metrics = contents.metrics | {"ci95": {"5": {"pipeline": [0.48, 0.52]}}, "n_people": 1465}
+    publish(tmp_path, replace(contents, metrics=metrics))
+    publish(tmp_path, sample_contents(), force=True)
+    out = run("list", "-s", tmp_path)[1]
+    for shown in ("NDCG@10 [95 %]", "0.500", "[0.480, 0.520]", "1,465", "now"):
+        assert shown in out
+    unmeasured, measured = json.loads(run("list", "-s", tmp_path, "--json")[1])
+    assert (measured["ndcg@10"], measured["ci95"], measured["n_people"]) == (0.5, [0.48, 0.52], 1465)
+    assert (unmeasured["ndcg@10"], unmeasured["ci95"], unmeasured["n_people"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(("hours", "age"), [(0.5, "now"), (1, "1 h"), (47.9, "47 h"), (48, "2 d"), (24 * 40, "40 d")])
+def test_age_is_told_in_the_unit_that_fits(hours, age):
+    from marquee.cli.bundles import _age
+
+    assert _age(datetime.now(UTC) - timedelta(hours=hours)) == age
+
+
+def test_the_model_card_for_people_programs_and_files(run, store):
+    manifest = load(store).manifest
+    made = model_card(manifest)
+    assert ModelCard.model_validate_json(run("card", "-s", store, "--json")[1]) == made
+    assert run("card", manifest.version, "-s", store, "--markdown")[1] == markdown(made)
+    code, out, _ = run("card", "-s", store)
+    assert code == 0
+    assert "how accurate it is" in out
+    assert "##" not in out
+
+
+def test_no_card_of_what_is_not_there(run, store):
+    code, _, err = run("card", "-s", store, "--json", "--markdown")
+    assert code == 2
+    assert "give one of them" in err
+    code, _, err = run("card", "2026-01-01T00-00-00Z-00000000", "-s", store)
+    assert code == 4
+    assert "no version 2026-01-01T00-00-00Z-00000000" in err
 
 
 def test_publish_a_folder_made_elsewhere(run, tmp_path):
@@ -182,8 +227,6 @@ def test_broken_data_and_configuration(run, tmp_path):
 
 
 def test_sample_request_without_tmdb_ids_goes_by_title(make_contents):
-    from dataclasses import replace
-
     from marquee.cli.serving import SAMPLE, sample_request
     from marquee.pipeline import Pipeline
 

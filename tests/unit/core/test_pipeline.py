@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from marquee.contracts import RecommendationRequest, response_json
 from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
-from marquee.exact_search import ExactSearch
+from marquee.exact_search import ExactSearch, top_k
+from marquee.opinion import Opinion
 from marquee.pipeline import Pipeline, Trace
 from marquee.retrieval import Candidates
 
@@ -23,9 +24,9 @@ class Down:
         raise RetrievalUnavailable("timeout")
 
 
-@pytest.fixture(scope="module")
-def contents(make_contents):
-    return make_contents(n_movies=120, seed=1)
+@pytest.fixture(scope="module", params=[False, True], ids=["one view", "two views"])
+def contents(make_contents, request):
+    return make_contents(n_movies=120, seed=1, history=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,11 @@ def test_lists_are_sound(pipeline, seeds, top_n, diversity, novelty, order):
     response = ask(pipeline, **asked)
     found = ids(response)
     scores = [film.affinity_score for film in response.recommendations]
-    n_candidates = pipeline.bundle.rerank.n_candidates
-    assert len(found) == len(set(found)) == min(top_n, n_candidates, len(MOVIES) - len(seeds))
+    fewest = pipeline.bundle.rerank.n_candidates
+    most = fewest + pipeline.bundle.rerank.n_item_cf_candidates  # as many, if no film is found twice
+    left = len(MOVIES) - len(seeds)
+    assert len(found) == len(set(found))
+    assert min(top_n, fewest, left) <= len(found) <= min(top_n, most, left)
     assert not set(found) & set(seeds)
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 and math.isfinite(score) for score in scores)
@@ -72,7 +76,7 @@ def test_the_contract_of_the_smallest_request(pipeline):
     assert response.degraded == []
     assert response.unknown_ids == [999_999]
     assert response.request_id == "abc"
-    assert trace.n_candidates == 20
+    assert 20 <= trace.n_candidates <= 20 + pipeline.bundle.rerank.n_item_cf_candidates
     assert trace.rerank_ms > 0
 
 
@@ -130,6 +134,56 @@ class TestLadder:
         assert not set(ids(ask(Pipeline(contents, Careless())))) & set(MOVIES[:3])
 
 
+@pytest.fixture(scope="module")
+def both(make_contents):
+    return Pipeline(make_contents(n_movies=120, seed=1, history=True))
+
+
+class TestCandidatesByTheItemItemViews:
+    @pytest.mark.parametrize("k", [1, 4, 60])
+    def test_join_those_of_retrieval(self, both, k):
+        seeds = list(range(0, 2 * k, 2))
+        rows, _ = both.score_candidates(seeds, "two_tower")
+        assert len(set(rows)) == len(rows)
+        assert not set(rows) & set(seeds)
+        allowed = ~np.isin(np.arange(120), seeds)
+        own = top_k(Opinion.of(both.bundle.item_cf, seeds, 50.0).overall, 10, allowed)[0]
+        retrieved = top_k(both.bundle.two_tower.scores(seeds), 20, allowed)[0]
+        assert set(rows) == set(own) | set(retrieved)
+        assert set(own) - set(retrieved)
+
+    def test_are_scored_by_the_same_tower(self, both):
+        """A film's blended score is the same, whichever way it was found."""
+        seeds = [0, 7, 11]
+        found = dict(zip(*map(np.ndarray.tolist, both.score_candidates(seeds, "two_tower")), strict=True))
+
+        class Everything(ExactSearch):
+            def candidates(self, seed_movie_ids, k, where):
+                answer = super().candidates(seed_movie_ids, 120, where)
+                rows = np.searchsorted(both.catalog.movie_ids, answer.movie_ids)
+                kept = np.isin(rows, list(found))
+                return answer._replace(movie_ids=answer.movie_ids[kept], scores=answer.scores[kept])
+
+        other = both.asking(Everything(both.bundle)).score_candidates(seeds, "two_tower")
+        for row, score in zip(*other, strict=True):
+            assert score == pytest.approx(found[int(row)], abs=1e-5)
+
+    def test_pass_the_filters(self, both):
+        response = ask(both, filters={"genres_any": ["Horror"]}, top_n=100)
+        assert all("Horror" in film.genres for film in response.recommendations)
+
+    def test_stay_away_where_retrieval_has_another_bundle(self, both):
+        """Scores of two towers have no common unit."""
+
+        class Newer(ExactSearch):
+            def candidates(self, seed_movie_ids, k, where):
+                return super().candidates(seed_movie_ids, k, where)._replace(model_version="newer")
+
+        trace = Trace()
+        both.asking(Newer(both.bundle)).recommend(RecommendationRequest(movie_ids=MOVIES[:3]), trace=trace)
+        assert trace.n_candidates == 20
+
+
 class TestFilters:
     def test_filters_never_starve(self, pipeline):
         """A filter that few films pass still fills the list: films are filtered before the cut to candidates."""
@@ -174,8 +228,8 @@ class TestDials:
         before = ask(pipeline, top_n=100, explain=True)
         shown = np.searchsorted(pipeline.catalog.movie_ids, ids(before))
         hidden = [row for row in range(3, len(MOVIES)) if row not in shown]
-        disliked = next(row for row in hidden if (pipeline.bundle.item_cf.scores([row])[shown] > 0).any())
-        near = {MOVIES[row] for row in shown if pipeline.bundle.item_cf.scores([disliked])[row] > 0}
+        disliked = next(row for row in hidden if (pipeline.bundle.item_cf.pull([row])[shown] > 0).any())
+        near = {MOVIES[row] for row in shown if pipeline.bundle.item_cf.pull([disliked])[row] > 0}
         after = ask(pipeline, top_n=100, explain=True, disliked_tmdb_ids=[MOVIES[disliked] + 1000])
         before_score = {film.movie_id: film.explanation.score for film in before.recommendations}
         sunk = {

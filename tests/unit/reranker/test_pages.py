@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 from marquee.bundle import publish
 from serving.reranker.pages import PLACEHOLDER, UI
 
-PAGES = ["/", "/docs", "/openapi.json", "/ui/app.js", "/ui/poster.js", "/ui/docs.js", "/ui/style.css", "/ui/icon.svg"]
+SCRIPTS = ["/ui/app.js", "/ui/about.js", "/ui/element.js", "/ui/poster.js", "/ui/docs.js"]
+PAGES = ["/", "/docs", "/openapi.json", *SCRIPTS, "/ui/style.css", "/ui/icon.svg"]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from marquee.bundle import load
+from marquee.bundle import load, publish
 from marquee.contracts import RecommendationRequest, RecommendationResponse, response_json
 from marquee.errors import RetrievalUnavailable
+from marquee.model_card import model_card
 from marquee.pipeline import Pipeline
 
 ASKED = {"tmdb_ids": [1001, 1004, 1007], "top_n": 5, "explain": True}
@@ -46,6 +47,33 @@ def test_search_and_similar(client, store):
     similar = client.get("/v1/movies/1/similar", params={"top_n": 4}).json()
     assert similar["movies"] == [film.model_dump() for film in pipeline.similar(1, 4)]
     assert len(client.get("/v1/movies/1/similar").json()["movies"]) == 10
+
+
+def test_the_model_card(client, store):
+    answer = client.get("/v1/model")
+    assert answer.status_code == 200
+    assert answer.content == response_json(model_card(load(store).manifest))
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == client.get("/v1/movies?q=film").headers["cache-control"]
+
+
+def test_the_card_is_sent_again_only_when_it_changed(client, store, make_contents):
+    tag = client.get("/v1/model").headers["etag"]
+    again = client.get("/v1/model", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert again.headers["cache-control"] == "private, max-age=60"
+    new = publish(store, make_contents(seed=9), force=True).manifest.version
+    client.app.state.live.check()
+    later = client.get("/v1/model", headers={"If-None-Match": tag})
+    assert (later.status_code, later.json()["version"]) == (200, new)
+
+
+def test_without_a_bundle_there_is_no_card(make_app, tmp_path):
+    with TestClient(make_app(artifacts_dir=tmp_path / "none")) as client:
+        answer = client.get("/v1/model")
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "waiting for a bundle" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("sent", ["abc-123", "a b", "~" * 128])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from marquee.bundle.load import load
 from marquee.contracts import RecommendationRequest
@@ -17,13 +18,16 @@ from marquee.pipeline import Pipeline
 from training.calibrate import RUNGS
 from training.config import TrainingConfig
 from training.cross_validate import cross_validate, prepare
+from training.evaluation.beyond import FilmFacts
+from training.evaluation.judge import Judged, pooled
 from training.evaluation.product import by_pipeline
-from training.evaluation.summary import judge_briefly, pooled_people, summarise
+from training.evaluation.rows import SHORT
+from training.evaluation.summary import PER_PERSON, judge_briefly, pooled_people, summarise, summarise_beyond
 from training.fit import fit
 from training.fold_result import load_result, save_result
 from training.progress import Reporter
 from training.sweep import SIZES, run_sweep
-from training.train import train
+from training.train import count, train
 
 ROOT = Path(__file__).parents[3]
 CONFIG = TrainingConfig(
@@ -52,7 +56,14 @@ def test_publishes_a_bundle_that_knows_where_it_came_from(published, dataset):
     manifest = bundle.manifest
     assert manifest.version == published.manifest.version
     assert manifest.data.sha256 == dataset.sha256
-    assert manifest.data.counts == {"ratings": len(dataset.ratings), "people": 120, "movies": 60}
+    assert manifest.data.counts == {
+        "ratings": len(dataset.ratings),
+        "people": 120,
+        "movies": 60,
+        "rated_movies": 60,
+        "newest_film_year": 1990,
+        "newest_rating_year": 1970,
+    }
     assert manifest.config == CONFIG.model_dump(mode="json")
     assert {entry.path for entry in manifest.files} >= {"eval/metrics.json", "eval/history.csv"}
     assert not (published.path.parents[1] / ".work").exists() or not any(
@@ -69,6 +80,23 @@ def test_the_manifest_says_how_good_it_is_beside_the_baselines(published):
     assert metrics["ndcg@10"]["5"]["pipeline"] > metrics["ndcg@10"]["5"]["popularity"] + 0.2
     assert metrics["pipeline_lead"]["5"]["popularity"]["ci95"][0] > 0
     assert metrics["n_people"] > 40
+
+
+def test_the_manifest_says_what_lies_beyond_accuracy(published):
+    metrics = published.manifest.metrics
+    (rows,) = metrics["beyond"].values()
+    assert set(rows) == set(SHORT)
+    for name, row in rows.items():
+        assert set(row) == {"coverage@10", "median_popularity@10", *PER_PERSON}
+        assert set(metrics["beyond_ci95"]["5"][name]) == set(PER_PERSON)
+        for metric, (low, high) in metrics["beyond_ci95"]["5"][name].items():
+            assert low <= row[metric] <= high
+    # Tastes are what there is to learn here: everybody gets films of their own, so more of them are shown.
+    assert rows["pipeline"]["coverage@10"] > rows["popularity"]["coverage@10"]
+    assert rows["pipeline"]["stratified_recall@20"] > rows["popularity"]["stratified_recall@20"]
+    assert rows["pipeline"]["genre_divergence@10"] < rows["popularity"]["genre_divergence@10"]
+    folds = metrics["n_niche_people"] - metrics["n_people"] / 3
+    assert 0 <= folds < CONFIG.eval_folds_run
 
 
 def test_affinity_is_calibrated_on_every_rung(published):
@@ -112,6 +140,17 @@ def test_what_is_worse_than_popularity_is_refused(dataset, tmp_path):
     assert train(data, bad, tmp_path, reporter=Reporter(quiet=True), force=True).activated
 
 
+def test_years_that_nobody_knows_are_not_counted(dataset):
+    timeless = replace(
+        dataset,
+        ratings=dataset.ratings.assign(timestamp=0)[dataset.ratings["movie_id"] > 10],
+        movies=dataset.movies.assign(year=0),
+    )
+    counts = count(timeless)
+    assert counts.keys() == {"ratings", "people", "movies", "rated_movies"}
+    assert counts["rated_movies"] == counts["movies"] - 1
+
+
 def test_people_with_too_few_likes_cannot_judge(dataset, tmp_path):
     strict = CONFIG.model_copy(update={"eval_min_positives": 61})
     with pytest.raises(DataError, match=r"none of the \d+ people held out has 61 likes[^$]*eval_min_positives"):
@@ -128,6 +167,13 @@ def test_fold_results_survive_the_disk(dataset, tmp_path):
     assert restored.history == result.history
     assert restored.per_person.keys() == result.per_person.keys()
     assert all(np.array_equal(restored.per_person[key], result.per_person[key]) for key in result.per_person)
+    assert restored.beyond.keys() == result.beyond.keys() == set(SHORT)
+    for row, judged in result.beyond.items():
+        again = restored.beyond[row]
+        assert np.array_equal(again.shown, judged.shown)
+        assert np.array_equal(again.likes_shown, judged.likes_shown)
+        for metric in PER_PERSON:
+            assert np.array_equal(again.values[metric], judged.values[metric], equal_nan=True)
     for rung in RUNGS:
         assert np.array_equal(restored.samples[rung].scores, result.samples[rung].scores)
         assert np.array_equal(restored.samples[rung].liked, result.samples[rung].liked)
@@ -161,6 +207,36 @@ def test_summary_of_a_known_table():
     assert metrics["n_people"] == 4
 
 
+def test_what_an_older_marquee_kept_of_a_fold_is_judged_again(dataset, tmp_path):
+    save_file({"ndcg.pipeline.5": np.zeros(3)}, tmp_path / "result.safetensors", {"epochs": "3", "history": "[]"})
+    assert load_result(tmp_path) is None
+
+
+def test_summary_beyond_accuracy_of_a_known_table():
+    """Two folds of two people: means over those who have a value, films counted once over all folds."""
+    nan = float("nan")
+
+    def fold(shown, tail):
+        values = {metric: np.array([0.25, 0.75]) for metric in PER_PERSON}
+        values |= {"niche_ndcg@10": np.array(tail), "genre_divergence@10": np.array([nan, nan])}
+        return {"pipeline": Judged(values, np.array(shown), np.array([3, 5], dtype=np.int32))}
+
+    parts = [fold([1, 0, 1, 0], [nan, 0.5]), fold([0, 0, 2, 0], [0.7, nan])]
+    summary = summarise_beyond({"pipeline": pooled([part["pipeline"] for part in parts])})
+    assert summary["beyond"]["5"]["pipeline"] == {
+        "coverage@10": 0.5,
+        "median_popularity@10": 4.0,
+        "stratified_recall@20": 0.5,
+        "niche_ndcg@10": 0.6,
+        "ild@10": 0.5,
+        "genre_divergence@10": None,
+        "head_share@10": 0.5,
+    }
+    assert summary["beyond_ci95"]["5"]["pipeline"]["niche_ndcg@10"] == [0.5, 0.7]
+    assert "genre_divergence@10" not in summary["beyond_ci95"]["5"]["pipeline"]
+    assert summary["n_niche_people"] == 2
+
+
 def test_the_pipeline_row_is_the_product(dataset):
     """The row asks the pipeline itself: turning its dials changes the row."""
     everybody, films = prepare(dataset, CONFIG)
@@ -172,8 +248,10 @@ def test_the_pipeline_row_is_the_product(dataset):
         "plain": by_pipeline(Pipeline(contents)),
         "spread": by_pipeline(Pipeline(replace(contents, rerank=spread))),
     }
-    marks = judge_briefly(CONFIG, everybody, np.arange(80, 120), rows)
+    facts = FilmFacts(films.catalog.genres, everybody.popularity, 80)
+    marks, beyond = judge_briefly(CONFIG, everybody, np.arange(80, 120), rows, facts)
     assert marks["plain", 5].mean() > marks["spread", 5].mean() + 0.1
+    assert beyond["spread"].values["ild@10"].mean() > beyond["plain"].values["ild@10"].mean() + 0.1
 
 
 def test_a_sweep_goes_on_where_it_stopped(dataset, tmp_path, monkeypatch):

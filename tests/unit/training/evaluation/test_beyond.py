@@ -9,7 +9,9 @@ from scipy.stats import entropy
 from training.evaluation.beyond import (
     FilmFacts,
     genre_divergence,
+    head_share,
     intra_list_diversity,
+    niche,
     novelty,
     quarter_ndcg,
     stratified_recall,
@@ -56,6 +58,23 @@ def test_quarters_hold_equal_shares_of_the_likes():
 
 def test_tail_share_by_hand():
     np.testing.assert_allclose(tail_share(np.array([[0, 1, -1], [4, 3, 2]]), FACTS), [0.5, 1])
+
+
+def test_head_share_by_hand():
+    np.testing.assert_allclose(head_share(np.array([[0, 1, -1], [4, 3, 2]]), FACTS), [0.5, 0])
+    twenty = FilmFacts(np.ones((20, 1), dtype=bool), np.r_[np.zeros(9), 5, 5, 5, np.zeros(8)].astype(np.int32), 9)
+    assert np.flatnonzero(twenty.most_liked).tolist() == [9, 10]
+
+
+def test_the_tail_is_a_third_of_the_people_whatever_the_number_of_their_requests():
+    """Medians 64, 10, 2.5 and 0: two of four people, each with all of their requests."""
+    likes = rows([0], [0], [1, 2], [2, 3], [2, 3], [4])
+    people = np.array([7, 7, 2, 5, 5, 9])
+    assert niche(people, likes, FACTS).tolist() == [False, False, False, True, True, True]
+
+
+def test_the_tail_of_people_alike_goes_by_their_order():
+    assert niche(np.array([4, 8, 6]), rows([1], [1], [1]), FACTS).tolist() == [True, False, False]
 
 
 def test_divergence_by_hand():

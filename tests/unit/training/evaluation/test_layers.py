@@ -13,8 +13,8 @@ LAYERS = [
     {"beyond", "baselines", "rounds", "product"},
     {"tuning", "temporal", "cold_items"},
     {"rows", "protocols"},
-    {"judge", "summary"},
-    {"report"},
+    {"judge"},
+    {"summary", "report"},
 ]
 BOTTOM = {"cases", "intervals", "ranking", "accuracy", "beyond"}
 KNOWN_BELOW = {"training.interactions"}
