@@ -116,4 +116,4 @@ constraints: setup ## Pin the newest versions that fit (constraints.txt).
 	$(BIN)/python .ci/pin
 
 clean: ## Remove .venv and caches; bundles stay.
-	rm -rf .venv .venv-retrieval .venv-aws build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-retrieval .venv-aws .venv-quality build .pytest_cache .mypy_cache .ruff_cache .hypothesis

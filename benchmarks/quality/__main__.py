@@ -1,0 +1,115 @@
+"""Ours beside other libraries: runs what isn't kept from earlier, judges all of it, writes a page and plots."""
+
+import argparse
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.quality.compare import Budget, compare
+from benchmarks.quality.environments import ROOT, DidNotInstall, environment
+from benchmarks.quality.opponents import HERE, PROTOCOLS, chosen, read_opponents
+from benchmarks.quality.page import page
+from marquee.data.sources import DEFAULT, obtain
+from marquee.errors import ConfigError, MarqueeError
+from training.config import TrainingConfig, load_config
+
+SMALL_UP_TO = 1_000_000  # ratings; as `marquee evaluate --config auto`
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of ratings; without it MARQUEE_DATA_DIR or a download")
+    parser.add_argument("--dataset", default=DEFAULT, help="which MovieLens to fetch")
+    parser.add_argument("--config", default="auto", help="the product's configuration")
+    parser.add_argument("--folds", type=int, help="run only the first folds")
+    parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="repeat for more; without it both")
+    parser.add_argument("--seeds", default="1,3,5,10", help="numbers of seeds")
+    parser.add_argument("--opponent", action="append", help="names from opponents.toml; without it all")
+    parser.add_argument("--seconds", type=float, default=Budget.seconds, help="processor time of one search")
+    parser.add_argument("--settings", type=int, default=Budget.settings, help="most settings of one search")
+    parser.add_argument("--jobs", type=int, default=1, help="libraries that run at a time")
+    parser.add_argument("--without-ours", action="store_true", help="leave our own rows out")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "quality", help="what is kept between runs")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "quality-opponents.md", help="the page")
+    return parser.parse_args(words)
+
+
+def configuration(given: argparse.Namespace, n_ratings: int) -> TrainingConfig:
+    """The product's configuration, and how many of its folds are run.
+
+    Raises:
+        ConfigError: More folds than it has.
+    """
+    name = given.config if given.config != "auto" else "small" if n_ratings <= SMALL_UP_TO else "full"
+    config = load_config(name)
+    if given.folds is None:
+        return config
+    if not 1 <= given.folds <= config.eval_folds:
+        raise ConfigError(f"--folds {given.folds}: there are {config.eval_folds} folds", fix="give at most so many")
+    return config.model_copy(update={"eval_folds_run": given.folds})
+
+
+def work_folder(given: argparse.Namespace, data_sha256: str) -> Path:
+    """Different data, protocols or numbers of seeds are kept apart; how many folds are run isn't."""
+    told = json.dumps([data_sha256, given.protocol, given.seeds])
+    return Path(given.work / hashlib.sha256(told.encode()).hexdigest()[:12])
+
+
+def run(words: list[str]) -> None:
+    """The whole command."""
+    given = arguments(words)
+    dataset = obtain(given.data, name=given.dataset)
+    work = work_folder(given, dataset.sha256)
+    opponents = chosen(read_opponents(), given.opponent)
+    report = compare(
+        dataset,
+        configuration(given, len(dataset.ratings)),
+        opponents,
+        work,
+        protocols=given.protocol or PROTOCOLS,
+        seed_counts=sorted({int(part) for part in given.seeds.split(",")}),
+        data=given.data,
+        name=given.dataset,
+        budget=Budget(given.seconds, given.settings),
+        jobs=given.jobs,
+        with_ours=not given.without_ours,
+        say=lambda text: print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True),
+    )
+    shown = [word for word in words if word != str(given.data)] if given.data else words
+    shown = [part for word in shown for part in ([word, "DIR"] if word == "--data" else [word])]
+    report["command"] = shlex.join(["python", "-m", "benchmarks.quality", *shown])
+    report["date"] = f"{datetime.now(UTC):%Y-%m-%d}"
+    path = work / "report.json"
+    path.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    plots = draw(path, given.output)
+    given.output.write_text(page(report, opponents, plots), "utf-8")
+    print(f"{given.output} (all figures: {path})")
+
+
+def draw(report: Path, output: Path) -> list[str]:
+    """The plots' file names beside the page.
+
+    Raises:
+        MarqueeError: The plots' environment can't be made.
+    """
+    try:
+        python = environment("plots")
+    except DidNotInstall as error:
+        raise MarqueeError(f"matplotlib did not install: {error}", fix="see requirements/plots.txt") from error
+    command = [str(python), "-I", str(HERE / "child" / "plots.py"), str(report), str(output.with_suffix(""))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise MarqueeError(f"the plots ended with an error:\n{done.stderr[-2000:]}", fix=shlex.join(command))
+    return done.stdout.split()
+
+
+if __name__ == "__main__":
+    try:
+        run(sys.argv[1:])
+    except MarqueeError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,79 @@
+"""Draws the report; runs in the plots' environment: `plots.py REPORT.json PREFIX` writes PREFIX-*.png, prints names."""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+OURS, THEIRS, PRODUCT = "#7a8797", "#c8743a", "#1f6f5c"
+
+
+def colour(model, report):
+    """The product, our other rows, the opponents."""
+    return PRODUCT if model == "pipeline" else THEIRS if model in report["costs"] else OURS
+
+
+def intervals(document, metric, report, path):
+    """One panel per number of seeds: means and 95 % intervals."""
+    counts = list(dict.fromkeys(row["k"] for row in document["rows"]))
+    n_models = len({row["model"] for row in document["rows"]})
+    figure, axes = plt.subplots(
+        1, len(counts), figsize=(2 + 2.4 * len(counts), 1 + 0.24 * n_models), sharey=True, squeeze=False
+    )
+    shown = 5 if 5 in counts else counts[-1]
+    order = sorted((row for row in document["rows"] if row["k"] == shown), key=lambda row: row["metrics"][metric])
+    names = [row["model"] for row in order]
+    for axis, k in zip(axes[0], counts, strict=True):
+        for row in (row for row in document["rows"] if row["k"] == k):
+            mean, (low, high) = row["metrics"][metric], row["ci95"][metric]
+            axis.errorbar(
+                mean,
+                names.index(row["model"]),
+                xerr=[[mean - low], [high - mean]],
+                fmt="o",
+                color=colour(row["model"], report),
+            )
+        axis.set_title("80 % of the likes" if k is None else f"{k} seed{'s' if k > 1 else ''}", fontsize=10)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0][0].set_yticks(range(len(names)), names)
+    figure.supxlabel(f"{metric} on people held out, 95 % intervals (unpaired)", fontsize=9)
+    finish(figure, path)
+
+
+def trade(document, report, path):
+    """Accuracy beside the share of the catalogue that is ever listed."""
+    figure, axis = plt.subplots(figsize=(7, 4.5))
+    for row in (row for row in document["rows"] if row["k"] == 5):
+        x, y = row["metrics"]["coverage@10"], row["metrics"]["ndcg@10"]
+        axis.scatter(x, y, color=colour(row["model"], report))
+        axis.annotate(row["model"], (x, y), textcoords="offset points", xytext=(4, 3), fontsize=8)
+    axis.set_xscale("log")
+    axis.set_xlabel("coverage@10: share of the catalogue in any list (log)")
+    axis.set_ylabel("ndcg@10 at 5 seeds")
+    axis.grid(alpha=0.3)
+    finish(figure, path)
+
+
+def finish(figure, path):
+    """Write it without the library's version, so that equal figures are equal bytes."""
+    figure.tight_layout()
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(figure)
+    print(path.name)
+
+
+def main(report, prefix):
+    """All plots."""
+    for document in report["documents"]:
+        metric = {"few-seeds": "ndcg@10", "holdout": "ndcg@100"}[document["protocol"]]
+        intervals(document, metric, report, Path(f"{prefix}-{document['protocol']}.png"))
+        if any(row["k"] == 5 for row in document["rows"]):
+            trade(document, report, Path(f"{prefix}-coverage.png"))
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text("utf-8")), sys.argv[2])

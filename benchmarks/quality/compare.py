@@ -1,0 +1,181 @@
+"""All rows of all rounds, judged by the same code, as a report."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality.environments import DidNotInstall, environment, versions
+from benchmarks.quality.exchange import Answer, listed_row, write_round
+from benchmarks.quality.opponents import Opponent
+from benchmarks.quality.ours import ours
+from benchmarks.quality.play import play
+from marquee.data.dataset import Dataset
+from marquee.errors import ConfigError
+from training.config import TrainingConfig
+from training.cross_validate import prepare
+from training.evaluation.beyond import FilmFacts
+from training.evaluation.intervals import rounded_ci95
+from training.evaluation.judge import MAIN, Judged, judge, pooled
+from training.evaluation.protocols import rounds_of
+from training.evaluation.report import Documents, Fit, Key, details, report_rows
+
+PIPELINE = "pipeline"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What each opponent may spend on one round's search: seconds of processor time, and settings."""
+
+    seconds: float = 150.0
+    settings: int = 24
+
+
+@dataclass
+class Collected:
+    """What was judged so far: (protocol, key) -> rounds."""
+
+    judged: dict[str, dict[Key, list[Judged]]] = field(default_factory=dict)
+    fits: dict[str, dict[Key, list[Fit]]] = field(default_factory=dict)
+    costs: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+
+    def add(self, protocol: str, key: Key, judged: Judged, fit: Fit) -> None:
+        """One row's round."""
+        self.judged.setdefault(protocol, {}).setdefault(key, []).append(judged)
+        self.fits.setdefault(protocol, {}).setdefault(key, []).append(fit)
+
+
+def compare(
+    dataset: Dataset,
+    config: TrainingConfig,
+    opponents: Sequence[Opponent],
+    work: Path,
+    *,
+    protocols: Sequence[str],
+    seed_counts: Sequence[int],
+    data: Path | None = None,
+    name: str = "",
+    budget: Budget | None = None,
+    jobs: int = 1,
+    with_ours: bool = True,
+    say: Callable[[str], None] = print,
+    python_of: Callable[[str], Path] = environment,
+) -> dict[str, Any]:
+    """Run all that isn't kept from earlier, and judge it.
+
+    Args:
+        dataset: Ratings and films; `data` and `name` are where our own process finds them again.
+        config: The product's, and how many folds, draws and people.
+        opponents: Whom to ask.
+        work: Where rounds and answers are kept.
+        protocols: few-seeds, holdout, or both.
+        seed_counts: Numbers of seeds.
+        budget: Of each search.
+        jobs: Processes at a time.
+        with_ours: Whether our own rows take part; without them nothing is compared to the pipeline.
+        say: Told what is going on.
+        python_of: The Python of an environment.
+
+    Returns:
+        `{"documents": as marquee evaluate's, each row with "pipeline_lead" {metric: {"mean", "ci95"}}, "costs",
+        "absent": {name: reason}, "versions"}`.
+
+    Raises:
+        ConfigError: Fewer than two rows.
+        OpponentFailed, OursFailed: A process ended with an error.
+    """
+    budget = budget or Budget()
+    pythons, absent = _pythons(opponents, python_of, say)
+    present = [opponent for opponent in opponents if opponent.environment in pythons]
+    if not with_ours and any(sum(name in who.protocols for who in present) < 2 for name in protocols):
+        raise ConfigError("one row alone has nothing to be compared to", fix="ask for two or more, or for our rows")
+    films = prepare(dataset, config)[1]
+    collected = Collected()
+    for number, round_ in enumerate(rounds_of(dataset, config, protocols, seed_counts)):
+        place = work / f"round-{number + 1}"
+        write_round(place / "round.npz", round_, films.catalog.genres)
+
+        def ask(opponent: Opponent, place: Path = place, round_: Any = round_) -> Answer:
+            say(f"{round_.name}: {opponent.name}")
+            python = pythons[opponent.environment]
+            limits = {"seconds": budget.seconds, "settings": budget.settings}
+            return play(opponent, python, place, round_, seed=config.seed, **limits)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            answers = list(pool.map(ask, present))
+        if with_ours:
+            say(f"{round_.name}: our own rows")
+            # As if all folds were run: then more folds add to what is kept.
+            every = config.model_copy(update={"eval_folds_run": config.eval_folds}).model_dump(mode="json")
+            known = {"data": str(data or ""), "name": name, "config": every}
+            asked = {"protocols": list(protocols), "seeds": list(seed_counts), "number": number}
+            own = ours(place, known | asked)
+            for protocol, rows in own.judged.items():
+                for key, judged in rows.items():
+                    collected.add(protocol, key, judged, own.fits[protocol][key])
+            collected.costs.setdefault("ours", []).append({"peak_mib": own.peak_mib})
+        train = round_.visible.of(round_.train)
+        facts = FilmFacts(films.catalog.genres, train.popularity, len(train.user_ids))
+        for opponent, answer in zip(present, answers, strict=True):
+            kept = {key: answer.facts[key] for key in ("search_s", "fit_s", "tried", "peak_mib")}
+            collected.costs.setdefault(opponent.name, []).append(kept)
+            for question in round_.questions:
+                if question.protocol in opponent.protocols:
+                    row = listed_row(opponent.name, question.protocol, list(question.tests), answer)
+                    for k in question.tests:
+                        fit = (row.fit_s, row.settings_at(k))
+                        collected.add(question.protocol, (row.name, k), judge(row, question, k, facts), fit)
+    return {
+        "documents": _documents(dataset, config, collected, seed_counts),
+        "costs": {who: _costs(rounds) for who, rounds in collected.costs.items()},
+        "absent": absent,
+        "versions": {name: versions(python) for name, python in pythons.items()},
+        "budget": {"seconds": budget.seconds, "settings": budget.settings},
+    }
+
+
+def _pythons(
+    opponents: Sequence[Opponent], python_of: Callable[[str], Path], say: Callable[[str], None]
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """The Python of each environment; and why an opponent has none."""
+    pythons: dict[str, Path] = {}
+    reasons: dict[str, str] = {}
+    for name in dict.fromkeys(opponent.environment for opponent in opponents):
+        try:
+            pythons[name] = python_of(name)
+        except DidNotInstall as error:
+            say(f"{name} did not install: {error}")
+            reasons[name] = str(error)
+    return pythons, {who.name: reasons[who.environment] for who in opponents if who.environment in reasons}
+
+
+def _documents(dataset: Dataset, config: TrainingConfig, collected: Collected, seed_counts: Sequence[int]) -> Documents:
+    documents = []
+    for protocol, parts in collected.judged.items():
+        judged = {key: pooled(rounds) for key, rounds in parts.items()}
+        rows = report_rows(protocol, judged, collected.fits[protocol])
+        for row in rows:
+            row["pipeline_lead"] = pipeline_lead(protocol, judged, row["model"], row["k"])
+        told = details(dataset, config, protocol, seed_counts)
+        documents.append({"dataset": dataset.name, "protocol": protocol, "rows": rows, "details": told})
+    return documents
+
+
+def pipeline_lead(protocol: str, judged: dict[Key, Judged], model: str, k: int | None) -> dict[str, Any]:
+    """The pipeline minus a row, paired: same people, same seeds, same resamples; empty without the pipeline."""
+    if (PIPELINE, k) not in judged or model == PIPELINE:
+        return {}
+    leads = {}
+    for metric in MAIN[protocol]:
+        difference = judged[PIPELINE, k].values[metric] - judged[model, k].values[metric]
+        leads[metric] = {"mean": round(float(np.nanmean(difference)), 4), "ci95": rounded_ci95(difference)}
+    return leads
+
+
+def _costs(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Means over the rounds; of memory the most."""
+    found = {key: float(np.mean([one[key] for one in rounds])) for key in rounds[0]}
+    return found | {"peak_mib": max(one["peak_mib"] for one in rounds)}

@@ -1,0 +1,85 @@
+"""Who is judged beside us: what opponents.toml says."""
+
+import itertools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marquee.errors import ConfigError
+
+HERE = Path(__file__).parent
+PROTOCOLS = ("few-seeds", "holdout")
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """One row of the report; the fields are explained in opponents.toml.
+
+    Attributes:
+        settings: The grid, in the order in which it is tried.
+        model: FILE.py:CLASS, the file's path from the root of the disk.
+    """
+
+    name: str
+    environment: str
+    model: str
+    about: str
+    cold: str
+    source: str
+    min_likes: int
+    settings: tuple[dict[str, float], ...]
+    protocols: tuple[str, ...] = PROTOCOLS
+
+    @property
+    def code(self) -> Path:
+        """The file of its model."""
+        return Path(self.model.rsplit(":", 1)[0])
+
+
+def read_opponents(path: Path = HERE / "opponents.toml", models: Path = HERE / "child") -> list[Opponent]:
+    """All of them.
+
+    Raises:
+        ConfigError: A key is missing or unknown.
+    """
+    found = []
+    for name, entry in tomllib.loads(path.read_text("utf-8")).items():
+        given = {key: value for key, value in entry.items() if key not in {"grid", "model", "protocols"}}
+        try:
+            found.append(
+                Opponent(
+                    name=name,
+                    model=str(models / entry["model"]),
+                    settings=expand(entry["grid"]),
+                    protocols=tuple(entry.get("protocols", PROTOCOLS)),
+                    **given,
+                )
+            )
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"{path}: {name}: {error}", fix="see the list of keys at the top of the file") from error
+    return found
+
+
+def expand(grid: list[dict[str, list[float]]]) -> tuple[dict[str, float], ...]:
+    """All combinations of each table's lists, the last key changing fastest; none twice."""
+    found: list[dict[str, Any]] = []
+    for table in grid:
+        for values in itertools.product(*table.values()):
+            settings = dict(zip(table, values, strict=True))
+            if settings not in found:
+                found.append(settings)
+    return tuple(found)
+
+
+def chosen(opponents: list[Opponent], names: list[str] | None) -> list[Opponent]:
+    """Those of the names; None = all.
+
+    Raises:
+        ConfigError: Nobody is called so.
+    """
+    known = [opponent.name for opponent in opponents]
+    for name in names or []:
+        if name not in known:
+            raise ConfigError(f"no opponent is called {name!r}", fix=f"use some of {', '.join(known)}")
+    return [opponent for opponent in opponents if names is None or opponent.name in names]

@@ -1,0 +1,153 @@
+"""The report as a page of docs/."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.quality.opponents import Opponent
+
+INTRODUCTION = (
+    "Written by the command below; don't edit it. What the figures mean: [quality.md](quality.md); how libraries are "
+    "run, and their grids: [benchmarks/quality](../benchmarks/quality/README.md)."
+)
+
+
+def page(report: dict[str, Any], opponents: Sequence[Opponent], plots: Sequence[str]) -> str:
+    """Markdown, of what `compare` returns with `command` and `date`."""
+    parts = [
+        "# Quality beside other libraries",
+        INTRODUCTION,
+        f"    {report['command']}",
+        _told(report),
+    ]
+    for document in report["documents"]:
+        parts += [f"## {document['protocol']}", *_tables(document)]
+    parts += ["## What it cost", _costs(report, opponents), "## Who", _who(opponents, report)]
+    if plots:
+        parts += ["## Plots", *(f"![{name}]({name})" for name in plots)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _told(report: dict[str, Any]) -> str:
+    first = report["documents"][0]
+    details = first["details"]
+    installed = [
+        f"{name} {version}"
+        for library, found in report["versions"].items()
+        for name, version in found.items()
+        if name.lower() == library
+    ]
+    budget, people = report["budget"], first["rows"][0]["n_users"]
+    parts = [
+        f"{report['date']}, {first['dataset']}, folds {details['folds']}, {details['draws']} draws per person",
+        f"seed {details['seed']}, {people} people; {', '.join(installed)}.",
+    ]
+    search = (
+        f"Each search of each library in each fold: at most {budget['settings']} settings, none begun after "
+        f"{budget['seconds']:g} s of processor time. The setting is chosen by the validation people, for every number "
+        "of seeds by itself. Brackets are 95 % intervals; leads are the pipeline minus the row, paired over people, so "
+        "above 0 the pipeline is better."
+    )
+    return f"{', '.join(parts)} {search}"
+
+
+def _tables(document: dict[str, Any]) -> list[str]:
+    rows = document["rows"]
+    metric = "ndcg@10" if document["protocol"] == "few-seeds" else "ndcg@100"
+    counts = list(dict.fromkeys(row["k"] for row in rows))
+    by_key = {(row["model"], row["k"]): row for row in rows}
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    heads = [f"k = {k}" if k else "80 % shown" for k in counts]
+    means = [
+        [model, *(_mean(by_key[model, k], metric) for k in counts), *_others(by_key, model, counts)] for model in models
+    ]
+    shown = _shown(counts)
+    names = _names(by_key[models[0], shown])
+    tables = [f"{metric}:", _table(["row", *heads, *names], means)]
+    if any(row["pipeline_lead"] for row in rows):
+        leads = [[model, *(_lead(by_key[model, k], metric) for k in counts)] for model in models if model != "pipeline"]
+        tables += [f"The pipeline's lead, {metric}:", _table(["over", *heads], leads)]
+    return tables
+
+
+def _shown(counts: Sequence[int | None]) -> int | None:
+    return 5 if 5 in counts else counts[-1]
+
+
+def _names(row: dict[str, Any]) -> list[str]:
+    """The other figures of the first table."""
+    at = "" if row["k"] is None else f" at {row['k']}"
+    wanted = ("recall@20", "recall@50", "mrr@10", "stratified_recall@20", "coverage@10", "median_popularity@10")
+    return [f"{name}{at}" for name in wanted if name in row["metrics"]]
+
+
+def _others(by_key: dict[Any, dict[str, Any]], model: str, counts: Sequence[int | None]) -> list[str]:
+    row = by_key[model, _shown(counts)]
+    return [_figure(row["metrics"][name.split(" ")[0]]) for name in _names(row)]
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value > 1.5 else f"{value:.4f}".removeprefix("0")
+
+
+def _mean(row: dict[str, Any], metric: str) -> str:
+    low, high = row["ci95"][metric]
+    return f"{_figure(row['metrics'][metric])} [{_figure(low)}, {_figure(high)}]"
+
+
+def _lead(row: dict[str, Any], metric: str) -> str:
+    if not row["pipeline_lead"]:
+        return "–"
+    lead = row["pipeline_lead"][metric]
+    return f"{lead['mean']:+.4f} [{lead['ci95'][0]:+.4f}, {lead['ci95'][1]:+.4f}]"
+
+
+def _costs(report: dict[str, Any], opponents: Sequence[Opponent]) -> str:
+    """Processor time of the libraries; our rows' is the time that passed."""
+    ours = {row["model"]: row["fit_s"] for row in report["documents"][0]["rows"] if row["model"] not in report["costs"]}
+    grids = {who.name: min(len(who.settings), report["budget"]["settings"]) for who in opponents}
+    rows = []
+    for who, cost in report["costs"].items():
+        if who != "ours":
+            tried = f"{cost['tried']:.1f} of {grids[who]}"
+            rows.append([who, f"{cost['search_s']:.1f}", f"{cost['fit_s']:.2f}", tried, f"{cost['peak_mib']:.0f}"])
+    memory = f"{report['costs']['ours']['peak_mib']:.0f} (all our rows)" if ours else ""
+    rows += [[model, f"{seconds:.1f}", "–", "–", memory] for model, seconds in ours.items()]
+    table = _table(["row", "search and fits, s", "one fit, s", "settings tried", "peak memory, MiB"], rows)
+    return (
+        "Means over the folds; memory is the most. A library's seconds are processor time of one thread, the search "
+        "included and its import not; its memory includes both. Our rows' seconds are time that passed, and rows out "
+        "of one fit share it. A row whose search ended early (fewer tried than its grid has) may do better with more "
+        f"time.\n\n{table}"
+    )
+
+
+def _who(opponents: Sequence[Opponent], report: dict[str, Any]) -> str:
+    chosen = {
+        row["model"]: row["settings"]
+        for document in report["documents"]
+        if document["protocol"] == "few-seeds"
+        for row in document["rows"]
+        if row["k"] == _shown([other["k"] for other in document["rows"]])
+    }
+    rows = []
+    for who in opponents:
+        if who.name in report["absent"]:
+            rows.append([f"`{who.name}`", who.about, f"**did not install**: {report['absent'][who.name]}", "–", "–"])
+        else:
+            rows.append([f"`{who.name}`", who.about, who.cold, who.source, _settings(chosen.get(who.name, []))])
+    heads = ["row", "what", "people never seen", "settings: source", "chosen at 5 seeds, fold by fold"]
+    return _table(heads, rows)
+
+
+def _settings(rounds: Sequence[dict[str, float]]) -> str:
+    """What was chosen, each setting with the number of folds that chose it."""
+    told = [", ".join(f"{key} {value:g}" for key, value in settings.items()) for settings in rounds]
+    return "; ".join(f"{text} (x{told.count(text)})" for text in dict.fromkeys(told)) or "–"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    rule = ["---"] * len(heads) if "what" in heads else ["---", *["---:"] * (len(heads) - 1)]
+    lines = [heads, rule, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

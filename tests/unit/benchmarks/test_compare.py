@@ -1,0 +1,134 @@
+"""The whole comparison on a small world, our own rows included, and the page that it becomes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quality import __main__ as command
+from benchmarks.quality import ours as own
+from benchmarks.quality.compare import Budget, compare
+from benchmarks.quality.environments import DidNotInstall
+from benchmarks.quality.ours import OursFailed, code_hash, ours
+from benchmarks.quality.page import page
+from marquee.errors import ConfigError, MarqueeError
+from training.evaluation.rows import ROWS
+
+
+@pytest.fixture(scope="module")
+def where(tmp_path_factory):
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture
+def run(world, where, opponent, python):
+    def python_of(name):
+        if name == "nowhere":
+            raise DidNotInstall("ERROR: no wheel for this machine")
+        return python
+
+    def run(names=("theirs",), **given):
+        config = world.config.model_copy(update={"eval_folds_run": 1})
+        opponents = [*(opponent(name=name) for name in names), opponent(name="absent", environment="nowhere")]
+        report = compare(
+            world.dataset,
+            config,
+            opponents,
+            where,
+            protocols=("few-seeds", "holdout"),
+            seed_counts=(1, 3),
+            data=world.folder,
+            budget=Budget(60, 3),
+            say=lambda text: None,
+            python_of=python_of,
+            **given,
+        )
+        return report, opponents
+
+    return run
+
+
+@pytest.mark.slow
+def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
+    report, opponents = run()
+    few, holdout = report["documents"]
+    rows = {(row["model"], row["k"]): row for row in few["rows"]}
+    assert {model for model, _ in rows} == {*ROWS, "theirs"}
+    assert {row["model"] for row in holdout["rows"]} == {*ROWS, "theirs"}
+    for k in (1, 3):
+        theirs, popularity = rows["theirs", k], rows["popularity", k]
+        assert theirs["metrics"] == popularity["metrics"]
+        assert theirs["ci95"] == popularity["ci95"]
+        assert theirs["pipeline_lead"] == popularity["pipeline_lead"]
+        lead = theirs["pipeline_lead"]["ndcg@10"]
+        difference = rows["pipeline", k]["metrics"]["ndcg@10"] - theirs["metrics"]["ndcg@10"]
+        assert lead["mean"] == pytest.approx(difference, abs=2e-4)
+        assert lead["ci95"][0] <= lead["mean"] <= lead["ci95"][1]
+        assert rows["pipeline", k]["pipeline_lead"] == {}
+    assert report["absent"] == {"absent": "ERROR: no wheel for this machine"}
+    assert report["costs"]["ours"]["peak_mib"] > 50
+
+    monkeypatch.setattr(own, "subprocess", None)  # running ours again would fail
+    again, _ = run()
+    assert again["documents"] == report["documents"]
+
+    text = page({**report, "command": "the command", "date": "today"}, opponents, ["a.png"])
+    for expected in ("the command", "**did not install**: ERROR: no wheel", "| theirs |", "80 % shown", "![a.png]"):
+        assert expected in text
+    assert f"{few['rows'][0]['n_users']} people" in text
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_without_ours_nothing_is_compared_to_the_pipeline(run):
+    report, opponents = run(("theirs", "others"), with_ours=False)
+    for document in report["documents"]:
+        assert {row["model"] for row in document["rows"]} == {"theirs", "others"}
+        assert not any(row["pipeline_lead"] for row in document["rows"])
+    assert "lead, ndcg" not in page({**report, "command": "c", "date": "d"}, opponents, [])
+
+
+def test_one_row_alone_is_an_error(run):
+    with pytest.raises(ConfigError, match="one row alone"):
+        run(with_ours=False)
+
+
+def test_ours_run_again_when_our_code_changes(tmp_path):
+    for folder in ("src/marquee", "training"):
+        (tmp_path / folder).mkdir(parents=True)
+    before = code_hash("job", tmp_path)
+    (tmp_path / "training" / "new.toml").write_text("a = 1\n", "utf-8")
+    after = code_hash("job", tmp_path)
+    assert len({before, after, code_hash("other job", tmp_path)}) == 3
+
+
+def test_an_error_of_our_rows_shows_and_nothing_is_kept(tmp_path):
+    job = {"data": str(tmp_path / "missing"), "name": "", "config": {}, "protocols": [], "seeds": [1], "number": 0}
+    with pytest.raises(OursFailed, match="missing"):
+        ours(tmp_path, job)
+    assert not (tmp_path / "ours.stamp").exists()
+
+
+def test_the_command_line_has_sound_defaults(world):
+    given = command.arguments(["--data", str(world.folder), "--folds", "2", "--opponent", "irspack_ials"])
+    assert command.configuration(given, 100_000).eval_folds_run == 2
+    assert command.configuration(given, 100_000).eval_folds == 5
+    one = command.work_folder(given, "a")
+    given.folds = 5
+    assert command.work_folder(given, "a") == one  # more folds add to what is there
+    given.seeds = "5"
+    assert command.work_folder(given, "a") != one
+    assert command.work_folder(given, "b") != command.work_folder(given, "a")
+
+
+def test_more_folds_than_there_are_is_an_error():
+    with pytest.raises(MarqueeError, match="folds"):
+        command.configuration(command.arguments(["--folds", "9"]), 100_000)
+
+
+def test_plots_that_cannot_be_installed_say_so(monkeypatch):
+    def refused(name):
+        raise DidNotInstall("no wheel")
+
+    monkeypatch.setattr(command, "environment", refused)
+    with pytest.raises(MarqueeError, match="matplotlib did not install"):
+        command.draw(Path("report.json"), Path("page.md"))
