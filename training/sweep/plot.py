@@ -52,13 +52,13 @@ def plot(path: Path, settings: Sequence[Dials], rows: Rows, *, title: str) -> No
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(PANELS))
     popularity = np.array([row["median_popularity@10"] for row in rows])
-    dots = None
+    dots = []
     for axes, (against, words) in zip(panels, PANELS.items(), strict=True):
-        dots = _panel(axes, settings, rows, against, popularity)
+        dots.append(_panel(axes, settings, rows, against, popularity))
         axes.set_xlabel(f"{words}  →")
         axes.set_ylabel("accuracy: NDCG@10  →")
     figure.suptitle(title, fontsize=10)
-    figure.colorbar(dots, ax=list(panels), label="median likes of the films shown", pad=0.01)
+    figure.colorbar(dots[0], ax=list(panels), label="median likes of the films shown", pad=0.01)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".tmp")
     figure.savefig(aside, format="png", metadata={"Software": None})

@@ -38,7 +38,7 @@ SIZES: dict[str, list[Block]] = {
             "alpha_cf": [0.5, 1.0, 1.5],
             "beta_gen": [0.0, 0.25, 0.5, 1.0, 1.5],
             "gamma_year": [0.0, 0.2, 0.5],
-            "delta_pop": [-2.0, -1.4, -1.0, -0.5, 0.0],
+            "delta_pop": [-2.0, -1.4, -0.7, 0.0],
             "lambda_mmr": [0.7, 0.8, 0.9, 1.0],
         },
         {"genre_weight": [0.3, 0.6, 1.0], "lambda_mmr": [0.7, 0.8, 0.9]},
