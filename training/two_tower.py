@@ -60,24 +60,20 @@ class SetTwoTower(nn.Module):
         content: Tensor = self.content  # type: ignore[assignment]
         return seeds + self.seed_content(content), items + self.item_content(content)
 
-    def forward(self, seeds: Tensor, offsets: Tensor, sizes: Tensor, rows: slice) -> Tensor:
-        """Scores of the whole catalogue for some sets of a batch.
-
-        All sets are pooled, which is cheap, so that dropout draws the same numbers whoever scores which rows.
+    def forward(self, seeds: Tensor, offsets: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+        """Both towers: the logits of the catalogue are users . items' + item_bias.
 
         Args:
             seeds: (s,) int64, the sets' films one after the other.
             offsets: (b,) int64, where each set begins.
             sizes: (b,) float32, how many films each set has.
-            rows: The r sets to score.
 
         Returns:
-            (r, n) float32 logits.
+            (b, d) float32 user vectors and (n, d) float32 item vectors.
         """
         seed_vectors, item_vectors = self.tables()
         pooled = F.embedding_bag(seeds, seed_vectors, offsets, mode="sum") / sizes.sqrt()[:, None]
-        user = torch.tanh(self.hidden(F.dropout(pooled, self.dropout, self.training)))
-        return user[rows] @ item_vectors.T + self.item_bias
+        return torch.tanh(self.hidden(F.dropout(pooled, self.dropout, self.training))), item_vectors
 
     @torch.no_grad()
     def export(self) -> TwoTower:
