@@ -10,6 +10,8 @@ from marquee.errors import ConfigError
 from marquee.rerank_config import BlendWeights
 
 CONFIGS = Path(__file__).parent / "configs"
+SMALL_UP_TO, MEDIUM_UP_TO = 300_000, 3_000_000
+"""Ratings: above the first, folds are large enough for one of them to judge; above the second, epochs are dear."""
 
 
 class TrainingConfig(BaseModel):
@@ -107,7 +109,7 @@ class TrainingConfig(BaseModel):
     gamma_year: float = 0.0
     """Weight of closeness in years."""
     delta_pop: float = 0.0
-    """Weight of log-popularity, times 1 - 1/sqrt(k) for k seeds; negative discounts hits."""
+    """Weight of log-popularity, times 1 - 1/k for k seeds; negative discounts hits."""
     tau_year: float = Field(8.0, gt=0)
     """Years over which closeness fades by a factor e."""
     lambda_mmr: float = Field(0.9, ge=0, le=1)
@@ -119,6 +121,13 @@ class TrainingConfig(BaseModel):
     def blend_weights(self) -> BlendWeights:
         """The re-ranker's part, as the bundle carries it."""
         return BlendWeights(**{name: getattr(self, name) for name in BlendWeights.model_fields if hasattr(self, name)})
+
+
+def fitting(name: str, n_ratings: int) -> str:
+    """The configuration asked for; `auto` goes by the number of ratings."""
+    if name != "auto":
+        return name
+    return "small" if n_ratings <= SMALL_UP_TO else "medium" if n_ratings <= MEDIUM_UP_TO else "full"
 
 
 def load_config(name_or_path: str) -> TrainingConfig:

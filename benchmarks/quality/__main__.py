@@ -15,9 +15,7 @@ from benchmarks.quality.opponents import HERE, PROTOCOLS, chosen, read_opponents
 from benchmarks.quality.page import page
 from marquee.data.sources import DEFAULT, obtain
 from marquee.errors import ConfigError, MarqueeError
-from training.config import TrainingConfig, load_config
-
-SMALL_UP_TO = 1_000_000  # ratings; as `marquee evaluate --config auto`
+from training.config import TrainingConfig, fitting, load_config
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -45,8 +43,7 @@ def configuration(given: argparse.Namespace, n_ratings: int) -> TrainingConfig:
     Raises:
         ConfigError: More folds than it has.
     """
-    name = given.config if given.config != "auto" else "small" if n_ratings <= SMALL_UP_TO else "full"
-    config = load_config(name)
+    config = load_config(fitting(given.config, n_ratings))
     if given.folds is None:
         return config
     if not 1 <= given.folds <= config.eval_folds:

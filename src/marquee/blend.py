@@ -78,7 +78,7 @@ def blend(
         terms["year"] = np.float32(weights.gamma_year) * year_similarity(catalog, rows, seeds, weights.tau_year)
         # One seed says so little that hits are the best guess; each further one pays for leaving them. The view for
         # long histories leans on hits the least, so that it needs no discount.
-        weight = few * weights.delta_pop * (1 - len(seeds) ** -0.5)
+        weight = few * weights.delta_pop * (1 - 1 / len(seeds))
         terms["popularity"] = standardised(catalog.log_popularity[rows], weight)[0]
     if dislikes:
         pull = np.maximum(item_cf.pull(dislikes)[rows], 0)

@@ -23,7 +23,7 @@ class BlendWeights(BaseModel):
     gamma_year: float = 0.0
     """Weight of exp(-|year - seeds' mean year| / tau_year), in [0, 1]."""
     delta_pop: float = 0.0
-    """Weight of log-popularity, standardised likewise, times 1 - 1/sqrt(k) for k seeds; negative discounts hits."""
+    """Weight of log-popularity, standardised likewise, times 1 - 1/k for k seeds; negative discounts hits."""
     tau_year: float = Field(8.0, gt=0)
     """Years over which closeness in time fades by a factor e."""
     lambda_mmr: float = Field(0.9, ge=0, le=1)

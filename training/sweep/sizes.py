@@ -19,33 +19,33 @@ REQUEST: list[Block] = [{"diversity": STEPS}, {"novelty": STEPS}]
 SIZES: dict[str, list[Block]] = {
     "quick": [
         {"diversity": [0.0, 0.3, 0.6], "novelty": [0.0, 0.5]},
-        {"delta_pop": [-1.4, 0.0], "beta_gen": [0.0, 1.0]},
+        {"delta_pop": [-1.2, 0.0], "beta_gen": [0.0, 1.0]},
     ],
     "medium": [
         *REQUEST,
         {
             "beta_gen": [0.0, 0.5, 1.0],
             "gamma_year": [0.0, 0.2],
-            "delta_pop": [-2.0, -1.4, -0.7, 0.0],
-            "lambda_mmr": [0.8, 0.9, 1.0],
+            "delta_pop": [-1.8, -1.2, -0.6, 0.0],
+            "lambda_mmr": [0.8, 0.9, 0.95, 1.0],
         },
-        {"alpha_cf": [0.5, 0.75, 1.5, 2.0]},
+        {"alpha_cf": [0.5, 1.0, 2.0]},
         {"item_cf": [*SVD_GRID, "ease:200", "ease:1000", "edlae:200"]},
     ],
     "full": [
         {"diversity": STEPS, "novelty": STEPS},
         {
-            "alpha_cf": [0.5, 1.0, 1.5],
+            "alpha_cf": [0.75, 1.5, 2.0],
             "beta_gen": [0.0, 0.25, 0.5, 1.0, 1.5],
             "gamma_year": [0.0, 0.2, 0.5],
-            "delta_pop": [-2.0, -1.4, -0.7, 0.0],
-            "lambda_mmr": [0.7, 0.8, 0.9, 1.0],
+            "delta_pop": [-1.8, -1.2, -0.6, 0.0],
+            "lambda_mmr": [0.8, 0.9, 0.95, 1.0],
         },
         {"genre_weight": [0.3, 0.6, 1.0], "lambda_mmr": [0.7, 0.8, 0.9]},
         {"tau_year": [4.0, 16.0], "gamma_year": [0.2, 0.5]},
         {
             "item_cf": [*SVD_GRID, *(f"{kind}:{l2}" for kind in ("ease", "edlae") for l2 in (50, 200, 1000))],
-            "alpha_cf": [0.25, 0.5, 1.0],
+            "alpha_cf": [0.5, 1.0, 1.5],
         },
     ],
 }

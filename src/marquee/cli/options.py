@@ -23,7 +23,7 @@ Dataset = Annotated[
 ]
 Config = Annotated[
     str,
-    typer.Option("--config", "-c", help="small, full, classic, quick, or a .toml file; auto chooses by size."),
+    typer.Option("--config", "-c", help="small, medium, full, classic, quick, or a .toml file; auto chooses by size."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]

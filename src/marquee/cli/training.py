@@ -9,7 +9,6 @@ import typer
 from marquee.cli.options import DATASET, STORE, Config, Data, Dataset, Json, Quiet, Store
 from marquee.cli.output import out, print_json, print_table
 
-SMALL_UP_TO = 2_000_000
 FRONT_SHOWN = 8
 
 
@@ -59,14 +58,14 @@ def train_and_publish(
     """What `train` and `demo` do; returns `marquee.bundle.publish.Published`, or None in a process that follows."""
     from marquee.data.sources import obtain
     from training import distributed
-    from training.config import load_config
+    from training.config import fitting, load_config
     from training.progress import Reporter
     from training.train import train as run
 
     if config != "auto":
         load_config(config)  # a mistake in it should show before data is read
     dataset = obtain(folder, name=name, real_only=real_only)
-    config = _fitting(config, len(dataset.ratings))
+    config = fitting(config, len(dataset.ratings))
     with distributed.joined():
         reporter = Reporter(quiet=quiet or not distributed.leads())
         reporter.say(
@@ -93,13 +92,13 @@ def evaluate(
 ) -> None:
     """Judge the product beside its baselines on people and films held out. Publishes nothing."""
     from marquee.data.sources import obtain
-    from training.config import load_config
+    from training.config import fitting, load_config
     from training.evaluation.report import evaluate as run
     from training.progress import Reporter
 
     counts = _numbers(seeds)
     dataset = obtain(folder, name=name)
-    chosen = load_config(_fitting(config, len(dataset.ratings)))
+    chosen = load_config(fitting(config, len(dataset.ratings)))
     if folds is not None:
         chosen = chosen.model_copy(update={"eval_folds_run": folds, "eval_folds": max(folds, chosen.eval_folds)})
     protocols = list(dict.fromkeys(protocol or ("few-seeds", "holdout")))
@@ -127,13 +126,13 @@ def sweep(
 ) -> None:
     """Try the re-ranker's dials on people held out: what each costs and brings. One that was stopped goes on."""
     from marquee.data.sources import obtain
-    from training.config import load_config
+    from training.config import fitting, load_config
     from training.progress import Reporter
     from training.sweep.run import run_sweep
 
     dataset = obtain(folder, name=name)
     path = output or Path("eval") / f"sweep_{size}.csv"
-    chosen = load_config(_fitting(config, len(dataset.ratings)))
+    chosen = load_config(fitting(config, len(dataset.ratings)))
     print_sweep(run_sweep(dataset, chosen, size, path, Reporter(quiet=quiet), jobs=jobs, draw=plot))
     out.print(f"wrote {path}" + (f" and {path.with_suffix('.png')}" if plot else ""), markup=False)
 
@@ -150,11 +149,6 @@ def print_sweep(sweep: Any) -> None:
         print_table(f"accuracy for {WHAT[against]}: nothing beats these", columns, lines)
     for sentence in sweep.sentences:
         out.print(sentence, markup=False)
-
-
-def _fitting(config: str, n_ratings: int) -> str:
-    """The configuration asked for; `auto` goes by the number of ratings."""
-    return config if config != "auto" else "small" if n_ratings <= SMALL_UP_TO else "full"
 
 
 def _numbers(text: str) -> list[int]:

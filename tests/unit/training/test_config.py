@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from marquee.errors import ConfigError
-from training.config import CONFIGS, TrainingConfig, load_config
+from training.config import CONFIGS, TrainingConfig, fitting, load_config
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
@@ -16,12 +16,21 @@ def test_shipped_ones_load(path):
         assert getattr(config, key) == value
 
 
-@pytest.mark.parametrize("name", ["small", "full"])
+@pytest.mark.parametrize("name", ["small", "medium", "full"])
 def test_the_defaults_for_use_set_every_value_that_their_models_read(name):
     written = set(tomllib.loads((CONFIGS / f"{name}.toml").read_text()))
     other = ("triplet", "svd", "item_cf_dropout")
     other_models = {field for field in TrainingConfig.model_fields if field.startswith(other)}
     assert written == set(TrainingConfig.model_fields) - other_models
+
+
+@pytest.mark.parametrize(
+    ("n_ratings", "name"),
+    [(1, "small"), (300_000, "small"), (300_001, "medium"), (3_000_000, "medium"), (20_000_263, "full")],
+)
+def test_auto_goes_by_the_number_of_ratings(n_ratings, name):
+    assert fitting("auto", n_ratings) == name
+    assert fitting("classic", n_ratings) == "classic"
 
 
 def test_weights_reach_the_blend():

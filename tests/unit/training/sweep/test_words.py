@@ -54,7 +54,7 @@ def test_the_number_of_a_view_is_what_its_kind_is_tuned_by():
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["small", "full"])
+@pytest.mark.parametrize("name", ["small", "medium", "full"])
 def test_sizes_grow_and_begin_with_what_is_configured(size, name):
     config = load_config(name)
     settings = settings_of(config, size)
