@@ -42,6 +42,7 @@ class SweepFold:
     Attributes:
         place: The folder of its models.
         n_candidates: How many stage one hands over.
+        n_item_cf_candidates: How many the re-ranker adds.
         catalog: With the popularity among the people who were fitted on.
         n_people: How many those are.
         cases: Requests by number of seeds; the same people in the same order at each.
@@ -49,6 +50,7 @@ class SweepFold:
 
     place: Path
     n_candidates: int
+    n_item_cf_candidates: int
     catalog: Catalog
     n_people: int
     cases: dict[int, Cases]
@@ -61,7 +63,9 @@ class SweepFold:
             catalog=self.catalog,
             two_tower=TwoTower.from_arrays(load_file(self.place / "two_tower.safetensors"), pooling),
             item_cf=ItemCF.from_arrays(load_file(_view_path(self.place, view))),
-            rerank=RerankConfig(n_candidates=self.n_candidates, weights=weights),
+            rerank=RerankConfig(
+                n_candidates=self.n_candidates, n_item_cf_candidates=self.n_item_cf_candidates, weights=weights
+            ),
             data=DataInfo(name="sweep"),
         )
 
@@ -130,7 +134,8 @@ def fit_folds(
                     _keep_view(place, view, fit_item_cf(view_config(config, view), train))
                     report(count, len(missing), {})
         catalog = replace(films.catalog, popularity=train.popularity)
-        folds.append(SweepFold(place, config.n_candidates, catalog, len(part.train), cases))
+        n_candidates = (config.n_candidates, config.n_item_cf_candidates)
+        folds.append(SweepFold(place, *n_candidates, catalog, len(part.train), cases))
     return folds
 
 

@@ -60,5 +60,5 @@ def test_mistakes_are_named_with_their_fix(tmp_path, text, message):
 
 
 def test_a_wrong_name_lists_the_shipped_ones():
-    with pytest.raises(ConfigError, match=r"'smal'[^$]*classic, full, quick, small"):
+    with pytest.raises(ConfigError, match=r"'smal'[^$]*classic, full, medium, quick, small"):
         load_config("smal")

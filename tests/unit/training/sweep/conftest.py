@@ -22,6 +22,7 @@ CONFIG = TrainingConfig(
     eval_min_positives=12,
     item_cf_l2=10,
     beta_gen=0.2,
+    n_item_cf_candidates=25,
 )
 TINY = [
     {"lambda_mmr": [0.5, 0.9, 1.0], "delta_pop": [-0.5, 0.0]},

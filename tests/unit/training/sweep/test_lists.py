@@ -8,6 +8,8 @@ from marquee.contracts import RecommendationRequest
 from marquee.exact_search import ExactSearch
 from marquee.pipeline import Pipeline
 from marquee.retrieval import Where
+from training.cross_validate import prepare
+from training.fit import fit
 from training.sweep.lists import ListMaker, Remembered
 from training.sweep.sizes import turned
 from training.sweep.workers import grouped
@@ -45,6 +47,14 @@ def test_the_lists_are_those_of_the_pipeline(folds, swept, changes, k):
                 )
                 wanted = [film.movie_id for film in pipeline.recommend(request).recommendations]
                 assert fold.catalog.movie_ids[own[row]].tolist() == wanted
+
+
+def test_candidates_are_as_many_as_training_would_publish(folds, swept, config, dataset):
+    configured = swept.settings[0]
+    everybody, films = prepare(dataset, config)
+    published = fit(config, everybody, films, people=np.arange(40), stop_after=1).contents.rerank
+    for fold in folds:
+        assert fold.contents(configured.view, configured.weights).rerank == published
 
 
 def test_a_catalogue_too_small_leaves_places_empty(make_contents, swept):
