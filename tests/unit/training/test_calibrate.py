@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from training.calibrate import Sample, calibrate, reliability
+from marquee.pipeline import Pipeline
+from training import calibrate as module
+from training.calibrate import Sample, calibrate, reliability, sample
+from training.evaluation.cases import Case
 
 
 def drawn(slope, intercept, n=40_000, seed=0):
@@ -38,3 +41,14 @@ def test_reliability_tells_true_from_false():
     sample = drawn(0.7, -1.2)
     bent = Sample(sample.people, sample.scores, (np.abs(sample.scores) < 0.3) | (rng.random(40_000) < 0.05))
     assert reliability(bent)["ece"] > 0.05
+
+
+def test_of_too_many_cases_some_are_taken_from_all_parts(make_contents, monkeypatch):
+    pipeline = Pipeline(make_contents())
+    cases = [Case(person, np.array([person % 50]), np.array([(person + 1) % 50])) for person in range(1000)]
+    monkeypatch.setattr(module, "MOST_CASES", 10)
+    assert list(dict.fromkeys(sample(pipeline, cases, "two_tower").people)) == list(range(0, 1000, 100))
+    few = sample(pipeline, cases[:7], "two_tower")
+    assert list(dict.fromkeys(few.people)) == list(range(7))
+    liked = few.people[few.liked]
+    assert len(liked) == len(set(liked)) > 0  # each has one film to find
