@@ -100,7 +100,8 @@ async def readyz(request: Request) -> Response:
     """Whether to send requests here. Looks at our own bundle only: the retrieval tier's state never takes us out."""
     state = request.app.state
     if state.draining:
-        raise ProblemError(503, "shutting down: requests in flight are finished, send new ones elsewhere")
+        detail = "shutting down: requests in flight are finished, send new ones elsewhere"
+        raise ProblemError(503, detail, code="shutting_down")
     try:
         version = state.live.get().version
     except BundleError as error:

@@ -149,6 +149,8 @@ class Problem(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     type: str = "about:blank"
+    code: str
+    """One word of a closed list (docs/api.md) for programs to go by."""
     title: str
     status: int
     detail: str

@@ -18,7 +18,7 @@ from marquee.contracts import (
     RecommendationResponse,
     SeedContribution,
 )
-from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
+from marquee.errors import LikedAndDisliked, RetrievalUnavailable, UnknownMovie
 from marquee.exact_search import ExactSearch, exact_scores, top_k
 from marquee.explain import shapley
 from marquee.mmr import mmr
@@ -165,7 +165,7 @@ class Pipeline:
         seeds = list(dict.fromkeys(by_movie + by_tmdb))
         if both := sorted(set(seeds) & set(dislikes)):
             titles = ", ".join(self.catalog.titles[row] for row in both)
-            raise RequestError(f"{titles}: both liked and disliked", fix="give each film on one side only")
+            raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
         movies = self.catalog.movie_ids
         where = Where(
             tuple(request.filters.genres_any),
