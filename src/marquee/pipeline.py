@@ -76,7 +76,7 @@ class Pipeline:
         self._genres = bundle.catalog.genres.astype(np.float32)
         vectors = bundle.two_tower.item_vectors
         self._unit_vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
-        self._titles = TitleIndex(bundle.catalog)
+        self.titles = TitleIndex(bundle.catalog)
 
     @property
     def version(self) -> str:
@@ -155,7 +155,7 @@ class Pipeline:
 
     def search(self, query: str, limit: int) -> list[Movie]:
         """Films by title, best match first, the more popular first among equals."""
-        return [self.film(row) for row in self._titles.search(query, limit)]
+        return [self.film(row) for row in self.titles.search(query, limit)]
 
     def _resolve(self, request: RecommendationRequest) -> _Taste:
         by_movie, unknown = self.catalog.rows_of_movies(request.movie_ids)
