@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 
 from marquee import __version__
 from marquee.settings import Settings
-from serving.reranker import openapi, pages, problems, routes
+from serving.reranker import film_routes, openapi, pages, problems, routes
 from serving.reranker.admission import Admission
 from serving.reranker.bodies import BodyLimit
 from serving.reranker.live import MakeRetriever, live_pipeline
@@ -56,6 +57,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
+    app.include_router(film_routes.router)
     app.include_router(routes.router)
     app.include_router(pages.router)
     problems.install(app, retry_after=math.ceil(settings.reload_seconds))
@@ -69,6 +71,7 @@ def create_app(
         queue_seconds=settings.queue_seconds,
     )
     app.add_middleware(BodyLimit)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -80,7 +83,7 @@ def create_app(
     app.add_middleware(
         Observe,
         telemetry=telemetry,
-        routes=[*routes.router.routes, *pages.router.routes],
+        routes=[*film_routes.router.routes, *routes.router.routes, *pages.router.routes],
         cross_origin=bool(settings.cors_origins),
     )
     return app

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from marquee.contracts import MAX_BODY_BYTES, Problem, RecommendationRequest, RecommendationResponse
-from marquee.problems import title_of
+from marquee.problems import CODES, title_of
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (
@@ -43,6 +43,7 @@ def problems_at(*statuses: int) -> dict[int | str, dict[str, Any]]:
                     "schema": {"$ref": REF.format(model="Problem")},
                     "example": {
                         "type": "about:blank",
+                        "code": "unknown_movie" if status == 404 else CODES[status],
                         "title": title_of(status),
                         "status": status,
                         "detail": _EXAMPLES[status],

@@ -18,7 +18,7 @@ from marquee.contracts import (
     RecommendationResponse,
     SeedContribution,
 )
-from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
+from marquee.errors import LikedAndDisliked, RetrievalUnavailable, UnknownMovie
 from marquee.exact_search import ExactSearch, exact_scores, top_k
 from marquee.explain import shapley
 from marquee.mmr import mmr
@@ -76,7 +76,7 @@ class Pipeline:
         self._genres = bundle.catalog.genres.astype(np.float32)
         vectors = bundle.two_tower.item_vectors
         self._unit_vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
-        self._titles = TitleIndex(bundle.catalog)
+        self.titles = TitleIndex(bundle.catalog)
 
     @property
     def version(self) -> str:
@@ -155,7 +155,7 @@ class Pipeline:
 
     def search(self, query: str, limit: int) -> list[Movie]:
         """Films by title, best match first, the more popular first among equals."""
-        return [self.film(row) for row in self._titles.search(query, limit)]
+        return [self.film(row) for row in self.titles.search(query, limit)]
 
     def _resolve(self, request: RecommendationRequest) -> _Taste:
         by_movie, unknown = self.catalog.rows_of_movies(request.movie_ids)
@@ -165,7 +165,7 @@ class Pipeline:
         seeds = list(dict.fromkeys(by_movie + by_tmdb))
         if both := sorted(set(seeds) & set(dislikes)):
             titles = ", ".join(self.catalog.titles[row] for row in both)
-            raise RequestError(f"{titles}: both liked and disliked", fix="give each film on one side only")
+            raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
         movies = self.catalog.movie_ids
         where = Where(
             tuple(request.filters.genres_any),
