@@ -10,11 +10,12 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from marquee import __version__
 from marquee.settings import Settings
-from serving.reranker import openapi, pages, problems, routes
+from serving.reranker import explained, openapi, operations_routes, pages, problems, routes
 from serving.reranker.admission import Admission
 from serving.reranker.bodies import BodyLimit
 from serving.reranker.live import MakeRetriever, live_pipeline
 from serving.reranker.observe import Observe
+from serving.reranker.operations import Operations
 from serving.reranker.telemetry import Telemetry
 
 
@@ -56,8 +57,10 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
-    app.include_router(routes.router)
-    app.include_router(pages.router)
+    app.state.settings, app.state.operations = settings, Operations(settings, telemetry, live)
+    routers = [routes.router, pages.router, explained.router, operations_routes.router]
+    for router in routers:
+        app.include_router(router)
     problems.install(app, retry_after=math.ceil(settings.reload_seconds))
     openapi.install(app)
     # From the innermost layer to the outermost.
@@ -80,7 +83,7 @@ def create_app(
     app.add_middleware(
         Observe,
         telemetry=telemetry,
-        routes=[*routes.router.routes, *pages.router.routes],
+        routes=[route for router in routers for route in router.routes],
         cross_origin=bool(settings.cors_origins),
     )
     return app

@@ -1,19 +1,20 @@
 """The API's routes. Those that compute are plain functions: they run in threads, so probes are never kept waiting."""
 
-import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from marquee.bundle.bundle import Bundle
-from marquee.contracts import MovieList, RecommendationRequest, RecommendationResponse, response_json
+from marquee.contracts import MovieList, RecommendationRequest, RecommendationResponse
 from marquee.errors import BundleError
-from marquee.model_card import ModelCard, model_card
-from marquee.pipeline import Pipeline, Trace
+from marquee.model_card import ModelCard
+from marquee.pipeline import Trace
 from marquee.problems import NO_STORE, ProblemError, not_ready
+from serving.reranker.answers import json_answer as _json
+from serving.reranker.answers import pipeline_of as _pipeline
 from serving.reranker.bodies import recommendation_request
+from serving.reranker.card import card_of
 from serving.reranker.openapi import RECOMMEND_BODY, problems_at
 from serving.reranker.queries import MovieIdInPath, SearchQuery, SimilarQuery
 from serving.reranker.telemetry import facts_of
@@ -80,10 +81,8 @@ def about_the_model(request: Request) -> Response:
 
     It carries an `ETag`; asked with `If-None-Match`, it answers 304 while the bundle is the same.
     """
-    bundle = _pipeline(request).bundle
-    assert isinstance(bundle, Bundle)  # noqa: S101 - contents without a manifest are never served
-    body = response_json(model_card(bundle.manifest))
-    headers = {**BRIEFLY, "ETag": f'"{hashlib.sha256(body).hexdigest()[:16]}"'}
+    body, tag = card_of(_pipeline(request))
+    headers = {**BRIEFLY, "ETag": tag}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
@@ -106,14 +105,3 @@ async def readyz(request: Request) -> Response:
     except BundleError as error:
         raise not_ready(error, 1) from None
     return JSONResponse({"status": "ready", "model_version": version}, headers=NO_STORE)
-
-
-def _pipeline(request: Request) -> Pipeline:
-    """Taken once per request: what follows is of one version, whatever is swapped meanwhile."""
-    pipeline: Pipeline = request.app.state.live.get()
-    facts_of(request.scope).model_version = pipeline.version
-    return pipeline
-
-
-def _json(model: BaseModel, headers: dict[str, Any]) -> Response:
-    return Response(response_json(model), media_type="application/json", headers=headers)

@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from marquee.errors import ConfigError
 
 # Read by training and publishing, not by serving.
 FOREIGN = {"MARQUEE_DATA_DIR", "MARQUEE_GIT_COMMIT"}
+URL = r"^https?://[^/?#@]+$"  # without a path
 
 
 class Settings(BaseSettings):
@@ -64,6 +65,18 @@ class Settings(BaseSettings):
     """One line per request: JSON, or coloured on a terminal (auto)."""
     cors_origins: list[str] = []
     """Origins that browsers may call the API from; none by default."""
+    operator: bool = False
+    """Show what operators want to see to everyone who can reach the page; `marquee serve` turns it on at 127.0.0.1."""
+    rollback: str = ""
+    """The command that operators are shown for going back to the model before; empty: `marquee rollback`."""
+    sweep_plot: Path | None = None
+    """A picture (.png) of the re-ranker's sweep for operators; unset: the bundle's eval/sweep_*.png, if it has one."""
+    tmdb_key: SecretStr = SecretStr("")
+    """A key of themoviedb.org, for posters; without one they are drawn. It stays in the server."""
+    tmdb_url: str = Field("https://api.themoviedb.org", pattern=URL)
+    """Where TMDB's API is."""
+    tmdb_image_url: str = Field("https://image.tmdb.org", pattern=URL)
+    """Where TMDB's pictures are."""
 
 
 def load_settings(**overrides: object) -> Settings:
