@@ -10,12 +10,13 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from marquee import __version__
 from marquee.settings import Settings
-from serving.reranker import explained, openapi, operations_routes, pages, problems, routes
+from serving.reranker import explained, openapi, operations_routes, pages, poster_routes, problems, routes
 from serving.reranker.admission import Admission
 from serving.reranker.bodies import BodyLimit
 from serving.reranker.live import MakeRetriever, live_pipeline
 from serving.reranker.observe import Observe
 from serving.reranker.operations import Operations
+from serving.reranker.posters import Posters
 from serving.reranker.telemetry import Telemetry
 
 
@@ -31,6 +32,9 @@ def create_app(
         settings: From `marquee.settings.load_settings`.
         telemetry: Where to count; new metrics if left out.
         make_retriever: Where candidates of a bundle come from; by default the bundle itself, in process.
+
+    Raises:
+        ConfigError: The key of TMDB can't be one.
     """
     telemetry = telemetry or Telemetry()
     live = live_pipeline(
@@ -39,6 +43,7 @@ def create_app(
         interval=settings.reload_seconds,
         on_change=telemetry.bundle_checked,
     )
+    posters = Posters.of_settings(settings, telemetry.poster_asked)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -46,6 +51,8 @@ def create_app(
         await anyio.to_thread.run_sync(live.start)
         yield
         await anyio.to_thread.run_sync(live.stop)
+        if posters:
+            posters.close()
 
     app = FastAPI(
         title="Marquee",
@@ -58,7 +65,8 @@ def create_app(
     )
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
     app.state.settings, app.state.operations = settings, Operations(settings, telemetry, live)
-    routers = [routes.router, pages.router, explained.router, operations_routes.router]
+    app.state.posters = posters
+    routers = [routes.router, pages.router, explained.router, operations_routes.router, poster_routes.router]
     for router in routers:
         app.include_router(router)
     problems.install(app, retry_after=math.ceil(settings.reload_seconds))
