@@ -5,12 +5,17 @@ from starlette.responses import Response
 
 from marquee.problems import NO_STORE, ProblemError
 from serving.reranker.answers import json_answer
-from serving.reranker.openapi import problems_at
+from serving.reranker.openapi import problem_told, problems_at
 from serving.reranker.operations import Operations, OperationsNow
 from serving.reranker.sweep_plot import read_png
 
 OFF = "the operator's view is off: set MARQUEE_OPERATOR=true where only operators can reach this server"
 NO_PLOT = "there is no picture of a sweep: set MARQUEE_SWEEP_PLOT to a .png of at most 4 MiB"
+OPERATIONS_PROBLEMS = {**problems_at(503), **problem_told(404, "The operator's view is off.", OFF)}
+SWEEP_PROBLEMS = {
+    **problems_at(503),
+    **problem_told(404, "The operator's view is off, or has no such picture.", NO_PLOT),
+}
 
 
 def operators_only(request: Request) -> None:
@@ -26,7 +31,7 @@ def operators_only(request: Request) -> None:
 router = APIRouter(dependencies=[Depends(operators_only)])
 
 
-@router.get("/v1/operations", operation_id="operations", response_model=OperationsNow, responses=problems_at(404, 503))
+@router.get("/v1/operations", operation_id="operations", response_model=OperationsNow, responses=OPERATIONS_PROBLEMS)
 def operations(request: Request) -> Response:
     """How this process fares: load, latency, rungs, and the versions in its store. For operators only."""
     looked: Operations = request.app.state.operations
@@ -37,7 +42,7 @@ def operations(request: Request) -> Response:
     "/v1/operations/sweep.png",
     operation_id="sweep_plot",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}, "description": "A picture."}, **problems_at(404, 503)},
+    responses={200: {"content": {"image/png": {}}, "description": "A picture."}, **SWEEP_PROBLEMS},
 )
 def sweep(request: Request) -> Response:
     """A picture of the sweep that chose the re-ranker's dials. For operators only."""

@@ -6,13 +6,14 @@ from starlette.responses import Response
 from marquee.errors import UnknownMovie
 from marquee.problems import ProblemError
 from serving.reranker.answers import pipeline_of
-from serving.reranker.openapi import problems_at
+from serving.reranker.openapi import problem_told, problems_at
 from serving.reranker.posters import Posters
 from serving.reranker.queries import MovieIdInPath
 
 OFF = "posters are off: set MARQUEE_TMDB_KEY to a key of themoviedb.org, or show drawn ones"
 NONE = "no poster of this film is at hand: show a drawn one, or ask again later"
 PICTURES: dict[str, dict[str, str]] = {"image/jpeg": {}, "image/png": {}, "image/webp": {}}
+PROBLEMS = {**problems_at(422, 503), **problem_told(404, "No such film, or no poster of it just now.", NONE)}
 A_DAY = {"Cache-Control": "private, max-age=86400"}
 
 router = APIRouter()
@@ -22,7 +23,7 @@ router = APIRouter()
     "/v1/posters/{movie_id}",
     operation_id="poster",
     response_class=Response,
-    responses={200: {"content": PICTURES, "description": "A picture."}, **problems_at(404, 422, 503)},
+    responses={200: {"content": PICTURES, "description": "A picture."}, **PROBLEMS},
 )
 async def poster(request: Request, movie_id: MovieIdInPath) -> Response:
     """A film's poster from TMDB, where the server has a key of it."""

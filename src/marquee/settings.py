@@ -1,6 +1,7 @@
 """Settings of the serving side, from the environment: MARQUEE_<NAME>. An unknown name is an error."""
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -99,3 +100,17 @@ def load_settings(**overrides: object) -> Settings:
         fix = "set it to the endpoint's name, or MARQUEE_PROFILE=cluster"
         raise ConfigError("MARQUEE_PROFILE=aws needs MARQUEE_SAGEMAKER_ENDPOINT", fix=fix)
     return settings
+
+
+def served_here(settings: Settings) -> Settings:
+    """The same, with the operator's view where nobody has decided on it and only this machine can ask."""
+    if "operator" in settings.model_fields_set or not _is_loopback(settings.host):
+        return settings
+    return settings.model_copy(update={"operator": True})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
