@@ -57,6 +57,14 @@ def problems_at(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def problem_told(status: int, meaning: str, detail: str) -> dict[int | str, dict[str, Any]]:
+    """One of `problems_at` where the general words don't fit."""
+    told = problems_at(status)[status]
+    told["description"] = meaning
+    told["content"]["application/problem+json"]["example"]["detail"] = detail
+    return {status: told}
+
+
 # The body is read by a dependency of ours (bounded, strict), so its schema is declared here.
 RECOMMEND_BODY: dict[str, Any] = {
     "response_model": RecommendationResponse,
