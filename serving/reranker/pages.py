@@ -96,6 +96,7 @@ def _facts(pipeline: Pipeline, state: State) -> bytes:
         "popular": [pipeline.film(int(row)).model_dump() for row in popular],
         "years": [int(years.min()), int(years.max())] if len(years) else [],
         "n_films": len(catalog),
+        "tastes": tastes(pipeline),
         "posters": state.posters is not None,
         "operator": state.settings.operator,
     }
