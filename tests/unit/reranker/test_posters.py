@@ -166,8 +166,33 @@ def test_in_time_or_not_at_all(make_posters, tmdb):
     tmdb.delay = 0.6
     assert ask(posters, 1, 2, 3) == [None, None, None]
     assert results == ["timeout"] * 3
-    # Two never began: only the first was asked for.
-    assert set(tmdb.count) == {"/3/movie/1"}
+    assert not any(path.startswith("/t/") for path in tmdb.asked)
+
+
+class Stuck:
+    """A TMDB whose name can't be looked up: no timeout of a socket ends that."""
+
+    def __init__(self):
+        self.asked = []
+        self.ends = threading.Event()
+
+    def poster(self, tmdb_id, ends):
+        self.asked.append(tmdb_id)
+        self.ends.wait(30)
+
+    def close(self):
+        self.ends.set()
+
+
+def test_only_calls_that_began_speak_against_tmdb():
+    stuck, breaker = Stuck(), CircuitBreaker(failures=2, pause=60)
+    posters = Posters(stuck, seconds=0.1, at_once=1, breaker=breaker)
+    assert ask(posters, 1, 2, 3) == [None, None, None]
+    assert stuck.asked == [1]
+    assert not breaker.is_open
+    assert set(posters._running) == {1}
+    assert ask(posters, 1) == [None]  # waits for the same call, and gives up
+    posters.close()
 
 
 def test_while_tmdb_is_down_nobody_asks(make_posters, tmdb):
