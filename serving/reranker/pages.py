@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from marquee.errors import BundleError
 from marquee.pipeline import Pipeline
+from serving.reranker.tastes import tastes
 
 UI = Path(__file__).with_name("ui")
 MEDIA_TYPES = {
