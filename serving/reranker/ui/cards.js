@@ -1,11 +1,11 @@
 // A film's card: poster, what it is, how well it fits, why, and what to do about it.
 import { element } from "/ui/element.js";
-import { catalog, remember, withYear } from "/ui/films.js";
+import { catalog, remember, short, withYear } from "/ui/films.js";
 import { icon, poster } from "/ui/poster.js";
 import { change, put } from "/ui/state.js";
 import { match, reasons } from "/ui/words.js";
 
-const percent = (share) => `${Math.round(100 * share)} %`;
+const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 const noPoster = new Set();
 
 const ACTIONS = [
@@ -28,14 +28,14 @@ function picture(film) {
 
 function affinity(score) {
   const fill = element("span");
-  fill.style.width = percent(score);
+  fill.style.width = `${100 * score}%`;
   return element("p", { class: "affinity", title: "Of people with such taste, the share who liked a film with this score" },
     element("span", { class: "bar", "aria-hidden": "true" }, fill), element("span", {}, `${match(score)} ${percent(score)}`));
 }
 
 function because(explanation) {
   const { seeds, others } = reasons(explanation);
-  const shown = seeds.slice(0, 2).flatMap(({ title, share }, index) => [index ? ", " : "", element("b", {}, title), ` ${percent(share)}`]);
+  const shown = seeds.slice(0, 2).flatMap(({ title, share }, index) => [index ? ", " : "", element("b", {}, short(title)), ` ${percent(share)}`]);
   const also = others.slice(0, 2).join(", ");
   const start = seeds.length ? ["Because you liked ", ...shown] : [];
   return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also " : "For "}${also}` : "");
@@ -45,7 +45,7 @@ export function card(film) {
   remember(film);
   return element("li", {}, element("article", { "aria-label": withYear(film) },
     picture(film),
-    element("h3", {}, film.title),
+    element("h3", { title: film.title }, short(film.title)),
     element("p", { class: "facts" }, [film.year, film.genres.join(", ")].filter(Boolean).join(" · ")),
     "affinity_score" in film ? affinity(film.affinity_score) : "",
     film.explanation ? because(film.explanation) : "",

@@ -12,11 +12,13 @@ export function remember(film) {
 }
 
 export const filmOf = (id) => known.get(id);
+/** A title without the other titles that MovieLens puts into brackets at its end. */
+export const short = (title) => title.replace(/(?: \([^()]*\))+$/, "") || title;
 export const withYear = (film) => (film.year ? `${film.title} (${film.year})` : film.title);
 
 /** What to call a film whose title may not have arrived. */
 export function nameOf(id) {
-  if (known.has(id)) return withYear(known.get(id));
+  if (known.has(id)) return withYear({ ...known.get(id), title: short(known.get(id).title) });
   return missing.has(id) ? `Film ${id}, not known here` : `Film ${id}`;
 }
 

@@ -1,4 +1,5 @@
 // Draws a film's poster from its title, year and genres: the same film always looks the same.
+import { short } from "/ui/films.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -102,7 +103,8 @@ const LAYOUTS = [
 
 function lettering(film, layout) {
   const { family, weight, anchor, top } = layout;
-  const title = layout.upper ? film.title.toUpperCase() : film.title;
+  const plain = short(film.title);
+  const title = layout.upper ? plain.toUpperCase() : plain;
   const [size, lines] = typeset(title, layout.wide);
   const x = anchor === "middle" ? 100 : 13;
   const step = size * 1.08;

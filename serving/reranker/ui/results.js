@@ -3,6 +3,7 @@ import { ask, AskError, stop } from "/ui/api.js";
 import { card, skeleton } from "/ui/cards.js";
 import { catalog, learn, nameOf, tmdbIds } from "/ui/films.js";
 import { current, change, onChange } from "/ui/state.js";
+import { write } from "/ui/share.js";
 import { degraded, SERVED_BY } from "/ui/words.js";
 
 const PAGE = 12;
@@ -127,7 +128,8 @@ $("reroll").addEventListener("click", async () => {
 window.addEventListener("online", refresh);
 window.addEventListener("offline", () => failed(new AskError("You are offline.")));
 onChange((state, before) => {
-  if ({ ...state, tab: 0 } && state.tab !== before.tab) return;
+  // Opening a tab changes nothing of what is wanted.
+  if (write({ ...state, tab: null }) === write({ ...before, tab: null })) return;
   topN = PAGE;
   refresh();
 });
