@@ -8,10 +8,11 @@ from starlette.responses import Response
 from marquee.contracts import MovieDetails, MovieList
 from marquee.films import details, well_known
 from marquee.problems import NO_STORE
+from marquee.sentence import Understood
 from serving.reranker.answers import json_answer, pipeline_of
 from serving.reranker.kept import kept_answer
 from serving.reranker.openapi import problems_at
-from serving.reranker.queries import MovieIdInPath, SampleQuery
+from serving.reranker.queries import MovieIdInPath, SampleQuery, UnderstandQuery
 
 router = APIRouter()
 
@@ -38,3 +39,9 @@ def movie(request: Request, movie_id: MovieIdInPath) -> Response:
     """One film, and how liked it is."""
     pipeline = pipeline_of(request)
     return kept_answer(request, details(pipeline, movie_id))
+
+
+@router.get("/v1/understand", operation_id="understand", response_model=Understood, responses=problems_at(422, 503))
+def understand(request: Request, query: Annotated[UnderstandQuery, Query()]) -> Response:
+    """What a wish in words asks for, as a request and part by part. By rules alone: the same words, the same answer."""
+    return kept_answer(request, pipeline_of(request).reader.read(query.q))

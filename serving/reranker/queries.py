@@ -43,10 +43,20 @@ class SampleQuery(BaseModel):
     """Only films of this genre."""
 
 
+class UnderstandQuery(BaseModel):
+    """Of `GET /v1/understand`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    q: str = Field(min_length=1, max_length=300, examples=["something like Spirited Away but for adults, no horror"])
+    """A wish in words: titles, genres, years, more or less known, and what not."""
+
+
 # What errors are worded from, by the location that FastAPI gives them and, for queries, by the path's last word.
 PATH: dict[str, Any] = {"properties": {"movie_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}}}
 QUERIES: dict[str, dict[str, Any]] = {
     "movies": SearchQuery.model_json_schema(),
     "sample": SampleQuery.model_json_schema(),
+    "understand": UnderstandQuery.model_json_schema(),
     "similar": SimilarQuery.model_json_schema(),
 }

@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from marquee.opinion import Opinion, standardised
 from marquee.rerank_config import Rung
 from marquee.retrieval import Retriever, Where
 from marquee.search import TitleIndex
+from marquee.sentence import Reader
 from marquee.steps import Array, Pool, Rows, Steps, Taste, affinity
 
 
@@ -147,6 +149,11 @@ class Pipeline:
         likeness = (self._unit_vectors @ self._unit_vectors[row] + jaccard).astype(np.float32)
         others = np.arange(len(self.catalog)) != row
         return [self.film(int(other)) for other in top_k(likeness, top_n, others)[0]]
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Understands wishes in words about these films."""
+        return Reader(self.catalog, self.titles, self.version)
 
     def search(self, query: str, limit: int) -> list[Movie]:
         """Films by title, best match first, the more popular first among equals."""

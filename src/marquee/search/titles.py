@@ -1,5 +1,6 @@
 """Search by title."""
 
+from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import pairwise
 
@@ -8,12 +9,13 @@ from numpy.typing import NDArray
 
 from marquee.catalog import Catalog
 from marquee.search.fold import fold, without_articles
-from marquee.search.names import names_of, numerals
+from marquee.search.names import names_of, numerals, series_of
 from marquee.search.prefixes import Prefixes, Rows
 from marquee.search.typos import Typos, edits_allowed
 
 _ENOUGH = 3  # with fewer exact matches than this, tolerant ones follow them
 _LONG = 12
+_COMPARED, _SURELY = 30, 0.85
 _NO_MATCH = 1000
 _LONG_ENOUGH_TO_BE_JOINED = 4
 
@@ -55,8 +57,33 @@ class TitleIndex:
         return found[:limit]
 
     def called(self, name: str) -> Rows:
-        """Rows of the films that are called so, the most popular first; `name` is folded, articles don't count."""
-        rows = np.unique(self._names.exactly(" ".join(without_articles(name.split()))))
+        """Rows of the films that are called so, the most popular first; `name` is folded, articles don't count.
+
+        Of a series, "star wars", every film is called so; by a single word only if no film is called just that.
+        """
+        words = without_articles(name.split())
+        core = " ".join(words)
+        rows = self._names.exactly(core)
+        if len(words) > 1 or len(rows) == 0:
+            rows = np.concatenate([rows, self._series.exactly(core)])
+        if len(rows) == 0:
+            return rows
+        return self._by_popularity(np.unique(rows))
+
+    def nearly_called(self, name: str) -> Rows:
+        """Rows of the films of a name so close to a folded one that it must be a misspelling, the closest first."""
+        words = name.split()
+        if not words:
+            return np.zeros(0, dtype=np.int64)
+        core = " ".join(without_articles(words))
+        close = []
+        for row in self._tolerant(words, None)[:_COMPARED]:
+            names = {*names_of(self._catalog.titles[row]), series_of(self._catalog.titles[row])}
+            if max(SequenceMatcher(None, core, other).ratio() for other in names) >= _SURELY:
+                close.append(row)
+        return np.array(close, dtype=np.int64)
+
+    def _by_popularity(self, rows: Rows) -> Rows:
         return rows[np.argsort(-self._catalog.popularity[rows], kind="stable")]
 
     def _exact(self, words: list[str], year: int | None) -> tuple[list[int], bool]:
@@ -134,6 +161,12 @@ class TitleIndex:
         """The names without spaces: "spiderman2"."""
         names = self._names
         return Prefixes((k.replace(" ", ""), int(row)) for at, k in enumerate(names.keys) for row in names.at([at]))
+
+    @cached_property
+    def _series(self) -> Prefixes:
+        """What stands before the colon of a title."""
+        series = ((series_of(title), row) for row, title in enumerate(self._catalog.titles))
+        return Prefixes((name, row) for name, row in series if name)
 
     @cached_property
     def _words(self) -> Prefixes:
