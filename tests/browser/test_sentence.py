@@ -17,13 +17,14 @@ def say(page, words):
 def test_its_parts_become_chips_that_can_go_one_by_one(new_page, url, width):
     page = new_page(width, "dark")
     page.goto(url)
-    say(page, "like toy story, after 1960, no horror")
+    say(page, "like toy story, not the matrix, after 1960, no horror")
     expect(page.locator("#heard")).to_contain_text("Understood: like Toy Story")
     expect(page.locator("#picked .like")).to_contain_text("Toy Story")
+    expect(page.locator("#picked .dislike")).to_contain_text("The Matrix (")
     expect(page.locator("#picked .none")).to_contain_text("Horror")
     year = int(page.locator("#picked .year input").input_value())
     assert year in {1960, 1961}
-    expect(page).to_have_url(re.compile(rf"#films=7&from={year}&without=Horror$"))
+    expect(page).to_have_url(re.compile(rf"#films=7&not=1&from={year}&without=Horror$"))
     page.get_by_role("button", name="Remove no Horror").click()
     expect(page.locator("#picked .none")).to_have_count(0)
     page.locator("#undo").click()

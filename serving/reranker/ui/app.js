@@ -23,3 +23,6 @@ if (catalog.posters) {
   document.getElementById("tmdb").textContent =
     "this product uses the TMDB API but is not endorsed or certified by TMDB. Posters are TMDB's, or drawn by this page where it has none.";
 }
+
+// What depends on the catalogue was invisible until here, so that nothing jumps.
+document.body.classList.remove("loading");

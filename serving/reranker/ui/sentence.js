@@ -2,7 +2,7 @@
 // ordinary chips from then on: each can be removed, and years changed.
 import { ask, AskError } from "/ui/api.js";
 import { element } from "/ui/element.js";
-import { learn } from "/ui/films.js";
+import { learn, remember } from "/ui/films.js";
 import { change, current } from "/ui/state.js";
 
 const form = document.getElementById("sentence-form");
@@ -31,6 +31,18 @@ export function patchOf(parts, state) {
   return patch;
 }
 
+// Disliked films come by TMDB id, as a request takes them; a search for the words that were understood has both ids.
+async function withMovieIds(parts) {
+  return Promise.all(parts.map(async (part) => {
+    if (part.kind !== "dislike") return part;
+    const title = part.label.replace(/^not like /, "");
+    const found = await ask(`find ${title}`, `/v1/movies?limit=10&q=${encodeURIComponent(title.replace(/[()]/g, ""))}`);
+    const film = found?.movies.find((movie) => movie.tmdb_id === part.value);
+    if (film) remember(film);
+    return film && { ...part, value: film.movie_id };
+  })).then((all) => all.filter(Boolean));
+}
+
 function tell(answer) {
   const lines = [];
   if (answer.parts.length) lines.push(element("p", {}, "Understood: ", element("b", {}, answer.parts.map((part) => part.label).join(", ")), "."));
@@ -50,9 +62,10 @@ form.addEventListener("submit", async (event) => {
     if (!answer) return;
     tell(answer);
     if (!answer.parts.length) return;
-    await learn(answer.parts.filter(({ kind }) => kind === "like" || kind === "dislike").map(({ value }) => value));
+    const parts = await withMovieIds(answer.parts);
+    await learn(parts.filter(({ kind }) => kind === "like" || kind === "dislike").map(({ value }) => value));
     field.value = "";
-    change(patchOf(answer.parts, current()), `Understood: ${answer.parts.map((part) => part.label).join(", ")}.`);
+    change(patchOf(parts, current()), `Understood: ${answer.parts.map((part) => part.label).join(", ")}.`);
   } catch (error) {
     if (!(error instanceof AskError)) throw error;
     heard.replaceChildren(element("p", {}, error.message));
