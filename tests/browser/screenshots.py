@@ -14,9 +14,9 @@ MOST_BYTES = 150_000
 FILMS = "#films=5618,1,260"  # Spirited Away, Toy Story, Star Wars
 # Name, width, height, colours, address.
 SHOTS = (
-    ("page-films.png", 1200, 760, "dark", f"/{FILMS}"),
+    ("page-films.png", 960, 620, "dark", f"/{FILMS}"),
     ("page-phone.png", 360, 740, "light", f"/{FILMS}&without=Horror"),
-    ("page-operator.png", 1200, 900, "light", f"/{FILMS}&tab=operator"),
+    ("page-operator.png", 1000, 780, "light", f"/{FILMS}&tab=operator"),
 )
 
 
@@ -35,7 +35,7 @@ def main(url: str, folder: Path) -> None:
             page.wait_for_function("document.querySelectorAll('#films li:not(.skeleton)').length > 0")
             if "operator" in name:
                 page.locator("#request").scroll_into_view_if_needed()
-                page.wait_for_selector("#request .way")
+                page.wait_for_selector("#request .picture svg")
                 page.evaluate("document.getElementById('request').scrollIntoView()")
             else:
                 page.wait_for_load_state("networkidle")

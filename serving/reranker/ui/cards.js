@@ -35,7 +35,9 @@ function affinity(score) {
 
 function because(explanation) {
   const { seeds, others } = reasons(explanation);
-  const shown = seeds.slice(0, 2).flatMap(({ title, share }, index) => [index ? ", " : "", element("b", {}, short(title)), ` ${percent(share)}`]);
+  const alone = seeds.length === 1 && !others.length; // "100 %" would say nothing
+  const shown = seeds.slice(0, 2).flatMap(({ title, share }, index) => [
+    index ? ", " : "", element("b", {}, short(title)), alone ? "" : ` ${percent(share)}`]);
   const also = others.slice(0, 2).join(", ");
   const start = seeds.length ? ["Because you liked ", ...shown] : [];
   return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also " : "For "}${also}` : "");
