@@ -43,7 +43,7 @@ FILMS = (
     ("Like Mike", 2002, 3),
     ("Seven (a.k.a. Se7en)", 1995, 71),
     ("Of unknown year", 0, 4),
-    ("Not on TMDB", 2015, 4),
+    ("Unlisted Wonder", 2015, 4),
     ("Amélie", 2001, 62),
 )
 ID = {title: 3 * row + 1 for row, (title, _, _) in reversed(list(enumerate(FILMS)))}
@@ -54,7 +54,7 @@ def films(make_contents):
     catalog = make_contents(n_movies=len(FILMS)).catalog
     titles, years, likes = zip(*FILMS, strict=True)
     tmdb = catalog.tmdb_ids.copy()
-    tmdb[titles.index("Not on TMDB")] = 0
+    tmdb[titles.index("Unlisted Wonder")] = 0
     return replace(
         catalog,
         titles=titles,

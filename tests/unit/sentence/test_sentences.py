@@ -62,7 +62,7 @@ SENTENCES = {
     "Like Amelie and Monsters, Inc.": ([ID["Amélie"], ID["Monsters, Inc."]], [], {}, []),
     "I loved Se7en. Heat. No romance": (
         [ID["Seven (a.k.a. Se7en)"], ID["Heat"]], [], {"genres_none": ["Romance"]}, []),
-    "I hated Not on TMDB": ([], [], {}, ["Not on TMDB"]),
+    "I hated Unlisted Wonder": ([], [], {}, ["Unlisted Wonder"]),
     "I liked Cars, no wait, I hated Cars": ([], [CARS], {}, ["wait"]),
     "zzz qqq": ([], [], {}, ["zzz qqq"]),
     "?!": ([], [], {}, []),
