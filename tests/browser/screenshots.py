@@ -14,7 +14,7 @@ MOST_BYTES = 150_000
 FILMS = "#films=5618,1,260"  # Spirited Away, Toy Story, Star Wars
 # Name, width, height, colours, address.
 SHOTS = (
-    ("page-films.png", 960, 620, "dark", f"/{FILMS}"),
+    ("page-films.png", 1040, 600, "dark", f"/{FILMS}"),
     ("page-phone.png", 360, 740, "light", f"/{FILMS}&without=Horror"),
     ("page-operator.png", 1000, 780, "light", f"/{FILMS}&tab=operator"),
 )
