@@ -76,7 +76,7 @@ def requests_of_the_document():
             yield "GET", path.format(**{n: v for n, (where, v) in examples.items() if where == "path"}), query, None
 
 
-@pytest.mark.parametrize(("method", "path", "query", "body"), requests_of_the_document())
+@pytest.mark.parametrize(("method", "path", "query", "body"), [*requests_of_the_document()])
 def test_the_documents_examples_run(server, method, path, query, body):
     answer = httpx2.request(method, server.url + path, params=query, json=body)
     assert answer.status_code == 200, answer.text
