@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = set("torch pandas sklearn scipy pyarrow fastapi starlette boto3 kubernetes rich typer".split())
 SERVING_PATH = ("pipeline", "bundle.load", "bundle.watch", "contracts", "settings")
-WITH_MORE = ("cli", "data", "retrieval_client", "retrieval_sagemaker")
+WITH_MORE = ("cli", "client", "data", "retrieval_client", "retrieval_sagemaker")
 ALLOWED = {"numpy", "pydantic", "pydantic_core", "pydantic_settings", "safetensors", "marquee"}
 
 
