@@ -39,6 +39,7 @@ function because(explanation) {
   const shown = seeds.slice(0, 2).flatMap(({ title, share }, index) => [
     index ? ", " : "", element("b", {}, short(title)), alone ? "" : ` ${percent(share)}`]);
   const also = others.slice(0, 2).join(", ");
+  if (!seeds.length && !also) return element("p", { class: "because" }, "Nothing of yours speaks for it; many people like it.");
   const start = seeds.length ? ["Because you liked ", ...shown] : [];
   return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also " : "For "}${also}` : "");
 }
