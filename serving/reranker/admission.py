@@ -14,6 +14,9 @@ from serving.reranker.telemetry import Telemetry, facts_of
 
 # A probe that is shed under load would get the server killed just when it is needed.
 PROBES = {"/livez", "/readyz"}
+# Posters wait for another service, and have bounds of their own (`serving.reranker.posters`): in here, a few slow ones
+# would take the recommendations' slots.
+APART = "/v1/posters/"
 RETRY_AFTER = "1"
 
 
@@ -40,7 +43,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse."""
-        if scope["type"] != "http" or scope["path"] in PROBES:
+        if scope["type"] != "http" or scope["path"] in PROBES or scope["path"].startswith(APART):
             await self._app(scope, receive, send)
             return
         if reason := await self._enter():

@@ -7,14 +7,26 @@ from contextlib import asynccontextmanager
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 
 from marquee import __version__
 from marquee.settings import Settings
-from serving.reranker import openapi, pages, problems, routes
+from serving.reranker import (
+    explained,
+    film_routes,
+    openapi,
+    operations_routes,
+    pages,
+    poster_routes,
+    problems,
+    routes,
+)
 from serving.reranker.admission import Admission
 from serving.reranker.bodies import BodyLimit
 from serving.reranker.live import MakeRetriever, live_pipeline
 from serving.reranker.observe import Observe
+from serving.reranker.operations import Operations
+from serving.reranker.posters import Posters
 from serving.reranker.telemetry import Telemetry
 
 
@@ -30,6 +42,9 @@ def create_app(
         settings: From `marquee.settings.load_settings`.
         telemetry: Where to count; new metrics if left out.
         make_retriever: Where candidates of a bundle come from; by default the bundle itself, in process.
+
+    Raises:
+        ConfigError: The key of TMDB can't be one.
     """
     telemetry = telemetry or Telemetry()
     live = live_pipeline(
@@ -38,6 +53,7 @@ def create_app(
         interval=settings.reload_seconds,
         on_change=telemetry.bundle_checked,
     )
+    posters = Posters.of_settings(settings, telemetry.poster_asked)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -45,6 +61,8 @@ def create_app(
         await anyio.to_thread.run_sync(live.start)
         yield
         await anyio.to_thread.run_sync(live.stop)
+        if posters:
+            posters.close()
 
     app = FastAPI(
         title="Marquee",
@@ -56,8 +74,12 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
-    app.include_router(routes.router)
-    app.include_router(pages.router)
+    app.state.settings, app.state.operations = settings, Operations(settings, telemetry, live)
+    app.state.posters = posters
+    modules = [film_routes, routes, pages, explained, operations_routes, poster_routes]
+    routers = [module.router for module in modules]
+    for router in routers:
+        app.include_router(router)
     problems.install(app, retry_after=math.ceil(settings.reload_seconds))
     openapi.install(app)
     # From the innermost layer to the outermost.
@@ -69,6 +91,7 @@ def create_app(
         queue_seconds=settings.queue_seconds,
     )
     app.add_middleware(BodyLimit)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -80,7 +103,7 @@ def create_app(
     app.add_middleware(
         Observe,
         telemetry=telemetry,
-        routes=[*routes.router.routes, *pages.router.routes],
+        routes=[route for router in routers for route in router.routes],
         cross_origin=bool(settings.cors_origins),
     )
     return app

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from marquee.contracts import MAX_BODY_BYTES, Problem, RecommendationRequest, RecommendationResponse
-from marquee.problems import title_of
+from marquee.problems import CODES, title_of
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (
@@ -43,6 +43,7 @@ def problems_at(*statuses: int) -> dict[int | str, dict[str, Any]]:
                     "schema": {"$ref": REF.format(model="Problem")},
                     "example": {
                         "type": "about:blank",
+                        "code": "unknown_movie" if status == 404 else CODES[status],
                         "title": title_of(status),
                         "status": status,
                         "detail": _EXAMPLES[status],
@@ -54,6 +55,14 @@ def problems_at(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in (*statuses, 500)
     }
+
+
+def problem_told(status: int, meaning: str, detail: str) -> dict[int | str, dict[str, Any]]:
+    """One of `problems_at` where the general words don't fit."""
+    told = problems_at(status)[status]
+    told["description"] = meaning
+    told["content"]["application/problem+json"]["example"]["detail"] = detail
+    return {status: told}
 
 
 # The body is read by a dependency of ours (bounded, strict), so its schema is declared here.

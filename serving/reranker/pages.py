@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Request
+from starlette.datastructures import State
 from starlette.responses import Response
 
 from marquee.errors import BundleError
 from marquee.pipeline import Pipeline
+from serving.reranker.tastes import tastes
 
 UI = Path(__file__).with_name("ui")
 MEDIA_TYPES = {
@@ -41,7 +43,7 @@ router = APIRouter(include_in_schema=False)
 def index(request: Request) -> Response:
     """The page, with the catalogue's genres and well-known films to begin with."""
     try:
-        facts = _facts(request.app.state.live.get())
+        facts = _facts(request.app.state.live.get(), request.app.state)
     except BundleError:
         facts = b"{}"
     return _page(request, (UI / "index.html").read_bytes().replace(PLACEHOLDER, facts), ".html")
@@ -86,7 +88,7 @@ def _file(name: str) -> tuple[bytes, str]:
     return (UI / name).read_bytes(), (UI / name).suffix
 
 
-def _facts(pipeline: Pipeline) -> bytes:
+def _facts(pipeline: Pipeline, state: State) -> bytes:
     catalog = pipeline.catalog
     popular = np.argsort(-catalog.popularity, kind="stable")[:N_POPULAR]
     years = catalog.years[catalog.years > 0]
@@ -95,6 +97,9 @@ def _facts(pipeline: Pipeline) -> bytes:
         "popular": [pipeline.film(int(row)).model_dump() for row in popular],
         "years": [int(years.min()), int(years.max())] if len(years) else [],
         "n_films": len(catalog),
+        "tastes": tastes(pipeline),
+        "posters": state.posters is not None,
+        "operator": state.settings.operator,
     }
     # In a script element, "</script>" in a title would end it.
     return json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c").encode()

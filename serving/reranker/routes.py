@@ -1,25 +1,24 @@
 """The API's routes. Those that compute are plain functions: they run in threads, so probes are never kept waiting."""
 
-import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from marquee.bundle.bundle import Bundle
-from marquee.contracts import MovieList, RecommendationRequest, RecommendationResponse, response_json
+from marquee.contracts import MovieList, RecommendationRequest, RecommendationResponse
 from marquee.errors import BundleError
-from marquee.model_card import ModelCard, model_card
-from marquee.pipeline import Pipeline, Trace
+from marquee.model_card import ModelCard
+from marquee.pipeline import Trace
 from marquee.problems import NO_STORE, ProblemError, not_ready
+from serving.reranker.answers import json_answer as _json
+from serving.reranker.answers import pipeline_of as _pipeline
 from serving.reranker.bodies import recommendation_request
+from serving.reranker.card import card_of
+from serving.reranker.kept import BRIEFLY, has, kept_answer
 from serving.reranker.openapi import RECOMMEND_BODY, problems_at
 from serving.reranker.queries import MovieIdInPath, SearchQuery, SimilarQuery
 from serving.reranker.telemetry import facts_of
-
-# Titles change with a new bundle only; a minute's staleness spares a request per key pressed.
-BRIEFLY = {"Cache-Control": "private, max-age=60"}
 
 router = APIRouter()
 
@@ -55,10 +54,10 @@ def recommend(request: Request, asked: Annotated[RecommendationRequest, Depends(
 
 @router.get("/v1/movies", operation_id="search_movies", response_model=MovieList, responses=problems_at(422, 503))
 def search(request: Request, query: Annotated[SearchQuery, Query()]) -> Response:
-    """Find films by title, the best match first."""
+    """Find films by title, the best match first; typos are seen through where nothing matches as it is written."""
     pipeline = _pipeline(request)
     movies = pipeline.search(query.q, query.limit)
-    return _json(MovieList(movies=movies, model_version=pipeline.version), BRIEFLY)
+    return kept_answer(request, MovieList(movies=movies, model_version=pipeline.version))
 
 
 @router.get(
@@ -71,7 +70,7 @@ def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQ
     """Films like one film, whoever asks."""
     pipeline = _pipeline(request)
     movies = pipeline.similar(movie_id, query.top_n)
-    return _json(MovieList(movies=movies, model_version=pipeline.version), BRIEFLY)
+    return kept_answer(request, MovieList(movies=movies, model_version=pipeline.version))
 
 
 @router.get("/v1/model", operation_id="model_card", response_model=ModelCard, responses=problems_at(503))
@@ -80,11 +79,9 @@ def about_the_model(request: Request) -> Response:
 
     It carries an `ETag`; asked with `If-None-Match`, it answers 304 while the bundle is the same.
     """
-    bundle = _pipeline(request).bundle
-    assert isinstance(bundle, Bundle)  # noqa: S101 - contents without a manifest are never served
-    body = response_json(model_card(bundle.manifest))
-    headers = {**BRIEFLY, "ETag": f'"{hashlib.sha256(body).hexdigest()[:16]}"'}
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    body, tag = card_of(_pipeline(request))
+    headers = {**BRIEFLY, "ETag": tag}
+    if has(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 
@@ -100,20 +97,10 @@ async def readyz(request: Request) -> Response:
     """Whether to send requests here. Looks at our own bundle only: the retrieval tier's state never takes us out."""
     state = request.app.state
     if state.draining:
-        raise ProblemError(503, "shutting down: requests in flight are finished, send new ones elsewhere")
+        detail = "shutting down: requests in flight are finished, send new ones elsewhere"
+        raise ProblemError(503, detail, code="shutting_down")
     try:
         version = state.live.get().version
     except BundleError as error:
         raise not_ready(error, 1) from None
     return JSONResponse({"status": "ready", "model_version": version}, headers=NO_STORE)
-
-
-def _pipeline(request: Request) -> Pipeline:
-    """Taken once per request: what follows is of one version, whatever is swapped meanwhile."""
-    pipeline: Pipeline = request.app.state.live.get()
-    facts_of(request.scope).model_version = pipeline.version
-    return pipeline
-
-
-def _json(model: BaseModel, headers: dict[str, Any]) -> Response:
-    return Response(response_json(model), media_type="application/json", headers=headers)

@@ -84,6 +84,7 @@ class Telemetry:
         self.bundle_loads = Counter(
             "marquee_bundle_loads_total", "Attempts to bring a bundle into use.", ["result"], registry=registry
         )
+        self.posters = Counter("marquee_posters_total", "Posters asked for by result.", ["result"], registry=registry)
         # Series that alerts are built on exist from the start: an absent series never fires.
         for reason in ("queue_full", "queue_timeout"):
             self.shed.labels(reason)
@@ -107,6 +108,10 @@ class Telemetry:
     def retrieval_called(self, result: str) -> None:
         """Note a call to the retrieval server: "ok", or why not."""
         self.retrieval_calls.labels(result).inc()
+
+    def poster_asked(self, result: str) -> None:
+        """Note that a poster was asked for: "kept", "fetched", "none", or why not."""
+        self.posters.labels(result).inc()
 
     def bundle_checked(self, result: str, version: str | None) -> None:
         """Note that a bundle was brought into use or refused, and which one serves now."""

@@ -136,6 +136,18 @@ class Movie(_Model):
     genres: list[str]
 
 
+class MovieDetails(Movie):
+    """A film, and how liked it is."""
+
+    likes: int
+    """People of the training data who rated it 4 or more."""
+    popularity_rank: int
+    """1 is the most liked film; films that equally many like share a rank."""
+    n_films: int
+    """How many films the catalogue has."""
+    model_version: str
+
+
 class MovieList(_Model):
     """Films found by a search, or similar to one."""
 
@@ -149,6 +161,8 @@ class Problem(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     type: str = "about:blank"
+    code: str
+    """One word of a closed list (docs/api.md) for programs to go by."""
     title: str
     status: int
     detail: str

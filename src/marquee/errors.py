@@ -48,10 +48,25 @@ class RequestError(MarqueeError):
     """A request is well-formed but can't be answered as asked, such as a filter on an unknown genre."""
 
     exit_code = 2
+    code = "invalid_field"  # what the API calls it, see docs/api.md
 
 
 class UnknownMovie(RequestError):  # noqa: N818 - reads as what it says
     """No film of the catalogue has this id."""
+
+    code = "unknown_movie"
+
+
+class UnknownGenre(RequestError):  # noqa: N818 - as above
+    """No film of the catalogue has this genre."""
+
+    code = "unknown_genre"
+
+
+class LikedAndDisliked(RequestError):  # noqa: N818 - as above
+    """A film is both liked and disliked."""
+
+    code = "liked_and_disliked"
 
 
 class RetrievalUnavailable(MarqueeError):  # noqa: N818 - names the state, as the retrieval contract does

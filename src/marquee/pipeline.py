@@ -3,7 +3,8 @@
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from marquee.contracts import (
     RecommendationResponse,
     SeedContribution,
 )
-from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
+from marquee.errors import LikedAndDisliked, RetrievalUnavailable, UnknownMovie
 from marquee.exact_search import ExactSearch, exact_scores, top_k
 from marquee.explain import shapley
 from marquee.mmr import mmr
@@ -26,9 +27,8 @@ from marquee.opinion import Opinion, standardised
 from marquee.rerank_config import Rung
 from marquee.retrieval import Retriever, Where
 from marquee.search import TitleIndex
-
-Rows = NDArray[np.int64]
-Array = NDArray[np.float32]
+from marquee.sentence import Reader
+from marquee.steps import Array, Pool, Rows, Steps, Taste, affinity
 
 
 @dataclass
@@ -39,26 +39,11 @@ class Trace:
     retrieval_ms: float = 0.0
     rerank_ms: float = 0.0
 
-
-@dataclass
-class _Taste:
-    """A request's films as rows of the catalogue."""
-
-    seeds: list[int]
-    dislikes: list[int]
-    where: Where
-    unknown: list[int]
-    opinion: Opinion | None
-
-
-@dataclass
-class _Pool:
-    """Candidates, and how they were found."""
-
-    rung: Rung
-    rows: Rows
-    tower_scores: Array | None = None
-    degraded: list[str] = field(default_factory=list)
+    def fill(self, steps: Steps, started: float) -> None:
+        """Note what a request took until now, that began at `started` of `time.perf_counter`."""
+        self.n_candidates = len(steps.pool.rows)
+        self.retrieval_ms = (steps.retrieved - started) * 1e3
+        self.rerank_ms = (time.perf_counter() - steps.retrieved) * 1e3
 
 
 class Pipeline:
@@ -76,7 +61,7 @@ class Pipeline:
         self._genres = bundle.catalog.genres.astype(np.float32)
         vectors = bundle.two_tower.item_vectors
         self._unit_vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
-        self._titles = TitleIndex(bundle.catalog)
+        self.titles = TitleIndex(bundle.catalog)
 
     @property
     def version(self) -> str:
@@ -98,26 +83,38 @@ class Pipeline:
             RequestError: A filter names an unknown genre, or a film is both liked and disliked.
         """
         started = time.perf_counter()
+        steps = self.steps(request)
+        films = self._describe(request, steps)
+        if trace is not None:
+            trace.fill(steps, started)
+        return RecommendationResponse(
+            recommendations=films,
+            served_by=steps.pool.rung,
+            degraded=steps.degraded,
+            unknown_ids=steps.taste.unknown,
+            model_version=self.version,
+            request_id=request_id,
+        )
+
+    def steps(self, request: RecommendationRequest) -> Steps:
+        """All that is computed for an answer, before it is put into words; `marquee.account` tells of it.
+
+        Raises:
+            RequestError: As `recommend` does.
+        """
         taste = self._resolve(request)
         pool = self._candidates(taste)
         retrieved = time.perf_counter()
         blended = self._blend(taste, pool)
         picked = self._pick(request, pool, blended)
-        films = self._describe(request, taste, pool, blended, picked)
-        if len(films) < request.top_n:
-            pool.degraded.append("fewer_films_than_asked")
-        if trace is not None:
-            trace.n_candidates = len(pool.rows)
-            trace.retrieval_ms = (retrieved - started) * 1e3
-            trace.rerank_ms = (time.perf_counter() - retrieved) * 1e3
-        return RecommendationResponse(
-            recommendations=films,
-            served_by=pool.rung,
-            degraded=pool.degraded,
-            unknown_ids=taste.unknown,
-            model_version=self.version,
-            request_id=request_id,
-        )
+        # The dials choose the films; the order is by affinity, which no dial bends.
+        shown = picked[np.lexsort((pool.rows[picked], -blended.score[picked]))]
+        return Steps(taste, pool, blended, picked, shown, request.top_n, retrieved)
+
+    def log_odds(self, steps: Steps, positions: Rows) -> NDArray[np.float64]:
+        """(k,) float64 calibrated log-odds of k candidates, by their positions in the pool."""
+        calibration = self.bundle.rerank.calibration[steps.pool.rung]
+        return calibration.slope * steps.blended.score[positions].astype(np.float64) + calibration.intercept
 
     def score_candidates(self, seed_rows: Sequence[int], rung: Rung) -> tuple[Rows, Array]:
         """A rung's candidates for liked films and their blended scores, before calibration and MMR.
@@ -132,7 +129,7 @@ class Pipeline:
             (m,) int64 rows and (m,) float32 scores.
         """
         excluded = tuple(int(self.catalog.movie_ids[row]) for row in seed_rows)
-        taste = _Taste(list(seed_rows), [], Where(exclude_movie_ids=excluded), [], self._opinion(seed_rows))
+        taste = Taste(list(seed_rows), [], Where(exclude_movie_ids=excluded), [], self._opinion(seed_rows))
         pool = self._candidates(taste, rung)
         return pool.rows, self._blend(taste, pool).score
 
@@ -153,11 +150,16 @@ class Pipeline:
         others = np.arange(len(self.catalog)) != row
         return [self.film(int(other)) for other in top_k(likeness, top_n, others)[0]]
 
+    @cached_property
+    def reader(self) -> Reader:
+        """Understands wishes in words about these films."""
+        return Reader(self.catalog, self.titles, self.version)
+
     def search(self, query: str, limit: int) -> list[Movie]:
         """Films by title, best match first, the more popular first among equals."""
-        return [self.film(row) for row in self._titles.search(query, limit)]
+        return [self.film(row) for row in self.titles.search(query, limit)]
 
-    def _resolve(self, request: RecommendationRequest) -> _Taste:
+    def _resolve(self, request: RecommendationRequest) -> Taste:
         by_movie, unknown = self.catalog.rows_of_movies(request.movie_ids)
         by_tmdb, unknown_tmdb = self.catalog.rows_of_tmdb(request.tmdb_ids)
         dislikes, unknown_dislikes = self.catalog.rows_of_tmdb(request.disliked_tmdb_ids)
@@ -165,7 +167,7 @@ class Pipeline:
         seeds = list(dict.fromkeys(by_movie + by_tmdb))
         if both := sorted(set(seeds) & set(dislikes)):
             titles = ", ".join(self.catalog.titles[row] for row in both)
-            raise RequestError(f"{titles}: both liked and disliked", fix="give each film on one side only")
+            raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
         movies = self.catalog.movie_ids
         where = Where(
             tuple(request.filters.genres_any),
@@ -175,14 +177,14 @@ class Pipeline:
             tuple(int(movies[row]) for row in dict.fromkeys(seeds + dislikes + excluded)),
         )
         everything = unknown + unknown_tmdb + unknown_dislikes + unknown_excluded
-        return _Taste(seeds, dislikes, where, list(dict.fromkeys(everything)), self._opinion(seeds))
+        return Taste(seeds, dislikes, where, list(dict.fromkeys(everything)), self._opinion(seeds))
 
     def _opinion(self, seeds: Sequence[int]) -> Opinion | None:
         if not seeds:
             return None
         return Opinion.of(self.bundle.item_cf, seeds, self.bundle.rerank.weights.half_history)
 
-    def _candidates(self, taste: _Taste, rung: Rung = "two_tower") -> _Pool:
+    def _candidates(self, taste: Taste, rung: Rung = "two_tower") -> Pool:
         """Go down the ladder: two_tower -> item_cf -> popularity."""
         k = self.bundle.rerank.n_candidates
         allowed = taste.where.mask(self.catalog)
@@ -197,13 +199,13 @@ class Pipeline:
                 scores = taste.opinion.overall
                 # Films without any shared taste tie: a grain of popularity fills the pool sensibly.
                 filled = scores + 1e-6 * self.catalog.log_popularity * (float(np.abs(scores).max()) or 1.0)
-                return _Pool("item_cf", top_k(filled.astype(np.float32), k, allowed)[0], None, degraded)
+                return Pool("item_cf", top_k(filled.astype(np.float32), k, allowed)[0], None, degraded)
             degraded.append("seeds_without_neighbors")
         elif not taste.seeds:
             degraded.append("no_known_seeds")
-        return _Pool("popularity", top_k(self.catalog.log_popularity, k, allowed)[0], None, degraded)
+        return Pool("popularity", top_k(self.catalog.log_popularity, k, allowed)[0], None, degraded)
 
-    def _from_retriever(self, taste: _Taste, k: int, allowed: NDArray[np.bool_]) -> _Pool:
+    def _from_retriever(self, taste: Taste, k: int, allowed: NDArray[np.bool_]) -> Pool:
         seeds = [int(self.catalog.movie_ids[row]) for row in sorted(taste.seeds)]
         movie_ids, scores, version = self._retriever.candidates(seeds, k, taste.where)
         # For seconds after a publish the tier can serve another bundle than ours, with films that we don't know.
@@ -215,10 +217,10 @@ class Pipeline:
         kept = allowed[found]  # trust, but verify: a seed must never come back
         if allowed.any() and not kept.any():
             raise RetrievalUnavailable("version_skew", f"no candidate of {version} is a film of {self.version}")
-        pool = _Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
+        pool = Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
         return pool if degraded else self._with_item_cf(taste, pool, allowed)
 
-    def _with_item_cf(self, taste: _Taste, pool: _Pool, allowed: NDArray[np.bool_]) -> _Pool:
+    def _with_item_cf(self, taste: Taste, pool: Pool, allowed: NDArray[np.bool_]) -> Pool:
         """Add what the item-item views would have found: it costs no call, and long histories gain by it."""
         n = self.bundle.rerank.n_item_cf_candidates
         if not n or taste.opinion is None or pool.tower_scores is None:
@@ -230,9 +232,10 @@ class Pipeline:
             pool,
             rows=np.concatenate([pool.rows, added]),
             tower_scores=np.concatenate([pool.tower_scores, scores]),
+            n_added=len(added),
         )
 
-    def _blend(self, taste: _Taste, pool: _Pool) -> Blend:
+    def _blend(self, taste: Taste, pool: Pool) -> Blend:
         return blend(
             self.catalog,
             self.bundle.item_cf,
@@ -244,12 +247,12 @@ class Pipeline:
             dislikes=taste.dislikes,
         )
 
-    def _pick(self, request: RecommendationRequest, pool: _Pool, blended: Blend) -> Rows:
-        """Positions in the pool of the films to show, best first by score."""
+    def _pick(self, request: RecommendationRequest, pool: Pool, blended: Blend) -> Rows:
+        """Positions in the pool of the films to show, in the order in which MMR takes them."""
         weights = self.bundle.rerank.weights
         lam = weights.lambda_mmr if request.diversity is None else 1.0 - request.diversity
         hits, _ = standardised(self.catalog.log_popularity[pool.rows], request.novelty * weights.novelty_scale)
-        picked = mmr(
+        return mmr(
             blended.score - hits,
             self._genres[pool.rows],
             self._unit_vectors[pool.rows],
@@ -257,27 +260,20 @@ class Pipeline:
             lam=lam,
             genre_weight=weights.genre_weight,
         )
-        # The dials choose the films; the order is by affinity, which no dial bends.
-        return picked[np.lexsort((pool.rows[picked], -blended.score[picked]))]
 
-    def _describe(
-        self, request: RecommendationRequest, taste: _Taste, pool: _Pool, blended: Blend, picked: Rows
-    ) -> list[Recommendation]:
-        calibration = self.bundle.rerank.calibration[pool.rung]
-        log_odds = calibration.slope * blended.score[picked].astype(np.float64) + calibration.intercept
-        affinity = np.round(1.0 / (1.0 + np.exp(-log_odds)), 4)
-        why: Sequence[Explanation | None] = [None] * len(picked)
+    def _describe(self, request: RecommendationRequest, steps: Steps) -> list[Recommendation]:
+        log_odds = self.log_odds(steps, steps.shown)
+        why: Sequence[Explanation | None] = [None] * len(steps.shown)
         if request.explain:
-            why = self._explain(taste, pool, blended, picked, log_odds)
+            why = self._explain(steps, log_odds)
         return [
             Recommendation(**self.film(int(row)).model_dump(), affinity_score=float(score), explanation=explanation)
-            for row, score, explanation in zip(pool.rows[picked], affinity, why, strict=True)
+            for row, score, explanation in zip(steps.pool.rows[steps.shown], affinity(log_odds), why, strict=True)
         ]
 
-    def _explain(
-        self, taste: _Taste, pool: _Pool, blended: Blend, picked: Rows, log_odds: NDArray[np.float64]
-    ) -> list[Explanation]:
+    def _explain(self, steps: Steps, log_odds: NDArray[np.float64]) -> list[Explanation]:
         """An additive account of each film's log-odds; see `marquee.explain`."""
+        taste, pool, blended, picked = steps.taste, steps.pool, steps.blended, steps.shown
         slope = self.bundle.rerank.calibration[pool.rung].slope
         rows = pool.rows[picked]
         shares = np.zeros((len(taste.seeds), len(rows)))

@@ -4,10 +4,21 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from marquee.contracts import MAX_BODY_BYTES, Problem, response_json
-from marquee.errors import MarqueeError, UnknownMovie
+from marquee.errors import MarqueeError, RequestError, UnknownMovie
 
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
+# The code of a status where the problem names none of its own. docs/api.md lists them all, and tests hold it to that.
+CODES = {
+    400: "not_json",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_long",
+    415: "wrong_media_type",
+    422: "invalid_field",
+    500: "internal",
+    503: "overloaded",
+}
 
 
 class ProblemError(Exception):
@@ -16,6 +27,7 @@ class ProblemError(Exception):
     Args:
         status: HTTP status.
         detail: What is wrong, and the fix.
+        code: For programs; left out, what `CODES` has for the status.
         errors: `field` and `message` of each invalid field.
         headers: Added to the response.
     """
@@ -25,18 +37,21 @@ class ProblemError(Exception):
         status: int,
         detail: str,
         *,
+        code: str = "",
         errors: Sequence[dict[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.code = code or CODES.get(status, "internal")
         self.errors = list(errors)
         self.headers = dict(headers or {})
 
     def body(self, request_id: str) -> bytes:
         """The problem as JSON, the same bytes in every runtime."""
         problem = Problem(
+            code=self.code,
             title=title_of(self.status),
             status=self.status,
             detail=self.detail,
@@ -53,7 +68,9 @@ def title_of(status: int) -> str:
 
 def refused(error: MarqueeError) -> ProblemError:
     """What the pipeline says of a request that it can't answer as asked."""
-    return ProblemError(404 if isinstance(error, UnknownMovie) else 422, _sentence(error))
+    status = 404 if isinstance(error, UnknownMovie) else 422
+    code = error.code if isinstance(error, RequestError) else ""
+    return ProblemError(status, _sentence(error), code=code)
 
 
 def not_ready(error: MarqueeError, retry_after: int) -> ProblemError:
@@ -64,7 +81,7 @@ def not_ready(error: MarqueeError, retry_after: int) -> ProblemError:
         retry_after: Seconds after which a client may ask again.
     """
     detail = f"waiting for a bundle, and ready by itself when there is one: {_sentence(error)}"
-    return ProblemError(503, detail, headers={"Retry-After": str(retry_after)})
+    return ProblemError(503, detail, code="not_ready", headers={"Retry-After": str(retry_after)})
 
 
 def fault() -> ProblemError:

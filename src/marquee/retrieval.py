@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marquee.catalog import Catalog
-from marquee.errors import RequestError
+from marquee.errors import UnknownGenre
 
 
 class Candidates(NamedTuple):
@@ -39,7 +39,7 @@ class Where:
         """(n,) bool, True for the films that may be recommended.
 
         Raises:
-            RequestError: A genre that the catalogue does not have.
+            UnknownGenre: A genre that the catalogue does not have.
         """
         allowed = np.ones(len(catalog), dtype=np.bool_)
         if self.genres_any:
@@ -58,7 +58,7 @@ class Where:
 def _columns(catalog: Catalog, genres: Sequence[str]) -> list[int]:
     column = {name.casefold(): index for index, name in enumerate(catalog.genre_names)}
     if missing := [genre for genre in genres if genre.casefold() not in column]:
-        raise RequestError(
+        raise UnknownGenre(
             f"no film has the genre {', '.join(map(repr, missing))}",
             fix=f"use one of {', '.join(catalog.genre_names)}",
         )

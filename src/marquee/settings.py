@@ -1,16 +1,18 @@
 """Settings of the serving side, from the environment: MARQUEE_<NAME>. An unknown name is an error."""
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from marquee.errors import ConfigError
 
 # Read by training and publishing, not by serving.
 FOREIGN = {"MARQUEE_DATA_DIR", "MARQUEE_GIT_COMMIT"}
+URL = r"^https?://[^/?#@]+$"  # without a path
 
 
 class Settings(BaseSettings):
@@ -64,6 +66,18 @@ class Settings(BaseSettings):
     """One line per request: JSON, or coloured on a terminal (auto)."""
     cors_origins: list[str] = []
     """Origins that browsers may call the API from; none by default."""
+    operator: bool = False
+    """Show what operators want to see to everyone who can reach the page; `marquee serve` turns it on at 127.0.0.1."""
+    rollback: str = ""
+    """The command that operators are shown for going back to the model before; empty: `marquee rollback`."""
+    sweep_plot: Path | None = None
+    """A picture (.png) of the re-ranker's sweep for operators; unset: the bundle's eval/sweep_*.png, if it has one."""
+    tmdb_key: SecretStr = SecretStr("")
+    """A key of themoviedb.org, for posters; without one they are drawn. It stays in the server."""
+    tmdb_url: str = Field("https://api.themoviedb.org", pattern=URL)
+    """Where TMDB's API is."""
+    tmdb_image_url: str = Field("https://image.tmdb.org", pattern=URL)
+    """Where TMDB's pictures are."""
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -86,3 +100,17 @@ def load_settings(**overrides: object) -> Settings:
         fix = "set it to the endpoint's name, or MARQUEE_PROFILE=cluster"
         raise ConfigError("MARQUEE_PROFILE=aws needs MARQUEE_SAGEMAKER_ENDPOINT", fix=fix)
     return settings
+
+
+def served_here(settings: Settings) -> Settings:
+    """The same, with the operator's view where nobody has decided on it and only this machine can ask."""
+    if "operator" in settings.model_fields_set or not _is_loopback(settings.host):
+        return settings
+    return settings.model_copy(update={"operator": True})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

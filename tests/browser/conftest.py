@@ -1,6 +1,7 @@
 """A real browser, and servers for it to look at."""
 
 import contextlib
+import dataclasses
 import shutil
 import socket
 import threading
@@ -9,6 +10,7 @@ import time
 import pytest
 import uvicorn
 
+from marquee.bundle import publish
 from marquee.settings import Settings
 from serving.reranker.app import create_app
 
@@ -23,14 +25,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def serving():
-    """`with serving(store) as url`: the re-ranker on a port of its own."""
+    """`with serving(store, **settings) as url`: the re-ranker on a port of its own."""
     return _serving
 
 
 @contextlib.contextmanager
-def _serving(artifacts):
+def _serving(artifacts, **settings):
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Settings(artifacts_dir=artifacts, reload_seconds=0.05))
+    app = create_app(Settings(**{"artifacts_dir": artifacts, "reload_seconds": 0.05, **settings}))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -52,3 +54,48 @@ def browser():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, make_contents):
+    """Fifty films, of which four have titles that tests search for, and TMDB ids of a ready-made taste."""
+    store = tmp_path_factory.mktemp("store")
+    contents = make_contents()
+    titles, tmdb_ids = list(contents.catalog.titles), contents.catalog.tmdb_ids.copy()
+    titles[:4] = ["The Matrix", "The Matrix Reloaded", "Toy Story", "Amélie <b>"]
+    tmdb_ids[:4] = [129, 4935, 128, 8392]
+    catalog = dataclasses.replace(contents.catalog, titles=tuple(titles), tmdb_ids=tmdb_ids)
+    publish(store, dataclasses.replace(contents, catalog=catalog), force=True)
+    return store
+
+
+@pytest.fixture(scope="module")
+def url(serving, store):
+    with serving(store, operator=True) as address:
+        yield address
+
+
+@pytest.fixture
+def new_page(browser):
+    """`new_page(width=1440, scheme="light")`: a page that fails the test if it complains or asks another host."""
+    contexts, complaints, hosts = [], [], set()
+
+    def make(width=1440, scheme="light", **options):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: message.type in {"error", "warning"} and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+        page.complaints = complaints
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert len(hosts) == 1
+
+
+@pytest.fixture
+def page(new_page):
+    return new_page()

@@ -52,6 +52,7 @@ def test_the_reranker(render, find):
         "MARQUEE_ARTIFACTS_DIR": "/artifacts",
         "MARQUEE_RETRIEVAL_URL": "http://films-marquee-retrieval-predictor",
         "MARQUEE_RETRIEVAL_PROTOCOL": "v2",
+        "MARQUEE_ROLLBACK": "kubectl -n cinema create job --from=cronjob/films-marquee-rollback back-1",
     }
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert container["livenessProbe"]["httpGet"]["path"] == "/livez"

@@ -277,3 +277,37 @@ def test_a_fixed_inference_service_leaves_the_number_to_kserve(render, find):
     assert not [
         one for one in objects if one["kind"] == "HorizontalPodAutoscaler" and "retrieval" in one["metadata"]["name"]
     ]
+
+
+def test_posters_need_a_secret_and_a_way_out(render, find):
+    def environment(objects):
+        (container,) = find(objects, "Deployment", "-reranker")["spec"]["template"]["spec"]["containers"]
+        return {one["name"]: one for one in container["env"]}
+
+    def egress(objects):
+        return find(objects, "NetworkPolicy", "-reranker")["spec"]["egress"]
+
+    https = {"ports": [{"port": 443, "protocol": "TCP"}]}
+    without = render()
+    assert "MARQUEE_TMDB_KEY" not in environment(without)
+    assert https not in egress(without)
+    given = "ui.tmdb.existingSecret=films,ui.tmdb.key=api-key"
+    with_key = render("--set", given)
+    reference = {"secretKeyRef": {"name": "films", "key": "api-key"}}
+    assert environment(with_key)["MARQUEE_TMDB_KEY"] == {"name": "MARQUEE_TMDB_KEY", "valueFrom": reference}
+    assert https in egress(with_key)
+    assert {} not in egress(with_key)
+    # Through a mirror of one's own, on whatever port.
+    assert {} in egress(render("--set", f"{given},reranker.settings.tmdbUrl=http://tmdb.example:8080"))
+
+
+def test_operators_see_nothing_unless_the_values_say_so(render, find):
+    def variables(*options):
+        deployment = find(render(*options, release="films", namespace="cinema"), "Deployment", "-reranker")
+        return {one["name"]: one.get("value") for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+    assert "MARQUEE_OPERATOR" not in variables()
+    assert variables("--set", "reranker.settings.operator=true")["MARQUEE_OPERATOR"] == "true"
+    command = "kubectl -n cinema create job --from=cronjob/films-marquee-rollback back-1"
+    assert variables()["MARQUEE_ROLLBACK"] == command
+    find(render(), "CronJob", "films-marquee-rollback")

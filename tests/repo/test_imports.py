@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = set("torch pandas sklearn scipy pyarrow fastapi starlette boto3 kubernetes rich typer".split())
 SERVING_PATH = ("pipeline", "bundle.load", "bundle.watch", "contracts", "settings")
-WITH_MORE = ("cli", "data", "retrieval_client", "retrieval_sagemaker")
+WITH_MORE = ("cli", "client", "data", "retrieval_client", "retrieval_sagemaker")
 ALLOWED = {"numpy", "pydantic", "pydantic_core", "pydantic_settings", "safetensors", "marquee"}
 
 
@@ -67,7 +67,7 @@ def test_nothing_below_the_command_line_imports_it():
     for folder in ("src/marquee", "training", "serving"):
         for path in modules(folder):
             if not path.is_relative_to(ROOT / "src/marquee/cli"):
-                assert not any(name.startswith("marquee.cli") for name in imported(path)), path
+                assert not any(f"{name}.".startswith("marquee.cli.") for name in imported(path)), path
 
 
 def test_data_and_bundle_do_not_know_each_other():

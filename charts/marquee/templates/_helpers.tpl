@@ -111,3 +111,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end -}}
 {{- with $env }}{{ toYaml . }}{{ end }}
 {{- end }}
+
+{{/* The command that makes the previous model current again: NOTES and the operator's view show it. */}}
+{{- define "marquee.rollback" -}}
+kubectl -n {{ .Release.Namespace }} create job --from=cronjob/{{ include "marquee.fullname" . }}-rollback back-1
+{{- end }}

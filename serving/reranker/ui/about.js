@@ -29,7 +29,7 @@ function list(texts) {
   return element("ul", {}, ...texts.map((text) => element("li", {}, text)));
 }
 
-function table(caption, head, rows) {
+export function table(caption, head, rows) {
   return element("table", {},
     element("caption", {}, caption),
     head.length ? element("thead", {}, element("tr", {}, ...head.map((text) => (
@@ -60,7 +60,7 @@ function facts(card) {
     element("dt", {}, name), element("dd", {}, String(value))]));
 }
 
-function sections(card) {
+export function sections(card) {
   const parts = [element("p", {}, card.what), facts(card)];
   if (card.limits.length) parts.push(element("h3", {}, "Limits and known bias"), list(card.limits));
   if (card.unknown.length) parts.push(element("h3", {}, "Not known of this model"), list(card.unknown));

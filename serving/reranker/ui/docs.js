@@ -15,7 +15,7 @@ const resolve = (schema) => (schema?.$ref ? api.components.schemas[schema.$ref.s
 function kind(schema) {
   const given = schema.anyOf?.find((choice) => choice.type !== "null") ?? schema;
   const is = given.$ref ? given.$ref.split("/").at(-1) : given.type ?? "";
-  if (is === "array") return `list${given.maxItems ? ` of at most ${given.maxItems}` : ""}: ${kind(given.items)}`;
+  if (is === "array") return `list${given.maxItems ? ` of at most ${given.maxItems}` : ""}: ${kind(given.items ?? given.prefixItems?.[0] ?? {})}`;
   const range = given.minimum !== undefined ? `, ${given.minimum} to ${given.maximum}` : "";
   const length = given.maxLength ? `, at most ${given.maxLength} characters` : "";
   const values = given.enum ? `: ${given.enum.join(", ")}` : "";

@@ -1,4 +1,5 @@
 // Draws a film's poster from its title, year and genres: the same film always looks the same.
+import { short } from "/ui/films.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -19,7 +20,7 @@ function numbersFrom(text) {
   };
 }
 
-function shape(name, attributes) {
+export function shape(name, attributes) {
   const element = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return element;
@@ -68,6 +69,72 @@ const MOTIFS = [
   })),
 ];
 
+// Breaks a title into lines of about `most` characters; a longer word stands alone.
+function linesOf(title, most) {
+  const lines = [];
+  for (const word of title.split(" ")) {
+    if (lines.length && `${lines.at(-1)} ${word}`.length <= most) lines.push(`${lines.pop()} ${word}`);
+    else lines.push(word);
+  }
+  return lines;
+}
+
+// The largest type in which the title fits: [size, lines].
+function typeset(title, wide) {
+  for (const size of [38, 32, 27, 23, 19, 16]) {
+    const most = Math.floor(176 / (size * wide));
+    const lines = linesOf(title, most);
+    if (lines.length <= 4 && lines.every((line) => line.length <= most)) return [size, lines];
+  }
+  const lines = linesOf(title, 22).map((line) => line.slice(0, 24));
+  return [14, lines.length > 6 ? [...lines.slice(0, 5), "…"] : lines];
+}
+
+const SANS = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
+const SERIF = "Georgia, 'Times New Roman', 'Noto Serif', 'DejaVu Serif', serif";
+// How a title is set: typeface, width of a letter in em, case, side, and whether it stands at the top.
+const LAYOUTS = [
+  { family: SANS, weight: 800, wide: 0.6, anchor: "start", top: false },
+  { family: SERIF, weight: 700, wide: 0.6, anchor: "middle", top: false },
+  { family: SANS, weight: 900, wide: 0.74, upper: true, anchor: "start", top: true },
+  { family: SERIF, weight: 400, wide: 0.57, anchor: "start", top: true },
+  { family: SANS, weight: 300, wide: 0.72, upper: true, anchor: "middle", top: false },
+];
+
+function lettering(film, layout) {
+  const { family, weight, anchor, top } = layout;
+  const plain = short(film.title);
+  const title = layout.upper ? plain.toUpperCase() : plain;
+  const [size, lines] = typeset(title, layout.wide);
+  const x = anchor === "middle" ? 100 : 13;
+  const step = size * 1.08;
+  const first = top ? 22 + size * 0.75 : 268 - step * (lines.length - 1);
+  const text = (words, y, px, heavy, opacity = 1) => {
+    const made = shape("text", { x, y, fill: "#fff", "fill-opacity": opacity, "font-size": px, "font-weight": heavy, "font-family": family, "text-anchor": anchor });
+    made.textContent = words;
+    return made;
+  };
+  const credit = [film.year, film.genres[0]].filter(Boolean).join("  ·  ");
+  const shade = shape("rect", { x: 0, y: top ? 0 : 300 - (lines.length * step + 90), width: 200, height: lines.length * step + 90, fill: `url(#shade-${top ? "top" : "foot"})` });
+  return [shade, ...lines.map((line, index) => text(line, first + index * step, size, weight)), text(credit, 287, 9.5, 600, 0.9)];
+}
+
+// Referred to by every poster; one copy in the page is enough.
+function shades() {
+  const defs = shape("svg", { width: 0, height: 0, "aria-hidden": "true", class: "visually-hidden" });
+  for (const [name, from, to] of [["top", 0.78, 0], ["foot", 0, 0.85]]) {
+    const gradient = shape("linearGradient", { id: `shade-${name}`, x1: 0, x2: 0, y1: 0, y2: 1 });
+    gradient.append(
+      shape("stop", { offset: 0, "stop-color": "#000", "stop-opacity": from }),
+      shape("stop", { offset: 0.5, "stop-color": "#000", "stop-opacity": (from + to) * 0.62 }),
+      shape("stop", { offset: 1, "stop-color": "#000", "stop-opacity": to }),
+    );
+    defs.append(gradient);
+  }
+  document.body.append(defs);
+}
+shades();
+
 /** An SVG element, 2 wide by 3 high, hidden from screen readers: all it says is in the card's text. */
 export function poster(film) {
   const next = numbersFrom(`${film.title}/${film.year}`);
@@ -79,6 +146,21 @@ export function poster(film) {
   svg.append(
     shape("rect", { width: 200, height: 300, fill: `oklch(38% 0.1 ${hue})` }),
     ...MOTIFS[Math.floor(MOTIFS.length * next())](next, ink),
+    ...lettering(film, LAYOUTS[Math.floor(LAYOUTS.length * next())]),
   );
+  return svg;
+}
+
+const ICONS = {
+  like: "M12 20s-7.5-4.6-7.5-10A4.3 4.3 0 0 1 12 7.3 4.3 4.3 0 0 1 19.500 10C19.500 15.400 12 20 12 20Z",
+  dislike: "M7 4h9a2 2 0 0 1 2 1.500l1.500 6A2 2 0 0 1 17.500 14H14l.7 4a1.700 1.700 0 0 1-3.200 1L8 13H7M7 4v9H4V4Z",
+  hide: "M4 4 20 20M9.500 5.700A9 9 0 0 1 12 5.400c5.500 0 9 6.600 9 6.600a16 16 0 0 1-2.700 3.500M6.300 7.600A15 15 0 0 0 3 12s3.500 6.600 9 6.600a8.500 8.500 0 0 0 4-1M10 10.300a2.700 2.700 0 0 0 3.800 3.800",
+  near: "M5 8h10v11H5ZM9 8V5h10v11h-4",
+};
+
+/** A small line drawing for a button, 24 by 24. */
+export function icon(name) {
+  const svg = shape("svg", { viewBox: "0 0 24 24", width: 20, height: 20, fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-linejoin": "round", "stroke-linecap": "round", "aria-hidden": "true", focusable: "false" });
+  svg.append(shape("path", { d: ICONS[name] }));
   return svg;
 }

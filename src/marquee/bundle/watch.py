@@ -113,6 +113,10 @@ class Live(Generic[T]):
         """Whether a bundle is live."""
         return self._in_use is not None
 
+    def refuses(self, manifest_sha256: str) -> bool:
+        """Whether the bundle with this manifest is the one that the pointer names and that can't be used."""
+        return bool(manifest_sha256) and manifest_sha256 == self._refused
+
     def check(self) -> Check:
         """Look at the pointer once, and go with it. Never raises because of a bad bundle."""
         with self._checking:

@@ -72,12 +72,19 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [MARQUEE_HOST].")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the API and the page [MARQUEE_PORT].")] = None,
+    operator: Annotated[
+        bool | None,
+        typer.Option(
+            "--operator/--no-operator",
+            help="Show everyone who can reach it how the server fares [MARQUEE_OPERATOR, on at 127.0.0.1].",
+        ),
+    ] = None,
 ) -> None:
     """Serve the API and the web page. Settings come from MARQUEE_ variables (docs/configuration.md)."""
-    from marquee.settings import load_settings
+    from marquee.settings import load_settings, served_here
     from serving.reranker.server import serve as run
 
-    run(load_settings(artifacts_dir=store, host=host, port=port))
+    run(served_here(load_settings(artifacts_dir=store, host=host, port=port, operator=operator)))
 
 
 def demo(

@@ -3,7 +3,7 @@
 import pytest
 
 from marquee.errors import ConfigError
-from marquee.settings import load_settings
+from marquee.settings import load_settings, served_here
 
 
 def test_environment_and_flags(monkeypatch):
@@ -35,4 +35,38 @@ def test_the_profile_aws_needs_an_endpoint(monkeypatch):
     assert load_settings().sagemaker_endpoint == "marquee-prod"
     monkeypatch.setenv("MARQUEE_AWS_REGION", "Frankfurt")
     with pytest.raises(ConfigError, match="MARQUEE_AWS_REGION='Frankfurt'"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        *[("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("localhost", True)],
+        *[("0.0.0.0", False), ("::", False), ("10.0.0.7", False), ("films.example", False), ("", False)],  # noqa: S104 - nothing is bound
+    ],
+)
+def test_the_operators_view_is_on_where_only_this_machine_can_ask(host, shown):
+    assert load_settings(host=host).operator is False
+    assert served_here(load_settings(host=host)).operator is shown
+
+
+@pytest.mark.parametrize("told", ["true", "false"])
+def test_unless_told_otherwise(monkeypatch, told):
+    monkeypatch.setenv("MARQUEE_OPERATOR", told)
+    for host in ("127.0.0.1", "10.0.0.7"):
+        assert served_here(load_settings(host=host)).operator is (told == "true")
+    assert served_here(load_settings(operator=False)).operator is False
+
+
+def test_the_key_of_tmdb_is_never_shown(monkeypatch):
+    monkeypatch.setenv("MARQUEE_TMDB_KEY", "sesame")
+    settings = load_settings()
+    assert settings.tmdb_key.get_secret_value() == "sesame"
+    assert "sesame" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("url", ["ftp://films.example", "https://films.example/path", "https://me:it@films.example"])
+def test_addresses_of_tmdb_are_hosts(monkeypatch, url):
+    monkeypatch.setenv("MARQUEE_TMDB_URL", url)
+    with pytest.raises(ConfigError, match="MARQUEE_TMDB_URL="):
         load_settings()

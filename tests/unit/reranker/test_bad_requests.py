@@ -1,13 +1,20 @@
 """Every bad request gets a problem that names the fix, never a 5xx."""
 
 import json
+import re
 import time
+from pathlib import Path
 
 import pytest
+
+from marquee import problems
 
 JSON = {"content-type": "application/json"}
 FIELDS = "tmdb_ids, movie_ids, disliked_tmdb_ids, exclude_tmdb_ids, filters, top_n, diversity, novelty, explain"
 EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
+
+# docs/api.md has the closed list; a program that goes by a code must not meet another one.
+CODES = set(re.findall(r"^\| `(\w+)` \| \d+ \|", (Path(__file__).parents[3] / "docs/api.md").read_text(), re.MULTILINE))
 
 INVALID = {
     "no seeds": ("{}", "body", "give at least one film in tmdb_ids or movie_ids"),
@@ -65,6 +72,7 @@ def problem_of(response, status):
     problem = response.json()
     assert problem["status"] == status
     assert problem["title"]
+    assert problem["code"] in CODES
     assert problem["request_id"] == response.headers["x-request-id"]
     return problem
 
@@ -130,6 +138,7 @@ def test_the_pipelines_refusals_are_422(client):
     )
     both = client.post("/recommend", json={"tmdb_ids": [1001], "disliked_tmdb_ids": [1001]})
     assert "both liked and disliked" in problem_of(both, 422)["detail"]
+    assert [answer.json()["code"] for answer in (unknown, both)] == ["unknown_genre", "liked_and_disliked"]
 
 
 def test_many_wrong_ids_get_a_short_answer(client):
@@ -207,3 +216,28 @@ def test_405_says_what_is_allowed(client, method):
     response = client.request(method, "/v1/movies?q=film")
     assert problem_of(response, 405)["detail"] == f"{method} is not possible at /v1/movies: use GET"
     assert response.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "content", "code"),
+    [
+        ("POST", "/recommend", b"{", "not_json"),
+        ("POST", "/recommend", b"{}", "invalid_field"),
+        ("POST", "/recommend", b" " * 40_000, "too_long"),
+        ("GET", "/recommend", None, "method_not_allowed"),
+        ("GET", "/nothing", None, "not_found"),
+        ("GET", "/v1/movies/2/similar", None, "unknown_movie"),
+        ("GET", "/v1/movies", None, "invalid_field"),
+    ],
+)
+def test_every_problem_has_a_code_for_programs(client, method, url, content, code):
+    assert client.request(method, url, content=content, headers=JSON).json()["code"] == code
+
+
+def test_the_documented_codes_are_those_of_the_source():
+    root = Path(__file__).parents[3]
+    source = "".join(
+        p.read_text() for folder in ("src", "serving", "aws/lambda") for p in (root / folder).rglob("*.py")
+    )
+    used = set(re.findall(r"\bcode ?= ?\"(\w+)\"", source)) | set(problems.CODES.values())
+    assert used == CODES

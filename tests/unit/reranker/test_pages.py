@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from marquee.bundle import publish
 from serving.reranker.pages import PLACEHOLDER, UI
 
-SCRIPTS = ["/ui/app.js", "/ui/about.js", "/ui/element.js", "/ui/poster.js", "/ui/docs.js"]
+SCRIPTS = [f"/ui/{path.name}" for path in sorted(UI.glob("*.js"))]
 PAGES = ["/", "/docs", "/openapi.json", *SCRIPTS, "/ui/style.css", "/ui/icon.svg"]
 
 

@@ -111,3 +111,20 @@ def test_matrix_products_have_one_thread_each(store, monkeypatch, json_logs):
         serve_here(Settings(artifacts_dir=store, port=0, metrics_port=0, log_format="json"))
     assert seen
     assert {pool["num_threads"] for pool in seen if pool["user_api"] == "blas"} == {1}
+
+
+@pytest.mark.parametrize(("told", "status"), [({}, 200), ({"operator": False}, 404)])
+def test_on_this_machine_operators_see_more_unless_told_otherwise(serve, told, status):
+    served = serve(**told)
+    assert httpx2.get(f"{served.url}/v1/operations").status_code == status
+
+
+def test_the_flag_goes_before_the_variable(monkeypatch):
+    from marquee.cli import serving as commands
+
+    seen = []
+    monkeypatch.setattr(server, "serve", seen.append)
+    monkeypatch.setenv("MARQUEE_OPERATOR", "true")
+    commands.serve(operator=False)
+    commands.serve(operator=None)
+    assert [settings.operator for settings in seen] == [False, True]

@@ -1,0 +1,41 @@
+"""`GET /v1/posters/{movie_id}`."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from marquee.errors import UnknownMovie
+from marquee.problems import ProblemError
+from serving.reranker.answers import pipeline_of
+from serving.reranker.openapi import problem_told, problems_at
+from serving.reranker.posters import Posters
+from serving.reranker.queries import MovieIdInPath
+
+OFF = "posters are off: set MARQUEE_TMDB_KEY to a key of themoviedb.org, or show drawn ones"
+NONE = "no poster of this film is at hand: show a drawn one, or ask again later"
+PICTURES: dict[str, dict[str, str]] = {"image/jpeg": {}, "image/png": {}, "image/webp": {}}
+PROBLEMS = {**problems_at(422, 503), **problem_told(404, "No such film, or no poster of it just now.", NONE)}
+A_DAY = {"Cache-Control": "private, max-age=86400"}
+
+router = APIRouter()
+
+
+@router.get(
+    "/v1/posters/{movie_id}",
+    operation_id="poster",
+    response_class=Response,
+    responses={200: {"content": PICTURES, "description": "A picture."}, **PROBLEMS},
+)
+async def poster(request: Request, movie_id: MovieIdInPath) -> Response:
+    """A film's poster from TMDB, where the server has a key of it."""
+    posters: Posters | None = request.app.state.posters
+    if posters is None:
+        raise ProblemError(404, OFF)
+    catalog = pipeline_of(request).catalog
+    rows, unknown = catalog.rows_of_movies([movie_id])
+    if unknown:
+        raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
+    tmdb_id = int(catalog.tmdb_ids[rows[0]])
+    found = await posters.get(tmdb_id) if tmdb_id else None
+    if found is None:
+        raise ProblemError(404, NONE)
+    return Response(found.content, media_type=found.media_type, headers=A_DAY)

@@ -1,0 +1,40 @@
+"""A picture of the re-ranker's sweep: one that the settings name, or that the bundle brings along."""
+
+from pathlib import Path
+
+from marquee.bundle.bundle import Bundle
+from marquee.bundle.files import EVAL_FOLDER
+from marquee.bundle.store import is_version_folder, version_path
+from marquee.pipeline import Pipeline
+from marquee.settings import Settings
+
+MAX_BYTES = 4 * 1024 * 1024
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def sweep_plot(settings: Settings, pipeline: Pipeline | None) -> Path | None:
+    """Where the picture is; None if there is none.
+
+    Args:
+        settings: `sweep_plot` goes before the bundle.
+        pipeline: Of the bundle in use.
+    """
+    if settings.sweep_plot is not None:
+        return settings.sweep_plot if settings.sweep_plot.is_file() else None
+    if pipeline is None or not isinstance(pipeline.bundle, Bundle):
+        return None
+    store = settings.artifacts_dir
+    folder = store if is_version_folder(store) else version_path(store, pipeline.version)
+    names = sorted(entry.path for entry in pipeline.bundle.manifest.files)
+    found = [name for name in names if name.startswith(f"{EVAL_FOLDER}/sweep_") and name.endswith(".png")]
+    return folder / found[-1] if found and (folder / found[-1]).is_file() else None
+
+
+def read_png(path: Path) -> bytes | None:
+    """The picture's bytes; None if it is none, or longer than MAX_BYTES."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError:
+        return None  # it was there a moment ago, and pruned since
+    return content if content.startswith(SIGNATURE) and len(content) <= MAX_BYTES else None

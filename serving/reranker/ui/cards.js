@@ -1,0 +1,67 @@
+// A film's card: poster, what it is, how well it fits, why, and what to do about it.
+import { element } from "/ui/element.js";
+import { catalog, remember, short, withYear } from "/ui/films.js";
+import { icon, poster } from "/ui/poster.js";
+import { change, put } from "/ui/state.js";
+import { match, reasons } from "/ui/words.js";
+
+const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+const noPoster = new Set();
+
+const ACTIONS = [
+  ["like", "Like", (film) => put("likes", film.movie_id, `${film.title} added.`)],
+  ["dislike", "Not for me:", (film) => put("dislikes", film.movie_id, `Less like ${film.title}.`)],
+  ["hide", "Hide", (film) => put("hidden", film.movie_id, `${film.title} hidden.`)],
+  ["near", "More like", (film) => change({ near: film.movie_id }, `Films like ${film.title}.`)],
+];
+
+function picture(film) {
+  const box = element("div", { class: "poster" }, poster(film));
+  if (catalog.posters && !noPoster.has(film.movie_id)) {
+    box.append(element("img", {
+      src: `/v1/posters/${film.movie_id}`, alt: "", loading: "lazy", decoding: "async", width: "342", height: "513",
+      onerror: (event) => { noPoster.add(film.movie_id); event.target.remove(); },
+    }));
+  }
+  return box;
+}
+
+function affinity(score) {
+  const fill = element("span");
+  fill.style.width = `${100 * score}%`;
+  return element("p", { class: "affinity", title: "Of people with such taste, the share who liked a film with this score" },
+    element("span", { class: "bar", "aria-hidden": "true" }, fill), element("span", {}, `${match(score)} ${percent(score)}`));
+}
+
+function because(explanation) {
+  const { seeds, others } = reasons(explanation);
+  const alone = seeds.length === 1 && !others.length; // "100 %" would say nothing
+  const shown = seeds.slice(0, 2).flatMap(({ title, share }, index) => [
+    index ? ", " : "", element("b", {}, short(title)), alone ? "" : ` ${percent(share)}`]);
+  const also = others.slice(0, 2).join(", ");
+  if (!seeds.length && !also) return element("p", { class: "because" }, "Nothing of yours speaks for it; many people like it.");
+  const start = seeds.length ? ["Because you liked ", ...shown] : [];
+  return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also " : "For "}${also}` : "");
+}
+
+export function card(film) {
+  remember(film);
+  return element("li", {}, element("article", { "aria-label": withYear(film) },
+    picture(film),
+    element("h3", { title: film.title }, short(film.title)),
+    element("p", { class: "facts" }, [film.year, film.genres.join(", ")].filter(Boolean).join(" · ")),
+    "affinity_score" in film ? affinity(film.affinity_score) : "",
+    film.explanation ? because(film.explanation) : "",
+    element("div", { class: "actions" }, ...ACTIONS.map(([name, words, act]) => element("button", {
+      type: "button", "data-action": name, "aria-label": `${words} ${film.title}`, title: words.replace(":", ""),
+      onclick: () => act(film),
+    }, icon(name)))),
+  ));
+}
+
+/** A card's outline, of the same size, for the time before the first answer. */
+export function skeleton() {
+  return element("li", { class: "skeleton", "aria-hidden": "true" }, element("article", {},
+    element("div", { class: "poster" }), element("h3", {}, "\u00a0"), element("p", { class: "facts" }, "\u00a0"),
+    element("p", { class: "affinity" }, "\u00a0"), element("p", { class: "because" }, "\u00a0"), element("div", { class: "actions" })));
+}

@@ -1,0 +1,41 @@
+// Films that this page has seen, by MovieLens id: titles for chips, and TMDB ids for what the API takes by them.
+import { ask, AskError } from "/ui/api.js";
+
+const known = new Map();
+const missing = new Set();
+
+export const catalog = JSON.parse(document.getElementById("catalog").textContent);
+for (const film of [...(catalog.popular ?? []), ...(catalog.tastes ?? []).flatMap(({ films }) => films)]) remember(film);
+
+export function remember(film) {
+  known.set(film.movie_id, film);
+}
+
+export const filmOf = (id) => known.get(id);
+/** A title without the other titles that MovieLens puts into brackets at its end. */
+export const short = (title) => title.replace(/(?: \([^()]*\))+$/, "") || title;
+export const withYear = (film) => (film.year ? `${film.title} (${film.year})` : film.title);
+
+/** What to call a film whose title may not have arrived. */
+export function nameOf(id) {
+  if (known.has(id)) return withYear({ ...known.get(id), title: short(known.get(id).title) });
+  return missing.has(id) ? `Film ${id}, not known here` : `Film ${id}`;
+}
+
+/** Fetches the films among these that aren't known yet. A film that doesn't exist is none of our errors. */
+export async function learn(ids) {
+  const wanted = ids.filter((id) => !known.has(id) && !missing.has(id));
+  await Promise.all(wanted.map(async (id) => {
+    try {
+      const film = await ask(`film ${id}`, `/v1/movies/${id}`);
+      if (film) remember(film);
+    } catch (error) {
+      if (error instanceof AskError && error.status === 404) missing.add(id);
+      else if (!(error instanceof AskError)) throw error;
+    }
+  }));
+  return wanted.length > 0;
+}
+
+/** TMDB ids of films; those that TMDB doesn't know can't be sent, and are left out of answers by the page itself. */
+export const tmdbIds = (ids) => ids.map((id) => known.get(id)?.tmdb_id).filter(Boolean);

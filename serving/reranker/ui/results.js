@@ -1,0 +1,136 @@
+// The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what now.
+import { ask, AskError, stop } from "/ui/api.js";
+import { card, skeleton } from "/ui/cards.js";
+import { catalog, learn, nameOf, tmdbIds } from "/ui/films.js";
+import { current, change, onChange } from "/ui/state.js";
+import { write } from "/ui/share.js";
+import { degraded, SERVED_BY } from "/ui/words.js";
+
+const PAGE = 12;
+const MOST = 96;
+const $ = (id) => document.getElementById(id);
+let topN = PAGE;
+let timer;
+let failures = 0;
+let starters = catalog.popular ?? [];
+
+export function requestOf(state) {
+  const filters = { genres_any: state.any, genres_none: state.none };
+  if (state.from !== null) filters.year_min = state.from;
+  if (state.to !== null) filters.year_max = state.to;
+  const asked = {
+    movie_ids: state.likes, disliked_tmdb_ids: tmdbIds(state.dislikes), exclude_tmdb_ids: tmdbIds(state.hidden), filters,
+  };
+  for (const name of ["diversity", "novelty"]) if (state[name] !== null) asked[name] = state[name];
+  return asked;
+}
+
+function fits(film, state) {
+  const year = film.year ?? 0;
+  return !(state.any.length && !film.genres.some((name) => state.any.includes(name))) && !film.genres.some((name) => state.none.includes(name))
+    && (state.from === null || year >= state.from) && (state.to === null || (year && year <= state.to));
+}
+
+async function begin(state) {
+  let films = starters;
+  if (state.any.length) {
+    const answer = await ask("list", `/v1/movies/sample?n=50&seed=1&genre=${encodeURIComponent(state.any[0])}`);
+    if (!answer) return;
+    films = answer.movies;
+  } else stop("list");
+  const gone = [...state.dislikes, ...state.hidden];
+  show(films.filter((film) => fits(film, state) && !gone.includes(film.movie_id)).slice(0, PAGE), {
+    title: "Where to begin", words: films.length ? "Like a film or two here, search for one, or take a taste." : "Search for a film or two, and recommendations appear here.",
+  });
+  $("reroll").hidden = state.any.length > 0 || !films.length;
+}
+
+async function near(state) {
+  const [answer] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?top_n=${topN}`), learn([state.near])]);
+  if (!answer) return;
+  show(answer.movies, { title: `Films like ${nameOf(state.near)}`, words: "Whoever asks; your own recommendations are kept." });
+  $("back").hidden = false;
+  $("more").hidden = answer.movies.length < topN || topN >= MOST;
+}
+
+async function recommend(state) {
+  const started = performance.now();
+  const gone = [...state.dislikes, ...state.hidden];
+  if (gone.length) await learn(gone); // for their TMDB ids
+  if (state !== current()) return;
+  const answer = await ask("list", "/v1/recommendations", { ...requestOf(state), top_n: topN, explain: true });
+  if (!answer) return;
+  const films = answer.recommendations.filter((film) => !gone.includes(film.movie_id));
+  const words = films.length ? SERVED_BY[answer.served_by] : "No film fits these filters. Widen the years or take away a genre.";
+  show(films, { title: "Recommendations", words, notes: [...new Set(answer.degraded.map(degraded))] });
+  $("model").textContent = `· model ${answer.model_version} · answered in ${Math.round(performance.now() - started)} ms`;
+  $("more").hidden = answer.recommendations.length < topN || topN >= MOST;
+}
+
+function show(films, { title, words, notes = [] }) {
+  const focused = document.activeElement.closest?.("#films li");
+  const at = focused && [...$("films").children].indexOf(focused);
+  const action = document.activeElement.dataset?.action;
+  $("results-title").textContent = title;
+  $("status").textContent = words;
+  $("notes").textContent = notes.join(" ");
+  for (const id of ["more", "back", "reroll"]) $(id).hidden = true;
+  $("films").replaceChildren(...films.map(card));
+  // The card with the focus is gone: the one in its place takes over, for those who use the keyboard.
+  if (focused) ($("films").children[Math.min(at, films.length - 1)]?.querySelector(`[data-action=${action}]`) ?? $("results")).focus();
+}
+
+function failed(error) {
+  const kept = $("films").querySelector("li:not(.skeleton)");
+  $("trouble").hidden = false;
+  const temporary = error.offline || error.again > 0;
+  $("trouble-text").textContent = error.message + (kept && error.offline ? " What you see stays." : "") + (temporary ? " This page tries again by itself." : "");
+  $("trouble").classList.toggle("offline", error.offline);
+  if (!kept) $("films").replaceChildren();
+  else if (!temporary) { $("films").replaceChildren(); $("more").hidden = true; }
+  if (!temporary) $("status").textContent = "";
+  clearTimeout(timer);
+  failures += 1;
+  if (temporary) timer = setTimeout(refresh, Math.min(30000, 1000 * Math.max(error.again, 2 ** failures)));
+}
+
+export async function refresh() {
+  const state = current();
+  clearTimeout(timer);
+  if (!$("films").children.length && (state.likes.length || state.near)) $("films").replaceChildren(...Array.from({ length: PAGE }, skeleton));
+  $("results").setAttribute("aria-busy", "true");
+  try {
+    await (state.near ? near(state) : state.likes.length ? recommend(state) : begin(state));
+    if (state !== current()) return;
+    failures = 0;
+    $("trouble").hidden = true;
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error;
+    if (state !== current()) return;
+    failed(error);
+  }
+  $("results").removeAttribute("aria-busy");
+}
+
+$("retry").addEventListener("click", () => { refresh(); $("results").focus(); });
+$("more").addEventListener("click", () => { topN = Math.min(topN + PAGE, MOST); refresh(); });
+$("back").addEventListener("click", () => { change({ near: null }, "Your own recommendations again."); $("results").focus(); });
+$("reroll").addEventListener("click", async () => {
+  try {
+    const answer = await ask("reroll", `/v1/movies/sample?n=${PAGE}`);
+    if (answer) starters = answer.movies;
+    refresh();
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error;
+    failed(error);
+  }
+});
+window.addEventListener("online", refresh);
+window.addEventListener("offline", () => failed(new AskError("You are offline.")));
+onChange((state, before) => {
+  // Opening a tab changes nothing of what is wanted.
+  if (write({ ...state, tab: null }) === write({ ...before, tab: null })) return;
+  topN = PAGE;
+  refresh();
+});
+refresh();

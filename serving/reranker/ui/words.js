@@ -1,0 +1,43 @@
+// What numbers and names of the API mean to a person.
+
+const among = (steps) => (value) => steps.find(([most]) => value <= most)[1];
+
+/** Words for a dial's position, 0 to 1. */
+export const DIALS = {
+  diversity: among([[0, "closest films"], [0.2, "mostly close films"], [0.45, "some variety"], [0.75, "varied"], [1, "as varied as can be"]]),
+  novelty: among([[0, "any fame"], [0.3, "slightly lesser known"], [0.65, "lesser known"], [1, "hidden gems"]]),
+};
+
+/** Words for `affinity_score`: the share of people with such taste who liked a film with this score. */
+export const match = (score) => among([[0.3, "Long shot"], [0.45, "Fair match"], [0.6, "Good match"], [0.75, "Very good match"], [1, "Great match"]])(score);
+
+export const SERVED_BY = {
+  two_tower: "Chosen by the Two-Tower model from your films.",
+  item_cf: "Chosen by films that people like together, a simpler model that stands in for the first.",
+  popularity: "Films that many people like: there was nothing of yours to go by.",
+};
+
+const DEGRADED = {
+  fewer_films_than_asked: "Few films fit these filters.",
+  no_known_seeds: "None of the picked films is known here.",
+  seeds_without_neighbors: "Too little is known about the picked films.",
+  version_skew: "A new model is just arriving.",
+};
+
+/** A reason of `degraded`; most name the fault of the retrieval tier, which people need not know in detail. */
+export const degraded = (reason) => DEGRADED[reason] ?? `The main model is away (${reason.replaceAll("_", " ")}).`;
+
+export const TERMS = {
+  prior: "liked by many", genre: "its genres", year: "its time", popularity: "how well known it is", dislikes: "your dislikes",
+};
+
+/** What speaks for a film: `seeds` [{title, share}] and `others` [words], by shares of all that is above zero. */
+export function reasons(explanation) {
+  const seeds = explanation.because.filter(({ contribution }) => contribution > 0);
+  const others = Object.entries(explanation.terms).filter(([, value]) => value > 0);
+  const total = [...seeds.map((seed) => seed.contribution), ...others.map(([, value]) => value)].reduce((a, b) => a + b, 0);
+  return {
+    seeds: seeds.map(({ title, contribution }) => ({ title, share: contribution / total })).filter(({ share }) => share >= 0.05),
+    others: others.filter(([, value]) => value / total >= 0.05).sort((a, b) => b[1] - a[1]).map(([name]) => TERMS[name] ?? name),
+  };
+}

@@ -1,0 +1,188 @@
+"""Search by title."""
+
+from difflib import SequenceMatcher
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.catalog import Catalog
+from marquee.search.fold import fold, without_articles
+from marquee.search.names import names_of, numerals, series_of
+from marquee.search.prefixes import Prefixes, Rows
+from marquee.search.typos import Typos, edits_allowed
+
+_ENOUGH = 3  # with fewer exact matches than this, tolerant ones follow them
+_LONG = 12
+_COMPARED, _SURELY = 30, 0.85
+_NO_MATCH = 1000
+_LONG_ENOUGH_TO_BE_JOINED = 4
+
+
+class TitleIndex:
+    """Every word of the query must begin a word of the title, articles at its ends left out.
+
+    A name may also be written as one word ("spiderman"). Where that finds next to nothing, words may be misspelt, two
+    of them joined ("schindlers list"), or sequels numbered otherwise ("rocky 2").
+    What it looks up is made when it is first asked for: a Lambda never searches.
+
+    Args:
+        catalog: The films.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def search(self, query: str, limit: int) -> list[int]:
+        """Rows of the catalogue, best match first: the whole title, its beginning, then any words in it.
+
+        Exact matches come before tolerant ones, and the more popular film before the other where both match alike.
+        A year at the end ("heat 1995") narrows to that year, unless it is part of a title.
+        """
+        words = fold(query).split()
+        if not words:
+            return []
+        year = int(words[-1]) if len(words) > 1 and len(words[-1]) == 4 and words[-1].isdecimal() else None
+        found, whole = self._exact(words, None)
+        if not found and year:
+            words = words[:-1]
+            found, whole = self._exact(words, year)
+        elif year:
+            year = None  # it is a word of the title
+        # A short name that was found whole has neighbours by chance only; a long one is the neighbour of its namesakes.
+        if len(found) < min(limit, _ENOUGH) and not (whole and sum(map(len, words)) < _LONG):
+            exact = set(found)
+            found += [row for row in self._tolerant(words, year) if row not in exact]
+        return found[:limit]
+
+    def called(self, name: str) -> Rows:
+        """Rows of the films that are called so, the most popular first; `name` is folded, articles don't count.
+
+        Of a series, "star wars", every film is called so; by a single word only if no film is called just that.
+        """
+        words = without_articles(name.split())
+        core = " ".join(words)
+        rows = self._names.exactly(core)
+        if len(words) > 1 or len(rows) == 0:
+            rows = np.concatenate([rows, self._series.exactly(core)])
+        if len(rows) == 0:
+            return rows
+        return self._by_popularity(np.unique(rows))
+
+    def nearly_called(self, name: str) -> Rows:
+        """Rows of the films of a name so close to a folded one that it must be a misspelling, the closest first."""
+        words = name.split()
+        if not words:
+            return np.zeros(0, dtype=np.int64)
+        core = " ".join(without_articles(words))
+        close = []
+        for row in self._tolerant(words, None)[:_COMPARED]:
+            names = {*names_of(self._catalog.titles[row]), series_of(self._catalog.titles[row])}
+            if max(SequenceMatcher(None, core, other).ratio() for other in names) >= _SURELY:
+                close.append(row)
+        return np.array(close, dtype=np.int64)
+
+    def _by_popularity(self, rows: Rows) -> Rows:
+        return rows[np.argsort(-self._catalog.popularity[rows], kind="stable")]
+
+    def _exact(self, words: list[str], year: int | None) -> tuple[list[int], bool]:
+        """Rows in order, and whether the query is all of what the first of them is called."""
+        core = without_articles(words)
+        match = np.ones(len(self._catalog), dtype=np.bool_)
+        for word in core:
+            has = np.zeros_like(match)
+            has[self._words.starting(word)] = True
+            match &= has
+        phrase, core_phrase, joined = " ".join(words), " ".join(core), "".join(core)
+        tier = np.full(len(match), 4)
+        if len(core) == 1 and len(joined) >= _LONG_ENOUGH_TO_BE_JOINED:
+            match[self._squeezed.starting(joined)] = True
+            tier[self._squeezed.starting(joined)] = 2
+            tier[self._squeezed.exactly(joined)] = 1
+        if year is not None:
+            match &= self._catalog.years == year
+        # From the loosest to the strictest, so that the strictest has the last word.
+        tier[self._cores.starting(core_phrase)] = 3 if core != words else 2
+        tier[self._titles.starting(phrase)] = 2
+        tier[self._names.exactly(core_phrase)] = 1
+        tier[self._titles.exactly(phrase)] = 0
+        found = self._ordered(np.flatnonzero(match), tier)
+        return found, bool(found) and int(tier[found[0]]) <= 1
+
+    def _tolerant(self, words: list[str], year: int | None) -> list[int]:
+        """Rows by how far they are from the query; none where a word is close to nothing."""
+        core = [word for word in without_articles(words) if word != "and"] or words
+        far = np.zeros(len(self._catalog), dtype=np.int64)
+        for word in core:
+            far += self._distance(word, alone=len(core) == 1)
+        if year is not None:
+            far[self._catalog.years != year] = _NO_MATCH
+        longer = self._n_words != len(core)
+        return self._ordered(np.flatnonzero(far < _NO_MATCH), 2 * far + longer)
+
+    def _distance(self, word: str, *, alone: bool) -> NDArray[np.int64]:
+        """(n,) int64: by how many edits a word of each title differs from this one; joining two words counts as one."""
+        far = np.full(len(self._catalog), _NO_MATCH)
+        near, edits = self._typos.near(word, edits_allowed(word, alone=alone))
+        for count in (2, 1):
+            far[self._words.at(near[edits == count])] = count
+        far[self._joined.starting(word)] = 1
+        for other in numerals(word):
+            far[self._words.exactly(other)] = 1
+        far[self._words.starting(word)] = 0
+        return far
+
+    def _ordered(self, rows: Rows, tier: NDArray[np.int64]) -> list[int]:
+        order = np.lexsort((rows, -self._catalog.popularity[rows], tier[rows]))
+        return [int(row) for row in rows[order]]
+
+    @cached_property
+    def _folded(self) -> list[str]:
+        return [fold(title) for title in self._catalog.titles]
+
+    @cached_property
+    def _titles(self) -> Prefixes:
+        """Whole titles."""
+        return Prefixes((title, row) for row, title in enumerate(self._folded))
+
+    @cached_property
+    def _cores(self) -> Prefixes:
+        """Titles without their articles."""
+        return Prefixes((" ".join(without_articles(title.split())), row) for row, title in enumerate(self._folded))
+
+    @cached_property
+    def _names(self) -> Prefixes:
+        """All that films are called, without articles."""
+        return Prefixes((name, row) for row, title in enumerate(self._catalog.titles) for name in names_of(title))
+
+    @cached_property
+    def _squeezed(self) -> Prefixes:
+        """The names without spaces: "spiderman2"."""
+        names = self._names
+        return Prefixes((k.replace(" ", ""), int(row)) for at, k in enumerate(names.keys) for row in names.at([at]))
+
+    @cached_property
+    def _series(self) -> Prefixes:
+        """What stands before the colon of a title."""
+        series = ((series_of(title), row) for row, title in enumerate(self._catalog.titles))
+        return Prefixes((name, row) for name, row in series if name)
+
+    @cached_property
+    def _words(self) -> Prefixes:
+        return Prefixes((word, row) for row, title in enumerate(self._folded) for word in set(title.split()))
+
+    @cached_property
+    def _joined(self) -> Prefixes:
+        """Neighbouring words as one: "spiderman", "schindlers"."""
+        split = (title.split() for title in self._folded)
+        return Prefixes((a + b, row) for row, words in enumerate(split) for a, b in pairwise(words))
+
+    @cached_property
+    def _n_words(self) -> NDArray[np.int64]:
+        """(n,) int64: how many words each title has, its articles left out."""
+        return np.array([len(without_articles(title.split())) for title in self._folded])
+
+    @cached_property
+    def _typos(self) -> Typos:
+        return Typos(self._words.keys)

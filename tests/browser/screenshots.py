@@ -1,0 +1,53 @@
+"""Pictures of the page for the docs: `python -m tests.browser.screenshots URL [FOLDER]`, at a server with MovieLens.
+
+A server: `make demo`, or `marquee serve --store ...`. Writes page-films.png, page-phone.png and page-operator.png.
+"""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.conftest import CHROMIUM
+
+MOST_BYTES = 150_000
+FILMS = "#films=5618,1,260"  # Spirited Away, Toy Story, Star Wars
+# Name, width, height, colours, address.
+SHOTS = (
+    ("page-films.png", 1040, 600, "dark", f"/{FILMS}"),
+    ("page-phone.png", 360, 740, "light", f"/{FILMS}&without=Horror"),
+    ("page-operator.png", 1000, 780, "light", f"/{FILMS}&tab=operator"),
+)
+
+
+def main(url: str, folder: Path) -> None:
+    """Take them all.
+
+    Args:
+        url: Where the page is.
+        folder: Where the pictures go.
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for name, width, height, scheme, address in SHOTS:
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.goto(url + address)
+            page.wait_for_function("document.querySelectorAll('#films li:not(.skeleton)').length > 0")
+            if "operator" in name:
+                page.locator("#request").scroll_into_view_if_needed()
+                page.wait_for_selector("#request .picture svg")
+                page.evaluate("document.getElementById('request').scrollIntoView()")
+            else:
+                page.wait_for_load_state("networkidle")
+            picture = page.screenshot()
+            if len(picture) > MOST_BYTES:
+                sys.exit(f"{name} has {len(picture)} bytes, more than {MOST_BYTES}: make SHOTS smaller")
+            (folder / name).write_bytes(picture)
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("which server? for instance: python -m tests.browser.screenshots http://127.0.0.1:8080 docs")
+    main(sys.argv[1].rstrip("/"), Path(sys.argv[2] if len(sys.argv) > 2 else "docs"))

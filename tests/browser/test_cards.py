@@ -1,0 +1,126 @@
+"""Cards and what can be done with them: the list adapts, every step can be undone, the focus stays where it was."""
+
+import re
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+SIZES = [(360, "light"), (768, "dark"), (1440, "light"), (1440, "dark")]
+
+
+@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}-{size[1]}")
+def sized(new_page, request):
+    return new_page(*request.param)
+
+
+def first_card(page):
+    expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+    card = page.locator("#films article").first
+    return card, card.locator("h3").inner_text()
+
+
+def titles(page):
+    return page.locator("#films h3").all_inner_texts()
+
+
+def test_like_dislike_and_hide_change_the_list_at_once_and_undo_brings_it_back(sized, url):
+    sized.goto(f"{url}/#films=1")
+    for action, kind in (("Like", "like"), ("Not for me:", "dislike"), ("Hide", "hidden")):
+        card, title = first_card(sized)
+        before = titles(sized)
+        card.get_by_role("button", name=f"{action} {title}", exact=True).click()
+        expect(sized.locator(f"#picked .{kind}").last).to_contain_text(title)
+        expect(sized.locator("#films h3", has_text=re.compile(f"^{title}$"))).to_have_count(0)
+        sized.locator("#undo").click()
+        expect(sized.locator("#picked li")).to_have_count(1)
+        expect(sized.locator("#films h3")).to_have_text(before)
+    assert sized.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_dislike_goes_into_the_request(page, url):
+    page.goto(f"{url}/#films=1")
+    card, title = first_card(page)
+    with page.expect_request("**/v1/recommendations") as sent:
+        card.get_by_role("button", name=f"Not for me: {title}").click()
+    asked = sent.value.post_data_json
+    assert len(asked["disliked_tmdb_ids"]) == 1
+    assert asked["movie_ids"] == [1]
+    page.reload()  # the address has it, by another id
+    with page.expect_request("**/v1/recommendations") as again:
+        page.reload()
+    assert again.value.post_data_json == asked
+
+
+def test_the_focus_stays_in_the_list(page, url):
+    page.goto(f"{url}/#films=1")
+    expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+    third = page.locator("#films li").nth(2).locator("[data-action=hide]")
+    gone = third.get_attribute("aria-label")
+    third.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=gone, exact=True)).to_have_count(0)
+    expect(page.locator("#films li").nth(2).locator("[data-action=hide]")).to_be_focused()
+
+
+def test_more_like_this_and_back(page, url):
+    page.goto(f"{url}/#films=1")
+    card, title = first_card(page)
+    before = titles(page)
+    card.get_by_role("button", name=f"More like {title}").click()
+    expect(page.locator("#results-title")).to_contain_text(f"Films like {title}")
+    assert page.locator("#picked li").count() == 1
+    page.get_by_role("button", name="Back to your recommendations").click()
+    expect(page.locator("#films h3")).to_have_text(before)
+    page.go_back()
+    expect(page.locator("#results-title")).to_contain_text(f"Films like {title}")
+
+
+def test_the_keys_of_undo_and_redo(page, url):
+    page.goto(url)
+    page.get_by_role("button", name="Studio Ghibli").click()
+    expect(page.locator("#picked .like")).to_have_count(4)
+    page.keyboard.press("Control+z")
+    expect(page.locator("#picked li")).to_have_count(0)
+    expect(page.locator("#tastes")).to_be_visible()
+    page.keyboard.press("Control+Shift+z")
+    expect(page.locator("#picked .like")).to_have_count(4)
+    page.get_by_role("button", name="Start over").click()
+    expect(page.locator("#picked li")).to_have_count(0)
+
+
+def test_a_surprise_brings_films_and_says_which(page, url):
+    page.goto(url)
+    page.get_by_role("button", name="Surprise me").click()
+    expect(page.locator("#picked .like")).to_have_count(3)
+    expect(page.locator("#toast-text")).to_contain_text("Drawn for you: ")
+    expect(page.locator("#results-title")).to_have_text("Recommendations")
+
+
+def test_a_year_is_changed_in_its_chip(page, url):
+    page.goto(f"{url}/#films=1&from=1960")
+    year = page.locator("#picked .year input")
+    year.fill("1990")
+    year.press("Enter")
+    expect(page).to_have_url(re.compile("from=1990"))
+    page.wait_for_function(
+        "[...document.querySelectorAll('.facts')].every((facts) => parseInt(facts.textContent) >= 1990)"
+    )
+
+
+def test_a_newer_request_ends_the_older(page, url):
+    page.add_init_script("""const ask = window.fetch; window.ended = [];
+      window.fetch = (address, options) => {
+        options?.signal?.addEventListener("abort", () => options.body && window.ended.push(JSON.parse(options.body)));
+        return ask(address, options);
+      };""")
+    page.goto(f"{url}/#films=1")
+    first_card(page)
+    held = []
+    page.route("**/v1/recommendations", lambda route: route.continue_() if held else held.append(route))
+    page.locator("#genres").get_by_text("Drama", exact=True).click()
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
+    page.locator("#genres").get_by_text("Horror", exact=True).click()
+    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+    page.wait_for_function("window.ended.length > 0")
+    assert page.evaluate("window.ended.at(-1).filters.genres_any") == ["Drama"]

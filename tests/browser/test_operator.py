@@ -1,0 +1,39 @@
+"""The operator's tab: figures of the process, and one request as a picture."""
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "dark"), (1440, "light")])
+def test_it_shows_the_process_and_one_request(new_page, url, width, scheme):
+    page = new_page(width, scheme)
+    page.goto(f"{url}/#films=1,7")
+    expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+    page.get_by_role("tab", name="Films").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Operator")).to_be_focused()
+    panel = page.get_by_role("tabpanel", name="Operator")
+    expect(panel.get_by_role("row", name="two tower")).to_contain_text("100 %")
+    expect(panel.locator("#versions")).to_contain_text("marquee rollback --store")
+    expect(panel.locator("#versions")).to_contain_text("current")
+    expect(panel.locator("#request")).to_contain_text("Liked: The Matrix")
+    expect(panel.locator(".way")).to_have_count(12)  # as many as are shown
+    panel.get_by_text("The same in figures").click()
+    row = panel.get_by_role("region", name="The request in figures").get_by_role("row").nth(1)
+    cells = [float(text) for text in row.get_by_role("cell").all_inner_texts()[3:]]
+    assert cells[0] == pytest.approx(sum(cells[1:]), abs=0.05)  # the terms sum to the score
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.go_back()
+    expect(page.locator("#films")).to_be_visible()
+    expect(panel).to_be_hidden()
+
+
+def test_it_is_not_there_where_the_server_does_not_show_it(new_page, serving, store):
+    with serving(store) as address:
+        page = new_page()
+        page.goto(f"{address}/#films=1&tab=operator")
+        expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+        expect(page.get_by_role("tab")).to_have_count(0)
+        page.context.close()

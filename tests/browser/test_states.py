@@ -1,0 +1,83 @@
+"""What the page does without a network, what it weighs, how fast and how steady it is, and what axe finds in it."""
+
+import pytest
+
+from serving.reranker.pages import UI
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+MOST_BYTES = 150_000
+STATES = {
+    "start": "/",
+    "list": "/#films=1,7&not=4&from=1960&genres=Drama",
+    "similar": "/#films=1&near=7",
+    "empty": "/#films=1&from=2090",
+    "operator": "/#films=1&tab=operator",
+}
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+SHIFTS = """new PerformanceObserver((list) => {
+  for (const entry of list.getEntries())
+    if (!entry.hadRecentInput) window.shifted = (window.shifted ?? 0) + entry.value;
+}).observe({ type: "layout-shift", buffered: true })"""
+
+
+def settled(page):
+    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator(".skeleton")).to_have_count(0)
+
+
+def test_cut_off_it_keeps_what_it_shows_and_goes_on_by_itself(new_page, url):
+    page = new_page()
+    page.goto(f"{url}/#films=1")
+    settled(page)
+    before = page.locator("#films h3").all_inner_texts()
+    page.context.set_offline(True)
+    expect(page.get_by_role("alert")).to_contain_text("You are offline.")
+    page.locator("#genres").get_by_text("Horror", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("What you see stays.")
+    expect(page.locator("#films h3")).to_have_text(before)
+    page.get_by_role("combobox").fill("matrix")
+    expect(page.locator("#suggestions")).to_contain_text("You are offline.")
+    page.context.set_offline(False)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("#films h3")).not_to_have_text(before)
+    page.complaints[:] = [text for text in page.complaints if "ERR_INTERNET_DISCONNECTED" not in text]
+
+
+def test_its_weight():
+    assert sum(path.stat().st_size for path in UI.iterdir() if path.suffix in {".html", ".js", ".css"}) < MOST_BYTES
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_first_paint_and_no_jumping(new_page, url, width):
+    page = new_page(width)
+    page.add_init_script(SHIFTS)
+    paints = []
+    for _ in range(4):  # the best of a few: other work on the machine is none of the page's doing
+        page.goto("about:blank")
+        page.goto(f"{url}/#films=1,7")
+        settled(page)
+        page.wait_for_function(f"{PAINT} > 0")
+        paints.append(page.evaluate(PAINT))
+        assert page.evaluate("window.shifted ?? 0") < 0.05
+    assert min(paints) < 500
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
+def test_axe_finds_nothing_serious(new_page, url, state, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = new_page(width, scheme, bypass_csp=True)  # axe is put into the page
+    page.goto(url + STATES[state])
+    if state == "operator":
+        expect(page.locator("#request svg").first).to_be_visible()
+        expect(page.locator("#card dl")).to_be_visible()
+    settled(page)
+    found = axe.run(page).response["violations"]
+    serious = [
+        f"{issue['id']}: {node['target']}"
+        for issue in found
+        if issue["impact"] in {"serious", "critical"}
+        for node in issue["nodes"]
+    ]
+    assert serious == []

@@ -1,0 +1,82 @@
+"""Every curl line of docs/api.md runs as it is against a real server, and every example of the OpenAPI document too."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from marquee.bundle import publish
+from serving.reranker.document import text
+
+PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+CURLS = [
+    line.strip() for line in re.findall(r"^    (curl .*)$", PAGE.replace("\\\n", " "), re.MULTILINE)
+]  # fmt: skip
+ADDRESS = "http://127.0.0.1:8080"
+# What an answer has to have, by the end of its path.
+SHAPES = {
+    "recommendations": {"recommendations", "served_by", "degraded", "unknown_ids", "model_version", "request_id"},
+    "movies": {"movies", "model_version"},
+    "sample": {"movies", "model_version"},
+    "similar": {"movies", "model_version"},
+    "1": {"movie_id", "title", "likes", "popularity_rank", "n_films", "model_version"},
+    "understand": {"request", "parts", "not_understood", "model_version"},
+    "model": {"version", "how_judged", "accuracy"},
+    "explain": {"seeds", "films", "served_by", "model_version"},
+}
+
+
+@pytest.fixture(scope="module")
+def server(start_for_all, tmp_path_factory, make_contents):
+    """With films of ids that the page speaks of."""
+    store = tmp_path_factory.mktemp("documented") / "store"
+    publish(store, make_contents(n_movies=200), force=True)
+    return start_for_all("reranker", store)
+
+
+def test_there_is_a_line_for_each_feature():
+    paths = {re.search(r"8080(/[\w/]*)", line)[1].rsplit("/", 1)[-1] for line in CURLS}
+    assert paths >= SHAPES.keys() - {"explain"}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl: install it")
+@pytest.mark.parametrize("line", CURLS)
+def test_a_documented_curl_line_runs(server, line):
+    words = shlex.split(line.replace(ADDRESS, server.url))
+    done = subprocess.run([*words, "-sS", "-w", "\n%{http_code}"], check=True, capture_output=True, text=True)
+    body, _, status = done.stdout.rpartition("\n")
+    path = re.search(r"8080(/[\w/]*)", line)[1]
+    answer = json.loads(body)
+    if path == "/v1/operations" or path.startswith("/v1/posters"):  # off unless a setting turns it on
+        assert status in {"200", "404"}
+        return
+    assert status == "200", body
+    assert SHAPES[path.rsplit("/", 1)[-1]] <= answer.keys()
+
+
+def requests_of_the_document():
+    document = json.loads(text())
+    for path, methods in document["paths"].items():
+        if body := methods.get("post", {}).get("requestBody"):
+            reference = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
+            for example in document["components"]["schemas"][reference]["examples"]:
+                yield "POST", path, {}, example
+        if "get" in methods and path not in {"/v1/operations", "/v1/posters/{movie_id}"}:
+            examples = {
+                parameter["name"]: (parameter["in"], (parameter["schema"].get("examples") or parameter["examples"])[0])
+                for parameter in methods["get"].get("parameters", [])
+                if parameter["schema"].get("examples") or parameter.get("examples")
+            }
+            query = {name: value for name, (where, value) in examples.items() if where == "query"}
+            yield "GET", path.format(**{n: v for n, (where, v) in examples.items() if where == "path"}), query, None
+
+
+@pytest.mark.parametrize(("method", "path", "query", "body"), [*requests_of_the_document()])
+def test_the_documents_examples_run(server, method, path, query, body):
+    answer = httpx2.request(method, server.url + path, params=query, json=body)
+    assert answer.status_code == 200, answer.text

@@ -1,0 +1,111 @@
+"""Real sentences, and what is made of them."""
+
+import pytest
+
+from tests.unit.sentence.conftest import ID
+
+ANIME, MATRIX, INCEPTION, CARS = (ID[t] for t in (
+    "Spirited Away (Sen to Chihiro no kamikakushi)", "The Matrix", "Inception", "Cars"
+))  # fmt: skip
+# The sentence: films liked, films disliked, the filters and dials; and what is not understood.
+SENTENCES = {
+    "something like Spirited Away but for adults, after 2000, no horror": (
+        [ANIME], [], {"genres_none": ["Children", "Horror"], "year_min": 2001}, []),
+    "Matrix and Inception, but nothing like Cars": ([MATRIX, INCEPTION], [CARS], {}, []),
+    "I hated Cars": ([], [CARS], {}, []),
+    "I loved Alien and hated Prometheus": ([ID["Alien"]], [ID["Prometheus"]], {}, []),
+    "funny sci-fi from the 90s": ([], [], {"genres_any": ["Comedy", "Sci-Fi"], "year_min": 1990, "year_max": 1999}, []),
+    "a romcom from 1999": ([], [], {"genres_any": ["Comedy", "Romance"], "year_min": 1999}, []),
+    "lesser known thrillers between 1990 and 2005": (
+        [], [], {"novelty": 0.7, "genres_any": ["Thriller"], "year_min": 1990, "year_max": 2005}, []),
+    "like spirted awya but no romance": ([ANIME], [], {"genres_none": ["Romance"]}, []),  # codespell:ignore awya
+    "something different, no war or westerns": ([], [], {"diversity": 0.7, "genres_none": ["War", "Western"]}, []),
+    "hidden gems like Heat (1986)": ([ID["Heat"] + 3], [], {"novelty": 0.7}, []),
+    "heat": ([ID["Heat"]], [], {}, []),
+    "heat 1986": ([ID["Heat"] + 3], [], {}, []),
+    "the eighties": ([], [], {"year_min": 1980, "year_max": 1989}, []),
+    "a kids cartoon": ([], [], {"genres_any": ["Children", "Animation"]}, []),
+    "I like horror": ([], [], {"genres_any": ["Horror"]}, []),
+    "I like Horror": ([], [], {"genres_any": ["Horror"]}, []),
+    "not scary and funny": ([], [], {"genres_none": ["Horror"], "genres_any": ["Comedy"]}, []),
+    "no horror, war or musicals please": ([], [], {"genres_none": ["Horror", "War", "Musical"]}, []),
+    "no horror, funny please": ([], [], {"genres_none": ["Horror"], "genres_any": ["Comedy"]}, []),
+    "recent documentaries": ([], [], {"genres_any": ["Documentary"], "year_min": 2006}, []),
+    "old movies like Casablanca": ([ID["Casablanca"]], [], {"year_max": 1979}, []),
+    "no old movies": ([], [], {"year_min": 1980}, []),
+    "star wars but darker": ([ID["Star Wars: Episode IV - A New Hope"]], [], {}, ["darker"]),
+    "inception, heat, casablanca": ([INCEPTION, ID["Heat"], ID["Casablanca"]], [], {}, []),
+    "before sunrise": ([ID["Before Sunrise"]], [], {}, []),
+    "movies before 1990": ([], [], {"year_max": 1989}, []),
+    "1999 or later": ([], [], {"year_min": 1999}, []),
+    "late 80s horror": ([], [], {"genres_any": ["Horror"], "year_min": 1985, "year_max": 1989}, []),
+    "80s and 90s action": ([], [], {"genres_any": ["Action"], "year_min": 1980, "year_max": 1999}, []),
+    "something like Up": ([ID["Up"]], [], {}, []),
+    'like "it"': ([ID["It"]], [], {}, []),
+    "like it": ([], [], {}, []),
+    "like 2001: A Space Odyssey": ([ID["2001: A Space Odyssey"]], [], {}, []),
+    "animated films not for kids": ([], [], {"genres_any": ["Animation"], "genres_none": ["Children"]}, []),
+    "I don't want anything scary": ([], [], {"genres_none": ["Horror"]}, []),
+    "i dont like westerns": ([], [], {"genres_none": ["Western"]}, []),
+    "a scary movie": ([], [], {"genres_any": ["Horror"]}, []),
+    "like scary movie": ([ID["Scary Movie"]], [], {}, []),
+    "with robots": ([], [], {}, ["robots"]),
+    "like Robots": ([ID["Robots"]], [], {}, []),
+    "with dragons and wizards": ([], [], {"genres_any": ["Fantasy"]}, ["dragons"]),
+    "more like Titanic, less like Kill Bill": ([ID["Titanic"]], [ID["Kill Bill: Vol. 1"]], {}, []),
+    "Not like Titanic but like Alien!": ([ID["Alien"]], [ID["Titanic"]], {}, []),
+    "the good, the bad and the ugly": ([ID["The Good, the Bad and the Ugly"]], [], {}, []),
+    "No Country for Old Men": ([ID["No Country for Old Men"]], [], {}, []),
+    "no war movies, like Dr. Strangelove": (
+        [ID["Dr. Strangelove or: How I Learned to Stop Worrying"]], [], {"genres_none": ["War"]}, []),
+    "like 1984": ([ID["1984"]], [], {}, []),
+    "Like Amelie and Monsters, Inc.": ([ID["Amélie"], ID["Monsters, Inc."]], [], {}, []),
+    "I loved Se7en. Heat. No romance": (
+        [ID["Seven (a.k.a. Se7en)"], ID["Heat"]], [], {"genres_none": ["Romance"]}, []),
+    "I hated Unlisted Wonder": ([], [], {}, ["Unlisted Wonder"]),
+    "I liked Cars, no wait, I hated Cars": ([], [CARS], {}, ["wait"]),
+    "zzz qqq": ([], [], {}, ["zzz qqq"]),
+    "?!": ([], [], {}, []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_a_sentence_means(reader, sentence):
+    liked, disliked, properties, not_understood = SENTENCES[sentence]
+    understood = reader.read(sentence)
+    request = understood.request.model_dump()
+    assert request.pop("movie_ids", []) == liked
+    assert request.pop("disliked_tmdb_ids", []) == [movie + 1000 for movie in disliked]
+    filters = request.pop("filters", {})
+    assert {**filters, **request} == properties
+    assert understood.not_understood == not_understood
+
+
+def test_parts_say_what_was_written_and_what_it_means(reader):
+    understood = reader.read("Something like Spirited Away but for adults, after 2000, no horror")
+    assert [(part.text, part.kind, part.value, part.label) for part in understood.parts] == [
+        ("Spirited Away", "like", ANIME, "like Spirited Away (2001)"),
+        ("for adults", "genre_none", "Children", "no Children"),
+        ("after 2000", "year_min", 2001, "2001 or later"),
+        ("horror", "genre_none", "Horror", "no Horror"),
+    ]
+    assert understood.model_version == "v1"
+
+
+def test_only_what_was_understood_is_in_the_request(reader):
+    assert reader.read("no horror").request.model_dump_json() == '{"filters":{"genres_none":["Horror"]}}'
+    assert reader.read("hello").request.model_dump_json() == "{}"
+
+
+def test_a_bracket_belongs_to_what_was_written(reader):
+    (part,) = reader.read("like Heat (1986)").parts
+    assert (part.text, part.label) == ("Heat (1986)", "like Heat (1986)")
+
+
+def test_genres_that_the_catalogue_lacks_are_not_understood(make_contents):
+    from marquee.pipeline import Pipeline
+
+    reader = Pipeline(make_contents()).reader
+    understood = reader.read("a funny western")
+    assert [part.value for part in understood.parts] == ["Comedy"]
+    assert understood.not_understood == ["western"]
