@@ -25,7 +25,7 @@ def operators_only(request: Request) -> None:
         ProblemError: 404.
     """
     if not request.app.state.settings.operator:
-        raise ProblemError(404, OFF)
+        raise ProblemError(404, OFF, code="operator_off")
 
 
 router = APIRouter(dependencies=[Depends(operators_only)])
@@ -49,5 +49,5 @@ def sweep(request: Request) -> Response:
     path = request.app.state.operations.sweep_plot()
     content = read_png(path) if path else None
     if content is None:
-        raise ProblemError(404, NO_PLOT)
+        raise ProblemError(404, NO_PLOT, code="no_plot")
     return Response(content, media_type="image/png", headers=NO_STORE)

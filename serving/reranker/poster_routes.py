@@ -29,7 +29,7 @@ async def poster(request: Request, movie_id: MovieIdInPath) -> Response:
     """A film's poster from TMDB, where the server has a key of it."""
     posters: Posters | None = request.app.state.posters
     if posters is None:
-        raise ProblemError(404, OFF)
+        raise ProblemError(404, OFF, code="no_poster")
     catalog = pipeline_of(request).catalog
     rows, unknown = catalog.rows_of_movies([movie_id])
     if unknown:
@@ -37,5 +37,5 @@ async def poster(request: Request, movie_id: MovieIdInPath) -> Response:
     tmdb_id = int(catalog.tmdb_ids[rows[0]])
     found = await posters.get(tmdb_id) if tmdb_id else None
     if found is None:
-        raise ProblemError(404, NONE)
+        raise ProblemError(404, NONE, code="no_poster")
     return Response(found.content, media_type=found.media_type, headers=A_DAY)

@@ -2,7 +2,7 @@
 // ordinary chips from then on: each can be removed, and years changed.
 import { ask, AskError } from "/ui/api.js";
 import { element } from "/ui/element.js";
-import { learn, remember } from "/ui/films.js";
+import { learn } from "/ui/films.js";
 import { change, current } from "/ui/state.js";
 
 const form = document.getElementById("sentence-form");
@@ -13,7 +13,7 @@ const less = (old, taken) => old.filter((value) => !taken.includes(value));
 
 /** What to change in `state` for the parts of a sentence. The later word counts: "no horror" after "horror". */
 export function patchOf(parts, state) {
-  const values = (kind) => parts.filter((part) => part.kind === kind).map((part) => part.value);
+  const values = (kind) => parts.filter((part) => part.kind === kind).map((part) => part.movie_id ?? part.value);
   const last = (kind, old) => values(kind).at(-1) ?? old;
   const [likes, dislikes] = [values("like"), values("dislike")];
   const [any, none] = [values("genre_any"), values("genre_none")];
@@ -29,18 +29,6 @@ export function patchOf(parts, state) {
     else if (!values("year_max").length) patch.to = null;
   }
   return patch;
-}
-
-// Disliked films come by TMDB id, as a request takes them; a search for the words that were understood has both ids.
-async function withMovieIds(parts) {
-  return Promise.all(parts.map(async (part) => {
-    if (part.kind !== "dislike") return part;
-    const title = part.label.replace(/^not like /, "");
-    const found = await ask(`find ${title}`, `/v1/movies?limit=10&q=${encodeURIComponent(title.replace(/[()]/g, ""))}`);
-    const film = found?.movies.find((movie) => movie.tmdb_id === part.value);
-    if (film) remember(film);
-    return film && { ...part, value: film.movie_id };
-  })).then((all) => all.filter(Boolean));
 }
 
 function tell(answer) {
@@ -62,10 +50,9 @@ form.addEventListener("submit", async (event) => {
     if (!answer) return;
     tell(answer);
     if (!answer.parts.length) return;
-    const parts = await withMovieIds(answer.parts);
-    await learn(parts.filter(({ kind }) => kind === "like" || kind === "dislike").map(({ value }) => value));
+    await learn(answer.parts.filter((part) => part.movie_id).map((part) => part.movie_id));
     field.value = "";
-    change(patchOf(parts, current()), `Understood: ${answer.parts.map((part) => part.label).join(", ")}.`);
+    change(patchOf(answer.parts, current()), `Understood: ${answer.parts.map((part) => part.label).join(", ")}.`);
   } catch (error) {
     if (!(error instanceof AskError)) throw error;
     heard.replaceChildren(element("p", {}, error.message));

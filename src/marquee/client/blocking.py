@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 
 import httpx2
 
+from marquee.account import RequestAccount
 from marquee.client import calls
 from marquee.client.errors import Unreachable, error_of
 from marquee.contracts import Movie, MovieDetails, RecommendationRequest, RecommendationResponse
@@ -48,7 +49,7 @@ class Client:
         """Films for a few that somebody likes; `request`, or its fields: `recommend(tmdb_ids=[1585], top_n=5)`."""
         return self._call(calls.recommend(request, fields))
 
-    def explain(self, request: RecommendationRequest | None = None, /, **fields: Any) -> dict[str, Any]:
+    def explain(self, request: RecommendationRequest | None = None, /, **fields: Any) -> RequestAccount:
         """How the answer to such a request comes about, as docs/api.md describes it."""
         return self._call(calls.explain(request, fields))
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from marquee.account import RequestAccount
 from marquee.client.errors import ApiError
 from marquee.contracts import MovieDetails, MovieList, Problem, RecommendationRequest, RecommendationResponse
 from marquee.errors import RequestError
@@ -64,9 +65,9 @@ def recommend(asked: RecommendationRequest | None, fields: Mapping[str, Any]) ->
     return Call("POST", "/v1/recommendations", RecommendationResponse, body=_body(asked, fields))
 
 
-def explain(asked: RecommendationRequest | None, fields: Mapping[str, Any]) -> Call[dict[str, Any]]:
+def explain(asked: RecommendationRequest | None, fields: Mapping[str, Any]) -> Call[RequestAccount]:
     """`POST /v1/explain`."""
-    return Call("POST", "/v1/explain", dict[str, Any], body=_body(asked, fields))
+    return Call("POST", "/v1/explain", RequestAccount, body=_body(asked, fields))
 
 
 def search(q: str, limit: int) -> Call[MovieList]:

@@ -58,6 +58,8 @@ class Part(_Model):
     """What it is."""
     value: int | float | str
     """What goes into the request: a MovieLens id (like), a TMDB id (dislike), a genre, a year, or a dial's value."""
+    movie_id: int | None = _if_understood()
+    """The film of a `like` or `dislike`, as a MovieLens id."""
     label: str
     """In few words, which mean the same when they are read again."""
 

@@ -46,9 +46,12 @@ class _State:
         self.at += length
         return written(self.text, taken)
 
-    def note(self, kind: str, value: float | str, text: str, label: str, about: int | str) -> None:
+    def note(
+        self, kind: str, value: float | str, text: str, label: str, about: int | str, movie_id: int | None = None
+    ) -> None:
         """Add what was understood."""
-        part = Part.model_validate({"kind": kind, "value": value, "text": text, "label": label})
+        told = {"kind": kind, "value": value, "text": text, "label": label, "movie_id": movie_id}
+        part = Part.model_validate(told)
         self.noted.append(Noted(part, about))
 
 
@@ -138,16 +141,15 @@ class Reader:
     def _film(self, state: _State, length: int, row: int) -> None:
         side = "dislike" if state.negation else state.side
         text = state.take(length)
-        tmdb = int(self._catalog.tmdb_ids[row])
+        tmdb, movie = int(self._catalog.tmdb_ids[row]), int(self._catalog.movie_ids[row])
         if side == "like":
-            value, label = int(self._catalog.movie_ids[row]), f"like {self._titles.label(row)}"
+            value, label = movie, f"like {self._titles.label(row)}"
         elif tmdb:
             value, label = tmdb, f"not like {self._titles.label(row)}"
         else:  # a request names disliked films by their TMDB ids, and this one has none
             state.left.extend(range(state.at - length, state.at))
             return
-        about = tmdb or -int(self._catalog.movie_ids[row])
-        state.note(side, value, text, label, about)
+        state.note(side, value, text, label, tmdb or -movie, movie)
         state.announced = state.words[state.at : state.at + 1] != ("but",)
         self._after_property(state)
 

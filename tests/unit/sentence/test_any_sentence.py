@@ -71,6 +71,9 @@ def test_the_request_is_what_the_parts_say(pipeline, sentence):
     }
     said: dict[str, object] = {}
     for part in understood.parts:
+        if part.kind in {"like", "dislike"}:
+            (row,), _ = pipeline.catalog.rows_of_movies([part.movie_id])
+            assert part.value == (part.movie_id if part.kind == "like" else pipeline.catalog.tmdb_ids[row])
         if part.kind in names:
             said.setdefault(names[part.kind], []).append(part.value)
         else:
