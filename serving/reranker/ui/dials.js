@@ -4,7 +4,7 @@ import { catalog } from "/ui/films.js";
 import { change, current, onChange } from "/ui/state.js";
 import { DIALS } from "/ui/words.js";
 
-const DEFAULTS = { diversity: 0.1, novelty: 0 };
+const TUNED = { diversity: catalog.diversity ?? 0, novelty: 0 };
 const box = document.getElementById("dials");
 const form = box.querySelector("form");
 const years = { from: document.getElementById("year-from"), to: document.getElementById("year-to") };
@@ -46,7 +46,7 @@ function show() {
   for (const [name, words] of Object.entries(DIALS)) {
     const input = document.getElementById(name);
     const text = state[name] === null ? "as tuned" : words(state[name]);
-    if (document.activeElement !== input || state[name] === null) input.value = state[name] ?? DEFAULTS[name];
+    if (document.activeElement !== input || state[name] === null) input.value = state[name] ?? TUNED[name];
     document.querySelector(`output[for=${name}]`).textContent = text;
     input.setAttribute("aria-valuetext", text);
   }
