@@ -1,7 +1,7 @@
 """The softmax over the whole catalogue, written so that one (people, films) matrix is all that it needs.
 
-Autograd's own way keeps several such matrices, each made anew in every step: at 27,000 films that is where most of the
-time went (docs/training.md).
+Autograd's own way makes several such matrices anew in every step; without them, and with AdamW in one pass, a step at
+ML-20M's shape takes 1 / 1.4 of the time (benchmarks/training_step.py).
 """
 
 from typing import Any
