@@ -69,7 +69,9 @@ def test_the_functions_zip(tmp_path):
     with zipfile.ZipFile(first.path) as archive:
         names = archive.namelist()
     assert {"lambda_function.py", "marquee_lambda/app.py", "marquee/pipeline.py"} <= set(names)
-    assert not [name for name in names if name.startswith(("marquee/cli", "marquee/data", "build_layer"))]
+    assert not [
+        name for name in names if name.startswith(("marquee/cli", "marquee/client", "marquee/data", "build_layer"))
+    ]
     assert {name.rpartition(".")[2] for name in names} == {"py"}
 
 
