@@ -18,13 +18,18 @@ def kept_answer(request: Request, model: BaseModel) -> Response:
     The tag is a weak one, since the same answer may come compressed or not (RFC 9110, 8.8.1).
     """
     body = response_json(model)
-    headers = {**BRIEFLY, "ETag": f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'}
-    if has(request, headers["ETag"]):
+    return kept_json(request, body, f'W/"{hashlib.sha256(body).hexdigest()[:16]}"')
+
+
+def kept_json(request: Request, body: bytes, tag: str) -> Response:
+    """JSON of that ETag, or 304 if the caller has it already."""
+    headers = {**BRIEFLY, "ETag": tag}
+    if _has(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 
 
-def has(request: Request, tag: str) -> bool:
+def _has(request: Request, tag: str) -> bool:
     """Whether `If-None-Match` names the tag; compared weakly, as RFC 9110 wants it (13.1.2)."""
     given = [entry.strip().removeprefix("W/") for entry in request.headers.get("if-none-match", "").split(",")]
     return "*" in given or tag.removeprefix("W/") in given

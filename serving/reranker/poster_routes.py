@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from marquee.errors import UnknownMovie
 from marquee.problems import ProblemError
 from serving.reranker.answers import pipeline_of
 from serving.reranker.openapi import problem_told, problems_at
@@ -31,10 +30,7 @@ async def poster(request: Request, movie_id: MovieIdInPath) -> Response:
     if posters is None:
         raise ProblemError(404, OFF, code="no_poster")
     catalog = pipeline_of(request).catalog
-    rows, unknown = catalog.rows_of_movies([movie_id])
-    if unknown:
-        raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
-    tmdb_id = int(catalog.tmdb_ids[rows[0]])
+    tmdb_id = int(catalog.tmdb_ids[catalog.row_of_movie(movie_id)])
     found = await posters.get(tmdb_id) if tmdb_id else None
     if found is None:
         raise ProblemError(404, NONE, code="no_poster")

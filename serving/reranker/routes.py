@@ -15,7 +15,7 @@ from serving.reranker.answers import json_answer as _json
 from serving.reranker.answers import pipeline_of as _pipeline
 from serving.reranker.bodies import recommendation_request
 from serving.reranker.card import card_of
-from serving.reranker.kept import BRIEFLY, has, kept_answer
+from serving.reranker.kept import kept_answer, kept_json
 from serving.reranker.openapi import RECOMMEND_BODY, problems_at
 from serving.reranker.queries import MovieIdInPath, SearchQuery, SimilarQuery
 from serving.reranker.telemetry import facts_of
@@ -79,11 +79,7 @@ def about_the_model(request: Request) -> Response:
 
     It carries an `ETag`; asked with `If-None-Match`, it answers 304 while the bundle is the same.
     """
-    body, tag = card_of(_pipeline(request))
-    headers = {**BRIEFLY, "ETag": tag}
-    if has(request, tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    return kept_json(request, *card_of(_pipeline(request)))
 
 
 @router.get("/livez", operation_id="livez", response_model=Alive)

@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from marquee.errors import UnknownMovie
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -55,6 +57,17 @@ class Catalog:
     def rows_of_movies(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
         """Rows of MovieLens ids, in their order, and the ids that no film has."""
         return _look_up(self._row_of_movie, ids)
+
+    def row_of_movie(self, movie_id: int) -> int:
+        """The film's row.
+
+        Raises:
+            UnknownMovie: No film has this MovieLens id.
+        """
+        rows, unknown = self.rows_of_movies([movie_id])
+        if unknown:
+            raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
+        return rows[0]
 
     def rows_of_tmdb(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
         """Rows of TMDB ids, in their order, and the ids that no film has."""

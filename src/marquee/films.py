@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from marquee.catalog import Catalog
 from marquee.contracts import MovieDetails
-from marquee.errors import UnknownMovie
 from marquee.pipeline import Pipeline
 from marquee.retrieval import Where
 
@@ -23,12 +22,10 @@ def details(pipeline: Pipeline, movie_id: int) -> MovieDetails:
         UnknownMovie: No film has this MovieLens id.
     """
     catalog = pipeline.catalog
-    rows, unknown = catalog.rows_of_movies([movie_id])
-    if unknown:
-        raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
-    likes = int(catalog.popularity[rows[0]])
+    row = catalog.row_of_movie(movie_id)
+    likes = int(catalog.popularity[row])
     return MovieDetails(
-        **pipeline.film(rows[0]).model_dump(),
+        **pipeline.film(row).model_dump(),
         likes=likes,
         popularity_rank=1 + int((catalog.popularity > likes).sum()),
         n_films=len(catalog),

@@ -19,7 +19,7 @@ from marquee.contracts import (
     RecommendationResponse,
     SeedContribution,
 )
-from marquee.errors import LikedAndDisliked, RetrievalUnavailable, UnknownMovie
+from marquee.errors import LikedAndDisliked, RetrievalUnavailable
 from marquee.exact_search import ExactSearch, exact_scores, top_k
 from marquee.explain import shapley
 from marquee.mmr import mmr
@@ -139,10 +139,7 @@ class Pipeline:
         Raises:
             UnknownMovie: No film has this id.
         """
-        rows, unknown = self.catalog.rows_of_movies([movie_id])
-        if unknown:
-            raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
-        (row,) = rows
+        row = self.catalog.row_of_movie(movie_id)
         shared = self._genres @ self._genres[row]
         sizes = self._genres.sum(axis=1)
         jaccard = shared / np.maximum(sizes + sizes[row] - shared, 1)

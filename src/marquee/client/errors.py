@@ -37,6 +37,14 @@ class ServerUnavailable(ApiError):  # noqa: N818 - as above
     """503, the second time too: too much load, no bundle yet, or about to end."""
 
 
+def unreachable(base_url: str, error: Exception) -> Unreachable:
+    """What both clients say where no answer came."""
+    return Unreachable(
+        f"no answer from {base_url} ({type(error).__name__}: {error})",
+        fix="check that the server runs and that base_url is its address",
+    )
+
+
 def error_of(status: int, body: bytes, headers: Any) -> ApiError:
     """The error that an answer says.
 

@@ -8,7 +8,7 @@ import httpx2
 
 from marquee.account import RequestAccount
 from marquee.client import calls
-from marquee.client.errors import Unreachable, error_of
+from marquee.client.errors import error_of, unreachable
 from marquee.contracts import Movie, MovieDetails, RecommendationRequest, RecommendationResponse
 from marquee.model_card import ModelCard
 from marquee.sentence import Understood
@@ -94,7 +94,4 @@ class AsyncClient:
                 call.method, call.path, params=call.params, content=call.body, headers=declared
             )
         except httpx2.TransportError as error:
-            raise Unreachable(
-                f"no answer from {self._base_url} ({type(error).__name__}: {error})",
-                fix="check that the server runs and that base_url is its address",
-            ) from error
+            raise unreachable(self._base_url, error) from error
