@@ -15,7 +15,7 @@ from marquee.bundle.manifest import DataInfo
 from marquee.catalog import Catalog
 from marquee.contracts import RecommendationRequest
 from marquee.item_cf import ItemCF
-from marquee.mmr import mmr
+from marquee.mmr import Likeness, mmr
 from marquee.pipeline import Pipeline, Trace
 from marquee.rerank_config import RerankConfig
 from marquee.two_tower import TwoTower
@@ -60,10 +60,10 @@ def main() -> None:
         totals.append((time.perf_counter() - started) * 1e3)
         traces.append(trace)
         pool = rng.choice(N, 200, replace=False)
-        genres, vectors = pipeline.catalog.genres[pool].astype(np.float32), pipeline._unit_vectors[pool]
+        genres, vectors = pipeline.catalog.genres[pool].astype(np.float32), pipeline.stages.unit_vectors[pool]
         relevance = rng.normal(size=200).astype(np.float32)
         started = time.perf_counter()
-        mmr(relevance, genres, vectors, n=10, lam=0.9, genre_weight=0.6)
+        mmr(relevance, Likeness(genres, vectors, 0.6), n=10, lam=0.9)
         mmr_ms.append((time.perf_counter() - started) * 1e3)
     rows = {
         "retrieval, exact over 27,000 films": [trace.retrieval_ms for trace in traces],

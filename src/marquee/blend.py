@@ -44,6 +44,7 @@ def blend(
     opinion: Opinion | None,
     seeds: Sequence[int],
     dislikes: Sequence[int] = (),
+    over: int | None = None,
 ) -> Blend:
     """Score candidates.
 
@@ -60,32 +61,34 @@ def blend(
         opinion: What the item-item views say of the seeds; None without seeds.
         seeds: Rows of the liked films; may be empty, and then popularity alone decides.
         dislikes: Rows of the disliked films.
+        over: Standardise over the first so many candidates; None: over all. So films that somebody else's request
+            found get the score that they would have had among this one's.
     """
     zero = np.zeros(len(rows), dtype=np.float32)
     terms = dict.fromkeys(TERMS, zero)
     tower_unit = cf_unit = history_unit = 0.0
     few = 1.0 - (opinion.share if opinion else 0.0)
     if tower_scores is not None:
-        terms["tower"], tower_unit = standardised(tower_scores, few * weights.alpha_tower)
+        terms["tower"], tower_unit = standardised(tower_scores, few * weights.alpha_tower, over)
     if opinion is None:
         terms["popularity"] = catalog.log_popularity[rows]
     else:
-        terms["cf"], cf_unit = standardised(opinion.few[rows], few * weights.alpha_cf)
+        terms["cf"], cf_unit = standardised(opinion.few[rows], few * weights.alpha_cf, over)
         if opinion.history is not None:
             weight = opinion.share * (weights.alpha_tower + weights.alpha_cf)
-            terms["history"], history_unit = standardised(opinion.history[rows], weight)
+            terms["history"], history_unit = standardised(opinion.history[rows], weight, over)
         terms["genre"] = np.float32(weights.beta_gen) * genre_similarity(catalog, rows, seeds)
         terms["year"] = np.float32(weights.gamma_year) * year_similarity(catalog, rows, seeds, weights.tau_year)
         # One seed says so little that hits are the best guess; each further one pays for leaving them. The view for
         # long histories leans on hits the least, so that it needs no discount.
         weight = few * weights.delta_pop * (1 - 1 / len(seeds))
-        terms["popularity"] = standardised(catalog.log_popularity[rows], weight)[0]
+        terms["popularity"] = standardised(catalog.log_popularity[rows], weight, over)[0]
     if dislikes:
         pull = np.maximum(item_cf.pull(dislikes)[rows], 0)
         if item_cf.prior is None:  # else it is divided already
             pull = np.asarray(pull / np.sqrt(len(dislikes)), dtype=np.float32)
         # In the seeds' own unit, so that one dislike weighs about as much as one like.
-        unit = cf_unit / few or standardised(pull, 1.0)[1]
+        unit = cf_unit / few or standardised(pull, 1.0, over)[1]
         terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * pull, dtype=np.float32)
     score = np.asarray(np.sum(list(terms.values()), axis=0), dtype=np.float32)
     return Blend(score, terms, tower_unit, cf_unit, history_unit)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from marquee.rerank_config import Rung
 
 MAX_IDS = 100
+MAX_PEOPLE = 8
 MAX_TOP_N = 100
 MAX_BODY_BYTES = 32 * 1024
 
@@ -44,6 +45,21 @@ class Filters(_Model):
         return self
 
 
+class Person(_Model):
+    """What one of several people likes."""
+
+    tmdb_ids: Ids = []
+    """As in a request for one person, and so are the others."""
+    movie_ids: Ids = []
+    disliked_tmdb_ids: Ids = []
+
+    @model_validator(mode="after")
+    def _some_seed(self) -> Self:
+        if not self.tmdb_ids and not self.movie_ids:
+            raise ValueError("give each person at least one film in tmdb_ids or movie_ids")
+        return self
+
+
 class RecommendationRequest(_Model):
     """A few films somebody liked, and how the answer should be."""
 
@@ -57,6 +73,8 @@ class RecommendationRequest(_Model):
     """Films that the person likes, as MovieLens ids."""
     disliked_tmdb_ids: Ids = []
     """Films that the person dislikes: never recommended, and their neighbours sink."""
+    people: Annotated[list[Person], Field(max_length=MAX_PEOPLE)] = []
+    """Several people who watch together, 2 to 8, instead of the lists above: nobody's taste is ignored."""
     exclude_tmdb_ids: Ids = []
     """Films to leave out, without any further meaning (already seen, not available)."""
     filters: Filters = Filters()
@@ -67,13 +85,24 @@ class RecommendationRequest(_Model):
     """0 ranks by affinity alone, 1 by difference from the other picks; left out: the bundle's default."""
     novelty: Share = 0.0
     """The popularity dial: 1 prefers lesser-known films most."""
+    several_interests: bool = False
+    """Give each of very different tastes among the liked films its share of the answer, instead of their average."""
+    one_per_franchise: bool = False
+    """At most one film of a series."""
     explain: bool = False
     """Add to each film what speaks for it, seed by seed."""
 
     @model_validator(mode="after")
     def _some_seed(self) -> Self:
-        if not self.tmdb_ids and not self.movie_ids:
+        alone = self.tmdb_ids or self.movie_ids
+        if not self.people and not alone:
             raise ValueError("give at least one film in tmdb_ids or movie_ids")
+        if self.people and (alone or self.disliked_tmdb_ids):
+            raise ValueError("give the films either of one person or in people, not both")
+        if len(self.people) == 1:
+            raise ValueError("people are at least two: give one person's films without people")
+        if self.people and self.several_interests:
+            raise ValueError("several_interests is for one person: leave it out or give no people")
         return self
 
 
@@ -97,6 +126,15 @@ class Explanation(_Model):
     """The rest: `prior` (how liked the film is whoever asks), `genre`, `year`, `popularity`, `dislikes`."""
 
 
+class PersonAffinity(_Model):
+    """What a film is to one of several people."""
+
+    affinity_score: float = Field(ge=0, le=1)
+    """As if the person had asked alone."""
+    explanation: Explanation | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Only when the request says `explain`."""
+
+
 class Recommendation(_Model):
     """One film."""
 
@@ -106,9 +144,12 @@ class Recommendation(_Model):
     year: int | None
     genres: list[str]
     affinity_score: float = Field(ge=0, le=1)
-    """Calibrated: of people with such seeds, the share who liked a film with this score."""
+    """Calibrated: of people with such seeds, the share who liked a film with this score. For several people their
+    mean, which is the share of them who are expected to like it."""
     explanation: Explanation | None = Field(default=None, exclude_if=lambda value: value is None)
-    """Only when the request says `explain`."""
+    """Only when the request says `explain`, and is for one person."""
+    for_people: list[PersonAffinity] | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Only when the request has `people`: one entry for each, in their order."""
 
 
 class RecommendationResponse(_Model):
@@ -117,7 +158,8 @@ class RecommendationResponse(_Model):
     recommendations: list[Recommendation]
     """Sorted by `affinity_score`, highest first; never a seed."""
     served_by: Rung
-    """The rung of the ladder that chose the candidates: two_tower, item_cf or popularity."""
+    """The rung of the ladder that chose the candidates: two_tower, item_cf or popularity; for several people the lowest
+    of theirs."""
     degraded: list[str]
     """Why the answer comes from a lower rung, or is shorter than asked; empty when nothing is amiss."""
     unknown_ids: list[int]

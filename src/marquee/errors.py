@@ -69,6 +69,12 @@ class LikedAndDisliked(RequestError):  # noqa: N818 - as above
     code = "liked_and_disliked"
 
 
+class GroupWithoutAccount(RequestError):  # noqa: N818 - as above
+    """The account of a request is one person's."""
+
+    code = "group_without_account"
+
+
 class RetrievalUnavailable(MarqueeError):  # noqa: N818 - names the state, as the retrieval contract does
     """The retrieval tier gave no answer; the pipeline goes down one rung.
 

@@ -1,4 +1,4 @@
-"""Why a film was recommended: what each seed adds, exactly.
+"""Why a film was recommended: what each seed adds, exactly. Accounts are in log-odds and sum to the film's.
 
 The item-item score is a sum over seeds as it stands. The Two-Tower's is not (its user tower has a tanh), so its
 difference from the score without any seed is shared out by Shapley values (L. Shapley 1953), which always sum to
@@ -10,10 +10,56 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
+from marquee.bundle.bundle import Bundle, Contents
+from marquee.contracts import Explanation, SeedContribution
+from marquee.steps import Steps
 from marquee.two_tower import TwoTower
 
 EXACT_SEEDS = 8
 PERMUTATIONS = 32
+
+
+def explain(bundle: Bundle | Contents, steps: Steps, log_odds: NDArray[np.float64]) -> list[Explanation]:
+    """An account of each film that is shown.
+
+    Args:
+        bundle: That made the answer.
+        steps: Of the answer.
+        log_odds: (n,) float64 of the n films shown.
+    """
+    taste, pool, blended, shown = steps.taste, steps.pool, steps.blended, steps.shown
+    catalog, item_cf = bundle.catalog, bundle.item_cf
+    slope = bundle.rerank.calibration[pool.rung].slope
+    rows = pool.rows[shown]
+    shares = np.zeros((len(taste.seeds), len(rows)))
+    if blended.tower_unit:
+        shares += slope * blended.tower_unit * shapley(bundle.two_tower, taste.seeds, rows)
+    if blended.cf_unit:
+        shares += slope * blended.cf_unit * item_cf.contributions(taste.seeds, rows)
+    if blended.history_unit and item_cf.history:
+        shares += slope * blended.history_unit * item_cf.history.contributions(taste.seeds, rows)
+    accounts = []
+    for column, position in enumerate(shown):
+        because = [
+            SeedContribution(
+                movie_id=int(catalog.movie_ids[seed]),
+                title=catalog.titles[seed],
+                contribution=round(float(share), 4),
+            )
+            for seed, share in zip(taste.seeds, shares[:, column], strict=True)
+        ]
+        because.sort(key=lambda entry: (-entry.contribution, entry.movie_id))
+        terms = {
+            name: round(slope * float(blended.terms[name][position]), 4)
+            for name in ("genre", "year", "popularity", "dislikes")
+        }
+        score = round(float(log_odds[column]), 4)
+        # The rest is what the models say of the film whoever asks: biases and the request's averages.
+        explained = sum(entry.contribution for entry in because) + sum(terms.values())
+        accounts.append(
+            Explanation(score=score, because=because, terms={"prior": round(score - explained, 4), **terms})
+        )
+    return accounts
 
 
 def shapley(tower: TwoTower, seeds: list[int], rows: NDArray[np.int64]) -> NDArray[np.float64]:

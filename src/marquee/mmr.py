@@ -4,47 +4,94 @@ J. Carbonell and J. Goldstein, "The use of MMR, diversity-based reranking", SIGI
 [0, 1] within the request first, so that lambda means the same in every request.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
 
+class Likeness:
+    """How alike candidates are, in [-1, 1].
+
+    Args:
+        genres: (m, g) float32 of 0 and 1.
+        vectors: (m, d) float32, unit rows.
+        genre_weight: Share of the genres' Jaccard similarity against the vectors' cosine.
+    """
+
+    def __init__(self, genres: Array, vectors: Array, genre_weight: float) -> None:
+        self._genres, self._vectors, self._genre_weight = genres, vectors, genre_weight
+        self._sizes = genres.sum(axis=1)
+
+    def to(self, position: int) -> Array:
+        """(m,) float32: of all candidates to one of them."""
+        shared = self._genres @ self._genres[position]
+        jaccard = shared / np.maximum(self._sizes + self._sizes[position] - shared, 1)
+        latent = self._vectors @ self._vectors[position]
+        return np.asarray(self._genre_weight * jaccard + (1 - self._genre_weight) * latent, dtype=np.float32)
+
+    def matrix(self) -> Array:
+        """(m, m) float32: of all to all."""
+        return np.stack([self.to(position) for position in range(len(self._genres))])
+
+
 def mmr(
-    relevance: Array, genres: Array, vectors: Array, *, n: int, lam: float, genre_weight: float
+    relevance: Array, likeness: Likeness, *, n: int, lam: float, series: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
     """Pick n of m candidates, greedily.
 
     Args:
         relevance: (m,) float32, any scale.
-        genres: (m, g) float32 of 0 and 1.
-        vectors: (m, d) float32, unit rows: the latent view of likeness.
+        likeness: Of the candidates.
         n: How many to pick; all are picked where m is less.
         lam: 1 picks by relevance alone, 0 by difference alone (after a first pick by relevance).
-        genre_weight: Share of the genres' Jaccard similarity against the vectors' cosine.
+        series: (m,) int64; of the films with the same number one is picked at most. None: any may be.
 
     Returns:
-        (min(n, m),) int64 positions in the order of picking; ties go to the earlier candidate.
+        (k,) int64 positions in the order of picking, k <= min(n, m); ties go to the earlier candidate.
     """
-    m = len(relevance)
-    n = min(n, m)
-    if n == 0:
+    if len(relevance) == 0:
         return np.empty(0, dtype=np.int64)
     span = float(relevance.max() - relevance.min())
-    scaled = (relevance - relevance.min()) / span if span > 0 else np.zeros(m, dtype=np.float32)
-    if lam >= 1.0:
+    scaled = (relevance - relevance.min()) / span if span > 0 else np.zeros_like(relevance)
+    if lam >= 1.0 and series is None:
         return np.argsort(-scaled, kind="stable")[:n]
-    sizes = genres.sum(axis=1)
-    likeness = np.full(m, -np.inf, dtype=np.float32)  # to the nearest film picked so far
-    value = scaled.astype(np.float32)
-    picked = np.empty(n, dtype=np.int64)
-    for position in range(n):
+    worth = np.asarray(scaled, dtype=np.float32)
+    return pick(lambda _: worth, likeness, n=n, lam=lam, series=series)
+
+
+def pick(
+    gain: Callable[[NDArray[np.int64]], Array],
+    likeness: Likeness,
+    *,
+    n: int,
+    lam: float,
+    series: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """The greedy loop: at each step the candidate with the most gain for the least likeness to those picked.
+
+    Args:
+        gain: Given the positions picked so far, (m,) float32 in [0, 1]: what each candidate is worth now.
+        likeness: Of the candidates.
+        n: How many to pick.
+        lam: 1 picks by gain alone, 0 by difference alone.
+        series: As for `mmr`.
+    """
+    value = gain(np.empty(0, dtype=np.int64)).copy()
+    nearest = np.full(len(value), -np.inf, dtype=np.float32)  # to what is picked so far
+    free = np.ones(len(value), dtype=np.bool_)
+    picked = np.empty(min(n, len(value)), dtype=np.int64)
+    for step in range(len(picked)):
         best = int(np.argmax(value))
-        picked[position] = best
-        shared = genres @ genres[best]
-        jaccard = shared / np.maximum(sizes + sizes[best] - shared, 1)
-        alike = genre_weight * jaccard + (1 - genre_weight) * (vectors @ vectors[best])
-        np.maximum(likeness, alike, out=likeness)
-        value = lam * scaled - (1 - lam) * likeness
-        value[picked[: position + 1]] = -np.inf
+        picked[step] = best
+        free[best] = False
+        if series is not None:
+            free &= series != series[best]
+        if not free.any():
+            return picked[: step + 1]
+        np.maximum(nearest, likeness.to(best), out=nearest)
+        value = lam * gain(picked[: step + 1]) - (1 - lam) * nearest
+        value[~free] = -np.inf
     return picked

@@ -52,13 +52,19 @@ class Opinion:
         return np.asarray(few + standardised(self.history, self.share)[0], dtype=np.float32)
 
 
-def standardised(values: Array, weight: float) -> tuple[Array, float]:
+def standardised(values: Array, weight: float, over: int | None = None) -> tuple[Array, float]:
     """(m,) float32 values with mean 0 and standard deviation |weight|; and what one unit of `values` adds to them.
 
     Values that don't differ, which is no opinion, become 0, and so does their unit.
+
+    Args:
+        values: (m,) float32.
+        weight: Below 0 turns them round.
+        over: Mean and deviation are those of the first so many; None: of all.
     """
-    spread = float(values.std()) if len(values) > 1 else 0.0
+    among = values[:over]
+    spread = float(among.std()) if len(among) > 1 else 0.0
     if spread < 1e-9:
         return np.zeros_like(values), 0.0
     unit = weight / spread
-    return np.asarray((values - values.mean()) * np.float32(unit), dtype=np.float32), unit
+    return np.asarray((values - among.mean()) * np.float32(unit), dtype=np.float32), unit

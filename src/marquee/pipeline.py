@@ -3,32 +3,37 @@
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.blend import Blend, blend
 from marquee.bundle.bundle import Bundle, Contents
 from marquee.contracts import (
     Explanation,
     Movie,
+    PersonAffinity,
     Recommendation,
     RecommendationRequest,
     RecommendationResponse,
-    SeedContribution,
 )
-from marquee.errors import LikedAndDisliked, RetrievalUnavailable
-from marquee.exact_search import ExactSearch, exact_scores, top_k
-from marquee.explain import shapley
-from marquee.mmr import mmr
-from marquee.opinion import Opinion, standardised
+from marquee.errors import GroupWithoutAccount
+from marquee.exact_search import ExactSearch, top_k
+from marquee.explain import explain
+from marquee.franchises import franchises
 from marquee.rerank_config import Rung
+from marquee.resolve import resolve
 from marquee.retrieval import Retriever, Where
 from marquee.search import TitleIndex
 from marquee.sentence import Reader
-from marquee.steps import Array, Pool, Rows, Steps, Taste, affinity
+from marquee.stages import Stages
+from marquee.steps import Array, Dials, Rows, Steps, Taste, affinity
+from marquee.together.choose import for_people, mixed
+
+LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
 
 
 @dataclass
@@ -57,10 +62,7 @@ class Pipeline:
     def __init__(self, bundle: Bundle | Contents, retriever: Retriever | None = None) -> None:
         self.bundle = bundle
         self.catalog = bundle.catalog
-        self._retriever = retriever or ExactSearch(bundle)
-        self._genres = bundle.catalog.genres.astype(np.float32)
-        vectors = bundle.two_tower.item_vectors
-        self._unit_vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+        self.stages = Stages(bundle, retriever or ExactSearch(bundle))
         self.titles = TitleIndex(bundle.catalog)
 
     @property
@@ -71,7 +73,8 @@ class Pipeline:
     def asking(self, retriever: Retriever) -> "Pipeline":
         """The same with candidates from elsewhere; what was computed from the bundle is shared."""
         other = copy.copy(self)
-        other._retriever = retriever
+        other.stages = copy.copy(self.stages)
+        other.stages.retriever = retriever
         return other
 
     def recommend(
@@ -83,15 +86,21 @@ class Pipeline:
             RequestError: A filter names an unknown genre, or a film is both liked and disliked.
         """
         started = time.perf_counter()
-        steps = self.steps(request)
-        films = self._describe(request, steps)
+        tastes = resolve(self.stages, request)
+        if request.people:
+            people = for_people(self.stages, tastes, _dials(request), self._series(request))
+            films = self._describe_for(people, request.explain)
+        else:
+            people = [self._steps(request, tastes[0])]
+            films = self._describe(people[0], request.explain)
         if trace is not None:
-            trace.fill(steps, started)
+            trace.fill(people[0], started)
+        unknown = [identifier for taste in tastes for identifier in taste.unknown]
         return RecommendationResponse(
             recommendations=films,
-            served_by=steps.pool.rung,
-            degraded=steps.degraded,
-            unknown_ids=steps.taste.unknown,
+            served_by=max((steps.pool.rung for steps in people), key=LADDER.index),
+            degraded=list(dict.fromkeys(reason for steps in people for reason in steps.degraded)),
+            unknown_ids=list(dict.fromkeys(unknown)),
             model_version=self.version,
             request_id=request_id,
         )
@@ -100,21 +109,30 @@ class Pipeline:
         """All that is computed for an answer, before it is put into words; `marquee.account` tells of it.
 
         Raises:
-            RequestError: As `recommend` does.
+            RequestError: As `recommend` does, and if the request is several people's.
         """
-        taste = self._resolve(request)
-        pool = self._candidates(taste)
+        if request.people:
+            raise GroupWithoutAccount("several people's request has no account", fix="ask for one person at a time")
+        return self._steps(request, resolve(self.stages, request)[0])
+
+    def _steps(self, request: RecommendationRequest, taste: Taste) -> Steps:
+        dials, series = _dials(request), self._series(request)
+        pool = self.stages.candidates(taste)
+        mix = mixed(self.stages, taste, pool, dials, series) if request.several_interests else None
         retrieved = time.perf_counter()
-        blended = self._blend(taste, pool)
-        picked = self._pick(request, pool, blended)
+        if mix:
+            pool, picked = mix
+            blended = self.stages.blend(taste, pool)
+        else:
+            blended = self.stages.blend(taste, pool)
+            picked = self.stages.pick(pool, blended.score, dials, None if series is None else series[pool.rows])
         # The dials choose the films; the order is by affinity, which no dial bends.
         shown = picked[np.lexsort((pool.rows[picked], -blended.score[picked]))]
         return Steps(taste, pool, blended, picked, shown, request.top_n, retrieved)
 
     def log_odds(self, steps: Steps, positions: Rows) -> NDArray[np.float64]:
         """(k,) float64 calibrated log-odds of k candidates, by their positions in the pool."""
-        calibration = self.bundle.rerank.calibration[steps.pool.rung]
-        return calibration.slope * steps.blended.score[positions].astype(np.float64) + calibration.intercept
+        return self.stages.log_odds(steps.pool, steps.blended.score[positions])
 
     def score_candidates(self, seed_rows: Sequence[int], rung: Rung) -> tuple[Rows, Array]:
         """A rung's candidates for liked films and their blended scores, before calibration and MMR.
@@ -129,9 +147,9 @@ class Pipeline:
             (m,) int64 rows and (m,) float32 scores.
         """
         excluded = tuple(int(self.catalog.movie_ids[row]) for row in seed_rows)
-        taste = Taste(list(seed_rows), [], Where(exclude_movie_ids=excluded), [], self._opinion(seed_rows))
-        pool = self._candidates(taste, rung)
-        return pool.rows, self._blend(taste, pool).score
+        taste = self.stages.taste(seed_rows, Where(exclude_movie_ids=excluded))
+        pool = self.stages.candidates(taste, rung)
+        return pool.rows, self.stages.blend(taste, pool).score
 
     def similar(self, movie_id: int, top_n: int) -> list[Movie]:
         """Films like one film, whoever asks: latent and genre likeness, in equal parts.
@@ -140,10 +158,11 @@ class Pipeline:
             UnknownMovie: No film has this id.
         """
         row = self.catalog.row_of_movie(movie_id)
-        shared = self._genres @ self._genres[row]
-        sizes = self._genres.sum(axis=1)
+        genres, vectors = self.stages.genres, self.stages.unit_vectors
+        shared = genres @ genres[row]
+        sizes = genres.sum(axis=1)
         jaccard = shared / np.maximum(sizes + sizes[row] - shared, 1)
-        likeness = (self._unit_vectors @ self._unit_vectors[row] + jaccard).astype(np.float32)
+        likeness = (vectors @ vectors[row] + jaccard).astype(np.float32)
         others = np.arange(len(self.catalog)) != row
         return [self.film(int(other)) for other in top_k(likeness, top_n, others)[0]]
 
@@ -156,152 +175,44 @@ class Pipeline:
         """Films by title, best match first, the more popular first among equals."""
         return [self.film(row) for row in self.titles.search(query, limit)]
 
-    def _resolve(self, request: RecommendationRequest) -> Taste:
-        by_movie, unknown = self.catalog.rows_of_movies(request.movie_ids)
-        by_tmdb, unknown_tmdb = self.catalog.rows_of_tmdb(request.tmdb_ids)
-        dislikes, unknown_dislikes = self.catalog.rows_of_tmdb(request.disliked_tmdb_ids)
-        excluded, unknown_excluded = self.catalog.rows_of_tmdb(request.exclude_tmdb_ids)
-        seeds = list(dict.fromkeys(by_movie + by_tmdb))
-        if both := sorted(set(seeds) & set(dislikes)):
-            titles = ", ".join(self.catalog.titles[row] for row in both)
-            raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
-        movies = self.catalog.movie_ids
-        where = Where(
-            tuple(request.filters.genres_any),
-            tuple(request.filters.genres_none),
-            request.filters.year_min,
-            request.filters.year_max,
-            tuple(int(movies[row]) for row in dict.fromkeys(seeds + dislikes + excluded)),
-        )
-        everything = unknown + unknown_tmdb + unknown_dislikes + unknown_excluded
-        return Taste(seeds, dislikes, where, list(dict.fromkeys(everything)), self._opinion(seeds))
+    @cached_property
+    def franchises(self) -> NDArray[np.int64]:
+        """(n,) int64: films of one series share a number."""
+        return franchises(self.catalog, self.stages.unit_vectors)
 
-    def _opinion(self, seeds: Sequence[int]) -> Opinion | None:
-        if not seeds:
-            return None
-        return Opinion.of(self.bundle.item_cf, seeds, self.bundle.rerank.weights.half_history)
+    def _series(self, request: RecommendationRequest) -> NDArray[np.int64] | None:
+        return self.franchises if request.one_per_franchise else None
 
-    def _candidates(self, taste: Taste, rung: Rung = "two_tower") -> Pool:
-        """Go down the ladder: two_tower -> item_cf -> popularity."""
-        k = self.bundle.rerank.n_candidates
-        allowed = taste.where.mask(self.catalog)
-        degraded: list[str] = []
-        if taste.seeds and rung == "two_tower":
-            try:
-                return self._from_retriever(taste, k, allowed)
-            except RetrievalUnavailable as unavailable:
-                degraded.append(f"retrieval_{unavailable.reason}")
-        if taste.opinion and rung != "popularity":
-            if self.bundle.item_cf.pull(taste.seeds).any():
-                scores = taste.opinion.overall
-                # Films without any shared taste tie: a grain of popularity fills the pool sensibly.
-                filled = scores + 1e-6 * self.catalog.log_popularity * (float(np.abs(scores).max()) or 1.0)
-                return Pool("item_cf", top_k(filled.astype(np.float32), k, allowed)[0], None, degraded)
-            degraded.append("seeds_without_neighbors")
-        elif not taste.seeds:
-            degraded.append("no_known_seeds")
-        return Pool("popularity", top_k(self.catalog.log_popularity, k, allowed)[0], None, degraded)
-
-    def _from_retriever(self, taste: Taste, k: int, allowed: NDArray[np.bool_]) -> Pool:
-        seeds = [int(self.catalog.movie_ids[row]) for row in sorted(taste.seeds)]
-        movie_ids, scores, version = self._retriever.candidates(seeds, k, taste.where)
-        # For seconds after a publish the tier can serve another bundle than ours, with films that we don't know.
-        degraded = ["version_skew"] if version != self.version else []
-        rows, unknown = self.catalog.rows_of_movies(int(movie) for movie in movie_ids)
-        if unknown:
-            scores = scores[np.isin(movie_ids, unknown, invert=True)]
-        found = np.asarray(rows, dtype=np.int64)
-        kept = allowed[found]  # trust, but verify: a seed must never come back
-        if allowed.any() and not kept.any():
-            raise RetrievalUnavailable("version_skew", f"no candidate of {version} is a film of {self.version}")
-        pool = Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
-        return pool if degraded else self._with_item_cf(taste, pool, allowed)
-
-    def _with_item_cf(self, taste: Taste, pool: Pool, allowed: NDArray[np.bool_]) -> Pool:
-        """Add what the item-item views would have found: it costs no call, and long histories gain by it."""
-        n = self.bundle.rerank.n_item_cf_candidates
-        if not n or taste.opinion is None or pool.tower_scores is None:
-            return pool
-        added = np.setdiff1d(top_k(taste.opinion.overall, n, allowed)[0], pool.rows)
-        tower = self.bundle.two_tower
-        scores = exact_scores(tower, tower.encode(taste.seeds), added)
-        return replace(
-            pool,
-            rows=np.concatenate([pool.rows, added]),
-            tower_scores=np.concatenate([pool.tower_scores, scores]),
-            n_added=len(added),
-        )
-
-    def _blend(self, taste: Taste, pool: Pool) -> Blend:
-        return blend(
-            self.catalog,
-            self.bundle.item_cf,
-            self.bundle.rerank.weights,
-            rows=pool.rows,
-            tower_scores=pool.tower_scores,
-            opinion=None if pool.rung == "popularity" else taste.opinion,
-            seeds=taste.seeds,
-            dislikes=taste.dislikes,
-        )
-
-    def _pick(self, request: RecommendationRequest, pool: Pool, blended: Blend) -> Rows:
-        """Positions in the pool of the films to show, in the order in which MMR takes them."""
-        weights = self.bundle.rerank.weights
-        lam = weights.lambda_mmr if request.diversity is None else 1.0 - request.diversity
-        hits, _ = standardised(self.catalog.log_popularity[pool.rows], request.novelty * weights.novelty_scale)
-        return mmr(
-            blended.score - hits,
-            self._genres[pool.rows],
-            self._unit_vectors[pool.rows],
-            n=request.top_n,
-            lam=lam,
-            genre_weight=weights.genre_weight,
-        )
-
-    def _describe(self, request: RecommendationRequest, steps: Steps) -> list[Recommendation]:
-        log_odds = self.log_odds(steps, steps.shown)
-        why: Sequence[Explanation | None] = [None] * len(steps.shown)
-        if request.explain:
-            why = self._explain(steps, log_odds)
+    def _describe(self, steps: Steps, explained: bool) -> list[Recommendation]:
+        scores, why = self._said(steps, explained)
         return [
-            Recommendation(**self.film(int(row)).model_dump(), affinity_score=float(score), explanation=explanation)
-            for row, score, explanation in zip(steps.pool.rows[steps.shown], affinity(log_odds), why, strict=True)
+            Recommendation(**self.film(int(row)).model_dump(), affinity_score=score, explanation=explanation)
+            for row, score, explanation in zip(steps.pool.rows[steps.shown], scores, why, strict=True)
         ]
 
-    def _explain(self, steps: Steps, log_odds: NDArray[np.float64]) -> list[Explanation]:
-        """An additive account of each film's log-odds; see `marquee.explain`."""
-        taste, pool, blended, picked = steps.taste, steps.pool, steps.blended, steps.shown
-        slope = self.bundle.rerank.calibration[pool.rung].slope
-        rows = pool.rows[picked]
-        shares = np.zeros((len(taste.seeds), len(rows)))
-        if blended.tower_unit:
-            shares += slope * blended.tower_unit * shapley(self.bundle.two_tower, taste.seeds, rows)
-        if blended.cf_unit:
-            shares += slope * blended.cf_unit * self.bundle.item_cf.contributions(taste.seeds, rows)
-        if blended.history_unit and self.bundle.item_cf.history:
-            shares += slope * blended.history_unit * self.bundle.item_cf.history.contributions(taste.seeds, rows)
-        accounts = []
-        for column, position in enumerate(picked):
-            because = [
-                SeedContribution(
-                    movie_id=int(self.catalog.movie_ids[seed]),
-                    title=self.catalog.titles[seed],
-                    contribution=round(float(share), 4),
-                )
-                for seed, share in zip(taste.seeds, shares[:, column], strict=True)
-            ]
-            because.sort(key=lambda entry: (-entry.contribution, entry.movie_id))
-            terms = {
-                name: round(slope * float(blended.terms[name][position]), 4)
-                for name in ("genre", "year", "popularity", "dislikes")
-            }
-            score = round(float(log_odds[column]), 4)
-            # The rest is what the models say of the film whoever asks: biases and the request's averages.
-            explained = sum(entry.contribution for entry in because) + sum(terms.values())
-            accounts.append(
-                Explanation(score=score, because=because, terms={"prior": round(score - explained, 4), **terms})
+    def _describe_for(self, people: Sequence[Steps], explained: bool) -> list[Recommendation]:
+        """What each says of the same films; see `for_people`."""
+        said = [
+            [PersonAffinity(affinity_score=score, explanation=account) for score, account in zip(*own, strict=True)]
+            for own in (self._said(steps, explained) for steps in people)
+        ]
+        rows = people[0].pool.rows[people[0].shown]
+        return [
+            Recommendation(
+                **self.film(int(row)).model_dump(),
+                affinity_score=round(fmean(person.affinity_score for person in each), 4),
+                for_people=list(each),
             )
-        return accounts
+            for row, *each in zip(rows, *said, strict=True)
+        ]
+
+    def _said(self, steps: Steps, explained: bool) -> tuple[list[float], Sequence[Explanation | None]]:
+        """Affinities of the films shown, and what speaks for them if that is asked for."""
+        log_odds = self.log_odds(steps, steps.shown)
+        why: Sequence[Explanation | None] = [None] * len(steps.shown)
+        if explained:
+            why = explain(self.bundle, steps, log_odds)
+        return [float(score) for score in affinity(log_odds)], why
 
     def film(self, row: int) -> Movie:
         """A film of the catalogue, by its row."""
@@ -313,3 +224,7 @@ class Pipeline:
             year=int(catalog.years[row]) or None,
             genres=[name for name, has in zip(catalog.genre_names, catalog.genres[row], strict=True) if has],
         )
+
+
+def _dials(request: RecommendationRequest) -> Dials:
+    return Dials(request.top_n, request.diversity, request.novelty)

@@ -25,6 +25,15 @@ class Taste:
     opinion: Opinion | None
 
 
+@dataclass(frozen=True)
+class Dials:
+    """How the films to show are picked: `top_n`, `diversity` and `novelty` of a request."""
+
+    top_n: int
+    diversity: float | None = None
+    novelty: float = 0.0
+
+
 @dataclass
 class Pool:
     """Candidates, and how they were found.
@@ -34,7 +43,8 @@ class Pool:
         rows: (m,) int64 rows of the catalogue.
         tower_scores: (m,) float32, on the highest rung only.
         degraded: Why it isn't the highest rung, or not as it should be.
-        n_added: So many, at the end, were added by the item-item views.
+        n_added: So many, at the end, were not found by retrieval for this taste.
+        n_own: So many, at the beginning, this taste's own request found; None: all.
     """
 
     rung: Rung
@@ -42,6 +52,7 @@ class Pool:
     tower_scores: Array | None = None
     degraded: list[str] = field(default_factory=list)
     n_added: int = 0
+    n_own: int | None = None
 
 
 @dataclass

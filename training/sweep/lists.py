@@ -12,7 +12,7 @@ from scipy import sparse
 
 from marquee.bundle.bundle import Contents
 from marquee.exact_search import ExactSearch
-from marquee.mmr import mmr
+from marquee.mmr import Likeness, mmr
 from marquee.opinion import standardised
 from marquee.pipeline import Pipeline
 from marquee.retrieval import Candidates, Retriever, Where
@@ -94,9 +94,7 @@ def _picked(
     hits, _ = standardised(popularity, dials.novelty * weights.novelty_scale)
     return mmr(
         scores - hits,
-        genres,
-        vectors,
+        Likeness(genres, vectors, weights.genre_weight),
         n=n,
         lam=weights.lambda_mmr if dials.diversity is None else 1.0 - dials.diversity,
-        genre_weight=weights.genre_weight,
     )

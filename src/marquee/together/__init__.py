@@ -1,0 +1,1 @@
+"""Several tastes in one answer: of several people, or of one."""
