@@ -17,7 +17,7 @@ from marquee.catalog import Catalog
 from marquee.search.fold import fold, without_articles
 
 _BRACKETS = re.compile(r"\(([^()]*)\)")
-_PARTS = re.compile(r": | - | – |\bepisode\b|\bpart\b|\bchapter\b|\bvolume\b|\bvol\.", re.IGNORECASE)
+_PARTS = re.compile(r": | - | – |\bepisode\b|\bpart\b|\bchapter\b|\bvolume\b|\bvol\b", re.IGNORECASE)
 _HEROES = re.compile(r"^(\S+ \S.*?) and the \S", re.IGNORECASE)  # "Harry Potter and the ..."
 _NUMBER = re.compile(r"^(\d{1,2}|i{1,3}|iv|vi{0,3}|ix|xi{0,3}|two|three|four|five|six)$")
 # Least cosine of two films' vectors in the Two-Tower, and least Jaccard similarity of their genres, by how many words
@@ -71,16 +71,18 @@ def _names(title: str) -> list[str]:
 
 
 def _stem(name: str) -> tuple[tuple[str, ...], bool]:
-    """A title's words up to what numbers or names a part, or all if none would be left; and whether a number went."""
-    words = without_articles(fold(name).split())
-    begin = _PARTS.split(name, maxsplit=1)[0]
+    """A title's words up to what numbers or names a part, all if none would be left; and whether it is numbered."""
+    cut = _PARTS.search(name)
+    begin = name[: cut.start()] if cut else name
     if heroes := _HEROES.match(begin):
         begin = heroes[1]
-    head = without_articles(fold(begin).split()) or words
+    head = without_articles(fold(begin).split())
+    if not head:
+        return tuple(without_articles(fold(name).split())), False
     bare = head
     while len(bare) > 1 and _NUMBER.match(bare[-1]):
         bare = bare[:-1]
-    return tuple(bare), len(bare) < len(head)
+    return tuple(bare), len(bare) < len(head) or bool(cut and cut[0].isalpha())
 
 
 class _Joined:

@@ -44,7 +44,8 @@ def mixed(stages: Stages, taste: Taste, pool: Pool, dials: Dials, series: Series
         The person's candidates, widened by those for each interest, and the positions of the films to show in the
         order in which they were picked. None where the seeds show one interest.
     """
-    parts = interests(stages.likeness(np.asarray(taste.seeds, dtype=np.int64)).matrix(), taste.seeds)
+    seeds = sorted(taste.seeds)  # nothing may depend on the order in which they were given
+    parts = interests(stages.likeness(np.asarray(seeds, dtype=np.int64)).matrix(), seeds)
     if len(parts) < 2 or pool.rung == "popularity":
         return None
     tastes = [stages.taste(seeds, taste.where, dislikes=taste.dislikes) for seeds in parts]

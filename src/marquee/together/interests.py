@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 MAX_INTERESTS = 4
 # Two groups of films are joined while their mean likeness is at least this.
-LEAST_LIKENESS = 0.25
+LEAST_LIKENESS = 0.15
 
 
 def interests(alike: NDArray[np.float32], seeds: Sequence[int]) -> list[list[int]]:

@@ -1,0 +1,93 @@
+"""Ways to make one list for a group: ours, and what others do."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.together.groups import Group
+from marquee.contracts import Person, RecommendationRequest
+from marquee.mmr import mmr
+from marquee.pipeline import Pipeline
+from marquee.retrieval import Where
+from marquee.steps import Dials
+from marquee.together.voices import candidates, voices
+
+N = 10
+Rows = NDArray[np.int64]
+Way = Callable[[Pipeline, Group], Rows]
+
+
+def ids(pipeline: Pipeline, rows: list[int]) -> list[int]:
+    """MovieLens ids of films."""
+    return [int(pipeline.catalog.movie_ids[row]) for row in rows]
+
+
+def answer(pipeline: Pipeline, request: RecommendationRequest) -> Rows:
+    """Rows of the films of an answer, in its order."""
+    films = pipeline.recommend(request).recommendations
+    return np.searchsorted(pipeline.catalog.movie_ids, [film.movie_id for film in films])
+
+
+def together(pipeline: Pipeline, group: Group) -> Rows:
+    """Ours: `people`."""
+    people = [Person(movie_ids=ids(pipeline, rows)) for rows in group.members]
+    return answer(pipeline, RecommendationRequest(people=people, top_n=N))
+
+
+def one_list(pipeline: Pipeline, group: Group) -> Rows:
+    """Everybody's films as if one person liked them."""
+    return answer(pipeline, RecommendationRequest(movie_ids=_all(pipeline, group), top_n=N))
+
+
+def several_interests(pipeline: Pipeline, group: Group) -> Rows:
+    """The same, but the tastes are told apart by the films alone."""
+    return answer(pipeline, RecommendationRequest(movie_ids=_all(pipeline, group), top_n=N, several_interests=True))
+
+
+def mean_affinity(pipeline: Pipeline, group: Group) -> Rows:
+    """By the mean of the members' affinities, and MMR."""
+    return _by(pipeline, group, lambda liking: liking.mean(axis=0))
+
+
+def least_misery(pipeline: Pipeline, group: Group) -> Rows:
+    """By the lowest of the members' affinities, and MMR (M. O'Connor et al., PolyLens, 2001)."""
+    return _by(pipeline, group, lambda liking: liking.min(axis=0))
+
+
+def in_turn(pipeline: Pipeline, group: Group) -> Rows:
+    """Each member's next best film, one after the other."""
+    liking, rows = _liking(pipeline, group)
+    order = np.argsort(-liking, axis=1, kind="stable").T.ravel()
+    first = np.sort(np.unique(order, return_index=True)[1])
+    return rows[order[first][:N]]
+
+
+WAYS: dict[str, Way] = {
+    "people": together,
+    "all films as one person's": one_list,
+    "the same with several_interests": several_interests,
+    "mean affinity": mean_affinity,
+    "least misery": least_misery,
+    "in turn": in_turn,
+}
+
+
+def _all(pipeline: Pipeline, group: Group) -> list[int]:
+    return ids(pipeline, list(dict.fromkeys(row for rows in group.members for row in rows)))
+
+
+def _liking(pipeline: Pipeline, group: Group) -> tuple[NDArray[np.float64], Rows]:
+    stages = pipeline.stages
+    where = Where(exclude_movie_ids=tuple(_all(pipeline, group)))
+    tastes = [stages.taste(rows, where) for rows in group.members]
+    said = voices(stages, tastes, candidates(stages, tastes))
+    return np.stack([voice.liking(stages, Dials(N)) for voice in said]), np.sort(said[0].pool.rows)
+
+
+def _by(pipeline: Pipeline, group: Group, worth: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Rows:
+    liking, rows = _liking(pipeline, group)
+    value = worth(liking).astype(np.float32)
+    stages = pipeline.stages
+    picked = mmr(value, stages.likeness(rows), n=N, lam=stages.lambda_mmr(Dials(N)))
+    return rows[picked[np.argsort(-value[picked], kind="stable")]]
