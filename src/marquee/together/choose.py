@@ -44,9 +44,11 @@ def mixed(stages: Stages, taste: Taste, pool: Pool, dials: Dials, series: Series
         The person's candidates, widened by those for each interest, and the positions of the films to show in the
         order in which they were picked. None where the seeds show one interest.
     """
+    if pool.rung == "popularity" or len(taste.seeds) < 2:
+        return None
     seeds = sorted(taste.seeds)  # nothing may depend on the order in which they were given
     parts = interests(stages.likeness(np.asarray(seeds, dtype=np.int64)).matrix(), seeds)
-    if len(parts) < 2 or pool.rung == "popularity":
+    if len(parts) < 2:
         return None
     tastes = [stages.taste(seeds, taste.where, dislikes=taste.dislikes) for seeds in parts]
     pools = candidates(stages, tastes, pool.rung)
