@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.tidy import UNTIDY, WATCH_CSP, assert_tidy, moving
+from tests.waiting import until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -167,7 +168,7 @@ def the_operator_sees_the_process_and_the_sweep(page):
     expect(panel.locator("#card dl")).to_be_visible()
     sweep = panel.get_by_role("img", name="Accuracy against variety and novelty")
     sweep.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('img.sweep').naturalWidth > 0")
+    until(lambda: sweep.evaluate("(image) => image.naturalWidth"), what="the picture of the sweep")
     width = sweep.bounding_box()["width"]
     assert 250 < width <= page.viewport_size["width"]
     assert_tidy(page)
@@ -227,6 +228,6 @@ def test_the_look_for_what_is_untidy_finds_it(new_page, url):
     found = " ".join(page.evaluate(UNTIDY))
     for kind in ("sideways: ", "small: button reroll", "and button surprise"):
         assert kind in found, found
-    page.wait_for_function("window.violations.length > 0")
+    until(lambda: page.evaluate("window.violations.length"), what="a breach of the policy")
     assert any("Content Security Policy" in text for text in page.complaints)
     page.complaints.clear()

@@ -9,6 +9,7 @@ import pytest
 from marquee.bundle import load
 from tests.browser.tidy import WATCH_CSP, assert_tidy
 from tests.unit.reranker.tmdb_server import TmdbServer
+from tests.waiting import until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -96,11 +97,10 @@ def test_pictures_of_tmdb_arrive_in_the_cards_by_way_of_our_server(new_page, ser
         expect(page.locator("#films li")).to_have_count(12)
         for card in page.locator("#films li").all():
             card.scroll_into_view_if_needed()  # pictures load when they are about to be seen
-        page.wait_for_function(ALL_THERE)
+        until(lambda: len(answers) == 12 and page.evaluate(ALL_THERE), what="the pictures")
         shown = page.locator("#films img").evaluate_all("(all) => all.map((image) => image.src)")
         assert shown
         assert sorted(shown) == sorted(url for url, status in answers.items() if status == 200)
-        assert len(answers) == 12
         assert 404 in answers.values()
         # Where one arrived it covers the drawing, and where none did the drawing is to be seen.
         assert page.evaluate(ON_TOP) == {"img": len(shown), "svg": 12 - len(shown)}
