@@ -27,7 +27,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def titles(store: Path | None) -> list[str]:
     """N different titles."""
-    known = [*load(store, mapped=True).catalog.titles] if store else [*synthesize(20, N, 400, genome=False).movies["title"]]
+    known = (
+        [*load(store, mapped=True).catalog.titles] if store else [*synthesize(20, N, 400, genome=False).movies["title"]]
+    )
     return [known[i % len(known)] + (f" {i // len(known) + 1}" if i >= len(known) else "") for i in range(N)]
 
 
@@ -78,7 +80,9 @@ def main(store: Path | None) -> None:
     index = TitleIndex(catalog(names))
     index.search("warm up", LIMIT)
     index.search("warmm upp qx", LIMIT)
-    print(f"{len(set(names))} titles, index made in {time.perf_counter() - started:.1f} s, {QUERIES} queries of a kind\n")
+    print(
+        f"{len(set(names))} titles, index made in {time.perf_counter() - started:.1f} s, {QUERIES} queries of a kind\n"
+    )
     rng = np.random.default_rng(0)
     print(f"{'':30}{'p50 ms':>8}{'p95 ms':>8}{'found':>8}")
     for kind, make in KINDS.items():
