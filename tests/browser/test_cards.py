@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from marquee.bundle import load
+from tests.waiting import until
+
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 SIZES = [(360, "light"), (768, "dark"), (1440, "light"), (1440, "dark")]
@@ -124,3 +127,41 @@ def test_a_newer_request_ends_the_older(page, url):
     expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
     page.wait_for_function("window.ended.length > 0")
     assert page.evaluate("window.ended.at(-1).filters.genres_any") == ["Drama"]
+
+
+def a_film_that_is_not_known_yet(page, store):
+    """One that came with none of the page's lists, so its title and its TMDB id have to be asked for."""
+    text = page.locator("#catalog").text_content()
+    known = {int(found) for found in re.findall(r'"movie_id": ?(\d+)', text)}
+    return next(film for film in load(store).catalog.movie_ids.tolist() if film not in known)
+
+
+@pytest.mark.parametrize("held_back", ["recommendations", "movies/*"])
+def test_a_tab_that_is_opened_meanwhile_leaves_the_request_alone(page, url, store, held_back):
+    page.goto(url)
+    film = a_film_that_is_not_known_yet(page, store)
+    held = []
+    page.route(f"**/v1/{held_back}", lambda route: held.append(route))  # noqa: PLW0108 (Playwright takes no bound method)
+    page.goto(f"{url}/docs")
+    page.goto(f"{url}/#films=1&not={film}")
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
+    page.get_by_role("tab", name="Operator").click()
+    page.get_by_role("tab", name="Films").click()
+    until(lambda: page.evaluate("1") and held, what="the request")
+    for route in held:
+        route.continue_()
+    expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_a_disliked_film_of_a_link_has_its_title_and_is_asked_for_once(page, url, store):
+    page.goto(url)
+    film = a_film_that_is_not_known_yet(page, store)
+    page.goto(f"{url}/docs")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    with page.expect_request("**/v1/recommendations") as sent:
+        page.goto(f"{url}/#films=1&not={film}")
+    assert sent.value.post_data_json["disliked_tmdb_ids"] == [film + 1000]
+    expect(page.locator("#picked .dislike button")).to_have_accessible_name(re.compile(rf"Film {film} \(\d{{4}}\)$"))
+    assert sum(address.endswith(f"/v1/movies/{film}") for address in asked) == 1

@@ -39,7 +39,9 @@ def test_search_pick_three_see_recommendations(page, url):
     expect(chips).to_have_count(2)
 
 
-def test_keyboard_alone(page, url):
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_keyboard_alone(new_page, url, width):
+    page = new_page(width)
     page.goto(url)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the recommendations")).to_be_focused()
@@ -68,6 +70,34 @@ def test_keyboard_alone(page, url):
     page.keyboard.press("Enter")
     expect(page.locator("#picked button")).to_have_count(0)
     expect(search).to_be_focused()
+
+
+FOCUSED = """() => {
+  const it = document.activeElement;
+  const { left, top, right, bottom } = (it.closest(".genres label") ?? it).getBoundingClientRect();
+  return {
+    name: it.outerHTML.slice(0, 90), nowhere: it === document.body || it === document.documentElement,
+    seen: right > left && bottom > top && left >= 0 && right <= innerWidth + 1 && bottom > 0 && top < innerHeight,
+    ring: getComputedStyle(it.closest(".genres label") ?? it).outlineStyle !== "none",
+  };
+}"""
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (768, "light"), (1440, "dark")])
+def test_tab_reaches_every_control_and_shows_where_it_is(new_page, url, width, scheme):
+    page = new_page(width, scheme, reduced_motion="reduce")  # so that scrolling is over at once
+    page.goto(f"{url}/#films=1&from=1960&genres=Drama,Comedy")
+    expect(page.locator("#films li:not(.skeleton)").first).to_be_visible()
+    controls = page.locator("button:visible:enabled:not([tabindex='-1']), input:visible, a:visible, summary:visible")
+    wanted, stops = controls.count(), []
+    for _ in range(wanted + 10):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUSED)
+        if stop["nowhere"] or stop in stops[:1]:
+            break
+        stops.append(stop)
+    assert len(stops) >= wanted
+    assert [stop for stop in stops if not (stop["seen"] and stop["ring"])] == []
 
 
 def test_a_shared_address_brings_everything_back(page, url):

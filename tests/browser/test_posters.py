@@ -1,11 +1,49 @@
 """Posters: drawn by the page, by TMDB where a key is set, and drawn again where TMDB has none or doesn't answer."""
 
 import socket
+import struct
+import zlib
 
 import pytest
 
+from marquee.bundle import load
+from tests.browser.tidy import WATCH_CSP, assert_tidy
+from tests.unit.reranker.tmdb_server import TmdbServer
+from tests.waiting import until
+
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
+ALL_THERE = (
+    "[...document.querySelectorAll('#films img')].every((image) => image.complete && image.naturalWidth === 342)"
+)
+ON_TOP = """() => {
+  const counts = { img: 0, svg: 0 };
+  for (const box of document.querySelectorAll("#films .poster")) {
+    box.scrollIntoView({ block: "center", behavior: "instant" });
+    const { left, top, width, height } = box.getBoundingClientRect();
+    const there = document.elementFromPoint(left + width / 2, top + height / 2);
+    counts[there.tagName === "IMG" ? "img" : there.closest("svg") ? "svg" : "other"] += 1;
+  }
+  return counts;
+}"""
+
+
+def green_png(width=342, height=513):
+    """A picture that a browser can decode, as large as TMDB's."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = (b"\0" + b"\x20\x90\x40" * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def tmdb():
+    server = TmdbServer()
+    yield server
+    server.close()
 
 
 def drawing(page):
@@ -40,5 +78,34 @@ def test_without_an_answer_of_tmdb_the_drawn_poster_stays(new_page, serving, sto
         expect(page.locator("#films .poster svg").first).to_be_visible()
         assert page.complaints
         assert all("404" in text for text in page.complaints)  # the browser's own notes of them
+        page.complaints.clear()
+        page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (768, "light"), (1440, "light")])
+def test_pictures_of_tmdb_arrive_in_the_cards_by_way_of_our_server(new_page, serving, store, tmdb, width, scheme):
+    ids = load(store).catalog.tmdb_ids.tolist()
+    tmdb.pictures = {f"film-{tmdb_id}.jpg": (200, "image/png", green_png()) for tmdb_id in ids}
+    # Some are lost.
+    tmdb.pictures |= {f"film-{tmdb_id}.jpg": (500, "text/plain", b"no") for tmdb_id in ids[::3]}
+    with serving(store, tmdb_key="0" * 32, tmdb_url=tmdb.url, tmdb_image_url=tmdb.url) as address:
+        page = new_page(width, scheme)
+        page.context.add_init_script(WATCH_CSP)
+        answers = {}
+        page.on("response", lambda answer: "/v1/posters/" in answer.url and answers.update({answer.url: answer.status}))
+        page.goto(address)
+        expect(page.locator("#films li")).to_have_count(12)
+        for card in page.locator("#films li").all():
+            card.scroll_into_view_if_needed()  # pictures load when they are about to be seen
+        until(lambda: len(answers) == 12 and page.evaluate(ALL_THERE), what="the pictures")
+        shown = page.locator("#films img").evaluate_all("(all) => all.map((image) => image.src)")
+        assert shown
+        assert sorted(shown) == sorted(url for url, status in answers.items() if status == 200)
+        assert 404 in answers.values()
+        # Where one arrived it covers the drawing, and where none did the drawing is to be seen.
+        assert page.evaluate(ON_TOP) == {"img": len(shown), "svg": 12 - len(shown)}
+        expect(page.locator("footer")).to_contain_text("uses the TMDB API but is not endorsed or certified by TMDB")
+        assert_tidy(page)
+        assert all("404" in text for text in page.complaints)  # the browser's own notes of those that are lost
         page.complaints.clear()
         page.context.close()

@@ -22,18 +22,26 @@ export function nameOf(id) {
   return missing.has(id) ? `Film ${id}, not known here` : `Film ${id}`;
 }
 
-/** Fetches the films among these that aren't known yet. A film that doesn't exist is none of our errors. */
+const asked = new Map();
+
+// A film that doesn't exist is none of our errors.
+async function fetchFilm(id) {
+  try {
+    const film = await ask(`film ${id}`, `/v1/movies/${id}`);
+    if (film) remember(film);
+  } catch (error) {
+    if (error instanceof AskError && error.status === 404) missing.add(id);
+    else if (!(error instanceof AskError)) throw error;
+  } finally {
+    asked.delete(id);
+  }
+}
+
+/** Fetches the films among these that aren't known yet; whoever wants one that is under way waits for the same answer. */
 export async function learn(ids) {
   const wanted = ids.filter((id) => !known.has(id) && !missing.has(id));
-  await Promise.all(wanted.map(async (id) => {
-    try {
-      const film = await ask(`film ${id}`, `/v1/movies/${id}`);
-      if (film) remember(film);
-    } catch (error) {
-      if (error instanceof AskError && error.status === 404) missing.add(id);
-      else if (!(error instanceof AskError)) throw error;
-    }
-  }));
+  for (const id of wanted) if (!asked.has(id)) asked.set(id, fetchFilm(id));
+  await Promise.all(wanted.map((id) => asked.get(id)));
   return wanted.length > 0;
 }
 

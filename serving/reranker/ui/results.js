@@ -12,6 +12,7 @@ const $ = (id) => document.getElementById(id);
 let topN = PAGE;
 let timer;
 let failures = 0;
+let turn = 0; // of refreshes: an older one has nothing to say any more
 let starters = catalog.popular ?? [];
 
 export function requestOf(state) {
@@ -53,11 +54,11 @@ async function near(state) {
   $("more").hidden = answer.movies.length < topN || topN >= MOST;
 }
 
-async function recommend(state) {
+async function recommend(state, mine) {
   const started = performance.now();
   const gone = [...state.dislikes, ...state.hidden];
   if (gone.length) await learn(gone); // for their TMDB ids
-  if (state !== current()) return;
+  if (mine !== turn) return;
   const answer = await ask("list", "/v1/recommendations", { ...requestOf(state), top_n: topN, explain: true });
   if (!answer) return;
   const films = answer.recommendations.filter((film) => !gone.includes(film.movie_id));
@@ -96,17 +97,19 @@ function failed(error) {
 
 export async function refresh() {
   const state = current();
+  turn += 1;
+  const mine = turn;
   clearTimeout(timer);
   if (!$("films").children.length && (state.likes.length || state.near)) $("films").replaceChildren(...Array.from({ length: PAGE }, skeleton));
   $("results").setAttribute("aria-busy", "true");
   try {
-    await (state.near ? near(state) : state.likes.length ? recommend(state) : begin(state));
-    if (state !== current()) return;
+    await (state.near ? near(state) : state.likes.length ? recommend(state, mine) : begin(state));
+    if (mine !== turn) return;
     failures = 0;
     $("trouble").hidden = true;
   } catch (error) {
     if (!(error instanceof AskError)) throw error;
-    if (state !== current()) return;
+    if (mine !== turn) return;
     failed(error);
   }
   $("results").removeAttribute("aria-busy");

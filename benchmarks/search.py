@@ -1,0 +1,100 @@
+"""How long a search by title takes among 27,000 films: beginnings, several words, typos, and what isn't there.
+
+python benchmarks/search.py [STORE]
+
+With a store of bundles, its own titles, repeated and numbered where they are fewer; without, invented ones, whose few
+words begin many titles each. Queries are made of the titles themselves: the same ones for the same titles.
+"""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from marquee.bundle import load
+from marquee.catalog import Catalog
+from marquee.data.synthetic import synthesize
+from marquee.search import TitleIndex, fold
+
+N, QUERIES, LIMIT = 27_000, 300, 8
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def titles(store: Path | None) -> list[str]:
+    """N different titles."""
+    known = (
+        [*load(store, mapped=True).catalog.titles] if store else [*synthesize(20, N, 400, genome=False).movies["title"]]
+    )
+    return [known[i % len(known)] + (f" {i // len(known) + 1}" if i >= len(known) else "") for i in range(N)]
+
+
+def catalog(names: list[str]) -> Catalog:
+    """Films of these titles; the first is the most popular."""
+    ids = np.arange(1, len(names) + 1, dtype=np.int64)
+    years = np.full(len(names), 2000, np.int16)
+    genres = np.ones((len(names), 1), bool)
+    return Catalog(ids, ids, tuple(names), years, ("Drama",), genres, ids[::-1].astype(np.int32))
+
+
+def beginning(words: list[str], rng: np.random.Generator) -> str:
+    """What has been typed of a title after a few keys."""
+    whole = " ".join(words)
+    return whole[: int(rng.integers(1, max(2, min(9, len(whole)))))]
+
+
+def several(words: list[str], rng: np.random.Generator) -> str:
+    """Two words of it or three, in another order, the last one not finished."""
+    taken = list(rng.permutation(words)[:3])
+    return " ".join([*taken[:-1], taken[-1][: max(2, len(taken[-1]) - 2)]])
+
+
+def misspelt(words: list[str], rng: np.random.Generator) -> str:
+    """All of it, with a wrong letter in its longest word."""
+    longest = max(words, key=len)
+    at = int(rng.integers(1, max(2, len(longest))))
+    wrong = longest[:at] + LETTERS[int(rng.integers(26))] + longest[at + 1 :]
+    return " ".join(wrong if word is longest else word for word in words)
+
+
+def absent(_: list[str], rng: np.random.Generator) -> str:
+    """Letters at random, which every way of seeing through is tried for."""
+    return " ".join("".join(rng.choice([*LETTERS], 7)) for _ in range(2))
+
+
+KINDS: dict[str, Callable[[list[str], np.random.Generator], str]] = {
+    "a beginning, 1 to 8 letters": beginning,
+    "several words in any order": several,
+    "a whole title with a typo": misspelt,
+    "nothing like it": absent,
+}
+
+
+def main(store: Path | None) -> None:
+    names = titles(store)
+    started = time.perf_counter()
+    index = TitleIndex(catalog(names))
+    index.search("warm up", LIMIT)
+    index.search("warmm upp qx", LIMIT)
+    print(
+        f"{len(set(names))} titles, index made in {time.perf_counter() - started:.1f} s, {QUERIES} queries of a kind\n"
+    )
+    rng = np.random.default_rng(0)
+    print(f"{'':30}{'p50 ms':>8}{'p95 ms':>8}{'found':>8}")
+    for kind, make in KINDS.items():
+        took, found = [], 0
+        for row in rng.choice(N, QUERIES, replace=False):
+            query = make(fold(names[int(row)]).split() or ["m"], rng)
+            started = time.perf_counter()
+            found += bool(index.search(query, LIMIT))
+            took.append((time.perf_counter() - started) * 1e3)
+        p50, p95 = np.percentile(took, [50, 95])
+        print(f"{kind:30}{p50:8.2f}{p95:8.2f}{found / QUERIES:8.0%}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
