@@ -57,7 +57,9 @@ def test_two_people_pick_and_see_what_suits_both(sized, url):
     expect(page.locator("#results-title")).to_have_text("Recommendations for you and Ann")
     expect(page.locator("#people-status")).to_be_hidden()
     first = cards(page).first
-    expect(first.locator(".affinity")).to_have_text(re.compile(r"^(Hardly|Fair|Good|Very good|Great) for you two \d+\s%$"))
+    expect(first.locator(".affinity")).to_have_text(
+        re.compile(r"^(Hardly|Fair|Good|Very good|Great) for you two \d+\s%$")
+    )
     expect(first.get_by_role("list", name="How well it fits each of you").locator("li")).to_have_text(
         [re.compile(r"^You \d+\s%$"), re.compile(r"^Ann \d+\s%$")]
     )
@@ -88,12 +90,12 @@ def test_what_is_done_to_a_card_is_the_selected_persons(page, url):
     expect(person(page, "Ann")).to_be_focused()
     expect(person(page, "Ann")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#picked .like")).to_have_text(re.compile("^Toy Story"))
-    body = asked(page, lambda: page.locator("[data-action=dislike]").first.click())
+    body = asked(page, page.locator("[data-action=dislike]").first.click)
     assert [len(each["disliked_tmdb_ids"]) for each in body["people"]] == [0, 2, 0]
     expect(page.locator("#toast-text")).to_have_text(re.compile("^Less like .* for Ann.$"))
-    body = asked(page, lambda: page.locator("[data-action=like]").first.click())
+    body = asked(page, page.locator("[data-action=like]").first.click)
     assert [len(each["movie_ids"]) for each in body["people"]] == [2, 2, 1]
-    body = asked(page, lambda: page.locator("[data-action=hide]").first.click())
+    body = asked(page, page.locator("[data-action=hide]").first.click)
     assert len(body["exclude_tmdb_ids"]) == 1  # nobody's in particular
 
 
