@@ -261,3 +261,24 @@ def test_axe_finds_nothing_serious(new_page, url):
         page.locator("#dials").evaluate("box => { box.open = true; }")
         found = [issue for issue in axe.run(page).response["violations"] if issue["impact"] in {"serious", "critical"}]
         assert found == []
+
+
+def test_many_people_stay_readable(new_page, url):
+    page = new_page(360)
+    films = "&".join(f"films{n}={3 * n + 1}" for n in range(2, 9))
+    page.goto(f"{url}/#films=1&{films}&people=8&name2={'W' * 30}&who=2")
+    expect(page.locator("#results-title")).to_have_text("Recommendations for the 8 of you")
+    expect(cards(page).first.locator(".each li")).to_have_count(8)
+    for text in page.locator(".because").all_inner_texts():
+        assert text.count("; ") <= 3
+    assert page.get_by_role("textbox", name="Name").input_value() == "W" * 20
+    assert page.locator("#person-name").bounding_box()["width"] > 100
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_answer_that_falls_short_says_so_and_an_empty_one_only_once(page, url):
+    page.goto(f"{url}/#films=1,7&series=1")
+    expect(page.locator("#notes")).to_have_text("Few films fit these filters.")
+    page.goto(f"{url}/#films=1,7&from=2090")
+    expect(page.locator("#status")).to_have_text(re.compile("^No film fits these filters."))
+    expect(page.locator("#notes")).to_be_hidden()

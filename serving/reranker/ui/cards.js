@@ -8,6 +8,7 @@ import { groupMatch, match, reasons } from "/ui/words.js";
 
 const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 const noPoster = new Set();
+const MOST_TOLD = 3;
 
 const ACTIONS = [
   ["like", "Like", (film) => put("likes", film.movie_id, `${film.title} added${forWhom(current())}.`)],
@@ -47,15 +48,18 @@ function groupAffinity(film, names) {
   ];
 }
 
-// Whose films speak for it: of two people two films each, of more one each.
+// Whose films speak for it: of two people two films each; of more one each, and only of those three whose speak most.
 function becauseOf(film, names) {
   const most = names.length > 2 ? 1 : 2;
-  const parts = film.for_people.map(({ explanation }, index) => {
-    const titles = reasons(explanation).seeds.slice(0, most).flatMap(({ title }, at) => [at ? " and " : "", element("b", {}, short(title))]);
-    return titles.length ? [whose(names[index]), " ", ...titles] : [];
-  }).filter((part) => part.length);
-  if (!parts.length) return element("p", { class: "because" }, "Nothing of yours speaks for it; many people like it.");
-  return element("p", { class: "because" }, "Because of ", ...parts.flatMap((part, index) => [index ? "; " : "", ...part]));
+  const speaking = film.for_people.map(({ explanation }, index) => ({
+    name: names[index], seeds: reasons(explanation).seeds.slice(0, most), most: explanation.because[0]?.contribution,
+  })).filter(({ seeds }) => seeds.length);
+  if (!speaking.length) return element("p", { class: "because" }, "Nothing of yours speaks for it; many people like it.");
+  const told = speaking.length > MOST_TOLD ? speaking.sort((a, b) => b.most - a.most).slice(0, MOST_TOLD) : speaking;
+  const parts = told.flatMap(({ name, seeds }, index) => [index ? "; " : "", whose(name), " ",
+    ...seeds.flatMap(({ title }, at) => [at ? " and " : "", element("b", {}, short(title))])]);
+  const rest = speaking.length - told.length;
+  return element("p", { class: "because" }, "Because of ", ...parts, rest ? `; and films of ${rest} more` : "");
 }
 
 function because(explanation) {

@@ -45,7 +45,7 @@ function show() {
   if (state.people.length < MOST_PEOPLE) list.append(element("li", {}, addAnother));
   if (at >= 0) list.querySelectorAll("button")[at]?.focus(); // the button with the focus is a new one now
   name.value = person.name;
-  remove.textContent = `Remove ${person.name}`;
+  remove.setAttribute("aria-label", `Remove ${person.name}`);
 }
 
 name.addEventListener("change", () => {

@@ -9,6 +9,7 @@ import { degraded, SERVED_BY } from "/ui/words.js";
 
 const PAGE = 12;
 const MOST = 96;
+const MOST_NAMED = 4;
 const $ = (id) => document.getElementById(id);
 let topN = PAGE;
 let timer;
@@ -66,8 +67,8 @@ async function recommend(state) {
   const films = answer.recommendations.filter((film) => !gone.includes(film.movie_id));
   const words = films.length ? SERVED_BY[answer.served_by] : "No film fits these filters. Widen the years or take away a genre.";
   const names = together(state) ? asking(state).map(({ name }) => name) : [];
-  const title = names.length ? `Recommendations for ${listed(names)}` : "Recommendations";
-  show(films, { title, words, names, notes: [...new Set(answer.degraded.map(degraded))] });
+  const title = names.length ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : listed(names)}` : "Recommendations";
+  show(films, { title, words, names, notes: films.length ? [...new Set(answer.degraded.map(degraded))] : [] });
   $("model").textContent = `· model ${answer.model_version} · answered in ${Math.round(performance.now() - started)} ms`;
   $("more").hidden = answer.recommendations.length < topN || topN >= MOST;
 }
