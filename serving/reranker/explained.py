@@ -23,7 +23,7 @@ router = APIRouter()
 def explain(request: Request, asked: Annotated[RecommendationRequest, Depends(recommendation_request)]) -> Response:
     """How an answer of `POST /v1/recommendations` to the same body comes about, film by film."""
     facts = facts_of(request.scope)
-    facts.n_seeds = len(asked.tmdb_ids) + len(asked.movie_ids)
+    facts.n_seeds = asked.n_seeds
     trace = Trace()
     told = account(pipeline_of(request), asked, request_id=facts.request_id, trace=trace)
     # Noted in the log line, but not counted: nobody was recommended anything.

@@ -44,7 +44,7 @@ def recommend(request: Request, asked: Annotated[RecommendationRequest, Depends(
     `POST /recommend` is the short name of `POST /v1/recommendations`.
     """
     facts = facts_of(request.scope)
-    facts.n_seeds = len(asked.tmdb_ids) + len(asked.movie_ids)
+    facts.n_seeds = asked.n_seeds
     pipeline = _pipeline(request)
     trace = Trace()
     response: RecommendationResponse = pipeline.recommend(asked, request_id=facts.request_id, trace=trace)

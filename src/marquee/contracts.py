@@ -105,6 +105,12 @@ class RecommendationRequest(_Model):
             raise ValueError("several_interests is for one person: leave it out or give no people")
         return self
 
+    @property
+    def n_seeds(self) -> int:
+        """How many liked films are given, by all people together."""
+        alone = len(self.tmdb_ids) + len(self.movie_ids)
+        return alone + sum(len(person.tmdb_ids) + len(person.movie_ids) for person in self.people)
+
 
 class SeedContribution(_Model):
     """What one seed adds to a film's score."""

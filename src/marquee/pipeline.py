@@ -121,11 +121,10 @@ class Pipeline:
         mix = mixed(self.stages, taste, pool, dials, series) if request.several_interests else None
         retrieved = time.perf_counter()
         if mix:
-            pool, picked = mix
-            blended = self.stages.blend(taste, pool)
+            (_, pool, blended, _), picked = mix
         else:
             blended = self.stages.blend(taste, pool)
-            picked = self.stages.pick(pool, blended.score, dials, None if series is None else series[pool.rows])
+            picked = self.stages.pick(pool, blended.score, dials, series)
         # The dials choose the films; the order is by affinity, which no dial bends.
         shown = picked[np.lexsort((pool.rows[picked], -blended.score[picked]))]
         return Steps(taste, pool, blended, picked, shown, request.top_n, retrieved)

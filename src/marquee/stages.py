@@ -107,13 +107,20 @@ class Stages:
         return Likeness(self.genres[rows], self.unit_vectors[rows], self.bundle.rerank.weights.genre_weight)
 
     def pick(self, pool: Pool, scores: Array, dials: Dials, series: NDArray[np.int64] | None) -> Rows:
-        """Positions in the pool of the films to show, in the order in which MMR takes them."""
+        """Positions in the pool of the films to show, in the order in which MMR takes them.
+
+        Args:
+            pool: m candidates.
+            scores: (m,) float32, their blended scores.
+            dials: Of the request.
+            series: (n,) int64 by row of the catalogue: at most one film of those with the same number. None: any.
+        """
         return mmr(
             scores - self.hits(pool.rows, dials),
             self.likeness(pool.rows),
             n=dials.top_n,
             lam=self.lambda_mmr(dials),
-            series=series,
+            series=None if series is None else series[pool.rows],
         )
 
     def _from_retriever(self, taste: Taste, k: int, allowed: NDArray[np.bool_]) -> Pool:

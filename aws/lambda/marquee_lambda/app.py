@@ -120,7 +120,7 @@ class App:
             raise not_possible(asked.method, asked.path, allowed)
         want_json(asked.headers.get("content-type", ""))
         request = read_request(body)
-        facts.n_seeds = len(request.tmdb_ids) + len(request.movie_ids)
+        facts.n_seeds = request.n_seeds
         if isinstance(self._pipeline, BundleError):
             raise not_ready(self._pipeline, RETRY_AFTER)
         facts.model_version = self._pipeline.version

@@ -52,12 +52,15 @@ def print_recommendations(response: RecommendationResponse, title: str) -> None:
             film.year or "",
             ", ".join(film.genres),
             f"{film.affinity_score:.2f}",
+            *([" ".join(f"{person.affinity_score:.2f}" for person in film.for_people)] if film.for_people else []),
             *([_why(film)] if film.explanation else []),
         )
         for number, film in enumerate(response.recommendations, start=1)
     ]
-    explained = any(film.explanation for film in response.recommendations)
-    print_table(title, [">", "film", ">year", "genres", ">affinity", *(["because"] if explained else [])], rows)
+    columns = [">", "film", ">year", "genres", ">affinity"]
+    columns += ["of each"] if any(film.for_people for film in response.recommendations) else []
+    columns += ["because"] if any(film.explanation for film in response.recommendations) else []
+    print_table(title, columns, rows)
     note = f"served by {response.served_by}, model {response.model_version}"
     if response.degraded:
         note += f"; degraded: {', '.join(response.degraded)}"

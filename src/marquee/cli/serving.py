@@ -26,6 +26,9 @@ def recommend(
     movie_ids: Annotated[str, typer.Option(help="Liked films, MovieLens ids with commas between.")] = "",
     like: Annotated[list[str] | None, typer.Option(help="A liked film by title; repeat for more.")] = None,
     dislike: Annotated[str, typer.Option(help="Disliked films, TMDB ids with commas between.")] = "",
+    person: Annotated[
+        list[str] | None, typer.Option(help="Films of one of several people, TMDB ids with commas between; repeat.")
+    ] = None,
     top_n: Annotated[int, typer.Option("--top-n", "-n", help="How many, 1 to 100.")] = 10,
     genres: Annotated[str, typer.Option(help="Only films with one of these genres, commas between.")] = "",
     without_genres: Annotated[str, typer.Option(help="No films with one of these genres.")] = "",
@@ -33,6 +36,12 @@ def recommend(
     year_max: Annotated[int | None, typer.Option(help="Only films of this year or earlier.")] = None,
     diversity: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
     novelty: Annotated[float, typer.Option(help="0 to 1: prefer lesser-known films.")] = 0.0,
+    several_interests: Annotated[
+        bool, typer.Option("--several-interests", help="A share for each of very different tastes.")
+    ] = False,
+    one_per_franchise: Annotated[
+        bool, typer.Option("--one-per-franchise", help="At most one film of a series.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what speaks for each film.")] = False,
     store: Store = STORE,
     as_json: Json = False,
@@ -47,6 +56,7 @@ def recommend(
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
             "movie_ids": liked,
             "disliked_tmdb_ids": _ids(dislike, "--dislike"),
+            "people": [{"tmdb_ids": _ids(films, "--person")} for films in person or []],
             "top_n": top_n,
             "filters": {
                 "genres_any": _words(genres),
@@ -56,6 +66,8 @@ def recommend(
             },
             "diversity": diversity,
             "novelty": novelty,
+            "several_interests": several_interests,
+            "one_per_franchise": one_per_franchise,
             "explain": explain,
         }
     )

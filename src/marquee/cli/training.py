@@ -171,11 +171,10 @@ def print_document(document: dict[str, Any]) -> None:
     for model in dict.fromkeys(row["model"] for row in rows):
         own = {row["k"]: row for row in rows if row["model"] == model}
         lead = own[shown]["lead"][metric]
-        ahead = f"{lead['mean']:+.4f} [{lead['ci95'][0]:+.4f}, {lead['ci95'][1]:+.4f}]"
-        table.append((model, *(f"{own[k]['metrics'][metric]:.4f}" for k in counts), ahead, lead["over"]))
+        table.append((model, *(f"{own[k]['metrics'][metric]:.4f}" for k in counts), _lead(lead), lead["over"]))
     title = f"{document['protocol']}: {metric} on {rows[0]['n_users']} people held out"
     at = "" if shown is None else f" at {shown}"
-    print_table(title, ["", *(f">{k or ''}" for k in counts), f"ahead{at} [95 %]", "of"], table)
+    print_table(title, ["", *(f">{k or ''}" for k in counts), f"ahead{at} [95 %]", "of"], table, framed=False)
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:
@@ -189,11 +188,16 @@ def print_metrics(metrics: dict[str, Any]) -> None:
             (
                 name,
                 *(f"{table[k][name]:.4f}" for k in table),
-                "" if ahead is None else f"{ahead['mean']:+.4f} [{ahead['ci95'][0]:+.4f}, {ahead['ci95'][1]:+.4f}]",
+                "" if ahead is None else _lead(ahead),
             )
         )
     title = f"NDCG@10 on {metrics['n_people']} people held out, by number of seeds"
-    print_table(title, ["", *(f">{k}" for k in table), "pipeline's lead at 5 [95 %]"], rows)
+    print_table(title, ["", *(f">{k}" for k in table), "pipeline's lead at 5 [95 %]"], rows, framed=False)
+
+
+def _lead(lead: dict[str, Any]) -> str:
+    low, high = lead["ci95"]
+    return f"{lead['mean']:+.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _words(value: Any) -> str:

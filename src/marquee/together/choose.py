@@ -37,22 +37,24 @@ def for_people(stages: Stages, tastes: Sequence[Taste], dials: Dials, series: Se
     ]
 
 
-def mixed(stages: Stages, taste: Taste, pool: Pool, dials: Dials, series: Series) -> tuple[Pool, Rows] | None:
+def mixed(stages: Stages, taste: Taste, pool: Pool, dials: Dials, series: Series) -> tuple[Voice, Rows] | None:
     """Films for each of the interests that a person's seeds show.
 
     Returns:
-        The person's candidates, widened by those for each interest, and the positions of the films to show in the
-        order in which they were picked. None where the seeds show one interest.
+        What the person says of their candidates and those for each interest, and the positions in the pool of the
+        films to show, in the order in which they were picked. None where the seeds show one interest.
     """
+    if pool.rung == "popularity" or len(taste.seeds) < 2:
+        return None
     seeds = sorted(taste.seeds)  # nothing may depend on the order in which they were given
     parts = interests(stages.likeness(np.asarray(seeds, dtype=np.int64)).matrix(), seeds)
-    if len(parts) < 2 or pool.rung == "popularity":
+    if len(parts) < 2:
         return None
     tastes = [stages.taste(seeds, taste.where, dislikes=taste.dislikes) for seeds in parts]
     pools = candidates(stages, tastes, pool.rung)
     degraded = list(dict.fromkeys([*pool.degraded, *(reason for part in pools for reason in part.degraded)]))
     whole, *people = voices(stages, [taste, *tastes], [replace(pool, degraded=degraded), *pools])
-    return whole.pool, whole.at[_picked(stages, people, dials, series)]
+    return whole, whole.at[_picked(stages, people, dials, series)]
 
 
 def _picked(stages: Stages, people: Sequence[Voice], dials: Dials, series: Series) -> Rows:

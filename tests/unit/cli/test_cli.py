@@ -65,9 +65,19 @@ def test_recommend_as_a_table_by_title(run, store):
     assert "served by two_tower" in out
 
 
+def test_recommend_for_several_people(run, store, liked):
+    people = ("--person", liked[0], "--person", f"{liked[1]},{liked[2]}")
+    code, out, _ = run("recommend", "-s", store, *people, "-n", 5, "--one-per-franchise", "--json")
+    assert code == 0
+    assert [len(film["for_people"]) for film in json.loads(out)["recommendations"]] == [2] * 5
+    assert "of each" in run("recommend", "-s", store, *people)[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--person", "1001"), "at least two"),
+        (("--person", "1", "--person", "x"), "--person 'x': not numbers"),
         (("--tmdb-ids", "1,x"), "--tmdb-ids '1,x': not numbers"),
         ((), "give at least one film"),
         (("--tmdb-ids", "1", "-n", "0"), "--top-n"),

@@ -20,6 +20,7 @@ from tests.unit.client.servers import served
 
 CALLS = {
     "recommend": lambda client: client.recommend(tmdb_ids=[1001, 1004], top_n=3),
+    "recommend to several": lambda client: client.recommend(people=[{"tmdb_ids": [1001]}, {"movie_ids": [4]}]),
     "explain": lambda client: client.explain(tmdb_ids=[1001, 1004], top_n=3),
     "search": lambda client: client.search("film 1", limit=3),
     "movie": lambda client: client.movie(4),
@@ -51,7 +52,7 @@ def test_both_clients_say_the_same(url, name):
 
     with Client(url) as client:
         answers = [CALLS[name](client), asyncio.run(ask())]
-    if name in {"recommend", "explain"}:  # each request has an id of its own
+    if name in {"recommend", "recommend to several", "explain"}:  # each request has an id of its own
         answers = [answer.model_copy(update={"request_id": ""}) for answer in answers]
     assert answers[0] == answers[1]
 

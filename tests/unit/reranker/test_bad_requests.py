@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from marquee import problems
+from marquee.contracts import RecommendationRequest
 
 JSON = {"content-type": "application/json"}
-FIELDS = "tmdb_ids, movie_ids, disliked_tmdb_ids, exclude_tmdb_ids, filters, top_n, diversity, novelty, explain"
+FIELDS = ", ".join(RecommendationRequest.model_fields)
 EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
 
 # docs/api.md has the closed list; a program that goes by a code must not meet another one.
@@ -139,6 +140,18 @@ def test_the_pipelines_refusals_are_422(client):
     both = client.post("/recommend", json={"tmdb_ids": [1001], "disliked_tmdb_ids": [1001]})
     assert "both liked and disliked" in problem_of(both, 422)["detail"]
     assert [answer.json()["code"] for answer in (unknown, both)] == ["unknown_genre", "liked_and_disliked"]
+
+
+def test_several_people_are_one_request_but_have_no_account(client):
+    people = {"people": [{"tmdb_ids": [1001]}, {"movie_ids": [7]}]}
+    answer = client.post("/recommend", json=people)
+    assert answer.status_code == 200
+    assert [len(film["for_people"]) for film in answer.json()["recommendations"]] == [2] * 10
+    refused = client.post("/v1/explain", json=people)
+    assert "one person at a time" in problem_of(refused, 422)["detail"]
+    assert refused.json()["code"] == "group_without_account"
+    wrong = client.post("/recommend", json={"people": [{"tmdb_ids": [1001]}, {"tmdb": [7]}]})
+    assert problem_of(wrong, 422)["errors"][0]["field"] == "people[1].tmdb"
 
 
 def test_many_wrong_ids_get_a_short_answer(client):

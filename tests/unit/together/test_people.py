@@ -188,6 +188,10 @@ class TestSeveralInterests:
         )
         assert response_json(plain) == response_json(mix)
 
+    def test_nobody_known_is_served_what_is_popular(self, pipeline):
+        answer = pipeline.recommend(RecommendationRequest(movie_ids=[99_998, 99_999], several_interests=True))
+        assert (answer.served_by, answer.degraded) == ("popularity", ["no_known_seeds"])
+
     def test_the_account_knows_of_it(self, pipeline):
         request = RecommendationRequest(movie_ids=MOVIES[:2] + MOVIES[60:62], several_interests=True)
         told = account(pipeline, request)
