@@ -15,14 +15,14 @@ SEEDS, DISLIKES, BAD = 6, 3, 2.0
 ALONE = {
     "several_interests": ("plain", ("NDCG@10",)),
     "one_per_franchise": ("plain", ("NDCG@10", "films of a series shown before")),
-    "disliked_tmdb_ids": ("plain, who dislike", ("NDCG@10", "films rated 2 or less")),
+    "disliked_movie_ids": ("plain, who dislike", ("NDCG@10", "films rated 2 or less")),
 }
 
 
 def alone(asked: Asked, seed: int) -> dict[str, dict[str, NDArray[np.float64]]]:
     """(p,) values by option and metric; each person shows SEEDS likes, and up to DISLIKES films rated BAD or less."""
     rng = np.random.default_rng(seed)
-    pipeline, catalog = asked.pipeline, asked.pipeline.catalog
+    pipeline = asked.pipeline
     found: dict[str, dict[str, list[float]]] = {name: {} for name in ("plain", "plain, who dislike", *ALONE)}
 
     def note(name: str, values: dict[str, float]) -> None:
@@ -34,7 +34,7 @@ def alone(asked: Asked, seed: int) -> dict[str, dict[str, NDArray[np.float64]]]:
         shown, wanted = order[:SEEDS].tolist(), np.sort(order[SEEDS:]).astype(np.int64)
         ratings = asked.everybody.ratings[person]
         bad = rng.permutation(ratings.indices[ratings.data <= BAD])
-        named = [int(catalog.tmdb_ids[row]) for row in bad[:DISLIKES] if catalog.tmdb_ids[row]]
+        named = ids(pipeline, bad[:DISLIKES].tolist())
         rest = bad[DISLIKES:]
 
         def values(more: dict[str, Any], rest: NDArray[np.int32] = rest) -> dict[str, float]:
@@ -53,5 +53,5 @@ def alone(asked: Asked, seed: int) -> dict[str, dict[str, NDArray[np.float64]]]:
         note("one_per_franchise", values({"one_per_franchise": True}))
         if named and len(rest):
             note("plain, who dislike", plain)
-            note("disliked_tmdb_ids", values({"disliked_tmdb_ids": named}))
+            note("disliked_movie_ids", values({"disliked_movie_ids": named}))
     return {name: {metric: np.array(values) for metric, values in rows.items()} for name, rows in found.items()}

@@ -52,6 +52,7 @@ class Person(_Model):
     """As in a request for one person, and so are the others."""
     movie_ids: Ids = []
     disliked_tmdb_ids: Ids = []
+    disliked_movie_ids: Ids = []
 
     @model_validator(mode="after")
     def _some_seed(self) -> Self:
@@ -72,11 +73,15 @@ class RecommendationRequest(_Model):
     movie_ids: Ids = []
     """Films that the person likes, as MovieLens ids."""
     disliked_tmdb_ids: Ids = []
-    """Films that the person dislikes: never recommended, and their neighbours sink."""
+    """Films that the person dislikes, as TMDB ids: never recommended, and their neighbours sink."""
+    disliked_movie_ids: Ids = []
+    """The same as MovieLens ids."""
     people: Annotated[list[Person], Field(max_length=MAX_PEOPLE)] = []
     """Several people who watch together, 2 to 8, instead of the lists above: nobody's taste is ignored."""
     exclude_tmdb_ids: Ids = []
-    """Films to leave out, without any further meaning (already seen, not available)."""
+    """Films to leave out, without any further meaning (already seen, not available), as TMDB ids."""
+    exclude_movie_ids: Ids = []
+    """The same as MovieLens ids."""
     filters: Filters = Filters()
     """Which films may be recommended."""
     top_n: Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_N)] = 10
@@ -97,7 +102,7 @@ class RecommendationRequest(_Model):
         alone = self.tmdb_ids or self.movie_ids
         if not self.people and not alone:
             raise ValueError("give at least one film in tmdb_ids or movie_ids")
-        if self.people and (alone or self.disliked_tmdb_ids):
+        if self.people and (alone or self.disliked_tmdb_ids or self.disliked_movie_ids):
             raise ValueError("give the films either of one person or in people, not both")
         if len(self.people) == 1:
             raise ValueError("people are at least two: give one person's films without people")

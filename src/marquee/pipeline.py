@@ -196,7 +196,7 @@ class Pipeline:
             for own in (self._said(steps, explained) for steps in people)
         ]
         rows = people[0].pool.rows[people[0].shown]
-        return [
+        films = [
             Recommendation(
                 **self.film(int(row)).model_dump(),
                 affinity_score=round(fmean(person.affinity_score for person in each), 4),
@@ -204,6 +204,8 @@ class Pipeline:
             )
             for row, *each in zip(rows, *said, strict=True)
         ]
+        # Means of rounded affinities, as they are told, can be in another order than those of the exact ones.
+        return sorted(films, key=lambda film: -film.affinity_score)
 
     def _said(self, steps: Steps, explained: bool) -> tuple[list[float], Sequence[Explanation | None]]:
         """Affinities of the films shown, and what speaks for them if that is asked for."""

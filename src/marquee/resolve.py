@@ -1,5 +1,8 @@
 """From a request's ids to tastes: one for each person who asks."""
 
+from collections.abc import Sequence
+
+from marquee.catalog import Catalog
 from marquee.contracts import Person, RecommendationRequest
 from marquee.errors import LikedAndDisliked
 from marquee.retrieval import Where
@@ -17,19 +20,17 @@ def resolve(stages: Stages, request: RecommendationRequest) -> list[Taste]:
     """
     catalog = stages.catalog
     people: list[Person | RecommendationRequest] = list(request.people) or [request]
-    excluded, unknown_excluded = catalog.rows_of_tmdb(request.exclude_tmdb_ids)
+    excluded, unknown_excluded = _rows(catalog, request.exclude_movie_ids, request.exclude_tmdb_ids)
     likes, dislikes, unknown = [], [], []
     for person in people:
-        by_movie, unknown_movies = catalog.rows_of_movies(person.movie_ids)
-        by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(person.tmdb_ids)
-        disliked, unknown_dislikes = catalog.rows_of_tmdb(person.disliked_tmdb_ids)
-        seeds = list(dict.fromkeys(by_movie + by_tmdb))
+        seeds, unknown_seeds = _rows(catalog, person.movie_ids, person.tmdb_ids)
+        disliked, unknown_dislikes = _rows(catalog, person.disliked_movie_ids, person.disliked_tmdb_ids)
         if both := sorted(set(seeds) & set(disliked)):
             titles = ", ".join(catalog.titles[row] for row in both)
             raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
         likes.append(seeds)
         dislikes.append(disliked)
-        unknown.append(list(dict.fromkeys(unknown_movies + unknown_tmdb + unknown_dislikes + unknown_excluded)))
+        unknown.append(list(dict.fromkeys(unknown_seeds + unknown_dislikes + unknown_excluded)))
     named = [row for rows in (*likes, *dislikes, excluded) for row in rows]
     filters = request.filters
     where = Where(
@@ -43,3 +44,10 @@ def resolve(stages: Stages, request: RecommendationRequest) -> list[Taste]:
         stages.taste(seeds, where, dislikes=disliked, unknown=missing)
         for seeds, disliked, missing in zip(likes, dislikes, unknown, strict=True)
     ]
+
+
+def _rows(catalog: Catalog, movie_ids: Sequence[int], tmdb_ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Rows of films by either id, each once, and the ids that no film has."""
+    by_movie, unknown_movies = catalog.rows_of_movies(movie_ids)
+    by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(tmdb_ids)
+    return list(dict.fromkeys(by_movie + by_tmdb)), unknown_movies + unknown_tmdb

@@ -218,6 +218,14 @@ class TestFilters:
         response = ask(pipeline, exclude_tmdb_ids=best[:2], disliked_tmdb_ids=best[2:4])
         assert not {film.tmdb_id for film in response.recommendations} & set(best[:4])
 
+    def test_both_kinds_of_ids_mean_the_same(self, pipeline):
+        best = ask(pipeline).recommendations
+        by_tmdb = ask(pipeline, exclude_tmdb_ids=[best[0].tmdb_id], disliked_tmdb_ids=[best[1].tmdb_id])
+        by_movie = ask(pipeline, exclude_movie_ids=[best[0].movie_id], disliked_movie_ids=[best[1].movie_id])
+        assert response_json(by_tmdb) == response_json(by_movie)
+        unknown = ask(pipeline, exclude_movie_ids=[99_999], disliked_movie_ids=[99_998]).unknown_ids
+        assert unknown == [99_998, 99_999]
+
     def test_liked_and_disliked_at_once_is_refused(self, pipeline):
         with pytest.raises(RequestError, match="both liked and disliked"):
             ask(pipeline, disliked_tmdb_ids=[MOVIES[0] + 1000])
