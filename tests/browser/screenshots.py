@@ -1,6 +1,6 @@
 """Pictures of the page for the docs: `python -m tests.browser.screenshots URL [FOLDER]`, at a server with MovieLens.
 
-A server: `make demo`, or `marquee serve --store ...`. Writes page-films.png, page-phone.png and page-operator.png.
+A server: `make demo`, or `marquee serve --store ...`. Writes the pictures of SHOTS.
 """
 
 import sys
@@ -16,6 +16,7 @@ FILMS = "#films=5618,1,260"  # Spirited Away, Toy Story, Star Wars
 SHOTS = (
     ("page-films.png", 1060, 600, "light", f"/{FILMS}"),
     ("page-phone.png", 360, 740, "dark", f"/{FILMS}&without=Horror"),
+    ("page-together.png", 360, 690, "light", f"/{FILMS}&people=3&films2=296,50&name2=Ann&films3=364&name3=Bo&who=2"),
     ("page-operator.png", 1000, 780, "light", f"/{FILMS}&tab=operator"),
 )
 
@@ -39,7 +40,7 @@ def main(url: str, folder: Path) -> None:
                 page.evaluate("document.getElementById('request').scrollIntoView()")
             else:
                 page.wait_for_load_state("networkidle")
-            if "phone" in name:
+            if width == 360:
                 page.evaluate("document.getElementById('results').scrollIntoView({ behavior: 'instant' })")
             picture = page.screenshot()
             if len(picture) > MOST_BYTES:

@@ -47,7 +47,7 @@ def test_a_dislike_goes_into_the_request(page, url):
     with page.expect_request("**/v1/recommendations") as sent:
         card.get_by_role("button", name=f"Not for me: {title}").click()
     asked = sent.value.post_data_json
-    assert len(asked["disliked_tmdb_ids"]) == 1
+    assert len(asked["disliked_movie_ids"]) == 1
     assert asked["movie_ids"] == [1]
     page.reload()  # the address has it, by another id
     with page.expect_request("**/v1/recommendations") as again:
@@ -162,6 +162,6 @@ def test_a_disliked_film_of_a_link_has_its_title_and_is_asked_for_once(page, url
     page.on("request", lambda request: asked.append(request.url))
     with page.expect_request("**/v1/recommendations") as sent:
         page.goto(f"{url}/#films=1&not={film}")
-    assert sent.value.post_data_json["disliked_tmdb_ids"] == [film + 1000]
+    assert sent.value.post_data_json["disliked_movie_ids"] == [film]
     expect(page.locator("#picked .dislike button")).to_have_accessible_name(re.compile(rf"Film {film} \(\d{{4}}\)$"))
     assert sum(address.endswith(f"/v1/movies/{film}") for address in asked) == 1

@@ -108,7 +108,7 @@ def dials_and_filters_count(page):
     settled(page)
     assert all("Drama" in facts for facts in page.locator("#films .facts").all_inner_texts())
     expect(page.locator("#notes")).to_have_text(
-        "Few films fit these filters."
+        "Few films fit what you asked for."
     )  # what was less than asked for, in words
     assert_tidy(page)
 

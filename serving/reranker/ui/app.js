@@ -1,6 +1,7 @@
 // The page: pick films, ask the API, show what it says. No build step, no dependencies; each module does one thing.
 import "/ui/search.js";
 import "/ui/sentence.js";
+import "/ui/people.js";
 import "/ui/chips.js";
 import "/ui/tastes.js";
 import "/ui/dials.js";

@@ -2,15 +2,17 @@
 import { element } from "/ui/element.js";
 import { catalog, remember, short, withYear } from "/ui/films.js";
 import { icon, poster } from "/ui/poster.js";
-import { change, put } from "/ui/state.js";
-import { match, reasons } from "/ui/words.js";
+import { forWhom, whose } from "/ui/group.js";
+import { change, current, put } from "/ui/state.js";
+import { groupMatch, match, reasons } from "/ui/words.js";
 
 const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 const noPoster = new Set();
+const MOST_TOLD = 3;
 
 const ACTIONS = [
-  ["like", "Like", (film) => put("likes", film.movie_id, `${film.title} added.`)],
-  ["dislike", "Not for me:", (film) => put("dislikes", film.movie_id, `Less like ${film.title}.`)],
+  ["like", "Like", (film) => put("likes", film.movie_id, `${film.title} added${forWhom(current())}.`)],
+  ["dislike", "Not for me:", (film) => put("dislikes", film.movie_id, `Less like ${film.title}${forWhom(current())}.`)],
   ["hide", "Hide", (film) => put("hidden", film.movie_id, `${film.title} hidden.`)],
   ["near", "More like", (film) => change({ near: film.movie_id }, `Films like ${film.title}.`)],
 ];
@@ -26,11 +28,38 @@ function picture(film) {
   return box;
 }
 
-function affinity(score) {
+function bar(score) {
   const fill = element("span");
   fill.style.width = `${100 * score}%`;
+  return element("span", { class: "bar", "aria-hidden": "true" }, fill);
+}
+
+function affinity(score) {
   return element("p", { class: "affinity", title: "Of people with such taste, the share who liked a film with this score" },
-    element("span", { class: "bar", "aria-hidden": "true" }, fill), element("span", {}, `${match(score)} ${percent(score)}`));
+    bar(score), element("span", {}, `${match(score)} ${percent(score)}`));
+}
+
+function groupAffinity(film, names) {
+  return [
+    element("p", { class: "affinity", title: "The share of you who are expected to like it" },
+      element("span", {}, `${groupMatch(film.affinity_score, names.length)} ${percent(film.affinity_score)}`)),
+    element("ul", { class: "each", "aria-label": "How well it fits each of you" }, ...film.for_people.map(({ affinity_score: score }, index) => element("li", {},
+      element("span", { class: "name", title: names[index] }, names[index]), " ", bar(score), element("span", {}, percent(score))))),
+  ];
+}
+
+// Whose films speak for it: of two people two films each; of more one each, and only of those three whose speak most.
+function becauseOf(film, names) {
+  const most = names.length > 2 ? 1 : 2;
+  const speaking = film.for_people.map(({ explanation }, index) => ({
+    name: names[index], seeds: reasons(explanation).seeds.slice(0, most), most: explanation.because[0]?.contribution,
+  })).filter(({ seeds }) => seeds.length);
+  if (!speaking.length) return element("p", { class: "because" }, "Nothing of yours speaks for it; many people like it.");
+  const told = speaking.length > MOST_TOLD ? speaking.sort((a, b) => b.most - a.most).slice(0, MOST_TOLD) : speaking;
+  const parts = told.flatMap(({ name, seeds }, index) => [index ? "; " : "", whose(name), " ",
+    ...seeds.flatMap(({ title }, at) => [at ? " and " : "", element("b", {}, short(title))])]);
+  const rest = speaking.length - told.length;
+  return element("p", { class: "because" }, "Because of ", ...parts, rest ? `; and films of ${rest} more` : "");
 }
 
 function because(explanation) {
@@ -44,13 +73,15 @@ function because(explanation) {
   return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also " : "For "}${also}` : "");
 }
 
-export function card(film) {
+/** The card of a film; `names` are of the people whom the answer is for, in their order, if they are several. */
+export function card(film, names = []) {
   remember(film);
   return element("li", {}, element("article", { "aria-label": withYear(film) },
     picture(film),
     element("h3", { title: film.title }, short(film.title)),
     element("p", { class: "facts" }, [film.year, film.genres.join(", ")].filter(Boolean).join(" · ")),
-    "affinity_score" in film ? affinity(film.affinity_score) : "",
+    ...(film.for_people ? [...groupAffinity(film, names), becauseOf(film, names)] : []),
+    "affinity_score" in film && !film.for_people ? affinity(film.affinity_score) : "",
     film.explanation ? because(film.explanation) : "",
     element("div", { class: "actions" }, ...ACTIONS.map(([name, words, act]) => element("button", {
       type: "button", "data-action": name, "aria-label": `${words} ${film.title}`, title: words.replace(":", ""),

@@ -2,8 +2,9 @@
 // removed by a click; years are changed in place.
 import { element } from "/ui/element.js";
 import { learn, nameOf } from "/ui/films.js";
+import { together } from "/ui/group.js";
 import { canUndo, change, current, drop, onChange, startOver, undo } from "/ui/state.js";
-import { DIALS } from "/ui/words.js";
+import { DIALS, SWITCHES } from "/ui/words.js";
 
 const list = document.getElementById("picked");
 const tools = document.getElementById("tools");
@@ -51,6 +52,9 @@ function year(key, word) {
 const dial = (key) => removable("dial", DIALS[key](current()[key]), `${key}: ${DIALS[key](current()[key])}`,
   () => change({ [key]: null }, `${key} as tuned again.`));
 
+const switched = (key) => removable("dial", SWITCHES[key].toLowerCase(), SWITCHES[key].toLowerCase(),
+  () => change({ [key]: false }, `${SWITCHES[key]} no longer.`));
+
 function show() {
   const state = current();
   const focused = document.activeElement.closest?.("#picked li");
@@ -62,10 +66,11 @@ function show() {
     ...state.any.map(genre("any", "only", "only")), ...state.none.map(genre("none", "no", "no")),
     ...(state.from === null ? [] : [year("from", "from")]), ...(state.to === null ? [] : [year("to", "to")]),
     ...["diversity", "novelty"].filter((key) => state[key] !== null).map(dial),
+    ...Object.keys(SWITCHES).filter((key) => state[key] && !(key === "mix" && together(state))).map(switched),
   ];
   list.replaceChildren(...chips);
   if (focused) list.children[Math.min(at, chips.length - 1)]?.querySelector(inInput ? "input, button" : "button").focus();
-  tools.hidden = !chips.length && !canUndo();
+  tools.hidden = !chips.length && !canUndo() && !state.people.length;
   undoButton.disabled = !canUndo();
 }
 

@@ -1,10 +1,15 @@
 // Dials and filters. Dials left alone use the model's own setting; each genre is wanted, unwanted, or neither.
 import { element } from "/ui/element.js";
 import { catalog } from "/ui/films.js";
+import { together } from "/ui/group.js";
 import { change, current, onChange } from "/ui/state.js";
-import { DIALS } from "/ui/words.js";
+import { DIALS, SWITCHES } from "/ui/words.js";
 
 const TUNED = { diversity: catalog.diversity ?? 0, novelty: 0 };
+const MIX_HELP = [
+  "Each of the tastes among your films gets its share of the list.",
+  "Not while several people have films: the list is for all of your tastes already.",
+];
 const box = document.getElementById("dials");
 const form = box.querySelector("form");
 const years = { from: document.getElementById("year-from"), to: document.getElementById("year-to") };
@@ -30,6 +35,12 @@ for (const name of Object.keys(DIALS)) {
   });
 }
 
+for (const [key, words] of Object.entries(SWITCHES)) {
+  document.getElementById(key).addEventListener("change", (event) => {
+    change({ [key]: event.target.checked }, `${words}${event.target.checked ? "" : " no longer"}.`);
+  });
+}
+
 for (const [key, input] of Object.entries(years)) {
   input.addEventListener("change", () => {
     if (input.validity.valid) change({ [key]: input.value ? Number(input.value) : null }, input.value ? `Films ${key} ${input.value}.` : "Years widened.");
@@ -38,7 +49,7 @@ for (const [key, input] of Object.entries(years)) {
 
 form.addEventListener("submit", (event) => event.preventDefault());
 document.getElementById("reset-dials").addEventListener("click", () => {
-  change({ any: [], none: [], from: null, to: null, diversity: null, novelty: null }, "Dials and filters reset.");
+  change({ any: [], none: [], from: null, to: null, diversity: null, novelty: null, mix: false, series: false }, "Dials and filters reset.");
 });
 
 function show() {
@@ -50,9 +61,13 @@ function show() {
     document.querySelector(`output[for=${name}]`).textContent = text;
     input.setAttribute("aria-valuetext", text);
   }
+  const group = together(state);
+  for (const key of Object.keys(SWITCHES)) document.getElementById(key).checked = state[key] && !(key === "mix" && group);
+  document.getElementById("mix").disabled = group;
+  document.getElementById("mix-help").textContent = MIX_HELP[Number(group)];
   for (const [key, input] of Object.entries(years)) input.value = state[key] ?? "";
-  for (const [key, group] of Object.entries(groups)) {
-    for (const input of group.querySelectorAll("input")) input.checked = state[key].includes(input.value);
+  for (const [key, boxes] of Object.entries(groups)) {
+    for (const input of boxes.querySelectorAll("input")) input.checked = state[key].includes(input.value);
   }
 }
 

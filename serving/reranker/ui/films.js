@@ -44,6 +44,3 @@ export async function learn(ids) {
   await Promise.all(wanted.map((id) => asked.get(id)));
   return wanted.length > 0;
 }
-
-/** TMDB ids of films; those that TMDB doesn't know can't be sent, and are left out of answers by the page itself. */
-export const tmdbIds = (ids) => ids.map((id) => known.get(id)?.tmdb_id).filter(Boolean);

@@ -3,6 +3,7 @@ import { sections, table } from "/ui/about.js";
 import { ask, AskError } from "/ui/api.js";
 import { element } from "/ui/element.js";
 import { catalog, learn } from "/ui/films.js";
+import { listed, whose } from "/ui/group.js";
 import { picture } from "/ui/picture.js";
 import { requestOf } from "/ui/results.js";
 import { current } from "/ui/state.js";
@@ -81,9 +82,12 @@ async function explain() {
   const likes = state.likes.length ? state.likes : (catalog.popular ?? []).slice(0, 3).map((film) => film.movie_id);
   if (!likes.length) return [element("p", {}, "There are no films yet.")];
   await learn([...state.dislikes, ...state.hidden]);
-  const told = await ask("explain", "/v1/explain", { ...requestOf({ ...state, likes }), top_n: 12 });
-  const whose = state.likes.length ? "Your request of the other tab" : "A request for three popular films, since you picked none";
-  return told && [element("p", { class: "hint" }, `${whose}, as the stages saw it.`), ...picture(told, document.querySelector("#request .body").clientWidth)];
+  // The picture is of one person's request; with several it is that of the one who is selected.
+  const told = await ask("explain", "/v1/explain", { ...requestOf({ ...state, likes, people: [] }), top_n: 12 });
+  const name = state.people[state.who]?.name;
+  const picked = name ? `A request for ${whose(name)} films alone, since the picture is of one person` : "Your request of the other tab";
+  const about = state.likes.length ? picked : `A request for three popular films, since ${listed([name ?? "You"])} picked none`;
+  return told && [element("p", { class: "hint" }, `${about}, as the stages saw it.`), ...picture(told, document.querySelector("#request .body").clientWidth)];
 }
 
 async function card() {

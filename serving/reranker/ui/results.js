@@ -1,13 +1,15 @@
 // The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what now.
 import { ask, AskError, stop } from "/ui/api.js";
 import { card, skeleton } from "/ui/cards.js";
-import { catalog, learn, nameOf, tmdbIds } from "/ui/films.js";
+import { catalog, learn, nameOf } from "/ui/films.js";
+import { asking, listed, together, unwanted } from "/ui/group.js";
 import { current, change, onChange } from "/ui/state.js";
 import { write } from "/ui/share.js";
 import { degraded, SERVED_BY } from "/ui/words.js";
 
 const PAGE = 12;
 const MOST = 96;
+const MOST_NAMED = 4;
 const $ = (id) => document.getElementById(id);
 let topN = PAGE;
 let timer;
@@ -15,13 +17,15 @@ let failures = 0;
 let turn = 0; // of refreshes: an older one has nothing to say any more
 let starters = catalog.popular ?? [];
 
+/** The body for a state in which somebody has films; those who have none are left out of it. */
 export function requestOf(state) {
   const filters = { genres_any: state.any, genres_none: state.none };
   if (state.from !== null) filters.year_min = state.from;
   if (state.to !== null) filters.year_max = state.to;
-  const asked = {
-    movie_ids: state.likes, disliked_tmdb_ids: tmdbIds(state.dislikes), exclude_tmdb_ids: tmdbIds(state.hidden), filters,
-  };
+  const tastes = asking(state).map(({ likes, dislikes }) => ({ movie_ids: likes, disliked_movie_ids: dislikes }));
+  const asked = { ...(tastes.length > 1 ? { people: tastes } : tastes[0]), exclude_movie_ids: state.hidden, filters };
+  if (state.mix && tastes.length === 1) asked.several_interests = true;
+  if (state.series) asked.one_per_franchise = true;
   for (const name of ["diversity", "novelty"]) if (state[name] !== null) asked[name] = state[name];
   return asked;
 }
@@ -39,7 +43,7 @@ async function begin(state) {
     if (!answer) return;
     films = answer.movies;
   } else stop("list");
-  const gone = [...state.dislikes, ...state.hidden];
+  const gone = unwanted(state);
   show(films.filter((film) => fits(film, state) && !gone.includes(film.movie_id)).slice(0, PAGE), {
     title: "Where to begin", words: films.length ? "Like a film or two here, search for one, or take a taste." : "Search for a film or two, and recommendations appear here.",
   });
@@ -54,29 +58,30 @@ async function near(state) {
   $("more").hidden = answer.movies.length < topN || topN >= MOST;
 }
 
-async function recommend(state, mine) {
+async function recommend(state) {
   const started = performance.now();
-  const gone = [...state.dislikes, ...state.hidden];
-  if (gone.length) await learn(gone); // for their TMDB ids
-  if (mine !== turn) return;
+  const gone = unwanted(state);
   const answer = await ask("list", "/v1/recommendations", { ...requestOf(state), top_n: topN, explain: true });
   if (!answer) return;
   const films = answer.recommendations.filter((film) => !gone.includes(film.movie_id));
   const words = films.length ? SERVED_BY[answer.served_by] : "No film fits these filters. Widen the years or take away a genre.";
-  show(films, { title: "Recommendations", words, notes: [...new Set(answer.degraded.map(degraded))] });
+  const names = together(state) ? asking(state).map(({ name }) => name) : [];
+  const title = names.length ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : listed(names)}` : "Recommendations";
+  show(films, { title, words, names, notes: films.length ? [...new Set(answer.degraded.map(degraded))] : [] });
   $("model").textContent = `· model ${answer.model_version} · answered in ${Math.round(performance.now() - started)} ms`;
   $("more").hidden = answer.recommendations.length < topN || topN >= MOST;
 }
 
-function show(films, { title, words, notes = [] }) {
+function show(films, { title, words, names = [], notes = [] }) {
   const focused = document.activeElement.closest?.("#films li");
   const at = focused && [...$("films").children].indexOf(focused);
   const action = document.activeElement.dataset?.action;
   $("results-title").textContent = title;
   $("status").textContent = words;
   $("notes").textContent = notes.join(" ");
+  $("notes").hidden = !notes.length;
   for (const id of ["more", "back", "reroll"]) $(id).hidden = true;
-  $("films").replaceChildren(...films.map(card));
+  $("films").replaceChildren(...films.map((film) => card(film, names)));
   // The card with the focus is gone: the one in its place takes over, for those who use the keyboard.
   if (focused) ($("films").children[Math.min(at, films.length - 1)]?.querySelector(`[data-action=${action}]`) ?? $("results")).focus();
 }
@@ -100,10 +105,10 @@ export async function refresh() {
   turn += 1;
   const mine = turn;
   clearTimeout(timer);
-  if (!$("films").children.length && (state.likes.length || state.near)) $("films").replaceChildren(...Array.from({ length: PAGE }, skeleton));
+  if (!$("films").children.length && (asking(state).length || state.near)) $("films").replaceChildren(...Array.from({ length: PAGE }, skeleton));
   $("results").setAttribute("aria-busy", "true");
   try {
-    await (state.near ? near(state) : state.likes.length ? recommend(state, mine) : begin(state));
+    await (state.near ? near(state) : asking(state).length ? recommend(state) : begin(state));
     if (mine !== turn) return;
     failures = 0;
     $("trouble").hidden = true;
@@ -131,8 +136,9 @@ $("reroll").addEventListener("click", async () => {
 window.addEventListener("online", refresh);
 window.addEventListener("offline", () => failed(new AskError("You are offline.")));
 onChange((state, before) => {
-  // Opening a tab changes nothing of what is wanted.
-  if (write({ ...state, tab: null }) === write({ ...before, tab: null })) return;
+  // Opening a tab or selecting a person changes nothing of what is wanted.
+  const wanted = (it) => write({ ...it, tab: null, who: 0 });
+  if (wanted(state) === wanted(before)) return;
   topN = PAGE;
   refresh();
 });

@@ -2,6 +2,7 @@
 import { ask, AskError, stop } from "/ui/api.js";
 import { element } from "/ui/element.js";
 import { filmOf, nameOf, remember, withYear } from "/ui/films.js";
+import { forWhom } from "/ui/group.js";
 import { current, drop, put } from "/ui/state.js";
 
 const search = document.getElementById("search");
@@ -65,7 +66,7 @@ function highlight() {
 function pick(film) {
   search.value = "";
   closeList();
-  put("likes", film.movie_id, `${film.title} added.`);
+  put("likes", film.movie_id, `${film.title} added${forWhom(current())}.`);
 }
 
 search.addEventListener("input", () => {

@@ -1,5 +1,6 @@
 // What somebody wants, and its history. Each change is an entry of the browser's history, so that undo, the back
 // button and a shared link are one and the same thing and never disagree.
+import { having, settled } from "/ui/group.js";
 import { EMPTY, MOST_IDS, read, write } from "/ui/share.js";
 
 const MERGE_MS = 1000;
@@ -24,7 +25,7 @@ function set(next, words) {
 
 /** Changes some fields. Changes with the same `tag` in quick succession (a dial being dragged) are one step of undo. */
 export function change(patch, words = "", tag = "") {
-  const next = { ...state, ...patch };
+  const next = settled({ ...state, ...patch });
   const address = write(next);
   if (address === write(state)) return;
   const now = Date.now();
@@ -32,6 +33,13 @@ export function change(patch, words = "", tag = "") {
   const entry = { depth: depth() + (again ? 0 : 1), tag, at: now };
   history[again ? "replaceState" : "pushState"](entry, "", address || location.pathname);
   set(next, words);
+}
+
+/** Whose films are picked and shown from now on. It changes nothing of what is wanted, so it is no step of undo. */
+export function select(who) {
+  const next = { ...state, ...having(state.people, who) };
+  history.replaceState(history.state, "", write(next));
+  set(next, "");
 }
 
 export function undo() {

@@ -2,6 +2,7 @@
 import { ask, AskError } from "/ui/api.js";
 import { element } from "/ui/element.js";
 import { catalog, remember } from "/ui/films.js";
+import { forWhom } from "/ui/group.js";
 import { toast } from "/ui/toast.js";
 import { change, current, onChange } from "/ui/state.js";
 
@@ -10,7 +11,8 @@ const box = document.getElementById("tastes");
 const surprise = document.getElementById("surprise");
 
 function take(films, words) {
-  change({ likes: films.map((film) => film.movie_id), dislikes: [], near: null }, words);
+  const whom = forWhom(current());
+  change({ likes: films.map((film) => film.movie_id), dislikes: [], near: null }, whom ? words.replace(/\.$/, `${whom}.`) : words);
   document.getElementById("results").focus();
 }
 

@@ -11,6 +11,14 @@ export const DIALS = {
 /** Words for `affinity_score`: the share of people with such taste who liked a film with this score. */
 export const match = (score) => among([[0.3, "Long shot"], [0.45, "Fair match"], [0.6, "Good match"], [0.75, "Very good match"], [1, "Great match"]])(score);
 
+/** The same for several people, of whom this share is expected to like it. */
+export function groupMatch(share, people) {
+  if (people === 2) return among([[0.3, "Hardly for you two"], [0.45, "Fair for you two"], [0.6, "Good for you two"], [0.75, "Very good for you two"], [1, "Great for you two"]])(share);
+  return `${among([[0.35, "Few"], [0.5, "Some"], [0.8, "Most"], [1, "Nearly all"]])(share)} of you will like it`;
+}
+
+export const SWITCHES = { mix: "A mix of my tastes", series: "One film per series" };
+
 export const SERVED_BY = {
   two_tower: "Chosen by the Two-Tower model from your films.",
   item_cf: "Chosen by films that people like together, a simpler model that stands in for the first.",
@@ -18,7 +26,7 @@ export const SERVED_BY = {
 };
 
 const DEGRADED = {
-  fewer_films_than_asked: "Few films fit these filters.",
+  fewer_films_than_asked: "Few films fit what you asked for.",
   no_known_seeds: "None of the picked films is known here.",
   seeds_without_neighbors: "Too little is known about the picked films.",
   version_skew: "A new model is just arriving.",
