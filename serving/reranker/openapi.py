@@ -78,6 +78,16 @@ RECOMMEND_BODY: dict[str, Any] = {
 }
 
 
+SEEDS = ("tmdb_ids", "movie_ids")
+NONE = {"maxItems": 0}
+OF_ONE = (*SEEDS, "disliked_tmdb_ids", "disliked_movie_ids")
+
+
+def _given(name: str, at_least: int = 1, **others: dict[str, Any]) -> dict[str, Any]:
+    """A schema: a list of so many entries is there, and others, if they are, are as said."""
+    return {"required": [name], "properties": {name: {"minItems": at_least}, **others}}
+
+
 def install(app: FastAPI) -> None:
     """Make the app's document the complete one."""
 
@@ -95,9 +105,11 @@ def install(app: FastAPI) -> None:
                 schema = model.model_json_schema(ref_template=REF)
                 schemas |= schema.pop("$defs", {})
                 schemas[model.__name__] = schema
-            # What the model checks in code: at least one seed.
+            # What the models check in code: at least one seed of each person, and films of one person or of several.
+            schemas["Person"]["anyOf"] = [_given(name) for name in SEEDS]
             schemas["RecommendationRequest"]["anyOf"] = [
-                {"required": [name], "properties": {name: {"minItems": 1}}} for name in ("tmdb_ids", "movie_ids")
+                *(_given(name, people=NONE) for name in SEEDS),
+                _given("people", at_least=2, several_interests={"const": False}, **dict.fromkeys(OF_ONE, NONE)),
             ]
             document["components"]["schemas"] = dict(sorted(schemas.items()))
             app.openapi_schema = document
