@@ -21,6 +21,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
     ".json": "application/json",
 }
 POLICY = "; ".join(
@@ -32,6 +33,9 @@ POLICY = "; ".join(
         "object-src 'none'",
     )
 )
+# Others are kept by the browser as well but asked for each time, so that a new release shows at once. Browsers want the
+# icon again after each change of the address, which is each click.
+KEPT = dict.fromkeys((".svg", ".png"), "max-age=86400")
 N_POPULAR = 12
 # Where index.html carries what only the bundle knows.
 PLACEHOLDER = b"{}<!--catalog-->"
@@ -71,8 +75,7 @@ async def asset(request: Request, name: str) -> Response:
 
 def _page(request: Request, body: bytes, suffix: str) -> Response:
     tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-    # no-cache: kept by the browser but asked for each time, so that a new release shows at once.
-    headers = {"Cache-Control": "no-cache", "ETag": tag, "Content-Security-Policy": POLICY}
+    headers = {"Cache-Control": KEPT.get(suffix, "no-cache"), "ETag": tag, "Content-Security-Policy": POLICY}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=MEDIA_TYPES[suffix], headers=headers)

@@ -129,6 +129,15 @@ def test_a_newer_request_ends_the_older(page, url):
     assert page.evaluate("window.ended.at(-1).filters.genres_any") == ["Drama"]
 
 
+def test_nothing_moves_when_an_answer_comes(page, url):
+    """Each frame of a transition redraws the posters, which took longer than the answer itself."""
+    page.goto(f"{url}/#films=1")
+    first_card(page)[0].locator("[data-action=like]").click()
+    expect(page.locator("#picked .like")).to_have_count(2)
+    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+    assert page.evaluate("document.getAnimations().map((animation) => animation.transitionProperty)") == []
+
+
 def a_film_that_is_not_known_yet(page, store):
     """One that came with none of the page's lists, so its title and its TMDB id have to be asked for."""
     text = page.locator("#catalog").text_content()
@@ -144,10 +153,12 @@ def test_a_tab_that_is_opened_meanwhile_leaves_the_request_alone(page, url):
     page.get_by_role("tab", name="Operator").click()
     page.get_by_role("tab", name="Films").click()
     until(lambda: page.evaluate("1") and held, what="the request")
+    expect(page.locator("#results")).to_have_class("waiting")  # it took long, so the list is dimmed
     for route in held:
         route.continue_()
     expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
     expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#results")).not_to_have_class("waiting")
 
 
 def test_a_disliked_film_of_a_link_has_its_title_and_is_asked_for_once(page, url, store):

@@ -1,11 +1,11 @@
 // The page: pick films, ask the API, show what it says. No build step, no dependencies; each module does one thing.
+import "/ui/results.js"; // first, so that the request is under way before the rest redraws
 import "/ui/search.js";
 import "/ui/sentence.js";
 import "/ui/people.js";
 import "/ui/chips.js";
 import "/ui/tastes.js";
 import "/ui/dials.js";
-import "/ui/results.js";
 import "/ui/about.js";
 import "/ui/tabs.js";
 import { catalog } from "/ui/films.js";

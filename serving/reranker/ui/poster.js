@@ -158,9 +158,13 @@ const ICONS = {
   near: "M5 8h10v11H5ZM9 8V5h10v11h-4",
 };
 
-/** A small line drawing for a button, 24 by 24. */
-export function icon(name) {
+function draw(name) {
   const svg = shape("svg", { viewBox: "0 0 24 24", width: 20, height: 20, fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-linejoin": "round", "stroke-linecap": "round", "aria-hidden": "true", focusable: "false" });
   svg.append(shape("path", { d: ICONS[name] }));
   return svg;
 }
+
+const drawn = Object.fromEntries(Object.keys(ICONS).map((name) => [name, draw(name)]));
+
+/** A small line drawing for a button, 24 by 24. */
+export const icon = (name) => drawn[name].cloneNode(true);

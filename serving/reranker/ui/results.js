@@ -10,10 +10,12 @@ import { degraded, SERVED_BY } from "/ui/words.js";
 const PAGE = 12;
 const MOST = 96;
 const MOST_NAMED = 4;
+const LATE_MS = 200; // a list that is dimmed for less only flickers, and dimming it takes longer than the answer
 const $ = (id) => document.getElementById(id);
 let topN = PAGE;
 let timer;
 let failures = 0;
+let late;
 let turn = 0; // of refreshes: an older one has nothing to say any more
 let starters = catalog.popular ?? [];
 
@@ -107,6 +109,7 @@ export async function refresh() {
   clearTimeout(timer);
   if (!$("films").children.length && (asking(state).length || state.near)) $("films").replaceChildren(...Array.from({ length: PAGE }, skeleton));
   $("results").setAttribute("aria-busy", "true");
+  late ??= setTimeout(() => $("results").classList.add("waiting"), LATE_MS);
   try {
     await (state.near ? near(state) : asking(state).length ? recommend(state) : begin(state));
     if (mine !== turn) return;
@@ -118,6 +121,9 @@ export async function refresh() {
     failed(error);
   }
   $("results").removeAttribute("aria-busy");
+  clearTimeout(late);
+  late = undefined;
+  $("results").classList.remove("waiting");
 }
 
 $("retry").addEventListener("click", () => { refresh(); $("results").focus(); });
