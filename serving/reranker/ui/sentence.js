@@ -13,7 +13,7 @@ const less = (old, taken) => old.filter((value) => !taken.includes(value));
 
 /** What to change in `state` for the parts of a sentence. The later word counts: "no horror" after "horror". */
 export function patchOf(parts, state) {
-  const values = (kind) => parts.filter((part) => part.kind === kind).map((part) => part.movie_id ?? part.value);
+  const values = (kind) => parts.filter((part) => part.kind === kind).map(({ value }) => value);
   const last = (kind, old) => values(kind).at(-1) ?? old;
   const [likes, dislikes] = [values("like"), values("dislike")];
   const [any, none] = [values("genre_any"), values("genre_none")];
@@ -50,7 +50,7 @@ form.addEventListener("submit", async (event) => {
     if (!answer) return;
     tell(answer);
     if (!answer.parts.length) return;
-    await learn(answer.parts.filter((part) => part.movie_id).map((part) => part.movie_id));
+    await learn(answer.parts.filter(({ kind }) => kind === "like" || kind === "dislike").map(({ value }) => value));
     field.value = "";
     change(patchOf(answer.parts, current()), `Understood: ${answer.parts.map((part) => part.label).join(", ")}.`);
   } catch (error) {

@@ -25,9 +25,9 @@ def recommend(
     tmdb_ids: Annotated[str, typer.Option(help="Liked films, TMDB ids with commas between.")] = "",
     movie_ids: Annotated[str, typer.Option(help="Liked films, MovieLens ids with commas between.")] = "",
     like: Annotated[list[str] | None, typer.Option(help="A liked film by title; repeat for more.")] = None,
-    dislike: Annotated[str, typer.Option(help="Disliked films, TMDB ids with commas between.")] = "",
+    dislike: Annotated[list[str] | None, typer.Option(help="A disliked film by title; repeat for more.")] = None,
     person: Annotated[
-        list[str] | None, typer.Option(help="Films of one of several people, TMDB ids with commas between; repeat.")
+        list[str] | None, typer.Option(help="One of several people: their films by title, ';' between; repeat.")
     ] = None,
     top_n: Annotated[int, typer.Option("--top-n", "-n", help="How many, 1 to 100.")] = 10,
     genres: Annotated[str, typer.Option(help="Only films with one of these genres, commas between.")] = "",
@@ -55,8 +55,8 @@ def recommend(
         {
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
             "movie_ids": liked,
-            "disliked_tmdb_ids": _ids(dislike, "--dislike"),
-            "people": [{"tmdb_ids": _ids(films, "--person")} for films in person or []],
+            "disliked_movie_ids": [_by_title(pipeline, title) for title in dislike or []],
+            "people": [{"movie_ids": _by_titles(pipeline, films)} for films in person or []],
             "top_n": top_n,
             "filters": {
                 "genres_any": _words(genres),
@@ -168,6 +168,10 @@ def _by_title(pipeline: Any, title: str) -> int:
     if not films:
         raise RequestError(f"no film is called {title!r}", fix="try fewer words of the title")
     return int(films[0].movie_id)
+
+
+def _by_titles(pipeline: Any, text: str) -> list[int]:
+    return [_by_title(pipeline, title.strip()) for title in text.split(";") if title.strip()]
 
 
 def _ids(text: str, option: str) -> list[int]:

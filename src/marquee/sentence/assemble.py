@@ -12,8 +12,8 @@ class Noted(NamedTuple):
 
     Attributes:
         part: The part.
-        about: A film by its TMDB id (by minus the MovieLens id where it has none), a genre, or the name of a dial; for
-            years, the place in the sentence, which both ends of a span share.
+        about: A film by its MovieLens id, a genre, or the name of a dial; for years, the place in the sentence, which
+            both ends of a span share.
     """
 
     part: Part
@@ -44,7 +44,7 @@ def wish_of(parts: Sequence[Part]) -> Wish:
     return Wish.model_validate(
         {
             "movie_ids": values("like") or None,
-            "disliked_tmdb_ids": values("dislike") or None,
+            "disliked_movie_ids": values("dislike") or None,
             "filters": WishFilters.model_validate(filters) if any(filters.values()) else None,
             "novelty": next(iter(values("novelty")), None),
             "diversity": next(iter(values("diversity")), None),

@@ -39,8 +39,8 @@ class Wish(_Model):
 
     movie_ids: list[int] | None = _if_understood()
     """Films that the person likes, as MovieLens ids."""
-    disliked_tmdb_ids: list[int] | None = _if_understood()
-    """Films that the person dislikes, as TMDB ids."""
+    disliked_movie_ids: list[int] | None = _if_understood()
+    """Films that the person dislikes, as MovieLens ids."""
     filters: WishFilters | None = _if_understood()
     """Which films may be recommended."""
     novelty: float | None = _if_understood()
@@ -57,9 +57,7 @@ class Part(_Model):
     kind: Kind
     """What it is."""
     value: int | float | str
-    """What goes into the request: a MovieLens id (like), a TMDB id (dislike), a genre, a year, or a dial's value."""
-    movie_id: int | None = _if_understood()
-    """The film of a `like` or `dislike`, as a MovieLens id."""
+    """What goes into the request: a film's MovieLens id, a genre, a year, or a dial's value."""
     label: str
     """In few words, which mean the same when they are read again."""
 

@@ -46,12 +46,9 @@ class _State:
         self.at += length
         return written(self.text, taken)
 
-    def note(
-        self, kind: str, value: float | str, text: str, label: str, about: int | str, movie_id: int | None = None
-    ) -> None:
+    def note(self, kind: str, value: float | str, text: str, label: str, about: int | str) -> None:
         """Add what was understood."""
-        told = {"kind": kind, "value": value, "text": text, "label": label, "movie_id": movie_id}
-        part = Part.model_validate(told)
+        part = Part.model_validate({"kind": kind, "value": value, "text": text, "label": label})
         self.noted.append(Noted(part, about))
 
 
@@ -141,15 +138,9 @@ class Reader:
     def _film(self, state: _State, length: int, row: int) -> None:
         side = "dislike" if state.negation else state.side
         text = state.take(length)
-        tmdb, movie = int(self._catalog.tmdb_ids[row]), int(self._catalog.movie_ids[row])
-        if side == "like":
-            value, label = movie, f"like {self._titles.label(row)}"
-        elif tmdb:
-            value, label = tmdb, f"not like {self._titles.label(row)}"
-        else:  # a request names disliked films by their TMDB ids, and this one has none
-            state.left.extend(range(state.at - length, state.at))
-            return
-        state.note(side, value, text, label, tmdb or -movie, movie)
+        movie = int(self._catalog.movie_ids[row])
+        label = f"{'not ' if side == 'dislike' else ''}like {self._titles.label(row)}"
+        state.note(side, movie, text, label, movie)
         state.announced = state.words[state.at : state.at + 1] != ("but",)
         self._after_property(state)
 

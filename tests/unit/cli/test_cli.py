@@ -17,6 +17,8 @@ from marquee.data.write import write_movielens
 from marquee.model_card import ModelCard, model_card
 from marquee.model_card_text import markdown
 
+TITLE = sample_contents().catalog.titles[0]
+
 
 @pytest.fixture
 def run(monkeypatch, capsys):
@@ -65,8 +67,17 @@ def test_recommend_as_a_table_by_title(run, store):
     assert "served by two_tower" in out
 
 
-def test_recommend_for_several_people(run, store, liked):
-    people = ("--person", liked[0], "--person", f"{liked[1]},{liked[2]}")
+def test_recommend_leaves_out_what_is_disliked(run, store, liked):
+    asked = ("recommend", "-s", store, "--tmdb-ids", ",".join(map(str, liked)), "--json")
+    first, second = json.loads(run(*asked)[1])["recommendations"][:2]
+    code, out, _ = run(*asked, "--dislike", first["title"], "--dislike", second["title"])
+    assert code == 0
+    assert not {first["title"], second["title"]} & {film["title"] for film in json.loads(out)["recommendations"]}
+
+
+def test_recommend_for_several_people(run, store):
+    first, second, third = sample_contents().catalog.titles[:3]
+    people = ("--person", first, "--person", f"{second}; {third}")
     code, out, _ = run("recommend", "-s", store, *people, "-n", 5, "--one-per-franchise", "--json")
     assert code == 0
     assert [len(film["for_people"]) for film in json.loads(out)["recommendations"]] == [2] * 5
@@ -76,8 +87,10 @@ def test_recommend_for_several_people(run, store, liked):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--person", "1001"), "at least two"),
-        (("--person", "1", "--person", "x"), "--person 'x': not numbers"),
+        (("--person", TITLE), "at least two"),
+        (("--person", TITLE, "--person", ";"), "movie_ids"),
+        (("--person", TITLE, "--person", "zzzz"), "no film is called 'zzzz'"),
+        (("--like", TITLE, "--dislike", TITLE), "both liked and disliked"),
         (("--tmdb-ids", "1,x"), "--tmdb-ids '1,x': not numbers"),
         ((), "give at least one film"),
         (("--tmdb-ids", "1", "-n", "0"), "--top-n"),

@@ -62,7 +62,7 @@ SENTENCES = {
     "Like Amelie and Monsters, Inc.": ([ID["Amélie"], ID["Monsters, Inc."]], [], {}, []),
     "I loved Se7en. Heat. No romance": (
         [ID["Seven (a.k.a. Se7en)"], ID["Heat"]], [], {"genres_none": ["Romance"]}, []),
-    "I hated Unlisted Wonder": ([], [], {}, ["Unlisted Wonder"]),
+    "I hated Unlisted Wonder": ([], [ID["Unlisted Wonder"]], {}, []),
     "I liked Cars, no wait, I hated Cars": ([], [CARS], {}, ["wait"]),
     "zzz qqq": ([], [], {}, ["zzz qqq"]),
     "?!": ([], [], {}, []),
@@ -75,7 +75,7 @@ def test_a_sentence_means(reader, sentence):
     understood = reader.read(sentence)
     request = understood.request.model_dump()
     assert request.pop("movie_ids", []) == liked
-    assert request.pop("disliked_tmdb_ids", []) == [movie + 1000 for movie in disliked]
+    assert request.pop("disliked_movie_ids", []) == disliked
     filters = request.pop("filters", {})
     assert {**filters, **request} == properties
     assert understood.not_understood == not_understood
