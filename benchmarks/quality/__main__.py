@@ -57,6 +57,16 @@ def work_folder(given: argparse.Namespace, data_sha256: str) -> Path:
     return Path(given.work / hashlib.sha256(told.encode()).hexdigest()[:12])
 
 
+def shareable(words: list[str]) -> list[str]:
+    """The same words with the folder of the data as DIR and without where things are kept: that is one machine's."""
+    shown = []
+    for option, word in zip(["", *words], words, strict=False):
+        if "--work" in {option, word} or "--output" in {option, word}:
+            continue
+        shown.append("DIR" if option == "--data" else word)
+    return shown
+
+
 def run(words: list[str]) -> None:
     """The whole command."""
     given = arguments(words)
@@ -77,9 +87,7 @@ def run(words: list[str]) -> None:
         with_ours=not given.without_ours,
         say=lambda text: print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True),
     )
-    shown = [word for word in words if word != str(given.data)] if given.data else words
-    shown = [part for word in shown for part in ([word, "DIR"] if word == "--data" else [word])]
-    report["command"] = shlex.join(["python", "-m", "benchmarks.quality", *shown])
+    report["command"] = shlex.join(["python", "-m", "benchmarks.quality", *shareable(words)])
     report["date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     path = work / "report.json"
     path.write_text(json.dumps(report, indent=1) + "\n", "utf-8")

@@ -88,7 +88,7 @@ def _others(by_key: dict[Any, dict[str, Any]], model: str, counts: Sequence[int 
 def _figure(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.0f}" if value > 1.5 else f"{value:.4f}".removeprefix("0")
+    return f"{value:.0f}" if value >= 1 else f"{value:.4f}".removeprefix("0")
 
 
 def _mean(row: dict[str, Any], metric: str) -> str:

@@ -25,14 +25,15 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def serving():
-    """`with serving(store, **settings) as url`: the re-ranker on a port of its own."""
+    """`with serving(store, make_retriever, **settings) as url`: the re-ranker on a port of its own."""
     return _serving
 
 
 @contextlib.contextmanager
-def _serving(artifacts, **settings):
+def _serving(artifacts, make_retriever=lambda _: None, **settings):
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(Settings(**{"artifacts_dir": artifacts, "reload_seconds": 0.05, **settings}))
+    settings = Settings(**{"artifacts_dir": artifacts, "reload_seconds": 0.05, **settings})
+    app = create_app(settings, make_retriever=make_retriever)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -5,7 +5,7 @@ import { catalog, learn, nameOf } from "/ui/films.js";
 import { asking, listed, together, unwanted } from "/ui/group.js";
 import { current, change, onChange } from "/ui/state.js";
 import { write } from "/ui/share.js";
-import { degraded, SERVED_BY } from "/ui/words.js";
+import { degraded, servedBy } from "/ui/words.js";
 
 const PAGE = 12;
 const MOST = 96;
@@ -66,10 +66,10 @@ async function recommend(state) {
   const answer = await ask("list", "/v1/recommendations", { ...requestOf(state), top_n: topN, explain: true });
   if (!answer) return;
   const films = answer.recommendations.filter((film) => !gone.includes(film.movie_id));
-  const words = films.length ? SERVED_BY[answer.served_by] : "No film fits these filters. Widen the years or take away a genre.";
   const names = together(state) ? asking(state).map(({ name }) => name) : [];
+  const words = films.length ? servedBy(answer.served_by, names.length) : "No film fits these filters. Widen the years or take away a genre.";
   const title = names.length ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : listed(names)}` : "Recommendations";
-  show(films, { title, words, names, notes: films.length ? [...new Set(answer.degraded.map(degraded))] : [] });
+  show(films, { title, words, names, notes: films.length ? [...new Set(answer.degraded.map((reason) => degraded(reason, names.length)))] : [] });
   $("model").textContent = `· model ${answer.model_version} · answered in ${Math.round(performance.now() - started)} ms`;
   $("more").hidden = answer.recommendations.length < topN || topN >= MOST;
 }

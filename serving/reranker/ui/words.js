@@ -19,11 +19,19 @@ export function groupMatch(share, people) {
 
 export const SWITCHES = { mix: "A mix of my tastes", series: "One film per series" };
 
-export const SERVED_BY = {
+const SERVED_BY = {
   two_tower: "Chosen by the Two-Tower model from your films.",
   item_cf: "Chosen by films that people like together, a simpler model that stands in for the first.",
   popularity: "Films that many people like: there was nothing of yours to go by.",
 };
+const SERVED_BY_TOGETHER = {
+  ...SERVED_BY,
+  two_tower: "Chosen by the Two-Tower model from the films of each of you.",
+  popularity: "For at least one of you there was nothing to go by, and films that many people like stand in.",
+};
+
+/** Which rung chose the films; of several people the lowest that any of them needed. */
+export const servedBy = (rung, people) => (people > 1 ? SERVED_BY_TOGETHER : SERVED_BY)[rung];
 
 const DEGRADED = {
   fewer_films_than_asked: "Few films fit what you asked for.",
@@ -31,9 +39,14 @@ const DEGRADED = {
   seeds_without_neighbors: "Too little is known about the picked films.",
   version_skew: "A new model is just arriving.",
 };
+const DEGRADED_TOGETHER = {
+  ...DEGRADED,
+  no_known_seeds: "Of the films that one of you picked, none is known here.",
+  seeds_without_neighbors: "Too little is known about the films that one of you picked.",
+};
 
 /** A reason of `degraded`; most name the fault of the retrieval tier, which people need not know in detail. */
-export const degraded = (reason) => DEGRADED[reason] ?? `The main model is away (${reason.replaceAll("_", " ")}).`;
+export const degraded = (reason, people) => (people > 1 ? DEGRADED_TOGETHER : DEGRADED)[reason] ?? `The main model is away (${reason.replaceAll("_", " ")}).`;
 
 export const TERMS = {
   prior: "liked by many", genre: "its genres", year: "its time", popularity: "how well known it is", dislikes: "your dislikes",

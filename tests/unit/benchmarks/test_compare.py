@@ -15,6 +15,11 @@ from marquee.errors import ConfigError, MarqueeError
 from training.evaluation.rows import ROWS
 
 
+def test_the_page_names_no_folder_of_this_machine():
+    words = ["--data", "/home/me/ml", "--folds", "5", "--work", "/tmp/kept", "--output", "/tmp/page.md"]
+    assert command.shareable(words) == ["--data", "DIR", "--folds", "5"]
+
+
 @pytest.fixture(scope="module")
 def where(tmp_path_factory):
     return tmp_path_factory.mktemp("work")

@@ -1,0 +1,57 @@
+"""What the page says when a lower rung answers: the main model away, films that nobody knows, one person of several."""
+
+import socket
+
+import pytest
+
+from marquee.retrieval_client import RetrievalClient
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+UNKNOWN = 999_999
+MODEL = "Chosen by the Two-Tower model from your films."
+ITEMS = "Chosen by films that people like together, a simpler model that stands in for the first."
+AWAY = "The main model is away (retrieval refused)."
+
+
+@pytest.fixture(scope="module")
+def without_retrieval(serving, store):
+    """A re-ranker whose retrieval tier is a port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    client = RetrievalClient(f"http://127.0.0.1:{port}")
+    with serving(store, lambda bundle: client.of(bundle.version)) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "notes"),
+    [
+        ("films=1", MODEL, None),
+        (f"films={UNKNOWN}", "Films that many people like: there was nothing of yours to go by.",
+         "None of the picked films is known here."),
+        ("films=1&people=2&films2=7", "Chosen by the Two-Tower model from the films of each of you.", None),
+        (f"films=1&people=2&films2={UNKNOWN}",
+         "For at least one of you there was nothing to go by, and films that many people like stand in.",
+         "Of the films that one of you picked, none is known here."),
+    ],
+)  # fmt: skip
+def test_what_answered_is_said_in_words(page, url, state, status, notes):
+    page.goto(f"{url}/#{state}")
+    told(page, status, notes)
+    page.complaints[:] = [text for text in page.complaints if "404" not in text]  # the title of an unknown film
+
+
+@pytest.mark.parametrize("people", ["", "&people=2&films2=7"])
+def test_without_the_main_model_the_simpler_one_answers_and_says_so(page, without_retrieval, people):
+    page.goto(f"{without_retrieval}/#films=1{people}")
+    told(page, ITEMS, AWAY)
+
+
+def told(page, status, notes):
+    expect(page.locator("#films > li:not(.skeleton)")).to_have_count(12)
+    expect(page.locator("#status")).to_have_text(status)
+    if notes is None:
+        expect(page.locator("#notes")).to_be_hidden()
+    else:
+        expect(page.locator("#notes")).to_have_text(notes)
