@@ -3,9 +3,9 @@
 python -m benchmarks.page [URL]     (`make demo` or `marquee serve` leave one running at http://127.0.0.1:8080)
 
 A click counts from its event to the end of the frame that paints the first card of the next answer. `server` is the
-part between sending the request and the first byte of its answer, and `before` what passes until it is sent. Between
-two clicks there is a pause, as with people: nobody clicks in the frame that paints a list. Each visit is a new one, with
-nothing kept. Other work on the machine makes all of it longer: run it alone.
+part between sending the request and the first byte of its answer, and `before` what passes until it is sent. There is a
+pause between clicks, as with people: nobody clicks while a list is painted. Each visit is a new one, with nothing
+kept. Other work on the machine makes all of it longer: run it alone.
 """
 
 import sys

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     """Origins that browsers may call the API from; none by default."""
     operator: bool = False
     """Show what operators want to see to everyone who can reach the page; `marquee serve` turns it on at 127.0.0.1."""
+    page_novelty: float = Field(0.5, ge=0, le=1)
+    """Where the page's novelty dial stands until it is turned: people know the hits. A request without one gets 0."""
     rollback: str = ""
     """The command that operators are shown for going back to the model before; empty: `marquee rollback`."""
     sweep_plot: Path | None = None

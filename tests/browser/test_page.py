@@ -121,14 +121,14 @@ def test_dials_and_filters_go_into_the_request(page, url):
     expect(page.locator("#films li")).to_have_count(12)
     with page.expect_request("**/v1/recommendations") as sent:
         page.get_by_role("slider", name="Novelty").press("ArrowRight")
-    assert sent.value.post_data_json["novelty"] == 0.05
+    assert sent.value.post_data_json["novelty"] == 0.55
     assert "diversity" not in sent.value.post_data_json  # untouched: the bundle's own
     with page.expect_request("**/v1/recommendations") as sent:
         page.locator("#genres").get_by_text("Horror", exact=True).click()
     assert sent.value.post_data_json["filters"]["genres_any"] == ["Horror"]
     with page.expect_request("**/v1/recommendations") as sent:
         page.get_by_role("button", name="Reset dials and filters").click()
-    assert "novelty" not in sent.value.post_data_json
+    assert sent.value.post_data_json["novelty"] == 0.5  # where the page begins
     assert sent.value.post_data_json["filters"] == {"genres_any": [], "genres_none": []}
 
 

@@ -5,7 +5,7 @@ import { together } from "/ui/group.js";
 import { change, current, onChange } from "/ui/state.js";
 import { DIALS, SWITCHES } from "/ui/words.js";
 
-const TUNED = { diversity: catalog.diversity ?? 0, novelty: 0 };
+const TUNED = { diversity: catalog.diversity ?? 0, novelty: catalog.novelty ?? 0 };
 const MIX_HELP = [
   "Each of the tastes among your films gets its share of the list.",
   "Not while several people have films: the list is for all of your tastes already.",

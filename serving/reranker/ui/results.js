@@ -29,6 +29,7 @@ export function requestOf(state) {
   if (state.mix && tastes.length === 1) asked.several_interests = true;
   if (state.series) asked.one_per_franchise = true;
   for (const name of ["diversity", "novelty"]) if (state[name] !== null) asked[name] = state[name];
+  asked.novelty ??= catalog.novelty;
   return asked;
 }
 

@@ -16,7 +16,7 @@ from training.evaluation.rows import ROWS
 
 
 def test_the_page_names_no_folder_of_this_machine():
-    words = ["--data", "/home/me/ml", "--folds", "5", "--work", "/tmp/kept", "--output", "/tmp/page.md"]
+    words = ["--data", "/home/me/ml", "--folds", "5", "--work", "/home/me/kept", "--output", "/home/me/page.md"]
     assert command.shareable(words) == ["--data", "DIR", "--folds", "5"]
 
 

@@ -44,6 +44,7 @@ def test_the_page_knows_the_catalogue(client):
     assert catalog["genres"] == ["Action", "Comedy", "Drama", "Horror"]
     assert catalog["n_films"] == 50
     assert catalog["diversity"] == 0.1  # 1 - lambda_mmr of this bundle
+    assert catalog["novelty"] == 0.5
     assert len(catalog["popular"]) == 12
     assert catalog["years"][0] < catalog["years"][1]
 
