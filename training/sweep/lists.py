@@ -4,18 +4,20 @@ Candidates don't depend on any dial, and the blend not on MMR's or the request's
 setting; a longer list begins with the shorter one's picks, since MMR is greedy, so both come out of one run.
 """
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from marquee import steps
 from marquee.bundle.bundle import Contents
 from marquee.exact_search import ExactSearch
-from marquee.mmr import Likeness, mmr
-from marquee.opinion import standardised
 from marquee.pipeline import Pipeline
+from marquee.rerank_config import BlendWeights
 from marquee.retrieval import Candidates, Retriever, Where
+from marquee.stages import Stages
 from training.evaluation.ranking import Lists
 from training.sweep.dials import Dials
 
@@ -48,9 +50,6 @@ class ListMaker:
 
     def __init__(self, contents: Contents) -> None:
         self._retriever = Remembered(ExactSearch(contents))
-        self._genres = contents.catalog.genres.astype(np.float32)
-        vectors = contents.two_tower.item_vectors
-        self._unit_vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
 
     def lists(
         self, contents: Contents, settings: Sequence[Dials], seeds: sparse.csr_matrix, lengths: Sequence[int]
@@ -67,34 +66,23 @@ class ListMaker:
             For each setting and each length, (b, length).
         """
         pipeline = Pipeline(contents, self._retriever)
+        pickers = [_weighing(pipeline.stages, dials.weights) for dials in settings]
+        asked = [steps.Dials(max(lengths), dials.diversity, dials.novelty) for dials in settings]
         found = [[np.full((seeds.shape[0], length), -1, dtype=np.int64) for length in lengths] for _ in settings]
         for request in range(seeds.shape[0]):
             shown = seeds.indices[seeds.indptr[request] : seeds.indptr[request + 1]]
             rows, scores = pipeline.score_candidates(shown.tolist(), "two_tower")
-            popularity = contents.catalog.log_popularity[rows]
-            genres, vectors = self._genres[rows], self._unit_vectors[rows]
-            for dials, parts in zip(settings, found, strict=True):
-                picked = _picked(dials, scores, popularity, genres, vectors, max(lengths))
+            pool = steps.Pool("two_tower", rows)
+            for picker, dials, parts in zip(pickers, asked, found, strict=True):
+                picked = picker.pick(pool, scores, dials, None)
                 for part, length in zip(parts, lengths, strict=True):
                     own = picked[:length]
                     part[request, : len(own)] = rows[own[np.lexsort((rows[own], -scores[own]))]]
         return found
 
 
-def _picked(
-    dials: Dials,
-    scores: NDArray[np.float32],
-    popularity: NDArray[np.float32],
-    genres: NDArray[np.float32],
-    vectors: NDArray[np.float32],
-    n: int,
-) -> NDArray[np.int64]:
-    """Positions in the order of picking, as the pipeline picks."""
-    weights = dials.weights
-    hits, _ = standardised(popularity, dials.novelty * weights.novelty_scale)
-    return mmr(
-        scores - hits,
-        Likeness(genres, vectors, weights.genre_weight),
-        n=n,
-        lam=weights.lambda_mmr if dials.diversity is None else 1.0 - dials.diversity,
-    )
+def _weighing(stages: Stages, weights: BlendWeights) -> Stages:
+    """The same with other weights; its arrays are shared."""
+    other = copy.copy(stages)
+    other.bundle = replace(stages.bundle, rerank=stages.bundle.rerank.model_copy(update={"weights": weights}))
+    return other
