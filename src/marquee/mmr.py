@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Series = NDArray[np.int64] | None
+"""A number per film, the same for films of one series; None where it doesn't matter."""
 
 
 class Likeness:
@@ -37,9 +39,7 @@ class Likeness:
         return np.stack([self.to(position) for position in range(len(self._genres))])
 
 
-def mmr(
-    relevance: Array, likeness: Likeness, *, n: int, lam: float, series: NDArray[np.int64] | None = None
-) -> NDArray[np.int64]:
+def mmr(relevance: Array, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> NDArray[np.int64]:
     """Pick n of m candidates, greedily.
 
     Args:
@@ -68,7 +68,7 @@ def pick(
     *,
     n: int,
     lam: float,
-    series: NDArray[np.int64] | None = None,
+    series: Series = None,
 ) -> NDArray[np.int64]:
     """The greedy loop: at each step the candidate with the most gain for the least likeness to those picked.
 

@@ -24,6 +24,7 @@ from marquee.errors import GroupWithoutAccount
 from marquee.exact_search import ExactSearch, top_k
 from marquee.explain import explain
 from marquee.franchises import franchises
+from marquee.mmr import Series
 from marquee.rerank_config import Rung
 from marquee.resolve import resolve
 from marquee.retrieval import Retriever, Where
@@ -179,7 +180,7 @@ class Pipeline:
         """(n,) int64: films of one series share a number."""
         return franchises(self.catalog, self.stages.unit_vectors)
 
-    def _series(self, request: RecommendationRequest) -> NDArray[np.int64] | None:
+    def _series(self, request: RecommendationRequest) -> Series:
         return self.franchises if request.one_per_franchise else None
 
     def _describe(self, steps: Steps, explained: bool) -> list[Recommendation]:

@@ -10,7 +10,7 @@ from marquee.blend import Blend, blend
 from marquee.bundle.bundle import Bundle, Contents
 from marquee.errors import RetrievalUnavailable
 from marquee.exact_search import exact_scores, top_k
-from marquee.mmr import Likeness, mmr
+from marquee.mmr import Likeness, Series, mmr
 from marquee.opinion import Opinion, standardised
 from marquee.rerank_config import Rung
 from marquee.retrieval import Retriever, Where
@@ -106,7 +106,7 @@ class Stages:
         """How alike some films are."""
         return Likeness(self.genres[rows], self.unit_vectors[rows], self.bundle.rerank.weights.genre_weight)
 
-    def pick(self, pool: Pool, scores: Array, dials: Dials, series: NDArray[np.int64] | None) -> Rows:
+    def pick(self, pool: Pool, scores: Array, dials: Dials, series: Series) -> Rows:
         """Positions in the pool of the films to show, in the order in which MMR takes them.
 
         Args:

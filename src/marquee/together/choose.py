@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from marquee.mmr import Series
 from marquee.stages import Stages
 from marquee.steps import Dials, Pool, Rows, Steps, Taste
 from marquee.together.fair import fair_picks
 from marquee.together.interests import interests
 from marquee.together.voices import Voice, candidates, voices
-
-Series = NDArray[np.int64] | None
 
 
 def for_people(stages: Stages, tastes: Sequence[Taste], dials: Dials, series: Series) -> list[Steps]:

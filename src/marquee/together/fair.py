@@ -10,7 +10,7 @@ fairness of maximum Nash welfare", EC 2016; greedy selection for groups as in M.
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.mmr import Likeness, pick
+from marquee.mmr import Likeness, Series, pick
 
 # What a taste has at the beginning, in parts of what its best film is worth: else the first film would have to please
 # everybody a little, and who is hard to please would decide alone.
@@ -23,7 +23,7 @@ def fair_picks(
     *,
     n: int,
     lam: float,
-    series: NDArray[np.int64] | None = None,
+    series: Series = None,
 ) -> NDArray[np.int64]:
     """Pick n of m candidates for p tastes.
 

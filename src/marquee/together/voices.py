@@ -38,14 +38,12 @@ def candidates(stages: Stages, tastes: Sequence[Taste], rung: Rung = "two_tower"
     pools: list[Pool] = []
     for taste in tastes:
         pool = stages.candidates(taste, rung)
-        if failed := [reason for reason in pool.degraded if reason.startswith("retrieval_")]:
+        if any(reason.startswith("retrieval_") for reason in pool.degraded):
             rung = "item_cf"
             pools = [
                 stages.candidates(earlier, rung) if found.rung == "two_tower" else found
                 for earlier, found in zip(tastes, pools, strict=False)
             ]
-            for found in pools:
-                found.degraded = failed + found.degraded
         pools.append(pool)
     return pools
 
