@@ -116,6 +116,16 @@ def test_a_shared_address_brings_everything_back(page, url):
     expect(page).to_have_url(re.compile(r"#films=1,7,2,10&diversity=0\.5&from=1960&genres=Drama$"))
 
 
+def test_a_browser_that_lets_nothing_be_copied_is_no_dead_end(page, url):
+    devtools = page.context.new_cdp_session(page)
+    where = {"origin": url, "browserContextId": devtools.send("Target.getTargetInfo")["targetInfo"]["browserContextId"]}
+    refused = {"permission": {"name": "clipboard-write"}, "setting": "denied"}
+    devtools.send("Browser.setPermission", where | refused)
+    page.goto(f"{url}/#films=1")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#toast-text")).to_have_text("The address above is the link: copy it from there.")
+
+
 def test_dials_and_filters_go_into_the_request(page, url):
     page.goto(f"{url}/#films=1")
     expect(page.locator("#films li")).to_have_count(12)
