@@ -1,7 +1,7 @@
 # Everything one does with Marquee, in the order of the data. `make help` lists it.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
-        kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format constraints clean
+        kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format screenshots constraints clean
 
 BIN := .venv/bin
 STORE ?= artifacts
@@ -103,14 +103,15 @@ test-unit: setup ## The quick tests only.
 	$(BIN)/python -m pytest tests/unit -m "not slow"
 
 lint: setup ## Style, types, spelling.
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
 
 format: setup ## Put the style right.
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+screenshots: setup ## Pictures of the page into docs/, from a server with MovieLens (URL=http://127.0.0.1:8080).
+	$(BIN)/python -m tests.browser.screenshots $(or $(URL),http://127.0.0.1:8080)
 
 constraints: setup ## Pin the newest versions that fit (constraints.txt).
 	$(BIN)/python .ci/pin

@@ -33,7 +33,7 @@ def main(url: str, folder: Path) -> None:
         for name, width, height, scheme, address in SHOTS:
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(url + address)
-            page.wait_for_function("document.querySelectorAll('#films li:not(.skeleton)').length > 0")
+            page.locator("#films > li:not(.skeleton)").first.wait_for(state="attached")
             if "operator" in name:
                 page.locator("#request").scroll_into_view_if_needed()
                 page.wait_for_selector("#request .picture svg")

@@ -106,9 +106,8 @@ def test_a_year_is_changed_in_its_chip(page, url):
     year.fill("1990")
     year.press("Enter")
     expect(page).to_have_url(re.compile("from=1990"))
-    page.wait_for_function(
-        "[...document.querySelectorAll('.facts')].every((facts) => parseInt(facts.textContent) >= 1990)"
-    )
+    facts = page.locator("#films .facts")
+    until(lambda: all(int(text[:4]) >= 1990 for text in facts.all_inner_texts()), what="films from 1990 on alone")
 
 
 def test_a_newer_request_ends_the_older(page, url):
@@ -125,7 +124,7 @@ def test_a_newer_request_ends_the_older(page, url):
     expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
     page.locator("#genres").get_by_text("Horror", exact=True).click()
     expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
-    page.wait_for_function("window.ended.length > 0")
+    until(lambda: page.evaluate("window.ended.length > 0"), what="the older request's end")
     assert page.evaluate("window.ended.at(-1).filters.genres_any") == ["Drama"]
 
 

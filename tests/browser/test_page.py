@@ -5,6 +5,7 @@ import re
 import pytest
 
 from marquee.bundle import publish
+from tests.waiting import until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -161,7 +162,7 @@ def test_a_server_that_waits_for_its_bundle(browser, serving, tmp_path, make_con
         page.goto(f"{address}/#films=1")
         expect(page.locator("#trouble")).to_contain_text("Not just now: waiting for a bundle")
         publish(tmp_path, make_contents(), force=True)
-        page.wait_for_function("fetch('/readyz').then((answer) => answer.ok)")
+        until(lambda: page.evaluate("fetch('/readyz').then((answer) => answer.ok)"), what="the bundle")
         expect(page.locator("#films li:not(.skeleton)")).to_have_count(12, timeout=20_000)  # by itself
         expect(page.locator("#trouble")).to_be_hidden()
         page.close()

@@ -3,6 +3,7 @@
 import pytest
 
 from serving.reranker.pages import UI
+from tests.waiting import until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -57,7 +58,7 @@ def test_first_paint_and_no_jumping(new_page, url, width):
         page.goto("about:blank")
         page.goto(f"{url}/#films=1,7")
         settled(page)
-        page.wait_for_function(f"{PAINT} > 0")
+        until(lambda: page.evaluate(f"{PAINT} > 0"), what="the first paint")
         paints.append(page.evaluate(PAINT))
         assert page.evaluate("window.shifted ?? 0") < 0.05
     assert min(paints) < 500
