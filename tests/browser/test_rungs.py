@@ -1,6 +1,7 @@
 """What the page says when a lower rung answers: the main model away, films that nobody knows, one person of several."""
 
 import socket
+from contextlib import closing
 
 import pytest
 
@@ -19,8 +20,10 @@ def without_retrieval(serving, store):
     """A re-ranker whose retrieval tier is a port that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    client = RetrievalClient(f"http://127.0.0.1:{port}")
-    with serving(store, lambda bundle: client.of(bundle.version)) as address:
+    with (
+        closing(RetrievalClient(f"http://127.0.0.1:{port}")) as client,
+        serving(store, lambda bundle: client.of(bundle.version)) as address,
+    ):
         yield address
 
 
