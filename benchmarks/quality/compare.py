@@ -22,8 +22,7 @@ from training.evaluation.intervals import rounded_ci95
 from training.evaluation.judge import MAIN, Judged, judge, pooled
 from training.evaluation.protocols import rounds_of
 from training.evaluation.report import Documents, Fit, Key, details, report_rows
-
-PIPELINE = "pipeline"
+from training.evaluation.rows import PRODUCT
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,8 @@ def compare(
         python_of: The Python of an environment.
 
     Returns:
-        `{"documents": as marquee evaluate's, each row with "pipeline_lead" {metric: {"mean", "ci95"}}, "costs",
+        `{"documents": as marquee evaluate's, each row with "pipeline_lead" and "pipeline_novel_lead" {metric:
+        {"mean", "ci95"}}, "costs",
         "absent": {name: reason}, "versions"}`.
 
     Raises:
@@ -158,19 +158,23 @@ def _documents(dataset: Dataset, config: TrainingConfig, collected: Collected, s
         judged = {key: pooled(rounds) for key, rounds in parts.items()}
         rows = report_rows(protocol, judged, collected.fits[protocol])
         for row in rows:
-            row["pipeline_lead"] = pipeline_lead(protocol, judged, row["model"], row["k"])
+            for name in PRODUCT:
+                row[f"{name}_lead"] = lead_of(name, protocol, judged, row["model"], row["k"])
         told = details(dataset, config, protocol, seed_counts)
         documents.append({"dataset": dataset.name, "protocol": protocol, "rows": rows, "details": told})
     return documents
 
 
-def pipeline_lead(protocol: str, judged: dict[Key, Judged], model: str, k: int | None) -> dict[str, Any]:
-    """The pipeline minus a row, paired: same people, same seeds, same resamples; empty without the pipeline."""
-    if (PIPELINE, k) not in judged or model == PIPELINE:
+def lead_of(ours: str, protocol: str, judged: dict[Key, Judged], model: str, k: int | None) -> dict[str, Any]:
+    """A row of the product minus another one, paired: same people, same seeds, same resamples.
+
+    Empty where the product has no such row, and for the product itself.
+    """
+    if (ours, k) not in judged or model in PRODUCT:
         return {}
     leads = {}
     for metric in MAIN[protocol]:
-        difference = judged[PIPELINE, k].values[metric] - judged[model, k].values[metric]
+        difference = judged[ours, k].values[metric] - judged[model, k].values[metric]
         leads[metric] = {"mean": round(float(np.nanmean(difference)), 4), "ci95": rounded_ci95(difference)}
     return leads
 

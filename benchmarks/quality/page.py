@@ -10,6 +10,11 @@ INTRODUCTION = (
     "run, and their grids: [benchmarks/quality](../benchmarks/quality/README.md)."
 )
 
+LEADS = {
+    "pipeline": "The pipeline's lead",
+    "pipeline_novel": "The lead of `pipeline_novel`, the same with `novelty` 0.3",
+}
+
 
 def page(report: dict[str, Any], opponents: Sequence[Opponent], plots: Sequence[str]) -> str:
     """Markdown, of what `compare` returns with `command` and `date`."""
@@ -63,9 +68,13 @@ def _tables(document: dict[str, Any]) -> list[str]:
     shown = _shown(counts)
     names = _names(by_key[models[0], shown])
     tables = [f"{metric}:", _table(["row", *heads, *names], means)]
-    if any(row["pipeline_lead"] for row in rows):
-        leads = [[model, *(_lead(by_key[model, k], metric) for k in counts)] for model in models if model != "pipeline"]
-        tables += [f"The pipeline's lead, {metric}:", _table(["over", *heads], leads)]
+    if len(counts) > 1:
+        covered = [[model, *(_figure(by_key[model, k]["metrics"]["coverage@10"]) for k in counts)] for model in models]
+        tables += ["coverage@10:", _table(["row", *heads], covered)]
+    for ours, words in LEADS.items():
+        others = [model for model in models if by_key[model, counts[0]][f"{ours}_lead"]]
+        leads = [[model, *(_lead(by_key[model, k], ours, metric) for k in counts)] for model in others]
+        tables += [f"{words}, {metric}:", _table(["over", *heads], leads)] if leads else []
     return tables
 
 
@@ -96,10 +105,8 @@ def _mean(row: dict[str, Any], metric: str) -> str:
     return f"{_figure(row['metrics'][metric])} [{_figure(low)}, {_figure(high)}]"
 
 
-def _lead(row: dict[str, Any], metric: str) -> str:
-    if not row["pipeline_lead"]:
-        return "–"
-    lead = row["pipeline_lead"][metric]
+def _lead(row: dict[str, Any], ours: str, metric: str) -> str:
+    lead = row[f"{ours}_lead"][metric]
     return f"{lead['mean']:+.4f} [{lead['ci95'][0]:+.4f}, {lead['ci95'][1]:+.4f}]"
 
 

@@ -15,7 +15,7 @@ from marquee.retrieval import Candidates, Where
 from training.evaluation.ranking import Lists, Recommend
 
 
-def by_pipeline(pipeline: Pipeline) -> Recommend:
+def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
     """One request per list, since MMR picks other films for a list of 20 than for one of 10.
 
     A length above the API's limit (100) asks for the candidates of stage one, in no order that means anything; more
@@ -28,7 +28,7 @@ def by_pipeline(pipeline: Pipeline) -> Recommend:
             return pipeline.score_candidates(seeds.tolist(), "two_tower")[0][:length]
         given = movie_ids[seeds].tolist()
         ask = RecommendationRequest if len(given) <= MAX_IDS else RecommendationRequest.model_construct
-        answer = pipeline.recommend(ask(movie_ids=given, top_n=length)).recommendations
+        answer = pipeline.recommend(ask(movie_ids=given, top_n=length, novelty=novelty)).recommendations
         return np.searchsorted(movie_ids, [film.movie_id for film in answer])
 
     def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:

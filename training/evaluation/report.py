@@ -15,7 +15,7 @@ from training.evaluation.cases import HOLDOUT_MIN_POSITIVES, SEED_COUNTS
 from training.evaluation.intervals import rounded_ci95
 from training.evaluation.judge import MAIN, Judged, judge, pooled, totals
 from training.evaluation.protocols import rounds_of
-from training.evaluation.rows import classic_config, full_rows
+from training.evaluation.rows import PRODUCT, classic_config, full_rows
 from training.progress import Reporter
 
 Key = tuple[str, int | None]
@@ -47,7 +47,7 @@ def evaluate(
         One document per protocol, in the order asked for: `{"dataset", "protocol", "rows": [{"model", "k",
         "metrics", "ci95", "lead", "fit_s", "n_users", "settings"}], "details", "seconds"}`. `fit_s` is the mean
         over the rounds; `lead` holds, for the protocol's main metrics, the paired difference to the best other row
-        at the same k.
+        at the same k; the product's two rows aren't each other's rivals.
 
     Raises:
         ConfigError: An unknown protocol, or more seeds than people have likes to spare.
@@ -103,7 +103,8 @@ def report_rows(protocol: str, judged: Mapping[Key, Judged], fits: Mapping[Key, 
     rows = []
     for (model, k), own in judged.items():
         values = own.values
-        rivals = {name: other.values for (name, at), other in judged.items() if at == k and name != model}
+        same = PRODUCT if model in PRODUCT else (model,)
+        rivals = {name: other.values for (name, at), other in judged.items() if at == k and name not in same}
         means = {name: _mean(value) for name, value in values.items()} | totals(own)
         rows.append(
             {

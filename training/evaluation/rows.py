@@ -50,7 +50,12 @@ ROWS = (
     "pipeline",
     "pipeline_classic",
 )
+FEW_SEEDS_ROWS = (*ROWS, "pipeline_novel")
 COLD_ROWS = (*ROWS, "genre_popularity", "chance")
+PRODUCT = ("pipeline", "pipeline_novel")
+"""One model, asked in two ways: neither is the other's rival."""
+NOVELTY = 0.3
+"""The dial of `pipeline_novel`: what the product is worth where it shows more of the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,13 @@ class Row:
     """A model that can be asked.
 
     Attributes:
-        name: One of ROWS or COLD_ROWS.
+        name: One of FEW_SEEDS_ROWS or COLD_ROWS.
         fit_s: Seconds that fitting took, search included; rows that come out of one fit share its time.
         score: What it ranks by, or None for a whole pipeline or what is tuned by number of seeds.
         contents: The whole pipeline, or None.
         tuned: What the search found, by number of seeds; empty where nothing was searched for.
         settings: What else should be known of the fit.
+        novelty: The dial of the whole pipeline's requests.
     """
 
     name: str
@@ -72,6 +78,7 @@ class Row:
     contents: Contents | None = None
     tuned: Mapping[int | None, Tuned] = field(default_factory=dict)
     settings: Settings = field(default_factory=dict)
+    novelty: float = 0.0
 
     def settings_at(self, k: int | None) -> Settings:
         """What the search chose for k seeds, or what else should be known."""
@@ -89,7 +96,7 @@ class Row:
         """
         if self.contents is not None:
             if shelf is None:
-                return by_pipeline(Pipeline(self.contents))
+                return by_pipeline(Pipeline(self.contents), self.novelty)
             return by_pipeline(Pipeline(only_retrieved(self.contents), Shelf(self.contents, shelf)))
         score = self.tuned[k].score if k in self.tuned else self.score
         if score is None:
@@ -125,7 +132,7 @@ def full_rows(
     """All rows, fitted on a round's people; what needs a search is searched for each question by itself.
 
     Returns:
-        For each of the round's questions, its rows in the order of ROWS (COLD_ROWS for questions with a shelf).
+        For each of the round's questions, its rows in the order of `names_of`.
     """
     train = round_.visible.of(round_.train)
     size = {"min_positives": config.item_cf_min_positives, "max_movies": config.item_cf_max_movies}
@@ -146,6 +153,7 @@ def full_rows(
         Row("triplet", theirs_s, tower_scores(theirs.two_tower), settings=negatives),
         Row("two_tower", ours_s, tower_scores(ours.two_tower)),
         Row("pipeline", ours_s, contents=ours),
+        Row("pipeline_novel", ours_s, contents=ours, settings={"novelty": NOVELTY}, novelty=NOVELTY),
         Row("pipeline_classic", theirs_s, contents=theirs, settings=negatives),
         Row("genre_popularity", score=genre_popularity(train.popularity, films.catalog.genres)),
         Row("chance", score=no_opinion()),
@@ -153,8 +161,13 @@ def full_rows(
     result = []
     for place, question in enumerate(round_.questions):
         by_name = {row.name: row for row in (*fixed, *(rows[place] for rows in searched.values()))}
-        result.append([by_name[name] for name in (ROWS if question.shelf is None else COLD_ROWS)])
+        result.append([by_name[name] for name in names_of(question.protocol)])
     return result
+
+
+def names_of(protocol: str) -> tuple[str, ...]:
+    """The rows of a protocol, in their order."""
+    return {"few-seeds": FEW_SEEDS_ROWS, "cold-items": COLD_ROWS}.get(protocol, ROWS)
 
 
 def _classic(

@@ -14,7 +14,7 @@ OURS, THEIRS, PRODUCT = "#7a8797", "#c8743a", "#1f6f5c"
 
 def colour(model, report):
     """The product, our other rows, the opponents."""
-    return PRODUCT if model == "pipeline" else THEIRS if model in report["costs"] else OURS
+    return PRODUCT if model in ("pipeline", "pipeline_novel") else THEIRS if model in report["costs"] else OURS
 
 
 def intervals(document, metric, report, path):
@@ -45,12 +45,17 @@ def intervals(document, metric, report, path):
 
 
 def trade(document, report, path):
-    """Accuracy beside the share of the catalogue that is ever listed."""
-    figure, axis = plt.subplots(figsize=(7, 4.5))
-    for row in (row for row in document["rows"] if row["k"] == 5):
+    """Accuracy beside the share of the catalogue that is ever listed; numbers, since names would overlap."""
+    figure, axis = plt.subplots(figsize=(8, 4.5))
+    rows = sorted(
+        (row for row in document["rows"] if row["k"] == 5), key=lambda row: row["metrics"]["ndcg@10"], reverse=True
+    )
+    for number, row in enumerate(rows, start=1):
         x, y = row["metrics"]["coverage@10"], row["metrics"]["ndcg@10"]
-        axis.scatter(x, y, color=colour(row["model"], report))
-        axis.annotate(row["model"], (x, y), textcoords="offset points", xytext=(4, 3), fontsize=8)
+        axis.scatter(x, y, color=colour(row["model"], report), label=f"{number}  {row['model']}")
+        side = (5, 3) if number % 2 else (-5, -10)
+        axis.annotate(str(number), (x, y), textcoords="offset points", xytext=side, fontsize=8)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
     axis.set_xscale("log")
     axis.set_xlabel("coverage@10: share of the catalogue in any list (log)")
     axis.set_ylabel("ndcg@10 at 5 seeds")

@@ -12,7 +12,7 @@ from benchmarks.quality.environments import DidNotInstall
 from benchmarks.quality.ours import OursFailed, code_hash, ours
 from benchmarks.quality.page import page
 from marquee.errors import ConfigError, MarqueeError
-from training.evaluation.rows import ROWS
+from training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, ROWS
 
 
 def test_the_page_names_no_folder_of_this_machine():
@@ -58,18 +58,19 @@ def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
     report, opponents = run()
     few, holdout = report["documents"]
     rows = {(row["model"], row["k"]): row for row in few["rows"]}
-    assert {model for model, _ in rows} == {*ROWS, "theirs"}
+    assert {model for model, _ in rows} == {*FEW_SEEDS_ROWS, "theirs"}
     assert {row["model"] for row in holdout["rows"]} == {*ROWS, "theirs"}
     for k in (1, 3):
         theirs, popularity = rows["theirs", k], rows["popularity", k]
         assert theirs["metrics"] == popularity["metrics"]
         assert theirs["ci95"] == popularity["ci95"]
-        assert theirs["pipeline_lead"] == popularity["pipeline_lead"]
-        lead = theirs["pipeline_lead"]["ndcg@10"]
-        difference = rows["pipeline", k]["metrics"]["ndcg@10"] - theirs["metrics"]["ndcg@10"]
-        assert lead["mean"] == pytest.approx(difference, abs=2e-4)
-        assert lead["ci95"][0] <= lead["mean"] <= lead["ci95"][1]
-        assert rows["pipeline", k]["pipeline_lead"] == {}
+        for name in PRODUCT:
+            assert theirs[f"{name}_lead"] == popularity[f"{name}_lead"]
+            lead = theirs[f"{name}_lead"]["ndcg@10"]
+            difference = rows[name, k]["metrics"]["ndcg@10"] - theirs["metrics"]["ndcg@10"]
+            assert lead["mean"] == pytest.approx(difference, abs=2e-4)
+            assert lead["ci95"][0] <= lead["mean"] <= lead["ci95"][1]
+            assert rows[name, k]["pipeline_lead"] == rows[name, k]["pipeline_novel_lead"] == {}
     assert report["absent"] == {"absent": "ERROR: no wheel for this machine"}
     assert report["costs"]["ours"]["peak_mib"] > 50
 
@@ -78,7 +79,8 @@ def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
     assert again["documents"] == report["documents"]
 
     text = page({**report, "command": "the command", "date": "today"}, opponents, ["a.png"])
-    for expected in ("the command", "**did not install**: ERROR: no wheel", "| theirs |", "80 % shown", "![a.png]"):
+    absent = "**did not install**: ERROR: no wheel"
+    for expected in ("the command", absent, "| theirs |", "80 % shown", "with `novelty` 0.3", "![a.png]"):
         assert expected in text
     assert f"{few['rows'][0]['n_users']} people" in text
     assert json.loads(json.dumps(report, allow_nan=False)) == report

@@ -24,6 +24,13 @@ def test_a_list_is_the_answer_to_a_request(contents, world):
             assert ids[lists[row]].tolist() == films
 
 
+def test_a_dial_of_the_request_is_turned(contents, world):
+    ids = contents.catalog.movie_ids
+    (lists,) = by_pipeline(Pipeline(contents), novelty=1.0)(world.likes[:1], (10,))
+    request = RecommendationRequest(movie_ids=ids[world.liked(0)].tolist(), top_n=10, novelty=1.0)
+    assert ids[lists[0]].tolist() == [film.movie_id for film in Pipeline(contents).recommend(request).recommendations]
+
+
 def test_beyond_a_hundred_come_the_candidates(contents, world):
     (found,) = by_pipeline(Pipeline(contents))(world.likes[:2], (200,))
     for row in range(2):

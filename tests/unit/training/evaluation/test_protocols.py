@@ -9,7 +9,7 @@ import pytest
 from marquee.errors import ConfigError, DataError
 from training.evaluation.cold_items import deal_films
 from training.evaluation.protocols import rounds_of
-from training.evaluation.rows import COLD_ROWS, ROWS
+from training.evaluation.rows import ROWS, names_of
 from training.evaluation.temporal import earliest_cases
 from training.interactions import build_interactions
 
@@ -26,7 +26,7 @@ def question_of(rounds, protocol):
 def test_every_protocol_has_all_its_rows(rounds, settings):
     for protocol in settings.protocols:
         _, question, rows = question_of(rounds, protocol)
-        assert tuple(row.name for row in rows) == (COLD_ROWS if protocol == "cold-items" else ROWS)
+        assert tuple(row.name for row in rows) == names_of(protocol)
         assert set(question.tests) == ({None} if protocol == "holdout" else {1, 3})
 
 

@@ -9,7 +9,7 @@ import pytest
 from training.evaluation.intervals import ci95
 from training.evaluation.judge import MAIN, Judged, pooled, totals
 from training.evaluation.report import evaluate, lead_over_best, report_rows
-from training.evaluation.rows import COLD_ROWS, ROWS
+from training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, names_of
 from training.progress import Reporter
 
 
@@ -28,7 +28,7 @@ def test_one_document_per_protocol_with_every_row(documents, settings):
     assert [document["protocol"] for document in documents] == list(settings.protocols)
     for document in documents:
         assert {"dataset", "protocol", "rows", "details", "seconds"} == document.keys()
-        models = COLD_ROWS if document["protocol"] == "cold-items" else ROWS
+        models = names_of(document["protocol"])
         counts = [None] if document["protocol"] == "holdout" else [1, 3]
         asked = {(row["model"], row["k"]) for row in document["rows"]}
         assert asked == {(model, k) for model in models for k in counts}
@@ -58,13 +58,21 @@ def test_the_taste_is_found(documents):
 
 def test_leads_are_over_the_best_other_row(documents):
     rows = rows_of(documents, "few-seeds")
-    best = max(ROWS, key=lambda model: rows[model, 3]["metrics"]["ndcg@10"])
-    for model in ROWS:
+    best = max(FEW_SEEDS_ROWS, key=lambda model: rows[model, 3]["metrics"]["ndcg@10"])
+    for model in FEW_SEEDS_ROWS:
         lead = rows[model, 3]["lead"]["ndcg@10"]
-        assert lead["over"] != model
-        assert (lead["mean"] > 0) <= (model == best)
+        assert lead["over"] not in (PRODUCT if model in PRODUCT else (model,))
+        assert (lead["mean"] > 0) <= (model == best or model in PRODUCT)
         other = rows[lead["over"], 3]["metrics"]["ndcg@10"]
         assert lead["mean"] == pytest.approx(rows[model, 3]["metrics"]["ndcg@10"] - other, abs=2e-4)
+
+
+def test_the_dial_for_novelty_costs_little_and_shows_more(documents):
+    rows = rows_of(documents, "few-seeds")
+    plain, novel = (rows[model, 3]["metrics"] for model in PRODUCT)
+    assert novel["median_popularity@10"] <= plain["median_popularity@10"]
+    assert novel["novelty@10"] > plain["novelty@10"]
+    assert rows["pipeline_novel", 3]["settings"][0] == {"novelty": 0.3}
 
 
 def test_the_candidates_hold_more_than_the_list(documents):
