@@ -12,6 +12,7 @@ _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xi
 _IN_WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen".split()
 _IN_SHORT = {"doctor": "dr", "mister": "mr", "missus": "mrs", "saint": "st", "mount": "mt", "volume": "vol", "versus": "vs"}
 _IN_FULL = {short: full for full, short in _IN_SHORT.items()}
+_WORDS_FOR_INITIALS = 4
 _SUBTITLE = re.compile(r": | - | – ")
 
 
@@ -28,7 +29,7 @@ def without_brackets(title: str) -> str:
 
 def series_of(title: str) -> str:
     """What stands before a colon, folded, without articles: "Star Wars: Episode IV" is of "star wars"; "" if none."""
-    before, colon, _ = _BRACKETS.sub(" ", title).partition(":")
+    before, colon, _ = _BRACKETS.sub(" ", title).partition(": ")
     return " ".join(without_articles(fold(_OR.sub("", before)).split())) if colon else ""
 
 
@@ -39,9 +40,11 @@ def subtitles_of(title: str) -> set[str]:
 
 
 def initials_of(title: str) -> set[str]:
-    """Single letters in a row as one word: "et" of "E.T. the Extra-Terrestrial"."""
+    """What a title is called in short: "et" of "E.T. the Extra-Terrestrial", "lotr" of "The Lord of the Rings: ..."."""
+    series = series_of(title).split()
+    of_series = {"".join(word[0] for word in series)} if len(series) >= _WORDS_FOR_INITIALS else set()
     runs = groupby(fold(title).split(), key=lambda word: len(word) == 1 and word.isalpha())
-    return {joined for single, run in runs if single and len(joined := "".join(run)) > 1}
+    return of_series | {joined for single, run in runs if single and len(joined := "".join(run)) > 1}
 
 
 def written_otherwise(word: str) -> tuple[str, ...]:

@@ -82,8 +82,8 @@ class TitleIndex:
         rows = self._names.exactly(core)
         if len(words) > 1 or len(rows) == 0:
             rows = np.concatenate([rows, self._series.exactly(core)])
-        if len(rows) == 0:
-            return rows
+        if len(rows) == 0 and len(core) >= _LONG_ENOUGH_TO_BE_JOINED:
+            rows = self._initials.exactly(core)
         return self._by_popularity(np.unique(rows))
 
     def known_by(self, words: list[str]) -> Rows:

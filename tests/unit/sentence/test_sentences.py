@@ -64,6 +64,25 @@ SENTENCES = {
         [ID["Seven (a.k.a. Se7en)"], ID["Heat"]], [], {"genres_none": ["Romance"]}, []),
     "I hated Unlisted Wonder": ([], [ID["Unlisted Wonder"]], {}, []),
     "I liked Cars, no wait, I hated Cars": ([], [CARS], {}, ["wait"]),
+    "movies like harry potter for the whole family": (
+        [ID["Harry Potter and the Goblet of Fire"]], [], {"genres_any": ["Children"]}, []),
+    "harry potter": ([ID["Harry Potter and the Goblet of Fire"]], [], {}, []),
+    "like two towers": ([ID["The Lord of the Rings: The Two Towers"]], [], {}, []),
+    "similar to lotr": ([ID["The Lord of the Rings: The Two Towers"]], [], {}, []),
+    "something like what we watched last year": ([], [], {}, ["last"]),
+    "spirted awya but darker": ([ANIME], [], {}, ["darker"]),  # codespell:ignore awya
+    "inceptoin": ([INCEPTION], [], {}, []),  # codespell:ignore inceptoin
+    "oscar winners": ([], [], {}, ["oscar winners"]),
+    "not older than 10 years": ([], [], {"year_min": 2006}, []),
+    "thrillers from the last five years": ([], [], {"genres_any": ["Thriller"], "year_min": 2011}, []),
+    "comedies of the past decade": ([], [], {"genres_any": ["Comedy"], "year_min": 2006}, []),
+    "older than 30 years": ([], [], {"year_max": 1985}, []),
+    "a movie for my 8 year old": ([], [], {"genres_any": ["Children"]}, []),
+    "not for six year olds": ([], [], {"genres_none": ["Children"]}, []),
+    "for a 15 year old": ([], [], {}, ["15 year old"]),
+    "less action, more drama": ([], [], {"genres_none": ["Action"], "genres_any": ["Drama"]}, []),
+    "neither horror nor war": ([], [], {"genres_none": ["Horror", "War"]}, []),
+    "sad films about a serial killer": ([], [], {"genres_any": ["Drama", "Crime"]}, []),
     "zzz qqq": ([], [], {}, ["zzz qqq"]),
     "?!": ([], [], {}, []),
 }  # fmt: skip
