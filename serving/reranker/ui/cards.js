@@ -42,7 +42,7 @@ function affinity(score) {
 function groupAffinity(film, names) {
   return [
     element("p", { class: "affinity", title: "The share of you who are expected to like it" },
-      element("span", {}, `${groupMatch(film.affinity_score, names.length)} ${percent(film.affinity_score)}`)),
+      element("span", {}, groupMatch(film.affinity_score, names.length), names.length > 2 ? "" : ` ${percent(film.affinity_score)}`)),
     element("ul", { class: "each", "aria-label": "How well it fits each of you" }, ...film.for_people.map(({ affinity_score: score }, index) => element("li", {},
       element("span", { class: "name", title: names[index] }, names[index]), " ", bar(score), element("span", {}, percent(score))))),
   ];
@@ -67,10 +67,10 @@ function because(explanation) {
   const alone = seeds.length === 1 && !others.length; // "100 %" would say nothing
   const shown = seeds.slice(0, 2).flatMap(({ title, share }, index) => [
     index ? ", " : "", element("b", {}, short(title)), alone ? "" : ` ${percent(share)}`]);
-  const also = others.slice(0, 2).join(", ");
+  const also = others.slice(0, 2).join(" and ");
   if (!seeds.length && !also) return element("p", { class: "because" }, "Nothing of yours speaks for it; many people like it.");
   const start = seeds.length ? ["Because you liked ", ...shown] : [];
-  return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also " : "For "}${also}` : "");
+  return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also for " : "For "}${also}` : "");
 }
 
 /** The card of a film; `names` are of the people whom the answer is for, in their order, if they are several. */
@@ -78,8 +78,8 @@ export function card(film, names = []) {
   remember(film);
   return element("li", {}, element("article", { "aria-label": withYear(film) },
     picture(film),
-    element("h3", { title: film.title }, short(film.title)),
-    element("p", { class: "facts" }, [film.year, film.genres.join(", ")].filter(Boolean).join(" · ")),
+    element("div", { class: "what" }, element("h3", { title: film.title }, short(film.title)),
+      element("p", { class: "facts", title: film.genres.join(", ") }, [film.year, film.genres.join(", ")].filter(Boolean).join(" · "))),
     ...(film.for_people ? [...groupAffinity(film, names), becauseOf(film, names)] : []),
     "affinity_score" in film && !film.for_people ? affinity(film.affinity_score) : "",
     film.explanation ? because(film.explanation) : "",
@@ -93,6 +93,6 @@ export function card(film, names = []) {
 /** A card's outline, of the same size, for the time before the first answer. */
 export function skeleton() {
   return element("li", { class: "skeleton", "aria-hidden": "true" }, element("article", {},
-    element("div", { class: "poster" }), element("h3", {}, "\u00a0"), element("p", { class: "facts" }, "\u00a0"),
+    element("div", { class: "poster" }), element("div", { class: "what" }, element("h3", {}, "\u00a0"), element("p", { class: "facts" }, "\u00a0")),
     element("p", { class: "affinity" }, "\u00a0"), element("p", { class: "because" }, "\u00a0"), element("div", { class: "actions" })));
 }

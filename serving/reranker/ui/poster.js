@@ -69,11 +69,14 @@ const MOTIFS = [
   })),
 ];
 
-// Breaks a title into lines of about `most` characters; a longer word stands alone.
+// How wide a text is, in letters of the usual width.
+const breadth = (text) => [...text].reduce((sum, letter) => sum + (/[mwMW@—]/.test(letter) ? 1.5 : /[ijltfI.,:;'’!| -]/.test(letter) ? 0.65 : 1), 0);
+
+// Breaks a title into lines of about `most` letters; a longer word stands alone.
 function linesOf(title, most) {
   const lines = [];
   for (const word of title.split(" ")) {
-    if (lines.length && `${lines.at(-1)} ${word}`.length <= most) lines.push(`${lines.pop()} ${word}`);
+    if (lines.length && breadth(`${lines.at(-1)} ${word}`) <= most) lines.push(`${lines.pop()} ${word}`);
     else lines.push(word);
   }
   return lines;
@@ -82,9 +85,9 @@ function linesOf(title, most) {
 // The largest type in which the title fits: [size, lines].
 function typeset(title, wide) {
   for (const size of [38, 32, 27, 23, 19, 16]) {
-    const most = Math.floor(176 / (size * wide));
+    const most = 174 / (size * wide);
     const lines = linesOf(title, most);
-    if (lines.length <= 4 && lines.every((line) => line.length <= most)) return [size, lines];
+    if (lines.length <= 4 && lines.every((line) => breadth(line) <= most)) return [size, lines];
   }
   const lines = linesOf(title, 22).map((line) => line.slice(0, 24));
   return [14, lines.length > 6 ? [...lines.slice(0, 5), "…"] : lines];
@@ -94,16 +97,16 @@ const SANS = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
 const SERIF = "Georgia, 'Times New Roman', 'Noto Serif', 'DejaVu Serif', serif";
 // How a title is set: typeface, width of a letter in em, case, side, and whether it stands at the top.
 const LAYOUTS = [
-  { family: SANS, weight: 800, wide: 0.6, anchor: "start", top: false },
-  { family: SERIF, weight: 700, wide: 0.6, anchor: "middle", top: false },
-  { family: SANS, weight: 900, wide: 0.74, upper: true, anchor: "start", top: true },
-  { family: SERIF, weight: 400, wide: 0.57, anchor: "start", top: true },
-  { family: SANS, weight: 300, wide: 0.72, upper: true, anchor: "middle", top: false },
+  { family: SANS, weight: 800, wide: 0.69, anchor: "start", top: false },
+  { family: SERIF, weight: 700, wide: 0.69, anchor: "middle", top: false },
+  { family: SANS, weight: 900, wide: 0.76, upper: true, anchor: "start", top: true },
+  { family: SERIF, weight: 400, wide: 0.63, anchor: "start", top: true },
+  { family: SANS, weight: 300, wide: 0.73, upper: true, anchor: "middle", top: false },
 ];
 
 function lettering(film, layout) {
   const { family, weight, anchor, top } = layout;
-  const plain = short(film.title);
+  const plain = short(film.title).replace(/ [-–] /g, "\u00a0– "); // no line begins with a dash
   const title = layout.upper ? plain.toUpperCase() : plain;
   const [size, lines] = typeset(title, layout.wide);
   const x = anchor === "middle" ? 100 : 13;

@@ -14,7 +14,8 @@ export const match = (score) => among([[0.3, "Long shot"], [0.45, "Fair match"],
 /** The same for several people, of whom this share is expected to like it. */
 export function groupMatch(share, people) {
   if (people === 2) return among([[0.3, "Hardly for you two"], [0.45, "Fair for you two"], [0.6, "Good for you two"], [0.75, "Very good for you two"], [1, "Great for you two"]])(share);
-  return `${among([[0.35, "Few"], [0.5, "Some"], [0.8, "Most"], [1, "Nearly all"]])(share)} of you will like it`;
+  const most = Math.round(share * people);
+  return most ? `About ${most} of you ${people} will like it` : "Hardly for any of you";
 }
 
 export const SWITCHES = { mix: "A mix of my tastes", series: "One film per series" };
@@ -49,7 +50,7 @@ const DEGRADED_TOGETHER = {
 export const degraded = (reason, people) => (people > 1 ? DEGRADED_TOGETHER : DEGRADED)[reason] ?? `The main model is away (${reason.replaceAll("_", " ")}).`;
 
 export const TERMS = {
-  prior: "liked by many", genre: "its genres", year: "its time", popularity: "how well known it is", dislikes: "your dislikes",
+  prior: "being liked by many", genre: "its genres", year: "its time", popularity: "how well known it is", dislikes: "your dislikes",
 };
 
 /** What speaks for a film: `seeds` [{title, share}] and `others` [words], by shares of all that is above zero. */
