@@ -60,7 +60,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory, make_contents):
-    """Fifty films, of which four have titles that tests search for; with TMDB ids of enough tastes to fill a phone's line."""
+    """Fifty films, of which four have titles that tests search for, and more ready-made tastes than a phone is wide."""
     store = tmp_path_factory.mktemp("store")
     contents = make_contents()
     titles, tmdb_ids = list(contents.catalog.titles), contents.catalog.tmdb_ids.copy()

@@ -147,7 +147,9 @@ def test_errors_and_emptiness_are_said_in_words(page, url):
     page.goto(f"{url}/#films=1&from=2090")
     expect(page.locator("#status")).to_contain_text("No film fits these filters")
     page.get_by_role("combobox").fill("zzzz")
-    expect(page.locator("#suggestions")).to_have_text(re.compile(r"^No film has “zzzz” in its title; the newest here are of \d{4}\.$"))
+    expect(page.locator("#suggestions")).to_have_text(
+        re.compile(r"^No film has “zzzz” in its title; the newest here are of \d{4}\.$")
+    )
     page.get_by_role("button", name="Remove the filters").click()
     expect(page.locator("#films li")).to_have_count(12)
     expect(page.locator("#results")).to_be_focused()

@@ -84,7 +84,7 @@ export function card(film, names = []) {
     "affinity_score" in film && !film.for_people ? affinity(film.affinity_score) : "",
     film.explanation ? because(film.explanation) : "",
     element("div", { class: "actions" }, ...ACTIONS.map(([name, words, act]) => element("button", {
-      type: "button", "data-action": name, "aria-label": `${words} ${film.title}`, title: words.replace(":", ""),
+      type: "button", "data-action": name, "aria-label": `${words} ${film.title}`, title: name === "near" ? "More like this" : words.replace(":", ""),
       onclick: () => act(film),
     }, icon(name)))),
   ));

@@ -89,7 +89,8 @@ function typeset(title, wide) {
     const lines = linesOf(title, most);
     if (lines.length <= 4 && lines.every((line) => breadth(line) <= most)) return [size, lines];
   }
-  const lines = linesOf(title, 22).map((line) => line.slice(0, 24));
+  const most = 174 / (14 * wide);
+  const lines = linesOf(title, most).map((line) => (breadth(line) > most ? `${line.slice(0, Math.floor(most / 1.5))}…` : line));
   return [14, lines.length > 6 ? [...lines.slice(0, 5), "…"] : lines];
 }
 
@@ -158,7 +159,7 @@ const ICONS = {
   like: "M12 20s-7.5-4.6-7.5-10A4.3 4.3 0 0 1 12 7.3 4.3 4.3 0 0 1 19.500 10C19.500 15.400 12 20 12 20Z",
   dislike: "M7 4h9a2 2 0 0 1 2 1.500l1.500 6A2 2 0 0 1 17.500 14H14l.7 4a1.700 1.700 0 0 1-3.200 1L8 13H7M7 4v9H4V4Z",
   hide: "M4 4 20 20M9.500 5.700A9 9 0 0 1 12 5.400c5.500 0 9 6.600 9 6.600a16 16 0 0 1-2.700 3.500M6.300 7.600A15 15 0 0 0 3 12s3.500 6.600 9 6.600a8.500 8.500 0 0 0 4-1M10 10.300a2.700 2.700 0 0 0 3.800 3.800",
-  near: "M5 8h10v11H5ZM9 8V5h10v11h-4",
+  near: "M4 9.500c2.700-3 5.300-3 8 0s5.300 3 8 0M4 15.500c2.700-3 5.300-3 8 0s5.300 3 8 0",
 };
 
 function draw(name) {

@@ -10,7 +10,15 @@ _AKA = re.compile(r"^\s*a\.?k\.?a\.?\s+", re.IGNORECASE)
 _OR = re.compile(r",? or$", re.IGNORECASE)  # "Dr. Strangelove or: How I ..."
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii")
 _IN_WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen".split()
-_IN_SHORT = {"doctor": "dr", "mister": "mr", "missus": "mrs", "saint": "st", "mount": "mt", "volume": "vol", "versus": "vs"}
+_IN_SHORT = {
+    "doctor": "dr",
+    "mister": "mr",
+    "missus": "mrs",
+    "saint": "st",
+    "mount": "mt",
+    "volume": "vol",
+    "versus": "vs",
+}
 _IN_FULL = {short: full for full, short in _IN_SHORT.items()}
 _WORDS_FOR_INITIALS = 4
 _SUBTITLE = re.compile(r": | - | – ")
