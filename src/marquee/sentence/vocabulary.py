@@ -16,10 +16,10 @@ _GENRES = {
     "Children": "children|children's|kids|kid|for kids|for children|for the kids|for my kids|for my children|"
     "family|family friendly|for the family|for the whole family|kid friendly|for my daughter|for my son",
     "Comedy": "comedy|comedies|funny|hilarious|comedic|comic|humor|humour|humorous|laugh|laughs|make me laugh|"
-    "laugh out loud|witty|light hearted|lighthearted|spoof|parody|feel good|"
-    "hilarity|goofy|silly|stand up",
-    "Crime": "crime|crimes|gangster|gangsters|mafia|mob|heist|heists|cop|cops|detective|detectives|serial killer|serial killers|"
-    "true crime",
+    "laugh out loud|witty|light hearted|lighthearted|spoof|parody|feel good|hilarity|"
+    "goofy|silly|stand up",
+    "Crime": "crime|crimes|gangster|gangsters|mafia|mob|heist|heists|cop|cops|detective|detectives|"
+    "serial killer|serial killers|true crime",
     "Documentary": "documentary|documentaries|docs|docu|true facts",
     "Drama": "drama|dramas|dramatic|tearjerker|tear jerker|make me cry|moving|serious|sad|a good cry|weepy|weepie|"
     "heartbreaking",
