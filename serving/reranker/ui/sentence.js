@@ -46,7 +46,7 @@ function tell(answer) {
   const lines = [];
   if (answer.parts.length) lines.push(element("p", {}, "Understood: ", element("b", {}, said(answer.parts)), "."));
   if (answer.not_understood.length) {
-    lines.push(element("p", {}, `Not understood: ${answer.not_understood.map((text) => `“${text}”`).join(", ")}. This line knows titles, genres, years and fame, but no people or countries.`));
+    lines.push(element("p", {}, `Not understood: ${answer.not_understood.map((text) => `“${text}”`).join(", ")}. This line knows titles, genres, years and fame, but no people, studios or countries.`));
   }
   if (!answer.parts.length) lines.push(element("p", {}, "Try a film’s title, a genre or years: “like Alien, but funny, after 1990”."));
   heard.replaceChildren(...lines);

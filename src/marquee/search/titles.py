@@ -95,6 +95,10 @@ class TitleIndex:
         rows = np.concatenate([self._names.starting(f"{core} "), self._subtitles.exactly(core)])
         return self._by_popularity(np.unique(rows))
 
+    def with_word(self, word: str) -> Rows:
+        """Rows of the films that have this very word in their title, popular ones first."""
+        return self._by_popularity(np.unique(self._words.exactly(word)))
+
     def nearly_called(self, name: str) -> Rows:
         """Rows of the films of a name so close to a folded one that it must be a misspelling, the closest first."""
         words = name.split()

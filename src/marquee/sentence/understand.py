@@ -185,7 +185,11 @@ class Reader:
 
     def _years(self, state: _State, span: Span) -> None:
         first, last = span.first, span.last
-        if state.negation and (first is None) != (last is None):  # "nothing old"; a span has no opposite
+        if state.negation and first is not None and last is not None:  # "not from the 80s": filters can't say that
+            state.left += range(state.at, state.at + span.length)
+            state.at += span.length
+            return self._after_property(state)
+        if state.negation:  # "nothing old"
             first, last = None if last is None else last + 1, None if first is None else first - 1
         place, text = state.at, state.take(span.length)
         if first is not None:

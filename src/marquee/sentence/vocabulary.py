@@ -62,7 +62,8 @@ _DISLIKE = (
     "nothing like|not like|unlike|hate|hated|i hate|i hated|dislike|disliked|i disliked|didn't like|did not like|"
     "don't like|do not like|didn't enjoy|did not enjoy|don't enjoy|not a fan of|can't stand|"
     "cannot stand|couldn't stand|bored by|less like|not similar to|anything like|disappointed by|never liked|"
-    "didn't love|did not love|i don't like|i didn't like|but nothing like|but not like"
+    "didn't love|did not love|i don't like|i didn't like|but nothing like|but not like|"
+    "don't recommend|do not recommend|don't show me|don't suggest"
 )
 _NOT = (
     "no|not|without|except|except for|avoid|avoiding|nothing|but not|but no|nor|never|non|minus|don't want|"
@@ -83,7 +84,7 @@ FILLERS = set(
         "which who how if when im id ive ill d m ve ll s t re hi hello hey thanks thank favorite favourite favorites "
         "favourites feel feeling mood rather kinda pretty totally absolutely much lot lots all both either new stuff "
         "thing things title titles let up other another else made set style bad big long short time times night day go "
-        "going well got make like think know sure yes okay ok year years era not no never "
+        "going well got make like think know sure yes okay ok year years era not no never next "
     ).split()
 )
 

@@ -60,7 +60,7 @@ def years_at(words: Words, start: int, newest: int) -> Span | None:
     rest = words[start : start + 8]
     of_an_age = words[max(0, start - 1) : start] in {("year",), ("years",)}  # "15 year old" is no old film
     by_words = None if of_an_age else _by_words(rest, newest)
-    return _lately(rest, newest) or _from_to(rest) or _one_sided(rest) or _decade(rest) or by_words or _bare(rest)
+    return _lately(rest, newest) or _from_to(rest) or _one_sided(rest) or _decades(rest) or by_words or _bare(rest)
 
 
 def is_child(words: Words) -> bool:
@@ -138,6 +138,20 @@ def _span(length: int, first: int | None, last: int | None, first_by: int | None
     high = None if last_by is None or last is None else last + last_by
     fits = all(year is None or FIRST <= year <= LAST for year in (low, high))
     return Span(length, low, high) if fits else None
+
+
+def _decades(rest: Words) -> Span | None:
+    """A decade, also such as "1980s or newer"."""
+    if not (decade := _decade(rest)):
+        return None
+    at, first, last = decade
+    for words in _OR_LATER:
+        if rest[at : at + len(words)] == words:
+            return Span(at + len(words), first, None)
+    for words in _OR_EARLIER:
+        if rest[at : at + len(words)] == words:
+            return Span(at + len(words), None, last)
+    return decade
 
 
 def _decade(rest: Words) -> Span | None:

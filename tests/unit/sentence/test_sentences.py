@@ -83,6 +83,12 @@ SENTENCES = {
     "less action, more drama": ([], [], {"genres_none": ["Action"], "genres_any": ["Drama"]}, []),
     "neither horror nor war": ([], [], {"genres_none": ["Horror", "War"]}, []),
     "sad films about a serial killer": ([], [], {"genres_any": ["Drama", "Crime"]}, []),
+    "something by Kubrick like marienbad": ([ID["Last Year at Marienbad"]], [], {}, ["Kubrick"]),
+    "1980s or newer": ([], [], {"year_min": 1980}, []),
+    "the 50s or earlier": ([], [], {"year_max": 1959}, []),
+    "comedies, but not from the 80s": ([], [], {"genres_any": ["Comedy"]}, ["80s"]),
+    "don't recommend Titanic": ([], [ID["Titanic"]], {}, []),
+    "like Alien, what next": ([ID["Alien"]], [], {}, []),
     "zzz qqq": ([], [], {}, ["zzz qqq"]),
     "?!": ([], [], {}, []),
 }  # fmt: skip
