@@ -188,7 +188,8 @@ class Reader:
         if state.negation and first is not None and last is not None:  # "not from the 80s": filters can't say that
             state.left += range(state.at, state.at + span.length)
             state.at += span.length
-            return self._after_property(state)
+            self._after_property(state)
+            return
         if state.negation:  # "nothing old"
             first, last = None if last is None else last + 1, None if first is None else first - 1
         place, text = state.at, state.take(span.length)
