@@ -2,11 +2,10 @@
 import { element } from "/ui/element.js";
 import { catalog, remember, short, withYear } from "/ui/films.js";
 import { icon, poster } from "/ui/poster.js";
-import { forWhom, whose } from "/ui/group.js";
+import { forWhom, listed, whose } from "/ui/group.js";
 import { change, current, put } from "/ui/state.js";
-import { groupMatch, match, reasons } from "/ui/words.js";
+import { groupMatch, match, percent, reasons } from "/ui/words.js";
 
-const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 const noPoster = new Set();
 const MOST_TOLD = 3;
 
@@ -42,7 +41,7 @@ function affinity(score) {
 function groupAffinity(film, names) {
   return [
     element("p", { class: "affinity", title: "The share of you who are expected to like it" },
-      element("span", {}, groupMatch(film.affinity_score, names.length), names.length > 2 ? "" : ` ${percent(film.affinity_score)}`)),
+      element("span", {}, groupMatch(film.affinity_score, film.for_people.map((each) => each.affinity_score), names.map((name) => listed([name]))))),
     element("ul", { class: "each", "aria-label": "How well it fits each of you" }, ...film.for_people.map(({ affinity_score: score }, index) => element("li", {},
       element("span", { class: "name", title: names[index] }, names[index]), " ", bar(score), element("span", {}, percent(score))))),
   ];
@@ -79,7 +78,7 @@ export function card(film, names = []) {
   return element("li", {}, element("article", { "aria-label": withYear(film) },
     picture(film),
     element("div", { class: "what" }, element("h3", { title: film.title }, short(film.title)),
-      element("p", { class: "facts", title: film.genres.join(", ") }, [film.year, film.genres.join(", ")].filter(Boolean).join(" · "))),
+      element("p", { class: "facts", title: film.genres.join(", ") }, [film.year, film.genres.join(", ").replaceAll("-", "\u2011")].filter(Boolean).join(" · "))),
     ...(film.for_people ? [...groupAffinity(film, names), becauseOf(film, names)] : []),
     "affinity_score" in film && !film.for_people ? affinity(film.affinity_score) : "",
     film.explanation ? because(film.explanation) : "",
