@@ -22,7 +22,7 @@ export function groupMatch(share, scores, names) {
   if (scores.length === 2) return Math.abs(one - other) > APART ? `Rather for ${names[one > other ? 0 : 1]}` : `${among(FOR_TWO)(share)} ${percent(share)}`;
   const most = Math.round(share * scores.length);
   if (most === scores.length) return "Likely for all of you";
-  return most ? `About ${most} of you ${scores.length} will like it` : "Hardly for any of you";
+  return most ? `For about ${most} of you ${scores.length}` : "Hardly for any of you";
 }
 
 export const SWITCHES = { mix: "A mix of my tastes", series: "One film per series" };
