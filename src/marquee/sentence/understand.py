@@ -9,7 +9,7 @@ from marquee.sentence.assemble import Noted, settled, wish_of
 from marquee.sentence.contracts import Part, Understood
 from marquee.sentence.films import Found, Titles
 from marquee.sentence.tokens import Token, tidy, tokens_of, written
-from marquee.sentence.vocabulary import BEFORE_ADJECTIVES, FILLERS, Vocabulary
+from marquee.sentence.vocabulary import BEFORE_ADJECTIVES, FILLERS, OPPOSITES, Vocabulary
 from marquee.sentence.years import Span, years_at
 
 _MAX_GUESSES = 4  # each takes milliseconds
@@ -179,7 +179,7 @@ class Reader:
             value, label = values
             number, text = float(value), state.take(length)
             if state.negation:
-                number, label = (0.7, "lesser-known films") if number == 0 else (0.0, "well-known films")
+                number, label = OPPOSITES[kind, number]
             state.note(kind, number, text, label, kind)
             self._after_property(state)
 

@@ -51,6 +51,14 @@ _DIALS: dict[tuple[str, float, str], str] = {
     ("novelty", 0.0, "well-known films"): "well known|popular|famous|mainstream|blockbuster|blockbusters|big hits",
     ("diversity", DIVERSITY, "more variety"): "something different|more variety|variety|varied|diverse|a mix|mixed bag|"
     "surprise me|all sorts|different kinds|wide range|eclectic|something else",
+    ("diversity", 0.0, "less variety"): "more of the same|all of one kind|very similar films",
+}
+# What a dial's word means after a negation: the number and label of the other end.
+OPPOSITES = {
+    (kind, value): (number, label)
+    for kind, value, _ in _DIALS
+    for other, number, label in _DIALS
+    if other == kind and number != value
 }
 _LIKE = (
     "like|liked|i like|i liked|love|loved|i love|i loved|i've loved|enjoy|enjoyed|adore|adored|similar to|a fan of|"

@@ -84,6 +84,8 @@ SENTENCES = {
     "neither horror nor war": ([], [], {"genres_none": ["Horror", "War"]}, []),
     "sad films about a serial killer": ([], [], {"genres_any": ["Drama", "Crime"]}, []),
     "something by Kubrick like marienbad": ([ID["Last Year at Marienbad"]], [], {}, ["Kubrick"]),
+    "not too much variety, like Alien": ([ID["Alien"]], [], {"diversity": 0.0}, []),
+    "nothing obscure": ([], [], {"novelty": 0.0}, []),
     "1980s or newer": ([], [], {"year_min": 1980}, []),
     "the 50s or earlier": ([], [], {"year_max": 1959}, []),
     "comedies, but not from the 80s": ([], [], {"genres_any": ["Comedy"]}, ["80s"]),
