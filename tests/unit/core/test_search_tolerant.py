@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.search import TitleIndex
@@ -117,6 +117,7 @@ def plain_edits(a: str, b: str) -> int:
 WORD = st.text(alphabet="abc", min_size=1, max_size=9)
 
 
+@settings(deadline=None)
 @given(words=st.lists(WORD, min_size=1, max_size=20, unique=True), asked=WORD)
 def test_edits_are_those_of_the_textbook(words, asked):
     allowed = edits_allowed(asked)
@@ -127,6 +128,7 @@ def test_edits_are_those_of_the_textbook(words, asked):
         assert count <= allowed
 
 
+@settings(deadline=None)
 @given(word=st.text(alphabet="abcdefgh", min_size=4, max_size=12), at=st.integers(0, 11), letter=st.sampled_from("xyz"))
 def test_one_changed_letter_is_always_seen_through(word, at, letter):
     at %= len(word)
