@@ -23,6 +23,7 @@ from serving.reranker import (
 )
 from serving.reranker.admission import Admission
 from serving.reranker.bodies import BodyLimit
+from serving.reranker.head import Head
 from serving.reranker.live import MakeRetriever, live_pipeline
 from serving.reranker.observe import Observe
 from serving.reranker.operations import Operations
@@ -83,6 +84,7 @@ def create_app(
     problems.install(app, retry_after=math.ceil(settings.reload_seconds))
     openapi.install(app)
     # From the innermost layer to the outermost.
+    app.add_middleware(Head)
     app.add_middleware(
         Admission,
         telemetry=telemetry,

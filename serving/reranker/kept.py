@@ -24,12 +24,12 @@ def kept_answer(request: Request, model: BaseModel) -> Response:
 def kept_json(request: Request, body: bytes, tag: str) -> Response:
     """JSON of that ETag, or 304 if the caller has it already."""
     headers = {**BRIEFLY, "ETag": tag}
-    if _has(request, tag):
+    if has_already(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 
 
-def _has(request: Request, tag: str) -> bool:
+def has_already(request: Request, tag: str) -> bool:
     """Whether `If-None-Match` names the tag; compared weakly, as RFC 9110 wants it (13.1.2)."""
     given = [entry.strip().removeprefix("W/") for entry in request.headers.get("if-none-match", "").split(",")]
     return "*" in given or tag.removeprefix("W/") in given

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from marquee.errors import BundleError
 from marquee.pipeline import Pipeline
+from serving.reranker.kept import has_already
 from serving.reranker.tastes import tastes
 
 UI = Path(__file__).with_name("ui")
@@ -43,7 +44,7 @@ PLACEHOLDER = b"{}<!--catalog-->"
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 def index(request: Request) -> Response:
     """The page, with the catalogue's genres and well-known films to begin with."""
     try:
@@ -53,19 +54,19 @@ def index(request: Request) -> Response:
     return _page(request, (UI / "index.html").read_bytes().replace(PLACEHOLDER, facts), ".html")
 
 
-@router.api_route("/docs", methods=["GET", "HEAD"])
+@router.get("/docs")
 async def docs(request: Request) -> Response:
     """The API's reference, made from /openapi.json in the browser; FastAPI's own page loads scripts from a CDN."""
     return _page(request, *_file("docs.html"))
 
 
-@router.api_route("/openapi.json", methods=["GET", "HEAD"])
+@router.get("/openapi.json")
 def document(request: Request) -> Response:
     """The OpenAPI document. In a thread, since making it the first time takes a while."""
     return _page(request, json.dumps(request.app.openapi(), ensure_ascii=False).encode(), ".json")
 
 
-@router.api_route("/ui/{name}", methods=["GET", "HEAD"])
+@router.get("/ui/{name}")
 async def asset(request: Request, name: str) -> Response:
     """Scripts, styles and the icon."""
     if name not in _names():
@@ -74,9 +75,9 @@ async def asset(request: Request, name: str) -> Response:
 
 
 def _page(request: Request, body: bytes, suffix: str) -> Response:
-    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+    tag = f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'  # weak: the same file may come compressed or not
     headers = {"Cache-Control": KEPT.get(suffix, "no-cache"), "ETag": tag, "Content-Security-Policy": POLICY}
-    if request.headers.get("if-none-match") == tag:
+    if has_already(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=MEDIA_TYPES[suffix], headers=headers)
 

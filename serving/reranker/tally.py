@@ -49,7 +49,7 @@ def quantile(counted: Buckets, q: float) -> float | None:
         if count >= rank and count > below:
             if bound == float("inf"):
                 break
-            return lower + (bound - lower) * (rank - below) / (count - below)
+            return min(bound, lower + (bound - lower) * (rank - below) / (count - below))  # floats may overshoot
         if bound != float("inf"):
             lower = bound
         below = count

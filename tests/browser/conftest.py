@@ -13,6 +13,7 @@ import uvicorn
 from marquee.bundle import publish
 from marquee.settings import Settings
 from serving.reranker.app import create_app
+from serving.reranker.tastes import TASTES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -59,12 +60,13 @@ def browser():
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory, make_contents):
-    """Fifty films, of which four have titles that tests search for, and TMDB ids of a ready-made taste."""
+    """Fifty films, of which four have titles that tests search for, and more ready-made tastes than a phone is wide."""
     store = tmp_path_factory.mktemp("store")
     contents = make_contents()
     titles, tmdb_ids = list(contents.catalog.titles), contents.catalog.tmdb_ids.copy()
     titles[:4] = ["The Matrix", "The Matrix Reloaded", "Toy Story", "Amélie <b>"]
-    tmdb_ids[:4] = [129, 4935, 128, 8392]
+    known = [tmdb_id for films in TASTES.values() for tmdb_id in films]
+    tmdb_ids[: len(known)] = known
     catalog = dataclasses.replace(contents.catalog, titles=tuple(titles), tmdb_ids=tmdb_ids)
     publish(store, dataclasses.replace(contents, catalog=catalog), force=True)
     return store

@@ -131,17 +131,13 @@ def no_film_fits_and_a_mistake_are_said(page):
     open_dials(page)
     page.locator("#year-to").fill("1940")
     page.locator("#year-to").press("Enter")
-    expect(page.locator("#trouble")).to_contain_text("year_min is after year_max: swap them")
+    expect(page.locator("#films li:not(.skeleton)").first).to_be_visible()  # the years between them
     assert_tidy(page)
-    assert page.complaints
-    assert all("422" in text for text in page.complaints)  # the browser's own note of it
-    page.complaints.clear()
     page.locator("#year-from").fill("2090")
     page.locator("#year-from").press("Enter")
     page.locator("#year-to").fill("")
     page.locator("#year-to").press("Enter")
     expect(page.locator("#status")).to_have_text("No film fits these filters. Widen the years or take away a genre.")
-    page.complaints.clear()  # of the moment between the two
     assert_tidy(page)
     page.get_by_role("button", name="Reset dials and filters").click()
     expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)

@@ -37,3 +37,18 @@ def test_it_is_not_there_where_the_server_does_not_show_it(new_page, serving, st
         expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
         expect(page.get_by_role("tab")).to_have_count(0)
         page.context.close()
+
+
+def test_without_a_server_it_says_so_and_opens_when_one_is_back(page, url):
+    page.goto(f"{url}/#films=1")
+    expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+    page.route("**/ui/operator.js", lambda route: route.abort())
+    page.get_by_role("tab", name="Operator").click()
+    panel = page.get_by_role("tabpanel", name="Operator")
+    expect(panel.get_by_role("alert")).to_contain_text("The server can't be reached just now.")
+    page.unroute("**/ui/operator.js")
+    page.get_by_role("tab", name="Films").click()
+    page.get_by_role("tab", name="Operator").click()
+    expect(panel.get_by_role("heading", name="This server")).to_be_visible()
+    expect(panel.get_by_role("alert")).to_have_count(0)
+    page.complaints[:] = [text for text in page.complaints if "ERR_FAILED" not in text]  # the browser's own note

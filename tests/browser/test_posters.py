@@ -62,6 +62,33 @@ def test_the_same_film_always_looks_the_same_and_bears_its_title(new_page, url):
     assert len(set(drawings)) == len(drawings) == 12
 
 
+TITLES = (
+    "Memento", "Twelve Monkeys", "The Sound of Music", "All About Eve", "Eat Drink Man Woman", "WWWWW MMMMM",
+    "Star Wars: Episode IV - A New Hope", "Dr. Strangelove or: How I Learned to Stop Worrying and Love the Bomb", "M",
+    "The King of Comedy", "Koyaanisqatsi", "Eternal Sunshine of the Spotless Mind", "It's a Wonderful Life",
+)  # fmt: skip
+STICKS_OUT = """async (titles) => {
+  const { poster } = await import("/ui/poster.js");
+  const found = [];
+  for (const title of titles) for (let year = 1990; year < 2010; year += 1) {  // each year another layout
+    const svg = poster({ title, year, genres: ["Drama"] });
+    document.body.append(svg);
+    for (const text of svg.querySelectorAll("text")) {
+      const { x, y, width, height } = text.getBBox();
+      if (x < 0 || x + width > 200 || y < 0 || y + height > 300) found.push(`${text.textContent}: ${x}, ${width}`);
+      if (/^[-–]/.test(text.textContent)) found.push(`begins with a dash: ${text.textContent}`);
+    }
+    svg.remove();
+  }
+  return found;
+}"""
+
+
+def test_no_title_sticks_out_of_its_poster(page, url):
+    page.goto(url)
+    assert page.evaluate(STICKS_OUT, TITLES) == []
+
+
 def test_without_an_answer_of_tmdb_the_drawn_poster_stays(new_page, serving, store):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"

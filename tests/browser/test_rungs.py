@@ -36,7 +36,7 @@ def without_retrieval(serving, store):
         ("films=1&people=2&films2=7", "Chosen by the Two-Tower model from the films of each of you.", None),
         (f"films=1&people=2&films2={UNKNOWN}",
          "For at least one of you there was nothing to go by, and films that many people like stand in.",
-         "Of the films that one of you picked, none is known here."),
+         "None of Person 2’s films is known here."),
     ],
 )  # fmt: skip
 def test_what_answered_is_said_in_words(page, url, state, status, notes):

@@ -41,6 +41,15 @@ def test_a_second_sentence_adds_to_the_first_and_the_later_word_counts(page, url
     expect(page.locator("#picked .like")).to_have_count(1)
 
 
+def test_years_are_said_once_and_genres_with_an_or(page, url):
+    page.goto(url)
+    say(page, "drama or horror from the 70s like toy story")
+    expect(page.locator("#heard")).to_have_text(
+        re.compile(r"^Understood: Drama or Horror, 1970 to 1979, like Toy Story \(\d{4}\)\.$")
+    )
+    expect(page.locator("#picked .any")).to_have_text([re.compile("^only ?Drama"), re.compile("^or ?Horror")])
+
+
 def test_what_it_does_not_understand_it_says(page, url):
     page.goto(url)
     say(page, "qwrtz fgh")

@@ -2,11 +2,10 @@
 import { element } from "/ui/element.js";
 import { catalog, remember, short, withYear } from "/ui/films.js";
 import { icon, poster } from "/ui/poster.js";
-import { forWhom, whose } from "/ui/group.js";
+import { forWhom, listed, whose } from "/ui/group.js";
 import { change, current, put } from "/ui/state.js";
-import { groupMatch, match, reasons } from "/ui/words.js";
+import { groupMatch, match, percent, reasons } from "/ui/words.js";
 
-const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 const noPoster = new Set();
 const MOST_TOLD = 3;
 
@@ -42,7 +41,7 @@ function affinity(score) {
 function groupAffinity(film, names) {
   return [
     element("p", { class: "affinity", title: "The share of you who are expected to like it" },
-      element("span", {}, `${groupMatch(film.affinity_score, names.length)} ${percent(film.affinity_score)}`)),
+      element("span", {}, groupMatch(film.affinity_score, film.for_people.map((each) => each.affinity_score), names.map((name) => listed([name]))))),
     element("ul", { class: "each", "aria-label": "How well it fits each of you" }, ...film.for_people.map(({ affinity_score: score }, index) => element("li", {},
       element("span", { class: "name", title: names[index] }, names[index]), " ", bar(score), element("span", {}, percent(score))))),
   ];
@@ -67,10 +66,10 @@ function because(explanation) {
   const alone = seeds.length === 1 && !others.length; // "100 %" would say nothing
   const shown = seeds.slice(0, 2).flatMap(({ title, share }, index) => [
     index ? ", " : "", element("b", {}, short(title)), alone ? "" : ` ${percent(share)}`]);
-  const also = others.slice(0, 2).join(", ");
+  const also = others.slice(0, 2).join(" and ");
   if (!seeds.length && !also) return element("p", { class: "because" }, "Nothing of yours speaks for it; many people like it.");
   const start = seeds.length ? ["Because you liked ", ...shown] : [];
-  return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also " : "For "}${also}` : "");
+  return element("p", { class: "because" }, ...start, also ? `${seeds.length ? "; also for " : "For "}${also}` : "");
 }
 
 /** The card of a film; `names` are of the people whom the answer is for, in their order, if they are several. */
@@ -78,13 +77,13 @@ export function card(film, names = []) {
   remember(film);
   return element("li", {}, element("article", { "aria-label": withYear(film) },
     picture(film),
-    element("h3", { title: film.title }, short(film.title)),
-    element("p", { class: "facts" }, [film.year, film.genres.join(", ")].filter(Boolean).join(" · ")),
+    element("div", { class: "what" }, element("h3", { title: film.title }, short(film.title)),
+      element("p", { class: "facts", title: film.genres.join(", ") }, [film.year, film.genres.join(", ").replaceAll("-", "\u2011")].filter(Boolean).join(" · "))),
     ...(film.for_people ? [...groupAffinity(film, names), becauseOf(film, names)] : []),
     "affinity_score" in film && !film.for_people ? affinity(film.affinity_score) : "",
     film.explanation ? because(film.explanation) : "",
     element("div", { class: "actions" }, ...ACTIONS.map(([name, words, act]) => element("button", {
-      type: "button", "data-action": name, "aria-label": `${words} ${film.title}`, title: words.replace(":", ""),
+      type: "button", "data-action": name, "aria-label": `${words} ${film.title}`, title: name === "near" ? "More like this" : words.replace(":", ""),
       onclick: () => act(film),
     }, icon(name)))),
   ));
@@ -93,6 +92,6 @@ export function card(film, names = []) {
 /** A card's outline, of the same size, for the time before the first answer. */
 export function skeleton() {
   return element("li", { class: "skeleton", "aria-hidden": "true" }, element("article", {},
-    element("div", { class: "poster" }), element("h3", {}, "\u00a0"), element("p", { class: "facts" }, "\u00a0"),
+    element("div", { class: "poster" }), element("div", { class: "what" }, element("h3", {}, "\u00a0"), element("p", { class: "facts" }, "\u00a0")),
     element("p", { class: "affinity" }, "\u00a0"), element("p", { class: "because" }, "\u00a0"), element("div", { class: "actions" })));
 }

@@ -63,7 +63,7 @@ function show() {
   const chips = [
     ...state.likes.map(film("like", "", "")), ...state.dislikes.map(film("dislike", "not", "dislike of ")),
     ...state.hidden.map(film("hidden", "hidden", "hiding of ")),
-    ...state.any.map(genre("any", "only", "only")), ...state.none.map(genre("none", "no", "no")),
+    ...state.any.map((name, index) => genre("any", index ? "or" : "only", "only")(name)), ...state.none.map(genre("none", "no", "no")),
     ...(state.from === null ? [] : [year("from", "from")]), ...(state.to === null ? [] : [year("to", "to")]),
     ...["diversity", "novelty"].filter((key) => state[key] !== null).map(dial),
     ...Object.keys(SWITCHES).filter((key) => state[key] && !(key === "mix" && together(state))).map(switched),

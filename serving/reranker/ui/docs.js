@@ -49,7 +49,8 @@ function tryIt(path, method, operation) {
     answer.hidden = false;
     try {
       const response = await fetch(body.examples ? path : new URL(input.value, location.origin).pathname + new URL(input.value, location.origin).search, options);
-      answer.textContent = `${response.status}\n${JSON.stringify(await response.json(), null, 2)}`;
+      const json = response.headers.get("Content-Type")?.includes("json");
+      answer.textContent = `${response.status}\n${json ? JSON.stringify(await response.json(), null, 2) : response.headers.get("Content-Type")}`;
     } catch (error) {
       answer.textContent = error.message;
     }
@@ -67,12 +68,15 @@ function section(path, method, operation) {
     ...(operation.parameters ? [element("h3", {}, "Parameters"), table(operation.parameters.map((p) => [p.name, kind(p.schema), p.description ?? p.schema.description ?? ""]))] : []),
     ...(body.properties ? [element("h3", {}, "Body"), table(fields(body))] : []),
     element("h3", {}, "Answer"), table(fields(answer)),
-    ...(problems.length ? [element("h3", {}, "Problems"), table(problems.map(([status, p]) => [status, p.description, p.content?.["application/problem+json"]?.example.detail ?? ""]))] : []),
+    ...(problems.length ? [element("h3", {}, "Problems"), table(problems.map(([status, p]) => [status, p.description.replaceAll("`", ""), p.content?.["application/problem+json"]?.example.detail ?? ""]))] : []),
     ...tryIt(path, method, operation),
   );
 }
 
+// First what most come for.
+const first = ([path]) => (path === "/v1/recommendations" ? 0 : 1);
+
 reference.replaceChildren(
   element("p", {}, api.info.description.replaceAll("`", "")),
-  ...Object.entries(api.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => section(path, method, operation))),
+  ...Object.entries(api.paths).sort((a, b) => first(a) - first(b)).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => section(path, method, operation))),
 );

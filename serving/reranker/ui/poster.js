@@ -69,11 +69,14 @@ const MOTIFS = [
   })),
 ];
 
-// Breaks a title into lines of about `most` characters; a longer word stands alone.
+// How wide a text is, in letters of the usual width.
+const breadth = (text) => [...text].reduce((sum, letter) => sum + (/[mwMW@—]/.test(letter) ? 1.5 : /[ijltfI.,:;'’!| -]/.test(letter) ? 0.65 : 1), 0);
+
+// Breaks a title into lines of about `most` letters; a longer word stands alone.
 function linesOf(title, most) {
   const lines = [];
   for (const word of title.split(" ")) {
-    if (lines.length && `${lines.at(-1)} ${word}`.length <= most) lines.push(`${lines.pop()} ${word}`);
+    if (lines.length && breadth(`${lines.at(-1)} ${word}`) <= most) lines.push(`${lines.pop()} ${word}`);
     else lines.push(word);
   }
   return lines;
@@ -82,11 +85,12 @@ function linesOf(title, most) {
 // The largest type in which the title fits: [size, lines].
 function typeset(title, wide) {
   for (const size of [38, 32, 27, 23, 19, 16]) {
-    const most = Math.floor(176 / (size * wide));
+    const most = 174 / (size * wide);
     const lines = linesOf(title, most);
-    if (lines.length <= 4 && lines.every((line) => line.length <= most)) return [size, lines];
+    if (lines.length <= 4 && lines.every((line) => breadth(line) <= most)) return [size, lines];
   }
-  const lines = linesOf(title, 22).map((line) => line.slice(0, 24));
+  const most = 174 / (14 * wide);
+  const lines = linesOf(title, most).map((line) => (breadth(line) > most ? `${line.slice(0, Math.floor(most / 1.5))}…` : line));
   return [14, lines.length > 6 ? [...lines.slice(0, 5), "…"] : lines];
 }
 
@@ -94,16 +98,16 @@ const SANS = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
 const SERIF = "Georgia, 'Times New Roman', 'Noto Serif', 'DejaVu Serif', serif";
 // How a title is set: typeface, width of a letter in em, case, side, and whether it stands at the top.
 const LAYOUTS = [
-  { family: SANS, weight: 800, wide: 0.6, anchor: "start", top: false },
-  { family: SERIF, weight: 700, wide: 0.6, anchor: "middle", top: false },
-  { family: SANS, weight: 900, wide: 0.74, upper: true, anchor: "start", top: true },
-  { family: SERIF, weight: 400, wide: 0.57, anchor: "start", top: true },
-  { family: SANS, weight: 300, wide: 0.72, upper: true, anchor: "middle", top: false },
+  { family: SANS, weight: 800, wide: 0.69, anchor: "start", top: false },
+  { family: SERIF, weight: 700, wide: 0.69, anchor: "middle", top: false },
+  { family: SANS, weight: 900, wide: 0.76, upper: true, anchor: "start", top: true },
+  { family: SERIF, weight: 400, wide: 0.63, anchor: "start", top: true },
+  { family: SANS, weight: 300, wide: 0.73, upper: true, anchor: "middle", top: false },
 ];
 
 function lettering(film, layout) {
   const { family, weight, anchor, top } = layout;
-  const plain = short(film.title);
+  const plain = short(film.title).replace(/ [-–] /g, "\u00a0– "); // no line begins with a dash
   const title = layout.upper ? plain.toUpperCase() : plain;
   const [size, lines] = typeset(title, layout.wide);
   const x = anchor === "middle" ? 100 : 13;
@@ -155,7 +159,7 @@ const ICONS = {
   like: "M12 20s-7.5-4.6-7.5-10A4.3 4.3 0 0 1 12 7.3 4.3 4.3 0 0 1 19.500 10C19.500 15.400 12 20 12 20Z",
   dislike: "M7 4h9a2 2 0 0 1 2 1.500l1.500 6A2 2 0 0 1 17.500 14H14l.7 4a1.700 1.700 0 0 1-3.200 1L8 13H7M7 4v9H4V4Z",
   hide: "M4 4 20 20M9.500 5.700A9 9 0 0 1 12 5.400c5.500 0 9 6.600 9 6.600a16 16 0 0 1-2.700 3.500M6.300 7.600A15 15 0 0 0 3 12s3.500 6.600 9 6.600a8.500 8.500 0 0 0 4-1M10 10.300a2.700 2.700 0 0 0 3.800 3.800",
-  near: "M5 8h10v11H5ZM9 8V5h10v11h-4",
+  near: "M4 9.500c2.700-3 5.300-3 8 0s5.300 3 8 0M4 15.500c2.700-3 5.300-3 8 0s5.300 3 8 0",
 };
 
 function draw(name) {

@@ -2,7 +2,7 @@
 import { ask, AskError, stop } from "/ui/api.js";
 import { card, skeleton } from "/ui/cards.js";
 import { catalog, learn, nameOf } from "/ui/films.js";
-import { asking, listed, together, unwanted } from "/ui/group.js";
+import { asking, listed, together, unwanted, whose } from "/ui/group.js";
 import { current, change, onChange } from "/ui/state.js";
 import { write } from "/ui/share.js";
 import { degraded, servedBy } from "/ui/words.js";
@@ -19,11 +19,18 @@ let late;
 let turn = 0; // of refreshes: an older one has nothing to say any more
 let starters = catalog.popular ?? [];
 
+// "From 2000 to 1990" can only mean the years between them.
+const span = ({ from, to }) => (from !== null && to !== null && from > to ? { from: to, to: from } : { from, to });
+
+const NO_FILTERS = { any: [], none: [], from: null, to: null };
+const filtered = (state) => state.any.length + state.none.length > 0 || state.from !== null || state.to !== null;
+
 /** The body for a state in which somebody has films; those who have none are left out of it. */
 export function requestOf(state) {
   const filters = { genres_any: state.any, genres_none: state.none };
-  if (state.from !== null) filters.year_min = state.from;
-  if (state.to !== null) filters.year_max = state.to;
+  const { from, to } = span(state);
+  if (from !== null) filters.year_min = from;
+  if (to !== null) filters.year_max = to;
   const tastes = asking(state).map(({ likes, dislikes }) => ({ movie_ids: likes, disliked_movie_ids: dislikes }));
   const asked = { ...(tastes.length > 1 ? { people: tastes } : tastes[0]), exclude_movie_ids: state.hidden, filters };
   if (state.mix && tastes.length === 1) asked.several_interests = true;
@@ -35,8 +42,9 @@ export function requestOf(state) {
 
 function fits(film, state) {
   const year = film.year ?? 0;
+  const { from, to } = span(state);
   return !(state.any.length && !film.genres.some((name) => state.any.includes(name))) && !film.genres.some((name) => state.none.includes(name))
-    && (state.from === null || year >= state.from) && (state.to === null || (year && year <= state.to));
+    && (from === null || year >= from) && (to === null || (year && year <= to));
 }
 
 async function begin(state) {
@@ -47,16 +55,21 @@ async function begin(state) {
     films = answer.movies;
   } else stop("list");
   const gone = unwanted(state);
-  show(films.filter((film) => fits(film, state) && !gone.includes(film.movie_id)).slice(0, PAGE), {
-    title: "Where to begin", words: films.length ? "Like a film or two here, search for one, or take a taste." : "Search for a film or two, and recommendations appear here.",
+  const wanted = ({ genres }) => genres.filter((name) => state.any.includes(name)).length; // a romcom before other comedies
+  const shown = films.filter((film) => fits(film, state) && !gone.includes(film.movie_id)).sort((a, b) => wanted(b) - wanted(a)).slice(0, PAGE);
+  show(shown, {
+    title: "Where to begin", words: shown.length ? "Like a film or two here, search for one, or take a taste."
+      : filtered(state) ? "No well-known film fits these filters. Search for a film you like, or remove the filters."
+        : "Search for a film or two, and recommendations appear here.",
   });
-  $("reroll").hidden = state.any.length > 0 || !films.length;
+  $("unfilter").hidden = shown.length > 0 || !filtered(state);
+  $("reroll").hidden = state.any.length > 0 || !shown.length;
 }
 
 async function near(state) {
   const [answer] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?top_n=${topN}`), learn([state.near])]);
   if (!answer) return;
-  show(answer.movies, { title: `Films like ${nameOf(state.near)}`, words: "Whoever asks; your own recommendations are kept." });
+  show(answer.movies, { title: `Films like ${nameOf(state.near)}`, words: "For anybody who likes it. Your own recommendations are kept." });
   $("back").hidden = false;
   $("more").hidden = answer.movies.length < topN || topN >= MOST;
 }
@@ -70,7 +83,10 @@ async function recommend(state) {
   const names = together(state) ? asking(state).map(({ name }) => name) : [];
   const words = films.length ? servedBy(answer.served_by, names.length) : "No film fits these filters. Widen the years or take away a genre.";
   const title = names.length ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : listed(names)}` : "Recommendations";
-  show(films, { title, words, names, notes: films.length ? [...new Set(answer.degraded.map((reason) => degraded(reason, names.length)))] : [] });
+  const unknown = asking(state).filter(({ likes }) => names.length && likes.every((id) => answer.unknown_ids.includes(id)));
+  const note = (reason) => (reason === "no_known_seeds" && unknown.length ? `None of ${listed(unknown.map(({ name }) => whose(name)))} films is known here.` : degraded(reason, names.length));
+  show(films, { title, words, names, notes: films.length ? [...new Set(answer.degraded.map(note))] : [] });
+  $("unfilter").hidden = films.length > 0 || !filtered(state);
   $("model").textContent = `· model ${answer.model_version} · answered in ${Math.round(performance.now() - started)} ms`;
   $("more").hidden = answer.recommendations.length < topN || topN >= MOST;
 }
@@ -83,7 +99,7 @@ function show(films, { title, words, names = [], notes = [] }) {
   $("status").textContent = words;
   $("notes").textContent = notes.join(" ");
   $("notes").hidden = !notes.length;
-  for (const id of ["more", "back", "reroll"]) $(id).hidden = true;
+  for (const id of ["more", "back", "reroll", "unfilter"]) $(id).hidden = true;
   $("films").replaceChildren(...films.map((film) => card(film, names)));
   // The card with the focus is gone: the one in its place takes over, for those who use the keyboard.
   if (focused) ($("films").children[Math.min(at, films.length - 1)]?.querySelector(`[data-action=${action}]`) ?? $("results")).focus();
@@ -130,6 +146,7 @@ export async function refresh() {
 $("retry").addEventListener("click", () => { refresh(); $("results").focus(); });
 $("more").addEventListener("click", () => { topN = Math.min(topN + PAGE, MOST); refresh(); });
 $("back").addEventListener("click", () => { change({ near: null }, "Your own recommendations again."); $("results").focus(); });
+$("unfilter").addEventListener("click", () => { change(NO_FILTERS, "Filters removed."); $("results").focus(); });
 $("reroll").addEventListener("click", async () => {
   try {
     const answer = await ask("reroll", `/v1/movies/sample?n=${PAGE}`);

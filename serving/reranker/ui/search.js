@@ -1,7 +1,7 @@
 // The search for a title: a combobox by the pattern of the ARIA Authoring Practices.
 import { ask, AskError, stop } from "/ui/api.js";
 import { element } from "/ui/element.js";
-import { filmOf, nameOf, remember, withYear } from "/ui/films.js";
+import { catalog, filmOf, nameOf, remember, withYear } from "/ui/films.js";
 import { forWhom } from "/ui/group.js";
 import { current, drop, put } from "/ui/state.js";
 
@@ -21,8 +21,8 @@ async function suggest() {
     if (!answer || search.value.trim() !== query) return;
     answer.movies.forEach(remember);
     suggestions = answer.movies.filter((film) => !current().likes.includes(film.movie_id));
-    if (suggestions.length) showList(`${suggestions.length} films found.`);
-    else showList(answer.movies.length ? "You have picked that one." : `No film has “${query}” in its title.`);
+    if (suggestions.length) showList(suggestions.length === 1 ? "1 film found." : `${suggestions.length} films found.`);
+    else showList(answer.movies.length ? "You have picked that one." : `No film has “${query}” in its title${catalog.years?.length ? `; the newest here are of ${catalog.years[1]}` : ""}.`);
   } catch (error) {
     if (!(error instanceof AskError)) throw error;
     suggestions = [];

@@ -31,11 +31,22 @@ export function patchOf(parts, state) {
   return patch;
 }
 
+/** The parts as a person would say them: both ends of a span of years are one thing, and so are genres of which any will do. */
+export function said(parts) {
+  const year = (kind) => parts.find((part) => part.kind === kind)?.value;
+  const [from, to] = [year("year_min"), year("year_max")];
+  const span = from && to ? (from === to ? `of ${from}` : `${from} to ${to}`) : null;
+  const genres = parts.filter(({ kind }) => kind === "genre_any").map(({ label }) => label).join(" or ");
+  const words = parts.filter(({ kind }) => !(span && kind === "year_max"))
+    .map(({ kind, label }) => (kind === "genre_any" ? genres : span && kind === "year_min" ? span : label));
+  return [...new Set(words)].join(", ");
+}
+
 function tell(answer) {
   const lines = [];
-  if (answer.parts.length) lines.push(element("p", {}, "Understood: ", element("b", {}, answer.parts.map((part) => part.label).join(", ")), "."));
+  if (answer.parts.length) lines.push(element("p", {}, "Understood: ", element("b", {}, said(answer.parts)), "."));
   if (answer.not_understood.length) {
-    lines.push(element("p", {}, `Not understood: ${answer.not_understood.map((text) => `“${text}”`).join(", ")}.`));
+    lines.push(element("p", {}, `Not understood: ${answer.not_understood.map((text) => `“${text}”`).join(", ")}. This line knows titles, genres, years and fame, but no people, studios or countries.`));
   }
   if (!answer.parts.length) lines.push(element("p", {}, "Try a film’s title, a genre or years: “like Alien, but funny, after 1990”."));
   heard.replaceChildren(...lines);
@@ -52,7 +63,7 @@ form.addEventListener("submit", async (event) => {
     if (!answer.parts.length) return;
     await learn(answer.parts.filter(({ kind }) => kind === "like" || kind === "dislike").map(({ value }) => value));
     field.value = "";
-    change(patchOf(answer.parts, current()), `Understood: ${answer.parts.map((part) => part.label).join(", ")}.`);
+    change(patchOf(answer.parts, current()), "Your words are chips now: change or remove any.");
   } catch (error) {
     if (!(error instanceof AskError)) throw error;
     heard.replaceChildren(element("p", {}, error.message));

@@ -1,6 +1,7 @@
 // The whole state as the part of the address after "#", and back: a link that can be shared, and an entry of the
 // browser's history. Ids are MovieLens's; what is left out has its default. Of several people the first one's films stand
 // where those of one alone do, the others' under "films2", "not2" and so on.
+import { catalog } from "/ui/films.js";
 import { defaultName, everyone, having, LONGEST_NAME, MOST_PEOPLE } from "/ui/group.js";
 
 export const EMPTY = Object.freeze({
@@ -58,7 +59,7 @@ export function read(hash) {
   state.hidden = idsOf(given.get("hide"));
   for (const [name, key] of Object.entries(SWITCHES)) state[key] = given.get(name) === "1";
   for (const [name, key] of Object.entries(GENRES)) {
-    state[key] = (given.get(name) ?? "").split(",").filter(Boolean).slice(0, 30);
+    state[key] = (given.get(name) ?? "").split(",").filter((genre) => genre && (catalog.genres ?? [genre]).includes(genre)).slice(0, 30);
   }
   for (const [name, key] of Object.entries(NUMBERS)) {
     const [low, high] = BOUNDS[name];

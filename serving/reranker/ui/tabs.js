@@ -1,4 +1,5 @@
 // Two tabs, "Films" and "Operator"; the second only where the server shows its inner things, and loaded when opened.
+import { element } from "/ui/element.js";
 import { catalog } from "/ui/films.js";
 import { change, current, onChange } from "/ui/state.js";
 
@@ -14,10 +15,17 @@ async function show() {
     tab.tabIndex = index === open ? 0 : -1;
     panels[index].hidden = index !== open;
   });
-  const { watch, rest } = open || show.loaded ? await import("/ui/operator.js") : {};
-  show.loaded ||= open === 1;
-  if (open) watch();
-  else rest?.();
+  if (!open && !show.loaded) return;
+  try {
+    const { watch, rest } = await import("/ui/operator.js");
+    if (!show.loaded) panels[1].replaceChildren();
+    show.loaded = true;
+    if (catalog.operator && current().tab === "operator") watch();
+    else rest();
+  } catch (error) {
+    if (!(error instanceof TypeError) || show.loaded) throw error;
+    panels[1].replaceChildren(element("p", { role: "alert" }, "The server can't be reached just now. Open this tab again when it is back."));
+  }
 }
 
 function go(index) {

@@ -1,5 +1,7 @@
 // What numbers and names of the API mean to a person.
 
+export const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+
 const among = (steps) => (value) => steps.find(([most]) => value <= most)[1];
 
 /** Words for a dial's position, 0 to 1. */
@@ -11,10 +13,16 @@ export const DIALS = {
 /** Words for `affinity_score`: the share of people with such taste who liked a film with this score. */
 export const match = (score) => among([[0.3, "Long shot"], [0.45, "Fair match"], [0.6, "Good match"], [0.75, "Very good match"], [1, "Great match"]])(score);
 
-/** The same for several people, of whom this share is expected to like it. */
-export function groupMatch(share, people) {
-  if (people === 2) return among([[0.3, "Hardly for you two"], [0.45, "Fair for you two"], [0.6, "Good for you two"], [0.75, "Very good for you two"], [1, "Great for you two"]])(share);
-  return `${among([[0.35, "Few"], [0.5, "Some"], [0.8, "Most"], [1, "Nearly all"]])(share)} of you will like it`;
+const FOR_TWO = [[0.3, "Hardly for you two"], [0.45, "Fair for you two"], [0.6, "Good for you two"], [0.75, "Very good for you two"], [1, "Great for you two"]];
+const APART = 0.25;
+
+/** The same for several people: `scores` of each, of whom `share` is expected to like it; `names` as within a sentence. */
+export function groupMatch(share, scores, names) {
+  const [one, other] = scores;
+  if (scores.length === 2) return Math.abs(one - other) > APART ? `Rather for ${names[one > other ? 0 : 1]}` : `${among(FOR_TWO)(share)} ${percent(share)}`;
+  const most = Math.round(share * scores.length);
+  if (most === scores.length) return "Likely for all of you";
+  return most ? `For about ${most} of you ${scores.length}` : "Hardly for any of you";
 }
 
 export const SWITCHES = { mix: "A mix of my tastes", series: "One film per series" };
@@ -49,7 +57,7 @@ const DEGRADED_TOGETHER = {
 export const degraded = (reason, people) => (people > 1 ? DEGRADED_TOGETHER : DEGRADED)[reason] ?? `The main model is away (${reason.replaceAll("_", " ")}).`;
 
 export const TERMS = {
-  prior: "liked by many", genre: "its genres", year: "its time", popularity: "how well known it is", dislikes: "your dislikes",
+  prior: "being liked by many", genre: "its genres", year: "its time", popularity: "how well known it is", dislikes: "your dislikes",
 };
 
 /** What speaks for a film: `seeds` [{title, share}] and `others` [words], by shares of all that is above zero. */

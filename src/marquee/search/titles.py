@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from marquee.catalog import Catalog
 from marquee.search.fold import fold, without_articles
-from marquee.search.names import names_of, numerals, series_of
+from marquee.search.names import initials_of, names_of, series_of, subtitles_of, written_otherwise
 from marquee.search.prefixes import Prefixes, Rows
 from marquee.search.typos import Typos, edits_allowed
 
@@ -18,13 +18,15 @@ _LONG = 12
 _COMPARED, _SURELY = 30, 0.85
 _NO_MATCH = 1000
 _LONG_ENOUGH_TO_BE_JOINED = 4
+_DIGITS_OF_A_YEAR, _MOST_PARTS = 4, 20
 
 
 class TitleIndex:
     """Every word of the query must begin a word of the title, articles at its ends left out.
 
-    A name may also be written as one word ("spiderman"). Where that finds next to nothing, words may be misspelt, two
-    of them joined ("schindlers list"), or sequels numbered otherwise ("rocky 2").
+    A name may also be written as one word ("spiderman"), initials without their points ("et"). Where that finds next to
+    nothing, words may be misspelt, two of them joined ("schindlers list"), or numbers and titles of people written
+    otherwise ("rocky 2", "twelve angry men", "doctor strangelove").
     What it looks up is made when it is first asked for: a Lambda never searches.
 
     Args:
@@ -38,12 +40,25 @@ class TitleIndex:
         """Rows of the catalogue, best match first: the whole title, its beginning, then any words in it.
 
         Exact matches come before tolerant ones, and the more popular film before the other where both match alike.
-        A year at the end ("heat 1995") narrows to that year, unless it is part of a title.
+        A year at the end ("heat 1995") narrows to that year, unless it is part of a title; to the years beside it where
+        there is nothing of that one, since sources differ. A sequel's number that nothing has counts for nothing.
         """
         words = fold(query).split()
         if not words:
             return []
-        year = int(words[-1]) if len(words) > 1 and len(words[-1]) == 4 and words[-1].isdecimal() else None
+        found = self._search(words, limit)
+        if not found and len(words) > 1 and words[-1].isdecimal():
+            number = int(words[-1])
+            if len(words[-1]) == _DIGITS_OF_A_YEAR:
+                beside = (self._search([*words[:-1], str(other)], limit) for other in (number - 1, number + 1))
+                found = [row for rows in beside for row in rows][:limit]
+            elif number < _MOST_PARTS:
+                found = self._search(words[:-1], limit)
+        return found
+
+    def _search(self, words: list[str], limit: int) -> list[int]:
+        last = words[-1]
+        year = int(last) if len(words) > 1 and len(last) == _DIGITS_OF_A_YEAR and last.isdecimal() else None
         found, whole = self._exact(words, None)
         if not found and year:
             words = words[:-1]
@@ -51,7 +66,8 @@ class TitleIndex:
         elif year:
             year = None  # it is a word of the title
         # A short name that was found whole has neighbours by chance only; a long one is the neighbour of its namesakes.
-        if len(found) < min(limit, _ENOUGH) and not (whole and sum(map(len, words)) < _LONG):
+        alone = whole and sum(map(len, words)) < _LONG and not any(map(written_otherwise, words))
+        if len(found) < min(limit, _ENOUGH) and not alone:
             exact = set(found)
             found += [row for row in self._tolerant(words, year) if row not in exact]
         return found[:limit]
@@ -66,9 +82,22 @@ class TitleIndex:
         rows = self._names.exactly(core)
         if len(words) > 1 or len(rows) == 0:
             rows = np.concatenate([rows, self._series.exactly(core)])
-        if len(rows) == 0:
-            return rows
+        if len(rows) == 0 and len(core) >= _LONG_ENOUGH_TO_BE_JOINED:
+            rows = self._initials.exactly(core)
         return self._by_popularity(np.unique(rows))
+
+    def known_by(self, words: list[str]) -> Rows:
+        """Rows of the films whose name goes on after these words, or that have them as a subtitle, popular ones first.
+
+        "harry potter", "crouching tiger"; "empire strikes back".
+        """
+        core = " ".join(without_articles(words))
+        rows = np.concatenate([self._names.starting(f"{core} "), self._subtitles.exactly(core)])
+        return self._by_popularity(np.unique(rows))
+
+    def with_word(self, word: str) -> Rows:
+        """Rows of the films that have this very word in their title, popular ones first."""
+        return self._by_popularity(np.unique(self._words.exactly(word)))
 
     def nearly_called(self, name: str) -> Rows:
         """Rows of the films of a name so close to a folded one that it must be a misspelling, the closest first."""
@@ -100,6 +129,9 @@ class TitleIndex:
             match[self._squeezed.starting(joined)] = True
             tier[self._squeezed.starting(joined)] = 2
             tier[self._squeezed.exactly(joined)] = 1
+        if len(core) == 1:
+            match[self._initials.exactly(joined)] = True
+            tier[self._initials.exactly(joined)] = 2
         if year is not None:
             match &= self._catalog.years == year
         # From the loosest to the strictest, so that the strictest has the last word.
@@ -128,7 +160,7 @@ class TitleIndex:
         for count in (2, 1):
             far[self._words.at(near[edits == count])] = count
         far[self._joined.starting(word)] = 1
-        for other in numerals(word):
+        for other in written_otherwise(word):
             far[self._words.exactly(other)] = 1
         far[self._words.starting(word)] = 0
         return far
@@ -167,6 +199,15 @@ class TitleIndex:
         """What stands before the colon of a title."""
         series = ((series_of(title), row) for row, title in enumerate(self._catalog.titles))
         return Prefixes((name, row) for name, row in series if name)
+
+    @cached_property
+    def _subtitles(self) -> Prefixes:
+        titles = enumerate(self._catalog.titles)
+        return Prefixes((name, row) for row, title in titles for name in subtitles_of(title))
+
+    @cached_property
+    def _initials(self) -> Prefixes:
+        return Prefixes((name, row) for row, title in enumerate(self._catalog.titles) for name in initials_of(title))
 
     @cached_property
     def _words(self) -> Prefixes:

@@ -10,7 +10,10 @@ from marquee.sentence.tokens import Token
 from marquee.sentence.vocabulary import Vocabulary
 
 MAX_WORDS = 30
-_MAX_MISSPELT = 6
+_MAX_INEXACT = 6
+_SHORTEST_RARE, _RARE = 5, 3  # letters, and films that have a word
+_TELLING = {True: 2, False: 3}  # words, by whether a title is expected
+_PLURALS = {"films", "movies"}  # what people like them for stands before
 _SHORTEST = 4  # letters of a word that is taken for a title where nothing announces one
 
 
@@ -53,13 +56,33 @@ class Titles:
                 return Found(length + with_year, row)
         return None
 
-    def misspelt(self, tokens: Sequence[Token], start: int) -> Found | None:
-        """As `at`, of an announced title that no film has, but nearly."""
-        for length in range(min(_MAX_MISSPELT, len(tokens) - start), 0, -1):
+    def in_short(self, tokens: Sequence[Token], start: int, *, announced: bool) -> Found | None:
+        """As `at`, of a title of which only the beginning, the subtitle or a rare word is said ("harry potter")."""
+        for length in range(min(_MAX_INEXACT, len(tokens) - start), 1, -1):
             words = tokens[start : start + length]
             if any(token.sentence or token.comma for token in words[1:]):
                 continue
-            if self._only_known_words([token.word for token in words]):
+            # So many words that mean nothing else: not "last year", which Marienbad goes on after.
+            if sum(token.word not in self._vocabulary.words for token in words) < _TELLING[announced]:
+                break
+            rows = self._index.known_by([token.word for token in words])
+            if len(rows):
+                row, with_year = self._by_year([int(row) for row in rows], tokens, start + length)
+                return Found(length + with_year, row)
+        word = tokens[start].word
+        if announced and len(word) >= _SHORTEST_RARE and word not in self._vocabulary.words:
+            rows = self._index.with_word(word)
+            if 0 < len(rows) <= _RARE:
+                return Found(1, int(rows[0]))
+        return None
+
+    def misspelt(self, tokens: Sequence[Token], start: int) -> Found | None:
+        """As `at`, of an announced title that no film has, but nearly."""
+        for length in range(min(_MAX_INEXACT, len(tokens) - start), 0, -1):
+            words = tokens[start : start + length]
+            if any(token.sentence or token.comma for token in words[1:]):
+                continue
+            if self._only_known_words([token.word for token in words]) or words[-1].word in _PLURALS:
                 continue
             rows = self._index.nearly_called(" ".join(token.word for token in words))
             if len(rows):

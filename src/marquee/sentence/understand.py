@@ -9,7 +9,7 @@ from marquee.sentence.assemble import Noted, settled, wish_of
 from marquee.sentence.contracts import Part, Understood
 from marquee.sentence.films import Found, Titles
 from marquee.sentence.tokens import Token, tidy, tokens_of, written
-from marquee.sentence.vocabulary import BEFORE_ADJECTIVES, FILLERS, Vocabulary
+from marquee.sentence.vocabulary import BEFORE_ADJECTIVES, FILLERS, OPPOSITES, Vocabulary
 from marquee.sentence.years import Span, years_at
 
 _MAX_GUESSES = 4  # each takes milliseconds
@@ -72,9 +72,14 @@ class Reader:
         """What a sentence asks for. Never raises: what makes no sense is among `not_understood`."""
         text = tidy(text)
         tokens = tokens_of(text)
-        state = _State(text, tokens, tuple(token.word for token in tokens))
-        while state.at < len(tokens):
-            self._step(state)
+        state = self._scan(_State(text, tokens, tuple(token.word for token in tokens)))
+        if not state.noted and tokens and tokens[0].word not in FILLERS:
+            # Nothing at all: perhaps it begins with a title that is misspelt or not complete.
+            again = _State(text, tokens, state.words, announced=True)
+            found = self._titles.in_short(tokens, 0, announced=True) or self._misspelt(again)
+            if found and (found.length > 1 or len(tokens) == 1):
+                self._film(again, found.length, found.row)
+                state = self._scan(again)
         parts = settled(state.noted)
         return Understood(
             request=wish_of(parts),
@@ -83,12 +88,20 @@ class Reader:
             model_version=self._version,
         )
 
+    def _scan(self, state: _State) -> _State:
+        while state.at < len(state.tokens):
+            self._step(state)
+        return state
+
     def _step(self, state: _State) -> None:
         self._pause(state)
         length, meaning = self._vocabulary.at(state.words, state.at)
         span = years_at(state.words, state.at, self._newest)
         announced = state.announced or state.negation in {"not", "but not", "except"}
         title = self._titles.at(state.tokens, state.at, announced=announced)
+        short = self._titles.in_short(state.tokens, state.at, announced=announced)
+        if short and (title is None or short.length > title.length):
+            title = short
         known = max(length, span.length if span else 0)
         if title and (title.length > known or (title.length == known and (state.announced or not span))):
             self._film(state, title.length, title.row)
@@ -166,13 +179,18 @@ class Reader:
             value, label = values
             number, text = float(value), state.take(length)
             if state.negation:
-                number, label = (0.7, "lesser-known films") if number == 0 else (0.0, "well-known films")
+                number, label = OPPOSITES[kind, number]
             state.note(kind, number, text, label, kind)
             self._after_property(state)
 
     def _years(self, state: _State, span: Span) -> None:
         first, last = span.first, span.last
-        if state.negation and (first is None) != (last is None):  # "nothing old"; a span has no opposite
+        if state.negation and first is not None and last is not None:  # "not from the 80s": filters can't say that
+            state.left += range(state.at, state.at + span.length)
+            state.at += span.length
+            self._after_property(state)
+            return
+        if state.negation:  # "nothing old"
             first, last = None if last is None else last + 1, None if first is None else first - 1
         place, text = state.at, state.take(span.length)
         if first is not None:

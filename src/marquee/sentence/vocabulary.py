@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from marquee.catalog import Catalog
 from marquee.search import fold
+from marquee.sentence.years import is_child
 
 Words = tuple[str, ...]
 
@@ -15,16 +16,19 @@ _GENRES = {
     "Children": "children|children's|kids|kid|for kids|for children|for the kids|for my kids|for my children|"
     "family|family friendly|for the family|for the whole family|kid friendly|for my daughter|for my son",
     "Comedy": "comedy|comedies|funny|hilarious|comedic|comic|humor|humour|humorous|laugh|laughs|make me laugh|"
-    "laugh out loud|witty|light hearted|lighthearted|spoof|parody|feel good",
-    "Crime": "crime|crimes|gangster|gangsters|mafia|mob|heist|heists|cop|cops|detective|detectives",
+    "laugh out loud|witty|light hearted|lighthearted|spoof|parody|feel good|hilarity|"
+    "goofy|silly|stand up",
+    "Crime": "crime|crimes|gangster|gangsters|mafia|mob|heist|heists|cop|cops|detective|detectives|"
+    "serial killer|serial killers|true crime",
     "Documentary": "documentary|documentaries|docs|docu|true facts",
-    "Drama": "drama|dramas|dramatic|tearjerker|tear jerker|make me cry|moving|serious",
+    "Drama": "drama|dramas|dramatic|tearjerker|tear jerker|make me cry|moving|serious|sad|a good cry|weepy|weepie|"
+    "heartbreaking",
     "Fantasy": "fantasy|fantasies|fantastical|magical|fairy tale|fairy tales|fairytale|wizards",
     "Film-Noir": "film noir|noir|noirs|film noirs",
     "Horror": "horror|horrors|scary|scare|scares|frightening|terrifying|creepy|spooky|slasher|slashers|zombies|zombie",
     "IMAX": "imax",
     "Musical": "musical|musicals|singing|song and dance",
-    "Mystery": "mystery|mysteries|mysterious|whodunit|whodunits|whodunnit",
+    "Mystery": "mystery|mysteries|mysterious|whodunit|whodunits|whodunnit|murder mystery|murder mysteries",
     "Romance": "romance|romances|romantic|love story|love stories|for date night|date night",
     "Sci-Fi": "sci fi|scifi|science fiction|sf|space opera|futuristic|dystopian|dystopia|cyberpunk",
     "Thriller": "thriller|thrillers|suspense|suspenseful|thrilling|gripping|edge of my seat|tense",
@@ -47,6 +51,14 @@ _DIALS: dict[tuple[str, float, str], str] = {
     ("novelty", 0.0, "well-known films"): "well known|popular|famous|mainstream|blockbuster|blockbusters|big hits",
     ("diversity", DIVERSITY, "more variety"): "something different|more variety|variety|varied|diverse|a mix|mixed bag|"
     "surprise me|all sorts|different kinds|wide range|eclectic|something else",
+    ("diversity", 0.0, "less variety"): "more of the same|all of one kind|very similar films",
+}
+# What a dial's word means after a negation: the number and label of the other end.
+OPPOSITES = {
+    (kind, value): (number, label)
+    for kind, value, _ in _DIALS
+    for other, number, label in _DIALS
+    if other == kind and number != value
 }
 _LIKE = (
     "like|liked|i like|i liked|love|loved|i love|i loved|i've loved|enjoy|enjoyed|adore|adored|similar to|a fan of|"
@@ -58,12 +70,14 @@ _DISLIKE = (
     "nothing like|not like|unlike|hate|hated|i hate|i hated|dislike|disliked|i disliked|didn't like|did not like|"
     "don't like|do not like|didn't enjoy|did not enjoy|don't enjoy|not a fan of|can't stand|"
     "cannot stand|couldn't stand|bored by|less like|not similar to|anything like|disappointed by|never liked|"
-    "didn't love|did not love|i don't like|i didn't like|but nothing like|but not like"
+    "didn't love|did not love|i don't like|i didn't like|but nothing like|but not like|"
+    "don't recommend|do not recommend|don't show me|don't suggest"
 )
 _NOT = (
     "no|not|without|except|except for|avoid|avoiding|nothing|but not|but no|nor|never|non|minus|don't want|"
     "do not want|i don't want|no more|sick of|tired of|isn't|is not|aren't|instead of|rather than|other than|"
-    "excluding|skip|anything but"
+    "excluding|skip|anything but|neither|less|fewer|too much|too many|not much|not too much|not too many|enough of|"
+    "fed up with|bored of|leave out"
 )
 # Of these only those before adjectives: "not scary and funny" wants it funny, "no horror and war" wants neither.
 BEFORE_ADJECTIVES = {"not", "but not", "isn t", "is not", "aren t", "never", "non"}
@@ -78,7 +92,7 @@ FILLERS = set(
         "which who how if when im id ive ill d m ve ll s t re hi hello hey thanks thank favorite favourite favorites "
         "favourites feel feeling mood rather kinda pretty totally absolutely much lot lots all both either new stuff "
         "thing things title titles let up other another else made set style bad big long short time times night day go "
-        "going well got make like think know sure yes okay ok year years era not no never "
+        "going well got make like think know sure yes okay ok year years era not no never next "
     ).split()
 )
 
@@ -101,8 +115,9 @@ class Vocabulary:
         for pair, phrases in _PAIRS.items():
             if own_pair := [self.genres[name.casefold()] for name in pair if name.casefold() in self.genres]:
                 self._add(phrases.split("|"), "genre", *own_pair)
-        if children := self.genres.get("children"):
-            self._add(_ADULTS.split("|"), "without", children)
+        self._children = self.genres.get("children")
+        if self._children:
+            self._add(_ADULTS.split("|"), "without", self._children)
         for (kind, value, label), phrases in _DIALS.items():
             self._add([*phrases.split("|"), fold(label)], kind, str(value), label)
         for kind, phrases in (("like", _LIKE), ("dislike", _DISLIKE), ("not", _NOT)):
@@ -112,6 +127,8 @@ class Vocabulary:
 
     def at(self, words: Words, start: int) -> tuple[int, tuple[str, ...]]:
         """The longest phrase that begins at a word: how many words, and its meaning; (0, ()) if there is none."""
+        if self._children and is_child(words[start : start + 3]):
+            return 3, ("genre", self._children)
         for length in range(min(self.longest, len(words) - start), 0, -1):
             if meaning := self._meanings.get(words[start : start + length]):
                 return length, meaning

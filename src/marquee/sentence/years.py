@@ -7,6 +7,13 @@ FIRST, LAST = 1870, 2100
 RECENT_YEARS = 10
 OLD_BEFORE = 1980
 
+OLDEST_CHILD, A_FEW = 12, 5
+
+_NUMBERS = {word: number for number, word in enumerate("two three four five six seven eight nine ten".split(), 2)}
+_NUMBERS |= {"eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "few": A_FEW}
+# Before and after a number of years.
+_WITHIN = (("last",), ("past",), ("not", "older", "than"), ("no", "older", "than"), ("newer", "than"), ("less", "than"))
+_BEYOND = (("older", "than"), ("more", "than"), ("at", "least"), ("over",))
 _DECADES = {"twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70}
 _DECADES |= {"eighties": 80, "nineties": 90}
 _AFTER = (("after",), ("newer", "than"), ("later", "than"), ("younger", "than"), ("more", "recent", "than"), ("post",))
@@ -51,7 +58,38 @@ def years_at(words: Words, start: int, newest: int) -> Span | None:
         newest: The catalogue's newest year, which "recent" goes by.
     """
     rest = words[start : start + 8]
-    return _from_to(rest) or _one_sided(rest) or _decade(rest) or _by_words(rest, newest) or _bare(rest)
+    of_an_age = words[max(0, start - 1) : start] in {("year",), ("years",)}  # "15 year old" is no old film
+    by_words = None if of_an_age else _by_words(rest, newest)
+    return _lately(rest, newest) or _from_to(rest) or _one_sided(rest) or _decades(rest) or by_words or _bare(rest)
+
+
+def is_child(words: Words) -> bool:
+    """Whether three words are such as "8 year old", of a child."""
+    return words[1:] in {("year", "old"), ("year", "olds")} and 0 < (_count(words[:1]) or 0) <= OLDEST_CHILD
+
+
+def _lately(rest: Words, newest: int) -> Span | None:
+    """Such as "the last ten years", "from the past decade", "not older than 5 years", "older than 20 years"."""
+    at = int(rest[:1] in {("in",), ("from",), ("of",), ("within",)})
+    at += rest[at : at + 1] == ("the",)
+    for words in (*_WITHIN, *_BEYOND):
+        end = at + len(words)
+        if rest[at:end] != words:
+            continue
+        if words in {("last",), ("past",)} and rest[end : end + 1] == ("decade",):
+            return Span(end + 1, newest - 9, None) if newest else None
+        count = _count(rest[end : end + 1])
+        end += 1
+        if not newest or count is None or not 0 < count < 100 or rest[end : end + 1] not in {("year",), ("years",)}:
+            return None
+        end += 1 + (rest[end + 1 : end + 2] == ("old",))
+        return Span(end, newest - count + 1, None) if words in _WITHIN else Span(end, None, newest - count)
+    return None
+
+
+def _count(words: Words) -> int | None:
+    word = "".join(words)
+    return int(word) if word.isascii() and word.isdecimal() and len(word) < 4 else _NUMBERS.get(word)
 
 
 def _from_to(rest: Words) -> Span | None:
@@ -100,6 +138,20 @@ def _span(length: int, first: int | None, last: int | None, first_by: int | None
     high = None if last_by is None or last is None else last + last_by
     fits = all(year is None or FIRST <= year <= LAST for year in (low, high))
     return Span(length, low, high) if fits else None
+
+
+def _decades(rest: Words) -> Span | None:
+    """A decade, also such as "1980s or newer"."""
+    if not (decade := _decade(rest)):
+        return None
+    at, first, last = decade
+    for words in _OR_LATER:
+        if rest[at : at + len(words)] == words:
+            return Span(at + len(words), first, None)
+    for words in _OR_EARLIER:
+        if rest[at : at + len(words)] == words:
+            return Span(at + len(words), None, last)
+    return decade
 
 
 def _decade(rest: Words) -> Span | None:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.search import TitleIndex
-from marquee.search.names import names_of, numerals
+from marquee.search.names import initials_of, names_of, subtitles_of, written_otherwise
 from marquee.search.prefixes import Prefixes
 from marquee.search.typos import Typos, edits_allowed
 
@@ -117,6 +117,7 @@ def plain_edits(a: str, b: str) -> int:
 WORD = st.text(alphabet="abc", min_size=1, max_size=9)
 
 
+@settings(deadline=None)
 @given(words=st.lists(WORD, min_size=1, max_size=20, unique=True), asked=WORD)
 def test_edits_are_those_of_the_textbook(words, asked):
     allowed = edits_allowed(asked)
@@ -127,6 +128,7 @@ def test_edits_are_those_of_the_textbook(words, asked):
         assert count <= allowed
 
 
+@settings(deadline=None)
 @given(word=st.text(alphabet="abcdefgh", min_size=4, max_size=12), at=st.integers(0, 11), letter=st.sampled_from("xyz"))
 def test_one_changed_letter_is_always_seen_through(word, at, letter):
     at %= len(word)
@@ -152,7 +154,34 @@ def test_names_and_numerals():
     assert names_of("Seven (a.k.a. Se7en)") == {"seven a k a se7en", "seven", "se7en"}
     assert names_of("The Matrix") == {"matrix"}
     assert names_of("...") == set()
-    assert [numerals(word) for word in ("2", "xiii", "14", "heat")] == [("ii",), ("13",), (), ()]
+    assert subtitles_of("Star Wars: Episode V - The Empire Strikes Back") == {"episode v", "empire strikes back"}
+    assert initials_of("E.T. the Extra-Terrestrial") == {"et"}
+    assert initials_of("A Bug's Life, Vol. 2 3") == set()
+    written = {"2": ("ii", "two"), "xiii": ("13",), "twelve": ("12",), "doctor": ("dr",), "mr": ("mister",)}
+    assert {word: written_otherwise(word) for word in written} == written
+    assert [written_otherwise(word) for word in ("14", "0", "007", "heat")] == [()] * 4
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("twelve angry men", "12 Angry Men"),
+        ("7 samurai", "Seven Samurai"),
+        ("doctor strangelove", "Dr. Strangelove"),
+        ("et", "E.T. the Extra-Terrestrial"),
+        ("heat 1996", "Heat"),
+        ("harry potter 3", "Harry Potter and the Chamber of Secrets"),
+        ("007", None),
+        ("harry potter 1977", None),
+    ],
+)
+def test_people_write_numbers_initials_and_years_otherwise(make_contents, query, first):
+    titles = ("12 Angry Men", "Seven Samurai", "Dr. Strangelove", "E.T. the Extra-Terrestrial", "Ethan", "Heat")
+    titles += ("Harry Potter and the Chamber of Secrets", "Saw VII")
+    catalog = make_contents(n_movies=len(titles)).catalog
+    years = np.array([1995] * len(titles), dtype=np.int16)
+    found = TitleIndex(replace(catalog, titles=titles, years=years)).search(query, 3)
+    assert [titles[row] for row in found[:1]] == ([first] if first else [])
 
 
 def test_a_title_among_27000_is_found_by_a_misspelt_word(make_contents):

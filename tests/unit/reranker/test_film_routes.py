@@ -66,6 +66,15 @@ def test_what_did_not_change_is_not_sent_again(client, store, make_contents, pat
     assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
 
 
+@pytest.mark.parametrize("path", [*KEPT, "/v1/model", "/readyz", "/livez"])
+def test_head_is_answered_wherever_get_is(client, path):
+    got, head = client.get(path), client.head(path)
+    assert head.status_code == 200
+    kept = ("content-length", "etag", "cache-control", "content-type")
+    assert [head.headers.get(name) for name in kept] == [got.headers.get(name) for name in kept]
+    assert client.head("/recommend").status_code == 405
+
+
 def test_long_answers_are_compressed_for_those_who_can_read_it(client):
     plain = client.get("/v1/movies?q=film&limit=50", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers

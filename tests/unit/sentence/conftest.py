@@ -45,6 +45,11 @@ FILMS = (
     ("Of unknown year", 0, 4),
     ("Unlisted Wonder", 2015, 4),
     ("Amélie", 2001, 62),
+    ("Harry Potter and the Goblet of Fire", 2005, 58),
+    ("The Lord of the Rings: The Two Towers", 2002, 85),
+    ("10 Years", 2011, 4),
+    ("Last Year at Marienbad", 1961, 5),
+    ("Oscar", 1967, 2),
 )
 ID = {title: 3 * row + 1 for row, (title, _, _) in reversed(list(enumerate(FILMS)))}
 
