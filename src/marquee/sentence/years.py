@@ -17,10 +17,10 @@ _BEYOND = (("older", "than"), ("more", "than"), ("at", "least"), ("over",))
 _DECADES = {"twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70}
 _DECADES |= {"eighties": 80, "nineties": 90}
 _AFTER = (("after",), ("newer", "than"), ("later", "than"), ("younger", "than"), ("more", "recent", "than"), ("post",))
-_SINCE = (("since",), ("from",), ("starting",), ("not", "before"), ("not", "older", "than"), ("at", "least"))
+_SINCE = (("since",), ("starting",), ("not", "before"), ("not", "older", "than"), ("at", "least"))
 _BEFORE = (("before",), ("older", "than"), ("earlier", "than"), ("prior", "to"), ("pre",))
 _UNTIL = (("until",), ("till",), ("up", "to"), ("to",), ("not", "after"), ("by",), ("not", "newer", "than"))
-_IN = (("in",), ("of",), ("the", "year"), ("made", "in"), ("released", "in"))
+_IN = (("in",), ("from",), ("of",), ("the", "year"), ("made", "in"), ("released", "in"))
 _OR_LATER = (
     ("or", "later"),
     ("or", "newer"),
@@ -28,6 +28,7 @@ _OR_LATER = (
     ("and", "later"),
     ("onwards",),
     ("onward",),
+    ("on",),
     ("and", "up"),
 )
 _OR_EARLIER = (("or", "earlier"), ("or", "older"), ("or", "before"), ("and", "earlier"))
@@ -120,16 +121,15 @@ def _one_sided(rest: Words) -> Span | None:
         at += rest[at : at + 1] == ("the",)
         at += rest[at : at + 1] == ("year",)
         if decade := _decade(rest[at:]):
-            if words == ("from",):
-                return Span(at + decade.length, decade.first, decade.last)
             # "after the 80s" is after all of them, "before the 80s" before any.
             edge_first = decade.last if first_by == 1 else decade.first
             edge_last = decade.first if last_by == -1 else decade.last
             return _span(at + decade.length, edge_first, edge_last, first_by, last_by)
         if (year := _year(rest[at : at + 1])) is not None:
             at += 1
-            at += next((len(more) for more in _OR_LATER if rest[at : at + len(more)] == more), 0)
-            return _span(at, year, year, first_by, last_by)
+            later = next((len(more) for more in _OR_LATER if rest[at : at + len(more)] == more), 0)
+            # "from 1999" is that year alone, "from 1999 on" isn't.
+            return _span(at + later, year, year, first_by, None if later and first_by is not None else last_by)
     return None
 
 

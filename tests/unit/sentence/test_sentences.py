@@ -15,7 +15,10 @@ SENTENCES = {
     "I hated Cars": ([], [CARS], {}, []),
     "I loved Alien and hated Prometheus": ([ID["Alien"]], [ID["Prometheus"]], {}, []),
     "funny sci-fi from the 90s": ([], [], {"genres_any": ["Comedy", "Sci-Fi"], "year_min": 1990, "year_max": 1999}, []),
-    "a romcom from 1999": ([], [], {"genres_any": ["Comedy", "Romance"], "year_min": 1999}, []),
+    "a romcom from 1999": ([], [], {"genres_any": ["Comedy", "Romance"], "year_min": 1999, "year_max": 1999}, []),
+    "a romcom from 1999 on": ([], [], {"genres_any": ["Comedy", "Romance"], "year_min": 1999}, []),
+    "a western from 1999 or later": ([], [], {"genres_any": ["Western"], "year_min": 1999}, []),
+    "a western in 1999 or later": ([], [], {"genres_any": ["Western"], "year_min": 1999}, []),
     "lesser known thrillers between 1990 and 2005": (
         [], [], {"novelty": 0.7, "genres_any": ["Thriller"], "year_min": 1990, "year_max": 2005}, []),
     "like spirted awya but no romance": ([ANIME], [], {"genres_none": ["Romance"]}, []),  # codespell:ignore awya
