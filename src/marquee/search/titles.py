@@ -139,6 +139,8 @@ class TitleIndex:
         tier[self._titles.starting(phrase)] = 2
         tier[self._names.exactly(core_phrase)] = 1
         tier[self._titles.exactly(phrase)] = 0
+        if len(core) > 1:  # who types a series means its films, not an unknown one of just that name
+            tier[self._series.exactly(core_phrase)] = 0
         found = self._ordered(np.flatnonzero(match), tier)
         return found, bool(found) and int(tier[found[0]]) <= 1
 

@@ -13,15 +13,23 @@ LIKES = (50, 40, 99, 10, 20, 30, 5, 3)
 
 
 @pytest.fixture
-def find(make_contents):
-    catalog = replace(
-        make_contents(n_movies=len(TITLES)).catalog,
-        titles=TITLES,
-        years=np.array(YEARS, dtype=np.int16),
-        popularity=np.array(LIKES, dtype=np.int32),
-    )
-    index = TitleIndex(catalog)
-    return lambda query, limit=10: index.search(query, limit)
+def searching(make_contents):
+    def searching(titles, years, likes):
+        catalog = replace(
+            make_contents(n_movies=len(titles)).catalog,
+            titles=titles,
+            years=np.array(years, dtype=np.int16),
+            popularity=np.array(likes, dtype=np.int32),
+        )
+        index = TitleIndex(catalog)
+        return lambda query, limit=10: index.search(query, limit)
+
+    return searching
+
+
+@pytest.fixture
+def find(searching):
+    return searching(TITLES, YEARS, LIKES)
 
 
 def test_the_whole_title_comes_first_then_its_beginning_then_any_word(find):
@@ -33,6 +41,18 @@ def test_the_whole_title_comes_first_then_its_beginning_then_any_word(find):
 )
 def test_accents_case_and_punctuation_do_not_matter(find, query, row):
     assert find(query) == [row]
+
+
+@pytest.mark.parametrize("query", ["lord of the rings", "the lord of the rings"])
+def test_a_series_is_its_films_before_an_unknown_one_of_that_name(searching, query):
+    titles = ("The Lord of the Rings", "The Lord of the Rings: The Two Towers", "The Lord of the Rings: The Return")
+    find = searching(titles, (1978, 2002, 2003), (5, 70, 90))
+    assert find(query) == [2, 1, 0]
+
+
+def test_one_word_means_the_film_of_that_name_before_its_series(searching):
+    find = searching(("Alien", "Alien: Resurrection", "Aliens"), (1979, 1997, 1986), (20, 30, 40))
+    assert find("alien") == [0, 2, 1]
 
 
 def test_a_year_narrows(find):
