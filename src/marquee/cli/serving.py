@@ -13,6 +13,13 @@ from marquee.errors import RequestError
 # The sample request, and its films' titles for data sets without TMDB ids.
 SAMPLE = {1585: "It's a Wonderful Life", 4935: "Howl's Moving Castle", 597: "Titanic"}
 SAMPLE_TOP_N = 5
+# Options that aren't called as the request's field.
+OPTIONS = {
+    "people": "--person",
+    "disliked_movie_ids": "--dislike",
+    "genres_any": "--genres",
+    "genres_none": "--without-genres",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -152,15 +159,23 @@ def open_pipeline(store: Path) -> Any:
 def _request(fields: dict[str, Any]) -> Any:
     from pydantic import ValidationError
 
+    from marquee.bodies import SCHEMA
     from marquee.contracts import RecommendationRequest
+    from marquee.wording import in_words
 
     try:
         return RecommendationRequest(**fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + "-".join(str(part) for part in first["loc"][-1:]).replace("_", "-")
-        where = option if first["loc"] else "request"
-        raise RequestError(f"{where}: {first['msg']}", fix="marquee recommend --help") from None
+        first = error.errors(include_url=False)[0]
+        message = in_words([first], SCHEMA)[0]["message"]
+        named = [part for part in first["loc"] if isinstance(part, str) and part != "filters"]
+        where = f"{_option(named[0])}: " if named else ""
+        raise RequestError(f"{where}{message}", fix="marquee recommend --help") from None
+
+
+def _option(field: str) -> str:
+    """The option that a field of the request is given by."""
+    return OPTIONS.get(field, "--" + field.replace("_", "-"))
 
 
 def _by_title(pipeline: Any, title: str) -> int:
