@@ -50,6 +50,17 @@ def test_every_training_key_is_documented():
         assert row[2] == field.description.replace("|", "\\|"), name
 
 
+def test_every_reason_in_degraded_is_documented():
+    code = "".join((ROOT / "src/marquee" / name).read_text("utf-8") for name in ("stages.py", "steps.py"))
+    reasons = set(re.findall(r'degraded\.append\("(\w+)"\)|\["(\w+)"\] if', code))
+    words = {word for pair in reasons for word in pair if word}
+    assert len(words) >= 4
+    for word in words:
+        assert f"| `{word}` |" in page("api.md"), word
+    for word in re.findall(r'RetrievalUnavailable\("(\w+)"', code):
+        assert f"`retrieval_{word}`" in page("retrieval.md"), word
+
+
 def readme_commands():
     """The `marquee` commands in the README's bash blocks."""
     blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
