@@ -82,7 +82,7 @@ def recommend(
     if as_json:
         sys.stdout.write(response_json(response).decode() + "\n")
     else:
-        print_recommendations(response, "")
+        print_recommendations(response, _for_whom(pipeline, request))
 
 
 def serve(
@@ -176,6 +176,24 @@ def _request(fields: dict[str, Any]) -> Any:
 def _option(field: str) -> str:
     """The option that a field of the request is given by."""
     return OPTIONS.get(field, "--" + field.replace("_", "-"))
+
+
+def _for_whom(pipeline: Any, request: Any) -> str:
+    """The films that ids and titles were taken for: a title may be misspelt, or be that of several films."""
+    people = []
+    for person in request.people or [request]:
+        likes = _known(pipeline, person.movie_ids, person.tmdb_ids)
+        dislikes = _known(pipeline, person.disliked_movie_ids, person.disliked_tmdb_ids)
+        people.append(", ".join([*likes, *(f"not {title}" for title in dislikes)]))
+    told = "; ".join(filter(None, people))
+    return f"for {told}" if told else ""
+
+
+def _known(pipeline: Any, movie_ids: list[int], tmdb_ids: list[int]) -> list[str]:
+    catalog = pipeline.catalog
+    rows = dict.fromkeys(catalog.rows_of_movies(movie_ids)[0] + catalog.rows_of_tmdb(tmdb_ids)[0])
+    films = map(pipeline.film, rows)
+    return [f"{film.title} ({film.year})" if film.year else film.title for film in films]
 
 
 def _by_title(pipeline: Any, title: str) -> int:

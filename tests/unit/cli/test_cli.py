@@ -65,6 +65,24 @@ def test_recommend_as_a_table_by_title(run, store):
     assert "affinity" in out
     assert "because" in out
     assert "served by two_tower" in out
+    assert f"for {title} (" in out
+
+
+def test_a_table_says_which_films_were_taken(run, store):
+    first, second, third = sample_contents().catalog.titles[:3]
+    out = run("recommend", "-s", store, "--person", first[:-1], "--person", f"{second};{third}", "-n", 1)[1]
+    assert all(title in out.split("┏")[0] for title in (first, second, third))
+    out = run("recommend", "-s", store, "--like", first, "--dislike", second, "-n", 1)[1]
+    assert f"not {second}" in out.split("┏")[0]
+
+
+def test_brackets_in_titles_are_shown_as_they_are(run, tmp_path):
+    contents = sample_contents()
+    titles = ("[rec] of [/b]", *(f"{title} [bold]" for title in contents.catalog.titles[1:]))
+    publish(tmp_path, replace(contents, catalog=replace(contents.catalog, titles=titles)), force=True)
+    out = run("recommend", "-s", tmp_path, "--movie-ids", int(contents.catalog.movie_ids[0]), "-n", 100)[1]
+    assert titles[0] in out
+    assert out.count(" [bold]") > 1
 
 
 def test_recommend_leaves_out_what_is_disliked(run, store, liked):
