@@ -35,7 +35,7 @@ demo: setup ## Train on real ratings, recommend for a sample, serve the page on 
 data: setup ## Find, check and describe the ratings (MARQUEE_DATA_DIR, or fetched).
 	$(BIN)/marquee data
 
-train: setup ## Train, judge on people held out, publish (CONFIG=small|full|classic|quick|FILE).
+train: setup ## Train, judge on people held out, publish (CONFIG=auto|small|medium|full|classic|quick|FILE).
 	$(BIN)/marquee train --store $(STORE) --config $(CONFIG)
 
 evaluate: setup ## Judge the product beside its baselines; publishes nothing.

@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from marquee.errors import ConfigError
 from marquee.rerank_config import BlendWeights
@@ -117,6 +117,12 @@ class TrainingConfig(BaseModel):
     genre_weight: float = Field(0.6, ge=0, le=1)
     """Share of genre similarity inside MMR."""
 
+    @model_validator(mode="after")
+    def _no_more_folds_than_there_are(self) -> Self:
+        if self.eval_folds_run > self.eval_folds:
+            raise ValueError(f"eval_folds_run = {self.eval_folds_run}, but there are eval_folds = {self.eval_folds}")
+        return self
+
     @property
     def blend_weights(self) -> BlendWeights:
         """The re-ranker's part, as the bundle carries it."""
@@ -152,6 +158,8 @@ def load_config(name_or_path: str) -> TrainingConfig:
         if first["type"] == "extra_forbidden":
             known = ", ".join(TrainingConfig.model_fields)
             raise ConfigError(f"{path}: unknown key {key!r}", fix=f"remove it, or use one of {known}") from None
+        if not key:  # values that don't fit each other
+            raise ConfigError(f"{path}: {first['ctx']['error']}", fix=f"set both in {path}") from None
         raise ConfigError(
             f"{path}: {key} = {first['input']!r}: {first['msg']}", fix=f"correct {key} in {path}"
         ) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from training.calibrate import RUNGS, Sample
@@ -46,13 +46,20 @@ def save_result(work: Path, result: FoldResult) -> None:
 
 
 def load_result(work: Path) -> FoldResult | None:
-    """The outcome that `save_result` kept, or None; what an older Marquee kept lacks figures, and counts as none."""
+    """The outcome that `save_result` kept, or None.
+
+    What an older Marquee kept lacks figures, and counts as none; so does a damaged file, as a power cut leaves it.
+    """
     path = work / "result.safetensors"
     if not path.is_file():
         return None
-    arrays = load_file(path)
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
+    try:
+        arrays = load_file(path)
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError):
+        path.unlink()  # as with a damaged checkpoint: judging again is right
+        return None
     if metadata.get("format") != FORMAT:
         return None
     per_person: PerPerson = {}

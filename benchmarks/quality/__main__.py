@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from training.config import TrainingConfig, fitting, load_config
 def arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder of ratings; without it MARQUEE_DATA_DIR or a download")
+    folder = os.environ.get("MARQUEE_DATA_DIR") or None
+    parser.add_argument("--data", type=Path, default=folder, help="folder of ratings [MARQUEE_DATA_DIR]; none: fetched")
     parser.add_argument("--dataset", default=DEFAULT, help="which MovieLens to fetch")
     parser.add_argument("--config", default="auto", help="the product's configuration")
     parser.add_argument("--folds", type=int, help="run only the first folds")
@@ -59,6 +61,7 @@ def work_folder(given: argparse.Namespace, data_sha256: str) -> Path:
 
 def shareable(words: list[str]) -> list[str]:
     """The same words with the folder of the data as DIR and without where things are kept: that is one machine's."""
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     shown = []
     for option, word in zip(["", *words], words, strict=False):
         if "--work" in {option, word} or "--output" in {option, word}:

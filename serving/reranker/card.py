@@ -1,12 +1,12 @@
 """The model's card as it is sent: made once per bundle, since it only changes with that."""
 
-import hashlib
 from weakref import WeakKeyDictionary
 
 from marquee.bundle.bundle import Bundle
 from marquee.contracts import response_json
 from marquee.model_card import model_card
 from marquee.pipeline import Pipeline
+from serving.reranker.kept import weak_tag
 
 # An entry goes with its pipeline, when a newer bundle has taken its place.
 _made: WeakKeyDictionary[Pipeline, tuple[bytes, str]] = WeakKeyDictionary()
@@ -19,5 +19,5 @@ def card_of(pipeline: Pipeline) -> tuple[bytes, str]:
         bundle = pipeline.bundle
         assert isinstance(bundle, Bundle)  # noqa: S101 - contents without a manifest are never served
         body = response_json(model_card(bundle.manifest))
-        made = _made[pipeline] = body, f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        made = _made[pipeline] = body, weak_tag(body)
     return made

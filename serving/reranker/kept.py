@@ -13,12 +13,14 @@ BRIEFLY = {"Cache-Control": "private, max-age=60"}
 
 
 def kept_answer(request: Request, model: BaseModel) -> Response:
-    """The model's JSON, or 304 if the caller has it already.
-
-    The tag is a weak one, since the same answer may come compressed or not (RFC 9110, 8.8.1).
-    """
+    """The model's JSON, or 304 if the caller has it already."""
     body = response_json(model)
-    return kept_json(request, body, f'W/"{hashlib.sha256(body).hexdigest()[:16]}"')
+    return kept_json(request, body, weak_tag(body))
+
+
+def weak_tag(body: bytes) -> str:
+    """An ETag of a body; a weak one, since the same answer may come compressed or not (RFC 9110, 8.8.1)."""
+    return f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
 
 
 def kept_json(request: Request, body: bytes, tag: str) -> Response:

@@ -1,6 +1,5 @@
 """The web page and the API's reference: static files from memory, under a policy that lets nothing in from outside."""
 
-import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from starlette.responses import Response
 
 from marquee.errors import BundleError
 from marquee.pipeline import Pipeline
-from serving.reranker.kept import has_already
+from serving.reranker.kept import has_already, weak_tag
 from serving.reranker.tastes import tastes
 
 UI = Path(__file__).with_name("ui")
@@ -75,7 +74,7 @@ async def asset(request: Request, name: str) -> Response:
 
 
 def _page(request: Request, body: bytes, suffix: str) -> Response:
-    tag = f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'  # weak: the same file may come compressed or not
+    tag = weak_tag(body)
     headers = {"Cache-Control": KEPT.get(suffix, "no-cache"), "ETag": tag, "Content-Security-Policy": POLICY}
     if has_already(request, tag):
         return Response(status_code=304, headers=headers)

@@ -69,7 +69,7 @@ class Telemetry:
         )
         self.candidates = Histogram(
             "marquee_candidates",
-            "Candidates that retrieval handed to the re-ranker.",
+            "Candidates that were re-ranked, those that the item-item views added among them.",
             buckets=CANDIDATES,
             registry=registry,
         )

@@ -30,7 +30,8 @@ class CircuitBreaker:
         self._lock = threading.Lock()
         self._failed = 0
         self._pause = pause
-        self._closed_again_at = 0.0  # when the next trial may start
+        self._next_trial = 0.0  # not before that
+        self._on_trial = False  # whether a trial was admitted and hasn't reported
 
     @property
     def is_open(self) -> bool:
@@ -43,22 +44,27 @@ class CircuitBreaker:
             return True
         with self._lock:
             now = self._clock()
-            if self.is_open and now < self._closed_again_at:
+            if not self.is_open:  # closed while we waited for the lock
+                return True
+            if now < self._next_trial:
                 return False
-            self._closed_again_at = now + self._pause  # the others wait for this trial
+            self._on_trial, self._next_trial = True, now + self._pause  # the others wait for this trial
             return True
 
     def succeeded(self) -> None:
         """A call was answered."""
         if self._failed:
             with self._lock:
-                self._failed, self._pause = 0, self._first_pause
+                self._failed, self._pause, self._on_trial = 0, self._first_pause, False
 
     def failed(self) -> None:
         """A call wasn't."""
         with self._lock:
-            if self._failed >= self._limit:
-                self._pause = min(2 * self._pause, self._longest_pause)
             self._failed += 1
+            if self._failed > self._limit:
+                if not self._on_trial:
+                    return  # a call from before it opened, which says nothing new
+                self._on_trial = False
+                self._pause = min(2 * self._pause, self._longest_pause)
             if self._failed >= self._limit:
-                self._closed_again_at = self._clock() + self._pause
+                self._next_trial = self._clock() + self._pause

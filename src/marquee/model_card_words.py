@@ -15,7 +15,7 @@ WHAT = (
     "the list. Nobody needs an account, and requests are not learned from."
 )
 INTENDED_USE = (
-    "Suggesting films to one person from a handful of films that the person likes.",
+    "Suggesting films to one person, or to a few who watch together, from a handful of films that each of them likes.",
     "Finding films like a given one.",
     "Not for judging people by what they watch, for films that are not in the catalogue, or for anything but films.",
     "Not for deciding what gets made, bought or paid for: popularity among raters is not worth.",

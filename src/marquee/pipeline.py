@@ -39,7 +39,13 @@ LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
 
 @dataclass
 class Trace:
-    """What a request cost, for logs and metrics; `recommend` fills it in."""
+    """What a request cost, for logs and metrics; `recommend` fills it in.
+
+    Attributes:
+        n_candidates: All that were re-ranked; of several people, what any of them found.
+        retrieval_ms: Milliseconds until the candidates were there.
+        rerank_ms: Milliseconds from then on.
+    """
 
     n_candidates: int = 0
     retrieval_ms: float = 0.0

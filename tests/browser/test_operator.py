@@ -52,3 +52,25 @@ def test_without_a_server_it_says_so_and_opens_when_one_is_back(page, url):
     expect(panel.get_by_role("heading", name="This server")).to_be_visible()
     expect(panel.get_by_role("alert")).to_have_count(0)
     page.complaints[:] = [text for text in page.complaints if "ERR_FAILED" not in text]  # the browser's own note
+
+
+def test_nothing_is_asked_any_more_once_the_tab_is_left(page, url):
+    page.clock.install()
+    page.goto(f"{url}/#films=1")
+    expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+    asked = []
+
+    def hold(route):
+        asked.append(route)
+
+    page.route("**/v1/operations", hold)
+    with page.expect_request("**/v1/operations"):
+        page.get_by_role("tab", name="Operator").click()
+    page.get_by_role("tab", name="Films").click()
+    expect(page.get_by_role("tabpanel", name="Operator")).to_be_hidden()
+    with page.expect_response("**/v1/operations"):  # which comes late
+        asked[0].continue_()
+    expect(page.locator("#load .tiles")).to_have_count(1)
+    page.clock.run_for(30_000)
+    expect(page.locator("#films")).to_be_visible()
+    assert len(asked) == 1

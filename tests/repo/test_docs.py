@@ -12,7 +12,8 @@ import typer.main
 
 from marquee.cli.main import app
 from marquee.settings import Settings
-from training.config import TrainingConfig
+from training.config import TrainingConfig, load_config
+from training.sweep.sizes import SIZES, settings_of
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = typer.main.get_command(app).commands
@@ -48,6 +49,24 @@ def test_every_training_key_is_documented():
         assert row, f"docs/training.md: {name}"
         assert row[1] == str(field.default), name
         assert row[2] == field.description.replace("|", "\\|"), name
+
+
+def test_the_sizes_of_a_sweep_are_about_what_they_are_said_to_be():
+    said = dict(re.findall(r"\b(\w+) \(about (\d+)", re.search(r"`--size` \|.*", page("cli.md"))[0]))
+    assert said.keys() == SIZES.keys()
+    for size, number in said.items():
+        assert len(settings_of(load_config("small"), size)) == pytest.approx(int(number), rel=0.05), size
+
+
+def test_every_reason_in_degraded_is_documented():
+    code = "".join((ROOT / "src/marquee" / name).read_text("utf-8") for name in ("stages.py", "steps.py"))
+    reasons = set(re.findall(r'degraded\.append\("(\w+)"\)|\["(\w+)"\] if', code))
+    words = {word for pair in reasons for word in pair if word}
+    assert len(words) >= 4
+    for word in words:
+        assert f"| `{word}` |" in page("api.md"), word
+    for word in re.findall(r'RetrievalUnavailable\("(\w+)"', code):
+        assert f"`retrieval_{word}`" in page("retrieval.md"), word
 
 
 def readme_commands():

@@ -1,4 +1,4 @@
-// Films that this page has seen, by MovieLens id: titles for chips, and TMDB ids for what the API takes by them.
+// Films that this page has seen, by MovieLens id: titles for chips, and what the bundle says of its catalogue.
 import { ask, AskError } from "/ui/api.js";
 
 const known = new Map();

@@ -13,6 +13,7 @@ const panel = document.getElementById("panel-operator");
 const section = (id, title) => element("section", { id, "aria-labelledby": `${id}-title` },
   element("h2", { id: `${id}-title` }, title), element("div", { class: "body" }, "One moment…"));
 let timer;
+let watching = false;
 
 const whole = (value) => value.toLocaleString("en");
 const ms = (value) => (value === null ? "none yet" : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`);
@@ -74,7 +75,7 @@ async function look() {
   // Drawn again only when they changed: somebody may be reading or copying.
   const key = now && JSON.stringify([now.versions, now.rollback, now.sweep]);
   if (key && key !== look.key) { look.key = key; await fill("versions", () => versions(now)); }
-  timer = setTimeout(look, EVERY_MS);
+  if (watching) timer = setTimeout(look, EVERY_MS); // the tab may have been left while the answer was awaited
 }
 
 async function explain() {
@@ -97,6 +98,7 @@ async function card() {
 
 /** Shows the tab, and keeps its figures fresh until `rest`. */
 export function watch() {
+  watching = true;
   if (!panel.children.length) {
     panel.append(section("load", "This server"), section("versions", "Models"), section("request", "One request as a picture"), section("card", "Model card"));
     fill("card", card);
@@ -106,5 +108,6 @@ export function watch() {
 }
 
 export function rest() {
+  watching = false;
   clearTimeout(timer);
 }

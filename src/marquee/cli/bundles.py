@@ -53,7 +53,10 @@ def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json 
         raise typer.Exit(4)
 
 
-def rollback(version: VersionArgument = None, store: Store = STORE) -> None:
+def rollback(
+    version: Annotated[str | None, typer.Argument(help="A version's name; without it the previous sound one.")] = None,
+    store: Store = STORE,
+) -> None:
     """Make the previous version current, or the one named. Only the pointer moves; readers follow by themselves."""
     from marquee.bundle.versions import rollback as roll_back
 

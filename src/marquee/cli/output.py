@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from marquee.contracts import Recommendation, RecommendationResponse
@@ -30,8 +31,11 @@ def print_error(error: MarqueeError) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, framed: bool = True) -> None:
-    """A table; columns whose name starts with ">" are right-aligned. Without a frame more fits into 80 columns."""
-    table = Table(title=title or None, title_justify="left")
+    """A table; columns whose name starts with ">" are right-aligned. Without a frame more fits into 80 columns.
+
+    Titles of films and names of data are other people's: nothing in them is markup.
+    """
+    table = Table(title=escape(title) or None, title_justify="left")
     if not framed:
         table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False
     for name in columns:
@@ -39,12 +43,12 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
         table.add_column(name.lstrip(">"), justify=justify, no_wrap=name == "version")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     out.print(table)
 
 
 def print_recommendations(response: RecommendationResponse, title: str) -> None:
-    """Recommendations as a table, and below it what a person should know of how they came about."""
+    """Recommendations as a table under the title, and below it what a person should know of how they came about."""
     rows = [
         (
             number,
@@ -60,7 +64,9 @@ def print_recommendations(response: RecommendationResponse, title: str) -> None:
     columns = [">", "film", ">year", "genres", ">affinity"]
     columns += ["of each"] if any(film.for_people for film in response.recommendations) else []
     columns += ["because"] if any(film.explanation for film in response.recommendations) else []
-    print_table(title, columns, rows)
+    if title:
+        out.print(title, style="italic", markup=False, soft_wrap=True)  # a table's own is cut into lines of its width
+    print_table("", columns, rows)
     note = f"served by {response.served_by}, model {response.model_version}"
     if response.degraded:
         note += f"; degraded: {', '.join(response.degraded)}"

@@ -13,6 +13,13 @@ from marquee.errors import RequestError
 # The sample request, and its films' titles for data sets without TMDB ids.
 SAMPLE = {1585: "It's a Wonderful Life", 4935: "Howl's Moving Castle", 597: "Titanic"}
 SAMPLE_TOP_N = 5
+# Options that aren't called as the request's field.
+OPTIONS = {
+    "people": "--person",
+    "disliked_movie_ids": "--dislike",
+    "genres_any": "--genres",
+    "genres_none": "--without-genres",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -75,7 +82,7 @@ def recommend(
     if as_json:
         sys.stdout.write(response_json(response).decode() + "\n")
     else:
-        print_recommendations(response, "")
+        print_recommendations(response, _for_whom(pipeline, request))
 
 
 def serve(
@@ -152,15 +159,41 @@ def open_pipeline(store: Path) -> Any:
 def _request(fields: dict[str, Any]) -> Any:
     from pydantic import ValidationError
 
+    from marquee.bodies import SCHEMA
     from marquee.contracts import RecommendationRequest
+    from marquee.wording import in_words
 
     try:
         return RecommendationRequest(**fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + "-".join(str(part) for part in first["loc"][-1:]).replace("_", "-")
-        where = option if first["loc"] else "request"
-        raise RequestError(f"{where}: {first['msg']}", fix="marquee recommend --help") from None
+        first = error.errors(include_url=False)[0]
+        message = in_words([first], SCHEMA)[0]["message"]
+        named = [part for part in first["loc"] if isinstance(part, str) and part != "filters"]
+        where = f"{_option(named[0])}: " if named else ""
+        raise RequestError(f"{where}{message}", fix="marquee recommend --help") from None
+
+
+def _option(field: str) -> str:
+    """The option that a field of the request is given by."""
+    return OPTIONS.get(field, "--" + field.replace("_", "-"))
+
+
+def _for_whom(pipeline: Any, request: Any) -> str:
+    """The films that ids and titles were taken for: a title may be misspelt, or be that of several films."""
+    people = []
+    for person in request.people or [request]:
+        likes = _known(pipeline, person.movie_ids, person.tmdb_ids)
+        dislikes = _known(pipeline, person.disliked_movie_ids, person.disliked_tmdb_ids)
+        people.append(", ".join([*likes, *(f"not {title}" for title in dislikes)]))
+    told = "; ".join(filter(None, people))
+    return f"for {told}" if told else ""
+
+
+def _known(pipeline: Any, movie_ids: list[int], tmdb_ids: list[int]) -> list[str]:
+    catalog = pipeline.catalog
+    rows = dict.fromkeys(catalog.rows_of_movies(movie_ids)[0] + catalog.rows_of_tmdb(tmdb_ids)[0])
+    films = map(pipeline.film, rows)
+    return [f"{film.title} ({film.year})" if film.year else film.title for film in films]
 
 
 def _by_title(pipeline: Any, title: str) -> int:

@@ -7,11 +7,13 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from marquee.account import RequestAccount
+from marquee.bodies import SCHEMA
 from marquee.client.errors import ApiError
 from marquee.contracts import MovieDetails, MovieList, Problem, RecommendationRequest, RecommendationResponse
 from marquee.errors import RequestError
 from marquee.model_card import ModelCard
 from marquee.sentence import Understood
+from marquee.wording import in_words, summary
 
 T = TypeVar("T")
 MAX_WAIT_SECONDS = 10.0
@@ -110,7 +112,6 @@ def _body(asked: RecommendationRequest | None, fields: Mapping[str, Any]) -> byt
     try:
         request = asked or RecommendationRequest.model_validate(dict(fields))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the request"
-        raise RequestError(f"{where}: {first['msg']}", fix="see docs/api.md for the fields of a request") from None
+        told = in_words(error.errors(include_url=False), SCHEMA)
+        raise RequestError(summary(told), fix="see docs/api.md for the fields of a request") from None
     return request.model_dump_json(exclude_unset=True).encode()

@@ -18,6 +18,7 @@ from training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, ROWS
 def test_the_page_names_no_folder_of_this_machine():
     words = ["--data", "/home/me/ml", "--folds", "5", "--work", "/home/me/kept", "--output", "/home/me/page.md"]
     assert command.shareable(words) == ["--data", "DIR", "--folds", "5"]
+    assert command.shareable(["--data=/home/me/ml", "--work=/home/me/kept"]) == ["--data", "DIR"]
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,14 @@ def test_the_command_line_has_sound_defaults(world):
     given.seeds = "5"
     assert command.work_folder(given, "a") != one
     assert command.work_folder(given, "b") != command.work_folder(given, "a")
+
+
+def test_the_folder_of_ratings_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("MARQUEE_DATA_DIR", "ratings")
+    assert command.arguments([]).data == Path("ratings")
+    assert command.arguments(["--data", "others"]).data == Path("others")
+    monkeypatch.delenv("MARQUEE_DATA_DIR")
+    assert command.arguments([]).data is None
 
 
 def test_more_folds_than_there_are_is_an_error():

@@ -65,6 +65,24 @@ def test_recommend_as_a_table_by_title(run, store):
     assert "affinity" in out
     assert "because" in out
     assert "served by two_tower" in out
+    assert f"for {title} (" in out
+
+
+def test_a_table_says_which_films_were_taken(run, store):
+    first, second, third = sample_contents().catalog.titles[:3]
+    out = run("recommend", "-s", store, "--person", first[:-1], "--person", f"{second};{third}", "-n", 1)[1]
+    assert all(title in out.split("┏")[0] for title in (first, second, third))
+    out = run("recommend", "-s", store, "--like", first, "--dislike", second, "-n", 1)[1]
+    assert f"not {second}" in out.split("┏")[0]
+
+
+def test_brackets_in_titles_are_shown_as_they_are(run, tmp_path):
+    contents = sample_contents()
+    titles = ("[rec] of [/b]", *(f"{title} [bold]" for title in contents.catalog.titles[1:]))
+    publish(tmp_path, replace(contents, catalog=replace(contents.catalog, titles=titles)), force=True)
+    out = run("recommend", "-s", tmp_path, "--movie-ids", int(contents.catalog.movie_ids[0]), "-n", 100)[1]
+    assert titles[0] in out
+    assert out.count(" [bold]") > 1
 
 
 def test_recommend_leaves_out_what_is_disliked(run, store, liked):
@@ -88,12 +106,14 @@ def test_recommend_for_several_people(run, store):
     ("arguments", "message"),
     [
         (("--person", TITLE), "at least two"),
-        (("--person", TITLE, "--person", ";"), "movie_ids"),
+        (("--person", TITLE, "--person", ";"), "--person: give each person at least one film"),
         (("--person", TITLE, "--person", "zzzz"), "no film is called 'zzzz'"),
         (("--like", TITLE, "--dislike", TITLE), "both liked and disliked"),
         (("--tmdb-ids", "1,x"), "--tmdb-ids '1,x': not numbers"),
-        ((), "give at least one film"),
-        (("--tmdb-ids", "1", "-n", "0"), "--top-n"),
+        ((), "error: give at least one film"),
+        (("--tmdb-ids", "1", "-n", "0"), "--top-n: must be a whole number from 1 to 100, not 0"),
+        (("--tmdb-ids", "1", "--year-min", "1700"), "--year-min: must be a whole number from 1870 to 2100, not 1700"),
+        (("--tmdb-ids", "1", "--genres", "Crime," * 31), "--genres: has 31 entries"),
         (("--like", "zzzz"), "no film is called 'zzzz'"),
         (("--tmdb-ids", "1", "--genres", "Polka"), "no film has the genre 'Polka'"),
     ],

@@ -90,8 +90,10 @@ def test_invalid_fields_are_named(url):
         with pytest.raises(ApiError) as raised:
             client.search("film", limit=99)
         assert (raised.value.code, raised.value.errors[0]["field"]) == ("invalid_field", "limit")
-        with pytest.raises(RequestError, match="topn"):
+        with pytest.raises(RequestError, match=r"topn: there is no such field; did you mean top_n\?"):
             client.recommend(tmdb_ids=[1], topn=5)
+        with pytest.raises(RequestError, match="body: give at least one film"):
+            client.recommend(top_n=5)
 
 
 def test_nobody_there():

@@ -66,6 +66,21 @@ def test_failed_trials_lengthen_the_pause_up_to_a_limit(breaker, clock):
     assert breaker.admit()
 
 
+def test_calls_from_before_it_opened_do_not_lengthen_the_pause(breaker, clock):
+    assert all(breaker.admit() for _ in range(20))
+    for _ in range(20):
+        clock.now += 0.01
+        breaker.failed()
+    clock.now = 0.03 + 1.0  # the third failure opened it
+    assert breaker.admit()
+    breaker.failed()  # the trial, which does
+    breaker.failed()
+    clock.now += 1.99
+    assert not breaker.admit()
+    clock.now += 0.02
+    assert breaker.admit()
+
+
 def test_a_trial_that_never_reports_does_not_block_for_ever(breaker, clock):
     fail(breaker, 3)
     clock.now = 1.0

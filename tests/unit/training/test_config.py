@@ -45,6 +45,7 @@ def test_weights_reach_the_blend():
         ("epocs = 3", r"unknown key 'epocs'[^$]*fix: remove it, or use one of .*epochs"),
         ("epochs = 0", r"epochs = 0: Input should be greater than or equal to 1"),
         ('epochs = "many"', r"epochs = 'many'"),
+        ("eval_folds = 3", r"toml: eval_folds_run = 5, but there are eval_folds = 3[^$]*fix: set both"),
         ('loss = "hinge"', r"loss = 'hinge'[^$]*softmax"),
         ("epochs = ", r"not TOML"),
         ("epochs = \xff", r"not TOML"),

@@ -188,9 +188,7 @@ def test_a_job_killed_again_and_again_ends_with_the_same_bundle(published, tmp_p
         return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
 
     for limit in (3, 9, 22):
-        died = subprocess.run(
-            [sys.executable, job, tmp_path, str(limit)], cwd=ROOT, check=False, capture_output=True, text=True
-        )
+        died = start(limit)
         assert died.returncode == -signal.SIGKILL, died.stderr
         assert not (tmp_path / "CURRENT.json").exists()
     done = start(0)
@@ -209,6 +207,13 @@ def test_summary_of_a_known_table():
 def test_what_an_older_marquee_kept_of_a_fold_is_judged_again(dataset, tmp_path):
     save_file({"ndcg.pipeline.5": np.zeros(3)}, tmp_path / "result.safetensors", {"epochs": "3", "history": "[]"})
     assert load_result(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\x00\x00\x00\x00\x00\x00\x00{"])
+def test_a_damaged_fold_result_is_judged_again(tmp_path, content):
+    (tmp_path / "result.safetensors").write_bytes(content)
+    assert load_result(tmp_path) is None
+    assert not (tmp_path / "result.safetensors").exists()
 
 
 def test_summary_beyond_accuracy_of_a_known_table():
