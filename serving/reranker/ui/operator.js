@@ -101,9 +101,9 @@ export function watch() {
   watching = true;
   if (!panel.children.length) {
     panel.append(section("load", "This server"), section("versions", "Models"), section("request", "One request as a picture"), section("card", "Model card"));
-    fill("card", card);
   }
   look();
+  fill("card", card);
   fill("request", explain);
 }
 
