@@ -80,8 +80,7 @@ def compare(
 
     Returns:
         `{"documents": as marquee evaluate's, each row with "pipeline_lead" and "pipeline_novel_lead" {metric:
-        {"mean", "ci95"}}, "costs",
-        "absent": {name: reason}, "versions"}`.
+        {"mean", "ci95"}}, "costs", "absent": {name: reason}, "versions"}`.
 
     Raises:
         ConfigError: Fewer than two rows.

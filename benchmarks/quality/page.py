@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.quality.opponents import Opponent
+from training.evaluation.rows import NOVELTY
 
 INTRODUCTION = (
     "Written by the command below; don't edit it. What the figures mean: [quality.md](quality.md); how libraries are "
@@ -12,7 +13,7 @@ INTRODUCTION = (
 
 LEADS = {
     "pipeline": "The pipeline's lead",
-    "pipeline_novel": "The lead of `pipeline_novel`, the same with `novelty` 0.3",
+    "pipeline_novel": f"The lead of `pipeline_novel`, the same with `novelty` {NOVELTY:g}",
 }
 
 

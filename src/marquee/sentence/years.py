@@ -127,7 +127,7 @@ def _one_sided(rest: Words) -> Span | None:
             return _span(at + decade.length, edge_first, edge_last, first_by, last_by)
         if (year := _year(rest[at : at + 1])) is not None:
             at += 1
-            later = next((len(more) for more in _OR_LATER if rest[at : at + len(more)] == more), 0)
+            later = _length_of(_OR_LATER, rest[at:])
             # "from 1999" is that year alone, "from 1999 on" isn't.
             return _span(at + later, year, year, first_by, None if later and first_by is not None else last_by)
     return None
@@ -142,16 +142,23 @@ def _span(length: int, first: int | None, last: int | None, first_by: int | None
 
 def _decades(rest: Words) -> Span | None:
     """A decade, also such as "1980s or newer"."""
-    if not (decade := _decade(rest)):
-        return None
-    at, first, last = decade
-    for words in _OR_LATER:
-        if rest[at : at + len(words)] == words:
-            return Span(at + len(words), first, None)
-    for words in _OR_EARLIER:
-        if rest[at : at + len(words)] == words:
-            return Span(at + len(words), None, last)
-    return decade
+    decade = _decade(rest)
+    return decade and _opened(decade, rest)
+
+
+def _opened(span: Span, rest: Words) -> Span:
+    """The same, open to the side that is named behind it: "or later", "or earlier"."""
+    at, first, last = span
+    if later := _length_of(_OR_LATER, rest[at:]):
+        return Span(at + later, first, None)
+    if earlier := _length_of(_OR_EARLIER, rest[at:]):
+        return Span(at + earlier, None, last)
+    return span
+
+
+def _length_of(phrases: tuple[Words, ...], rest: Words) -> int:
+    """How many words the first of the phrases takes with which the rest begins; 0 if it begins with none."""
+    return next((len(words) for words in phrases if rest[: len(words)] == words), 0)
 
 
 def _decade(rest: Words) -> Span | None:
@@ -189,15 +196,8 @@ def _by_words(rest: Words, newest: int) -> Span | None:
 
 def _bare(rest: Words) -> Span | None:
     """Such as "1999", "1999 or later", "1999 or earlier"."""
-    if (year := _year(rest[:1])) is None:
-        return None
-    for words in _OR_LATER:
-        if rest[1 : 1 + len(words)] == words:
-            return Span(1 + len(words), year, None)
-    for words in _OR_EARLIER:
-        if rest[1 : 1 + len(words)] == words:
-            return Span(1 + len(words), None, year)
-    return Span(1, year, year)
+    year = _year(rest[:1])
+    return None if year is None else _opened(Span(1, year, year), rest)
 
 
 def _year(words: Words) -> int | None:
