@@ -28,7 +28,6 @@ _OR_LATER = (
     ("and", "later"),
     ("onwards",),
     ("onward",),
-    ("on",),
     ("and", "up"),
 )
 _OR_EARLIER = (("or", "earlier"), ("or", "older"), ("or", "before"), ("and", "earlier"))
@@ -127,7 +126,7 @@ def _one_sided(rest: Words) -> Span | None:
             return _span(at + decade.length, edge_first, edge_last, first_by, last_by)
         if (year := _year(rest[at : at + 1])) is not None:
             at += 1
-            later = _length_of(_OR_LATER, rest[at:])
+            later = _length_of(_OR_LATER if words != ("from",) else (*_OR_LATER, ("on",)), rest[at:])
             # "from 1999" is that year alone, "from 1999 on" isn't.
             return _span(at + later, year, year, first_by, None if later and first_by is not None else last_by)
     return None

@@ -17,6 +17,8 @@ SENTENCES = {
     "funny sci-fi from the 90s": ([], [], {"genres_any": ["Comedy", "Sci-Fi"], "year_min": 1990, "year_max": 1999}, []),
     "a romcom from 1999": ([], [], {"genres_any": ["Comedy", "Romance"], "year_min": 1999, "year_max": 1999}, []),
     "a romcom from 1999 on": ([], [], {"genres_any": ["Comedy", "Romance"], "year_min": 1999}, []),
+    "comedies, 80s on video": ([], [], {"genres_any": ["Comedy"], "year_min": 1980, "year_max": 1989}, ["video"]),
+    "a western in 1999 on video": ([], [], {"genres_any": ["Western"], "year_min": 1999, "year_max": 1999}, ["video"]),
     "a western from 1999 or later": ([], [], {"genres_any": ["Western"], "year_min": 1999}, []),
     "a western in 1999 or later": ([], [], {"genres_any": ["Western"], "year_min": 1999}, []),
     "lesser known thrillers between 1990 and 2005": (
