@@ -66,7 +66,7 @@ doctor: setup ## What is installed, and is the bundle sound?
 
 ##@ Containers
 mar: setup ## Build TorchServe's model archive (code only) into build/.
-	$(BIN)/python -m serving.torchserve.archive build
+	$(BIN)/python -m marquee_torchserve.archive build
 
 images: ## Build the container images (TAG=dev, REGISTRY=a prefix, PUSH=1; docs/images.md).
 	.ci/images

@@ -31,8 +31,8 @@ from aws.build.archives import Built
 from aws.build.function import LIMIT_UNPACKED, MB, build_function
 from aws.build.model import build_model
 from aws.build.parts import Arch
+from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish
-from marquee.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
 from tests.aws.runtimes import front
 from tests.aws.runtimes.containers import ENVS, started, until

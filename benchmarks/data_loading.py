@@ -46,8 +46,8 @@ def measure(folder: Path, n_ratings: int, shape: str) -> None:
 
 
 def make(folder: Path, n_ratings: int, shape: str) -> list[dict[str, Any]]:
-    from marquee.data.synthetic import synthesize  # noqa: PLC0415 - only where a step runs: see measure
-    from marquee.data.write import write_movielens  # noqa: PLC0415
+    from marquee_training.data.synthetic import synthesize  # noqa: PLC0415 - only where a step runs: see measure
+    from marquee_training.data.write import write_movielens  # noqa: PLC0415
 
     people = max(2, round(n_ratings * ML_20M["people"] / ML_20M["ratings"]))
     start = time.perf_counter()
@@ -59,7 +59,7 @@ def make(folder: Path, n_ratings: int, shape: str) -> list[dict[str, Any]]:
 
 
 def load(folder: Path) -> list[dict[str, Any]]:
-    from marquee.data.movielens import load_movielens  # noqa: PLC0415
+    from marquee_training.data.movielens import load_movielens  # noqa: PLC0415
 
     start = time.perf_counter()
     return [row_of("load", load_movielens(folder, progress=False), start)]

@@ -10,15 +10,15 @@ import time
 
 import numpy as np
 
+from marquee.api.contracts import RecommendationRequest
 from marquee.bundle.bundle import Contents
 from marquee.bundle.manifest import DataInfo
-from marquee.catalog import Catalog
-from marquee.contracts import RecommendationRequest
-from marquee.item_cf import ItemCF
-from marquee.mmr import Likeness, mmr
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import ItemCF
+from marquee.models.two_tower import TwoTower
+from marquee.models.weights import RerankConfig
 from marquee.pipeline import Pipeline, Trace
-from marquee.rerank_config import RerankConfig
-from marquee.two_tower import TwoTower
+from marquee.rerank.mmr import Likeness, mmr
 
 N, D, NEIGHBORS, REQUESTS = 27_000, 128, 300, 300
 

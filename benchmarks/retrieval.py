@@ -27,18 +27,18 @@ from pathlib import Path
 import numpy as np
 
 from marquee.bundle import load, publish
-from marquee.exact_search import ExactSearch
-from marquee.retrieval import Query, Where
-from marquee.retrieval_service import RetrievalService
-from marquee.wire import ask
-from marquee.wire.call import Protocol
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Query, Where
+from marquee.retrieval.service import RetrievalService
+from marquee.retrieval.wire import ask
+from marquee.retrieval.wire.body import Protocol
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from conftest import _make_contents
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-retrieval" / "bin" / "python"
-SERVERS = {"TorchServe": "serving.torchserve.start", "kserve": "serving.torchserve.kserve_server"}
+SERVERS = {"TorchServe": "marquee_torchserve.start", "kserve": "marquee_torchserve.kserve_server"}
 PATHS: dict[Protocol, str] = {"v1": "/v1/models/two_tower:predict", "v2": "/v2/models/two_tower/infer"}
 CATALOGUES = (27_000, 100_000)
 LONE, CLIENTS, SECONDS = 400, 16, 6.0

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from marquee.bundle import load
-from marquee.catalog import Catalog
-from marquee.data.synthetic import synthesize
+from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex, fold
+from marquee_training.data.synthetic import synthesize
 
 N, QUERIES, LIMIT = 27_000, 300, 8
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

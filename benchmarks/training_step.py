@@ -15,10 +15,10 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.batches import Batch, epoch
-from training.interactions import Interactions
-from training.softmax import softmax_loss
-from training.two_tower import SetTwoTower
+from marquee_training.interactions import Interactions
+from marquee_training.two_tower.batches import Batch, epoch
+from marquee_training.two_tower.model import SetTwoTower
+from marquee_training.two_tower.softmax import softmax_loss
 
 N_FILMS, N_PEOPLE, LIKES, CONTENT, SIZE, STEPS = 27_278, 4_096, 85, 72, 200, 12
 

@@ -9,10 +9,10 @@ import pytest
 
 from marquee.bundle.bundle import Contents
 from marquee.bundle.manifest import DataInfo
-from marquee.catalog import Catalog
-from marquee.item_cf import ItemCF
-from marquee.rerank_config import RerankConfig
-from marquee.two_tower import TwoTower
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import ItemCF
+from marquee.models.two_tower import TwoTower
+from marquee.models.weights import RerankConfig
 
 ContentsFactory = Callable[..., Contents]
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 Arch = Literal["x86_64", "arm64"]
 
 # Neither training's data nor the command line is of use in a function or a container that only retrieves.
-NOT_SHIPPED = ("cli/", "client/", "data/", "retrieval_client/")
+NOT_SHIPPED = ("client/", "retrieval/http.py", "retrieval/connections.py")
 # Amazon Linux 2023 has glibc 2.34; wheels name the oldest that they run on.
 _PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 # Left out of packages: tests and type stubs, C headers, and what pip notes about the installation.

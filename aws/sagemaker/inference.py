@@ -1,4 +1,4 @@
-"""What SageMaker's PyTorch serving toolkit calls: `marquee.retrieval_service` behind /invocations.
+"""What SageMaker's PyTorch serving toolkit calls: `marquee.retrieval.service` behind /invocations.
 
 The archive (aws/build/model.py) has the bundle store at its root, and in code/ this file with the packages that it
 needs: nothing is installed at start, so it works under network isolation. Our own image serves the store alone.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from marquee.errors import BundleError
-from marquee.retrieval_service import Reply, RetrievalService
+from marquee.retrieval.service import Reply, RetrievalService
 
 logger = logging.getLogger("marquee.sagemaker")
 
@@ -40,7 +40,7 @@ def model_fn(model_dir: str) -> RetrievalService:
 
 
 def input_fn(body: Any, content_type: str) -> bytes:  # noqa: ARG001 - whatever it claims to be, it is read as JSON
-    """The body's bytes, unread: what is wrong with them is said by `marquee.wire`.
+    """The body's bytes, unread: what is wrong with them is said by `marquee.retrieval.wire`.
 
     Args:
         body: Text where the toolkit decoded it (application/json), else bytes.

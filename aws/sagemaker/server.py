@@ -16,7 +16,7 @@ import uvicorn
 
 from aws.sagemaker.inference import JSON, input_fn, model_fn, predict_fn
 from marquee.errors import ConfigError, MarqueeError
-from marquee.retrieval_service import Reply, RetrievalService
+from marquee.retrieval.service import Reply, RetrievalService
 from marquee.settings import load_settings
 
 # As TorchServe's (serving/torchserve/config.properties); SageMaker itself lets 4 MB pass, serverless, or 6.
@@ -25,7 +25,7 @@ MAX_BODY_BYTES = 1024 * 1024
 SHUTDOWN_SECONDS = 20
 
 logger = logging.getLogger("marquee.sagemaker")
-# The only header of a caller's that SageMaker hands on; marquee.retrieval_sagemaker writes it.
+# The only header of a caller's that SageMaker hands on; marquee.retrieval.sagemaker writes it.
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _ID = re.compile(rb"(?:^|; )X-Request-ID=([\x20-\x7e]{1,128}?)(?:; traceparent=|$)")
 

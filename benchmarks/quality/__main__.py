@@ -14,9 +14,9 @@ from benchmarks.quality.compare import Budget, compare
 from benchmarks.quality.environments import ROOT, DidNotInstall, environment
 from benchmarks.quality.opponents import HERE, PROTOCOLS, chosen, read_opponents
 from benchmarks.quality.page import page
-from marquee.data.sources import DEFAULT, obtain
 from marquee.errors import ConfigError, MarqueeError
-from training.config import TrainingConfig, fitting, load_config
+from marquee_training.config import TrainingConfig, fitting, load_config
+from marquee_training.data.sources import DEFAULT, obtain
 
 
 def arguments(words: list[str]) -> argparse.Namespace:

@@ -13,16 +13,16 @@ from benchmarks.quality.exchange import Answer, listed_row, write_round
 from benchmarks.quality.opponents import Opponent
 from benchmarks.quality.ours import ours
 from benchmarks.quality.play import play
-from marquee.data.dataset import Dataset
 from marquee.errors import ConfigError
-from training.config import TrainingConfig
-from training.cross_validate import prepare
-from training.evaluation.beyond import FilmFacts
-from training.evaluation.intervals import rounded_ci95
-from training.evaluation.judge import MAIN, Judged, judge, pooled
-from training.evaluation.protocols import rounds_of
-from training.evaluation.report import Documents, Fit, Key, details, report_rows
-from training.evaluation.rows import PRODUCT
+from marquee_training.config import TrainingConfig
+from marquee_training.cross_validate import prepare
+from marquee_training.data.dataset import Dataset
+from marquee_training.evaluation.beyond import FilmFacts
+from marquee_training.evaluation.intervals import rounded_ci95
+from marquee_training.evaluation.judge import MAIN, Judged, judge, pooled
+from marquee_training.evaluation.protocols import rounds_of
+from marquee_training.evaluation.report import Documents, Fit, Key, details, report_rows
+from marquee_training.evaluation.rows import PRODUCT
 
 
 @dataclass(frozen=True)

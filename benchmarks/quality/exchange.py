@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from marquee.errors import DataError
-from training.evaluation.judge import CANDIDATES
-from training.evaluation.ranking import Lists, Recommend
-from training.evaluation.rounds import Round
-from training.evaluation.rows import Row
+from marquee_training.evaluation.judge import CANDIDATES
+from marquee_training.evaluation.ranking import Lists, Recommend
+from marquee_training.evaluation.rounds import Round
+from marquee_training.evaluation.rows import Row
 
 LENGTH = {"few-seeds": CANDIDATES, "holdout": 100}
 

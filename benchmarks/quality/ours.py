@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.environments import ROOT, one_thread
-from marquee.data.dataset import Dataset
-from marquee.data.sources import obtain
 from marquee.errors import MarqueeError
-from training.config import TrainingConfig
-from training.cross_validate import prepare
-from training.evaluation.beyond import FilmFacts
-from training.evaluation.judge import Judged, judge
-from training.evaluation.protocols import rounds_of
-from training.evaluation.report import Fit, Key
-from training.evaluation.rows import classic_config, full_rows
-from training.progress import Reporter
+from marquee_training.config import TrainingConfig
+from marquee_training.cross_validate import prepare
+from marquee_training.data.dataset import Dataset
+from marquee_training.data.sources import obtain
+from marquee_training.evaluation.beyond import FilmFacts
+from marquee_training.evaluation.judge import Judged, judge
+from marquee_training.evaluation.protocols import rounds_of
+from marquee_training.evaluation.report import Fit, Key
+from marquee_training.evaluation.rows import classic_config, full_rows
+from marquee_training.progress import Reporter
 
 SOURCES = ("src/marquee", "training")
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmarks.together.groups import Group, gains
 from benchmarks.together.models import Asked
 from benchmarks.together.ways import N, answer, ids
-from marquee.contracts import RecommendationRequest
+from marquee.api.contracts import RecommendationRequest
 
 SEEDS, DISLIKES, BAD = 6, 3, 2.0
 # What is compared with what, and by which metrics.

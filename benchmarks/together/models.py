@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.data.dataset import Dataset
 from marquee.pipeline import Pipeline
-from training.calibrate import RUNGS, calibrate, sample
-from training.config import fitting, load_config
-from training.cross_validate import prepare
-from training.evaluation.rounds import few_seeds
-from training.fit import fit
-from training.interactions import Interactions, split_people
-from training.progress import Reporter
+from marquee_training.calibrate import RUNGS, calibrate, sample
+from marquee_training.config import fitting, load_config
+from marquee_training.cross_validate import prepare
+from marquee_training.data.dataset import Dataset
+from marquee_training.evaluation.rounds import few_seeds
+from marquee_training.fit import fit
+from marquee_training.interactions import Interactions, split_people
+from marquee_training.progress import Reporter
 
 
 @dataclass(frozen=True)

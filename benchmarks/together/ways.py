@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.together.groups import Group
-from marquee.contracts import Person, RecommendationRequest
-from marquee.mmr import mmr
+from marquee.api.contracts import Person, RecommendationRequest
 from marquee.pipeline import Pipeline
-from marquee.retrieval import Where
-from marquee.steps import Dials
-from marquee.together.voices import candidates, voices
+from marquee.rerank.mmr import mmr
+from marquee.rerank.steps import Dials
+from marquee.rerank.voices import candidates, voices
+from marquee.retrieval.port import Where
 
 N = 10
 Rows = NDArray[np.int64]

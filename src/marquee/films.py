@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.catalog import Catalog
-from marquee.contracts import MovieDetails
+from marquee.api.contracts import MovieDetails
+from marquee.models.catalog import Catalog
 from marquee.pipeline import Pipeline
-from marquee.retrieval import Where
+from marquee.retrieval.port import Where
 
 Array = NDArray[np.float64]
 

@@ -11,8 +11,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.bundle.bundle import Bundle, Contents
-from marquee.contracts import (
+from marquee.api.contracts import (
     Explanation,
     Movie,
     PersonAffinity,
@@ -20,19 +19,20 @@ from marquee.contracts import (
     RecommendationRequest,
     RecommendationResponse,
 )
+from marquee.bundle.bundle import Bundle, Contents
 from marquee.errors import GroupWithoutAccount
-from marquee.exact_search import ExactSearch, top_k
-from marquee.explain import explain
-from marquee.franchises import franchises
-from marquee.mmr import Series
-from marquee.rerank_config import Rung
+from marquee.models.weights import Rung
+from marquee.rerank.explain import explain
+from marquee.rerank.franchises import franchises
+from marquee.rerank.groups import for_people, mixed
+from marquee.rerank.mmr import Series
+from marquee.rerank.ranker import Stages
+from marquee.rerank.steps import Array, Dials, Rows, Steps, Taste, affinity
 from marquee.resolve import resolve
-from marquee.retrieval import Retriever, Where
+from marquee.retrieval.exact import ExactSearch, top_k
+from marquee.retrieval.port import Retriever, Where
 from marquee.search import TitleIndex
-from marquee.sentence import Reader
-from marquee.stages import Stages
-from marquee.steps import Array, Dials, Rows, Steps, Taste, affinity
-from marquee.together.choose import for_people, mixed
+from marquee.wishes import Reader
 
 LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
 
@@ -113,7 +113,7 @@ class Pipeline:
         )
 
     def steps(self, request: RecommendationRequest) -> Steps:
-        """All that is computed for an answer, before it is put into words; `marquee.account` tells of it.
+        """All that is computed for an answer, before it is put into words; `marquee.inspect_request` tells of it.
 
         Raises:
             RequestError: As `recommend` does, and if the request is several people's.

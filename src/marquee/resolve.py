@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from marquee.catalog import Catalog
-from marquee.contracts import Person, RecommendationRequest
+from marquee.api.contracts import Person, RecommendationRequest
 from marquee.errors import LikedAndDisliked
-from marquee.retrieval import Where
-from marquee.stages import Stages
-from marquee.steps import Taste
+from marquee.models.catalog import Catalog
+from marquee.rerank.ranker import Stages
+from marquee.rerank.steps import Taste
+from marquee.retrieval.port import Where
 
 
 def resolve(stages: Stages, request: RecommendationRequest) -> list[Taste]:

@@ -12,8 +12,8 @@ import uvicorn
 
 from marquee.bundle import publish
 from marquee.settings import Settings
-from serving.reranker.app import create_app
-from serving.reranker.tastes import TASTES
+from marquee_reranker.app import create_app
+from marquee_reranker.routes.tastes import TASTES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

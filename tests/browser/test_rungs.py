@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from marquee.retrieval_client import RetrievalClient
+from marquee.retrieval.http import RetrievalClient
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect

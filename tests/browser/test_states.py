@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.reranker.pages import UI
+from marquee_reranker.routes.page import UI
 from tests.waiting import until
 
 sync_api = pytest.importorskip("playwright.sync_api")

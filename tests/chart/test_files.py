@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from marquee.bundle import publish
-from marquee.retrieval_service import RetrievalService
+from marquee.retrieval.service import RetrievalService
 from tests.waiting import free_port
 
 ROOT = Path(__file__).parents[2]

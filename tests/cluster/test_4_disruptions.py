@@ -76,7 +76,9 @@ def test_hard_kill_of_the_only_retrieval_pod(release):
 
 def test_upgrade_to_a_new_model_and_back(release, tmp_path):
     another = tmp_path / "another.toml"  # with the same seed it would be the same model
-    another.write_text((ROOT / "training/configs/quick.toml").read_text().replace("seed = 1", "seed = 2"))
+    another.write_text(
+        (ROOT / "training/marquee_training/configs/quick.toml").read_text().replace("seed = 1", "seed = 2")
+    )
     before = release.ask()["model_version"]
     revision = release.helm("history", release.name, "-o", "json").count('"revision"')
     with Load(release, 30, 120) as load:  # training needs the processors as well

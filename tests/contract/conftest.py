@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 RETRIEVAL_PYTHON = ROOT / ".venv-retrieval" / "bin" / "python"
 PROBE = "/predictions/two_tower"
 COMMANDS = {
-    "torchserve": [RETRIEVAL_PYTHON, "-m", "serving.torchserve.start"],
-    "kserve": [RETRIEVAL_PYTHON, "-m", "serving.torchserve.kserve_server"],
-    "reranker": [sys.executable, "-c", "from marquee.cli.main import main; main()", "serve"],
+    "torchserve": [RETRIEVAL_PYTHON, "-m", "marquee_torchserve.start"],
+    "kserve": [RETRIEVAL_PYTHON, "-m", "marquee_torchserve.kserve_server"],
+    "reranker": [sys.executable, "-c", "from marquee_cli.main import main; main()", "serve"],
     "faulty": [sys.executable, Path(__file__).parent / "faulty_server.py"],
 }
 READY = {"torchserve": PROBE, "kserve": PROBE, "reranker": "/readyz", "faulty": "/"}

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from marquee.bundle import publish
-from serving.reranker.document import text
+from marquee_reranker.document import text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 CURLS = [

@@ -2,9 +2,9 @@
 
 import json
 
-from serving.reranker.document import text
+from marquee_reranker.document import text
 
-REGENERATE = "docs/openapi.json is out of date: .venv/bin/python -m serving.reranker.document > docs/openapi.json"
+REGENERATE = "docs/openapi.json is out of date: .venv/bin/python -m marquee_reranker.document > docs/openapi.json"
 
 
 def test_the_committed_document_is_current(pytestconfig):

@@ -4,8 +4,8 @@ import threading
 
 import httpx2
 
-from marquee.exact_search import ExactSearch
-from marquee.retrieval import Where
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Where
 
 PATH = "/v1/models/two_tower:predict"
 N = 64

@@ -5,11 +5,11 @@ import threading
 import httpx2
 import pytest
 
+from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish
-from marquee.contracts import RecommendationRequest
-from marquee.exact_search import ExactSearch
 from marquee.pipeline import Pipeline
-from marquee.retrieval import Where
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Where
 from tests.contract.conftest import until
 
 SEEDS = [1, 4, 7]

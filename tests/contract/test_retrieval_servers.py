@@ -6,10 +6,10 @@ import httpx2
 import numpy as np
 import pytest
 
-from marquee.exact_search import ExactSearch
-from marquee.retrieval import Query, Where
-from marquee.retrieval_client import RetrievalClient
-from marquee.wire import ask, read_answer
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.http import RetrievalClient
+from marquee.retrieval.port import Query, Where
+from marquee.retrieval.wire import ask, read_answer
 
 PATHS = {
     "v1": ("v1", "/v1/models/two_tower:predict"),

@@ -12,7 +12,7 @@ from schemathesis.engine import events, from_schema
 
 from marquee.bundle import publish
 from marquee.settings import Settings
-from serving.reranker.app import create_app
+from marquee_reranker.app import create_app
 
 # Requests that fit the document and are refused all the same, for a reason that no schema can say: genres and
 # contradictions depend on the films, years on each other, accounts on the address, and 7.0 is a whole number for JSON

@@ -10,11 +10,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from marquee.bundle import load
-from marquee.data.synthetic import synthesize
-from marquee.data.write import write_movielens
-from marquee.exact_search import ExactSearch
-from marquee.retrieval import Query, Where
-from marquee.wire import ask, read_answer
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Query, Where
+from marquee.retrieval.wire import ask, read_answer
+from marquee_training.data.synthetic import synthesize
+from marquee_training.data.write import write_movielens
 
 from .conftest import HARDENED, IMAGES, NAMES, ROOT, SAMPLE, docker, inside, inspect, until
 

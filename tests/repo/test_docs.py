@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from marquee.cli.main import app
 from marquee.settings import Settings
-from training.config import TrainingConfig, load_config
-from training.sweep.sizes import SIZES, settings_of
+from marquee_cli.main import app
+from marquee_training.config import TrainingConfig, load_config
+from marquee_training.sweep.sizes import SIZES, settings_of
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = typer.main.get_command(app).commands
@@ -43,7 +43,7 @@ def test_every_setting_is_documented_with_its_default():
 
 
 def test_every_training_key_is_documented():
-    text = page("training.md")
+    text = page("marquee_training.md")
     for name, field in TrainingConfig.model_fields.items():
         row = re.search(rf"^\| `{name}` \| `(.*?)` \| (.*) \|$", text, re.MULTILINE)
         assert row, f"docs/training.md: {name}"
@@ -91,7 +91,7 @@ def test_readme_blocks_run(sample_store):
 
 
 def test_the_readmes_curl_is_a_valid_request():
-    from marquee.contracts import RecommendationRequest
+    from marquee.api.contracts import RecommendationRequest
 
     (line,) = [line for line in readme_commands() if line.startswith("curl")]
     words = shlex.split(line)

@@ -67,12 +67,12 @@ def test_nothing_below_the_command_line_imports_it():
     for folder in ("src/marquee", "training", "serving"):
         for path in modules(folder):
             if not path.is_relative_to(ROOT / "src/marquee/cli"):
-                assert not any(f"{name}.".startswith("marquee.cli.") for name in imported(path)), path
+                assert not any(f"{name}.".startswith("marquee_cli.") for name in imported(path)), path
 
 
 def test_data_and_bundle_do_not_know_each_other():
     for path in modules("src/marquee/bundle"):
         top = set(imported(path, top_level_only=True))
-        assert not any(name.startswith("marquee.data") for name in top), path
+        assert not any(name.startswith("marquee_training.data") for name in top), path
     for path in modules("src/marquee/data"):
         assert not any(name.startswith("marquee.bundle") for name in imported(path)), path

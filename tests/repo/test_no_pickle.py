@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
     path for folder in ("src", "training", "serving", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 )
-RESTRICTED = ROOT / "src/marquee/bundle/restricted_pickle.py"
+RESTRICTED = ROOT / "training/marquee_training/legacy/restricted_pickle.py"
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 

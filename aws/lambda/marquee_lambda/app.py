@@ -5,13 +5,8 @@ from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from typing import Any
 
-from marquee.bodies import read_request, want_json
-from marquee.bundle.load import load
-from marquee.caller import caller, caller_of, deadline
-from marquee.contracts import MAX_BODY_BYTES, RecommendationRequest, response_json
-from marquee.errors import BundleError, RequestError
-from marquee.pipeline import Pipeline, Trace
-from marquee.problems import (
+from marquee.api.contracts import MAX_BODY_BYTES, RecommendationRequest, response_json
+from marquee.api.problems import (
     MEDIA_TYPE,
     NO_STORE,
     ProblemError,
@@ -22,8 +17,13 @@ from marquee.problems import (
     refused,
     too_long,
 )
-from marquee.retrieval import Retriever
-from marquee.security_headers import security_headers
+from marquee.api.request_body import read_request, want_json
+from marquee.api.request_context import caller, caller_of, deadline
+from marquee.api.security_headers import security_headers
+from marquee.bundle.read import load
+from marquee.errors import BundleError, RequestError
+from marquee.pipeline import Pipeline, Trace
+from marquee.retrieval.port import Retriever
 from marquee.settings import Settings, load_settings
 from marquee_lambda import cors
 from marquee_lambda.events import Answer, Asked, read_body, read_event, write_answer
@@ -151,7 +151,7 @@ def make_app() -> App:
 
 
 def _endpoint(settings: Settings, on_result: Callable[[str, float], object]) -> Callable[[str], Retriever]:
-    from marquee.retrieval_sagemaker import SageMakerClient  # noqa: PLC0415 - boto3 is half of INIT: only if needed
+    from marquee.retrieval.sagemaker import SageMakerClient  # noqa: PLC0415 - boto3 is half of INIT: only if needed
 
     return SageMakerClient.of_settings(settings, on_result=on_result).of
 

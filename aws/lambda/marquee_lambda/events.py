@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from marquee.problems import ProblemError
+from marquee.api.problems import ProblemError
 
 Kind = Literal["http", "rest", "bare"]
 

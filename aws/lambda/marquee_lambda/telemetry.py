@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from marquee.contracts import RecommendationResponse
+from marquee.api.contracts import RecommendationResponse
 from marquee.pipeline import Trace
 
 NAMESPACE = "Marquee"

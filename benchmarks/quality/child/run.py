@@ -52,7 +52,7 @@ def top_n(scores, n):
 
 
 def ndcg(lists, targets):
-    """(b,) NDCG of the lists, as training/evaluation/accuracy.py defines it."""
+    """(b,) NDCG of the lists, as training/marquee_training/evaluation/metrics.py defines it."""
     wanted = np.repeat(np.arange(targets.shape[0]), np.diff(targets.indptr)) * targets.shape[1] + targets.indices
     listed = np.arange(len(lists))[:, None] * targets.shape[1] + lists
     hits = np.isin(listed, wanted) & (lists >= 0)

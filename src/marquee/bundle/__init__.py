@@ -2,9 +2,9 @@
 
 from marquee.bundle.bundle import Bundle, Contents
 from marquee.bundle.gate import gate
-from marquee.bundle.load import load, load_contents
 from marquee.bundle.manifest import DataInfo, Manifest
 from marquee.bundle.publish import Published, publish, write_folder
+from marquee.bundle.read import load, load_contents
 from marquee.bundle.store import Pointer, current
 from marquee.bundle.verify import Report, VersionInfo, list_versions, verify
 from marquee.bundle.versions import activate, export, prune, rollback

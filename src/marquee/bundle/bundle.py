@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marquee.bundle.manifest import CodeVersion, DataInfo, Manifest
-from marquee.catalog import Catalog
-from marquee.item_cf import ItemCF
-from marquee.rerank_config import RerankConfig
-from marquee.two_tower import TwoTower
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import ItemCF
+from marquee.models.two_tower import TwoTower
+from marquee.models.weights import RerankConfig
 
 
 @dataclass(frozen=True)

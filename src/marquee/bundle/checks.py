@@ -12,9 +12,9 @@ from marquee.bundle.files import (
     ITEM_CF,
     TWO_TOWER,
 )
-from marquee.catalog import Catalog
-from marquee.item_cf import HISTORY, ItemCF
-from marquee.two_tower import TwoTower
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import HISTORY, ItemCF
+from marquee.models.two_tower import TwoTower
 
 
 def inconsistencies(catalog: Catalog, two_tower: TwoTower, item_cf: ItemCF) -> list[str]:

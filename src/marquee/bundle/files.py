@@ -13,11 +13,11 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
 from marquee.bundle.bundle import Contents
-from marquee.catalog import Catalog
 from marquee.errors import BundleError
-from marquee.item_cf import HISTORY, ItemCF
-from marquee.rerank_config import RerankConfig
-from marquee.two_tower import TwoTower
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import HISTORY, ItemCF
+from marquee.models.two_tower import TwoTower
+from marquee.models.weights import RerankConfig
 
 TWO_TOWER = "two_tower.safetensors"
 ITEM_CF = "item_cf.safetensors"

@@ -16,10 +16,10 @@ from marquee.bundle.bundle import Contents
 from marquee.bundle.manifest import DataInfo
 from marquee.bundle.publish import write_folder
 from marquee.bundle.sample_films import FILMS
-from marquee.catalog import Catalog
-from marquee.item_cf import ItemCF
-from marquee.rerank_config import RerankConfig
-from marquee.two_tower import TwoTower
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import ItemCF
+from marquee.models.two_tower import TwoTower
+from marquee.models.weights import RerankConfig
 
 DIMENSIONS = 16
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that writing the sample again changes nothing

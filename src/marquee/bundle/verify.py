@@ -6,8 +6,8 @@ from pathlib import Path
 
 from marquee.bundle.examine import Examination, examine
 from marquee.bundle.gate import interval, n_people, score
-from marquee.bundle.load import existing, pointer_or_refuse
 from marquee.bundle.manifest import Manifest, time_of
+from marquee.bundle.read import existing, pointer_or_refuse
 from marquee.bundle.store import current, is_version_folder, version_names, version_path
 from marquee.errors import BundleError
 

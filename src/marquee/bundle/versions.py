@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from marquee.bundle.examine import examine
-from marquee.bundle.load import existing, load
 from marquee.bundle.manifest import MANIFEST_NAME
+from marquee.bundle.read import existing, load
 from marquee.bundle.store import (
     LIST_THEM,
     Pointer,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Generic, Literal, TypeVar, cast
 
 from marquee.bundle.bundle import Bundle
-from marquee.bundle.load import load, pointer_or_refuse
 from marquee.bundle.manifest import MANIFEST_NAME
+from marquee.bundle.read import load, pointer_or_refuse
 from marquee.bundle.store import is_version_folder
 from marquee.errors import BundleError
 

@@ -6,14 +6,14 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from marquee.account import RequestAccount
-from marquee.bodies import SCHEMA
+from marquee.api.contracts import MovieDetails, MovieList, Problem, RecommendationRequest, RecommendationResponse
+from marquee.api.request_body import SCHEMA
+from marquee.api.wording import in_words, summary
+from marquee.bundle.card import ModelCard
 from marquee.client.errors import ApiError
-from marquee.contracts import MovieDetails, MovieList, Problem, RecommendationRequest, RecommendationResponse
 from marquee.errors import RequestError
-from marquee.model_card import ModelCard
-from marquee.sentence import Understood
-from marquee.wording import in_words, summary
+from marquee.inspect_request import RequestAccount
+from marquee.wishes import Understood
 
 T = TypeVar("T")
 MAX_WAIT_SECONDS = 10.0

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from marquee.contracts import Problem
+from marquee.api.contracts import Problem
 from marquee.errors import MarqueeError
 
 

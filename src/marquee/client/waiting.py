@@ -6,12 +6,12 @@ from typing import Any, Self, TypeVar
 
 import httpx2
 
-from marquee.account import RequestAccount
+from marquee.api.contracts import Movie, MovieDetails, RecommendationRequest, RecommendationResponse
+from marquee.bundle.card import ModelCard
 from marquee.client import calls
 from marquee.client.errors import error_of, unreachable
-from marquee.contracts import Movie, MovieDetails, RecommendationRequest, RecommendationResponse
-from marquee.model_card import ModelCard
-from marquee.sentence import Understood
+from marquee.inspect_request import RequestAccount
+from marquee.wishes import Understood
 
 T = TypeVar("T")
 

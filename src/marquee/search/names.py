@@ -3,7 +3,7 @@
 import re
 from itertools import groupby
 
-from marquee.search.fold import fold, without_articles
+from marquee.search.text import fold, without_articles
 
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 _AKA = re.compile(r"^\s*a\.?k\.?a\.?\s+", re.IGNORECASE)

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.catalog import Catalog
-from marquee.search.fold import fold, without_articles
+from marquee.models.catalog import Catalog
 from marquee.search.names import initials_of, names_of, series_of, subtitles_of, written_otherwise
 from marquee.search.prefixes import Prefixes, Rows
+from marquee.search.text import fold, without_articles
 from marquee.search.typos import Typos, edits_allowed
 
 _ENOUGH = 3  # with fewer exact matches than this, tolerant ones follow them

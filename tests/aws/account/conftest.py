@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from marquee_lambda.app import App
 from moto import mock_aws
 from moto.cloudformation.models import ChangeSet, Stack
 
@@ -25,8 +24,9 @@ from aws.deploy import account as accounts
 from aws.deploy import artifacts, commands, stacks
 from marquee.bundle import load, publish
 from marquee.errors import RetrievalUnavailable
-from marquee.exact_search import ExactSearch
+from marquee.retrieval.exact import ExactSearch
 from marquee.settings import Settings
+from marquee_lambda.app import App
 
 ORIGIN = "https://films.example.org"
 TEMPLATES = stacks.TEMPLATES

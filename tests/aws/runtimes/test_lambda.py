@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from threadpoolctl import threadpool_limits
 
 from marquee.settings import Settings
-from serving.reranker.app import create_app
+from marquee_reranker.app import create_app
 from tests.aws.runtimes.containers import needs
 from tests.waiting import free_port, until
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from marquee.exact_search import ExactSearch
-from marquee.retrieval import Where
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Where
 from tests.aws.runtimes.containers import PROBE, STARTS, started
 from tests.waiting import until
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from marquee.bundle import load, publish
-from marquee.retrieval_service import RetrievalService
+from marquee.retrieval.service import RetrievalService
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,12 +12,12 @@ import hypothesis
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import strategies as st
+
+from marquee.api.request_context import NOBODY, caller, deadline
+from marquee.settings import Settings
 from marquee_lambda.app import App
 from marquee_lambda.events import read_event
-
-from marquee.caller import NOBODY, caller, deadline
-from marquee.settings import Settings
-from serving.reranker.app import create_app
+from marquee_reranker.app import create_app
 
 from .conftest import ROOT, load_file
 

@@ -7,15 +7,15 @@ import pytest
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
-from marquee.breaker import CircuitBreaker
-from marquee.caller import Caller, caller, deadline
-from marquee.contracts import RecommendationRequest
+from marquee.api.contracts import RecommendationRequest
+from marquee.api.request_context import Caller, caller, deadline
 from marquee.errors import ConfigError, RetrievalUnavailable
-from marquee.exact_search import ExactSearch
 from marquee.pipeline import Pipeline
-from marquee.retrieval import Where
-from marquee.retrieval_sagemaker import SageMakerClient
-from marquee.retrieval_sagemaker.reasons import reason_of
+from marquee.retrieval.breaker import CircuitBreaker
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Where
+from marquee.retrieval.reasons import reason_of
+from marquee.retrieval.sagemaker import SageMakerClient
 
 SEEDS = (1, 4, 10)
 ANY = Where()

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from aws.sagemaker.server import Container
-from marquee.retrieval_service import RetrievalService
+from marquee.retrieval.service import RetrievalService
 
 PARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 
@@ -60,8 +60,8 @@ def test_a_fault_is_a_warning(store, caplog):
 
 def test_answers_are_not_logged(service, bundle, caplog):
     caplog.set_level(logging.INFO, "marquee.sagemaker")
-    from marquee.retrieval import Query, Where
-    from marquee.wire import ask
+    from marquee.retrieval.port import Query, Where
+    from marquee.retrieval.wire import ask
 
     assert invoke(service, ask(Query((1, 4), 5, Where()), "v1", bundle.version), b"X-Request-ID=my-id") == 200
     assert caplog.records == []

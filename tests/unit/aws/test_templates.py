@@ -129,7 +129,11 @@ def test_the_profile_is_the_only_switch():
         for path in (ROOT / folder).rglob("*.py")
         if re.search(r"\bprofile\b *==", path.read_text())
     }
-    assert asking == {"src/marquee/settings.py", "serving/reranker/server.py", "aws/lambda/marquee_lambda/app.py"}
+    assert asking == {
+        "src/marquee/settings.py",
+        "serving/reranker/marquee_reranker/server.py",
+        "aws/lambda/marquee_lambda/app.py",
+    }
 
 
 def test_logs_end_and_data_stays():

@@ -8,12 +8,12 @@ import pytest
 
 from benchmarks.quality.exchange import write_round
 from benchmarks.quality.opponents import Opponent
-from marquee.data.sources import obtain
-from marquee.data.synthetic import synthesize
-from marquee.data.write import write_movielens
-from training.config import TrainingConfig
-from training.cross_validate import prepare
-from training.evaluation.protocols import rounds_of
+from marquee_training.config import TrainingConfig
+from marquee_training.cross_validate import prepare
+from marquee_training.data.sources import obtain
+from marquee_training.data.synthetic import synthesize
+from marquee_training.data.write import write_movielens
+from marquee_training.evaluation.protocols import rounds_of
 
 CONFIG = TrainingConfig(
     epochs=2,

@@ -12,7 +12,7 @@ from benchmarks.quality.environments import DidNotInstall
 from benchmarks.quality.ours import OursFailed, code_hash, ours
 from benchmarks.quality.page import page
 from marquee.errors import ConfigError, MarqueeError
-from training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, ROWS
+from marquee_training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, ROWS
 
 
 def test_the_page_names_no_folder_of_this_machine():

@@ -10,12 +10,12 @@ from benchmarks.quality.exchange import LENGTH, listed_row, name_of, read_answer
 from benchmarks.quality.opponents import HERE
 from benchmarks.quality.play import OpponentFailed, play
 from marquee.errors import DataError
-from training.evaluation.accuracy import mean_ndcg, ndcg
-from training.evaluation.baselines import popularity_scores
-from training.evaluation.beyond import FilmFacts
-from training.evaluation.judge import judge
-from training.evaluation.ranking import by_scores, hits_of, top_n
-from training.evaluation.rows import Row
+from marquee_training.evaluation.baselines import popularity_scores
+from marquee_training.evaluation.beyond import FilmFacts
+from marquee_training.evaluation.judge import judge
+from marquee_training.evaluation.metrics import mean_ndcg, ndcg
+from marquee_training.evaluation.ranking import by_scores, hits_of, top_n
+from marquee_training.evaluation.rows import Row
 
 LIMITS = {"seconds": 60.0, "settings": 5, "seed": 1}
 

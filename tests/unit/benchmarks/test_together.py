@@ -7,11 +7,11 @@ from benchmarks.together.alone import ALONE, alone
 from benchmarks.together.groups import Group, gains, groups
 from benchmarks.together.models import Asked
 from benchmarks.together.ways import WAYS, N
-from marquee.data.synthetic import synthesize
 from marquee.pipeline import Pipeline
+from marquee_training.cross_validate import prepare
+from marquee_training.data.synthetic import synthesize
+from marquee_training.fit import fit
 from tests.unit.benchmarks.conftest import CONFIG
-from training.cross_validate import prepare
-from training.fit import fit
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from hypothesis.extra import numpy as arrays
 from marquee.bundle import Contents, DataInfo
 from marquee.bundle.checks import inconsistencies
 from marquee.bundle.files import decode, encode, shapes_of
-from marquee.catalog import Catalog
 from marquee.errors import BundleError
-from marquee.item_cf import ItemCF
-from marquee.rerank_config import RerankConfig
-from marquee.two_tower import TwoTower
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import ItemCF
+from marquee.models.two_tower import TwoTower
+from marquee.models.weights import RerankConfig
 
 finite = st.floats(-1e6, 1e6, width=32)
 

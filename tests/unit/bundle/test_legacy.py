@@ -15,8 +15,8 @@ from sklearn.preprocessing import LabelEncoder
 from torch import nn
 
 from marquee.bundle import load, publish
-from marquee.bundle.legacy import LEGACY_RERANK, import_legacy
 from marquee.errors import BundleError, PublishRefused
+from marquee_training.legacy.convert import LEGACY_RERANK, import_legacy
 
 MOVIE_IDS = [1, 3, 7, 9, 20, 31, 47]
 TITLES = ["Toy Story (1995)", "Matrix, The (1999)", "Heat (1995)", "Untitled", "Ünï (2001)", "A (1950)", "B (1960)"]

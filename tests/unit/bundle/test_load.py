@@ -11,7 +11,7 @@ import pytest
 
 from marquee.bundle import Published, current, load, prune, publish, verify
 from marquee.bundle import store as store_module
-from marquee.bundle.load import load_contents
+from marquee.bundle.read import load_contents
 from marquee.errors import BundleError
 
 
@@ -138,7 +138,7 @@ def test_where_both_are_damaged_the_current_one_is_named(store: Path, two: tuple
 def test_a_version_pruned_while_it_is_read_is_forgiven(
     store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = sys.modules["marquee.bundle.load"]
+    module = sys.modules["marquee.bundle.read"]
     read_pointer, calls = store_module.current, []
 
     def busy_store(folder: Path) -> Any:

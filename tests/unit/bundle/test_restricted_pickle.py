@@ -20,9 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder
 
-from marquee.bundle.records import array_of, frame_of
-from marquee.bundle.restricted_pickle import Record, read_npz, read_pickle, read_pickle_file
 from marquee.errors import BundleError
+from marquee_training.legacy.records import array_of, frame_of
+from marquee_training.legacy.restricted_pickle import Record, read_npz, read_pickle, read_pickle_file
 
 OLD = {
     name: zlib.decompress(base64.b64decode(text))

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from marquee.bundle.load import load
+from marquee.bundle.card import ModelCard, model_card
 from marquee.bundle.publish import publish, write_folder
+from marquee.bundle.read import load
 from marquee.bundle.sample import sample_contents
-from marquee.cli.main import main
-from marquee.data.synthetic import synthesize
-from marquee.data.write import write_movielens
-from marquee.model_card import ModelCard, model_card
-from marquee.model_card_text import markdown
+from marquee_cli.card_markdown import markdown
+from marquee_cli.main import main
+from marquee_training.data.synthetic import synthesize
+from marquee_training.data.write import write_movielens
 
 TITLE = sample_contents().catalog.titles[0]
 
@@ -160,7 +160,7 @@ def test_list_shows_what_helps_to_choose(run, tmp_path, make_contents):
 
 @pytest.mark.parametrize(("hours", "age"), [(0.5, "now"), (1, "1 h"), (47.9, "47 h"), (48, "2 d"), (24 * 40, "40 d")])
 def test_age_is_told_in_the_unit_that_fits(hours, age):
-    from marquee.cli.bundles import _age
+    from marquee_cli.bundles import _age
 
     assert _age(datetime.now(UTC) - timedelta(hours=hours)) == age
 
@@ -270,8 +270,8 @@ def test_broken_data_and_configuration(run, tmp_path):
 
 
 def test_sample_request_without_tmdb_ids_goes_by_title(make_contents):
-    from marquee.cli.serving import SAMPLE, sample_request
     from marquee.pipeline import Pipeline
+    from marquee_cli.recommend import SAMPLE, sample_request
 
     contents = make_contents(n_movies=3)
     catalog = replace(contents.catalog, tmdb_ids=np.zeros(3, dtype=np.int64), titles=("Titanic", "Other", "Third"))

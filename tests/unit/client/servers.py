@@ -9,7 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from marquee.settings import Settings
-from serving.reranker.app import create_app
+from marquee_reranker.app import create_app
 from tests.waiting import until
 
 

@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from marquee.account import account
+from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish
+from marquee.bundle.card import model_card
 from marquee.client import ApiError, AsyncClient, Client, ServerUnavailable, Unreachable
-from marquee.contracts import RecommendationRequest
 from marquee.errors import MarqueeError, RequestError
 from marquee.films import details
-from marquee.model_card import model_card
+from marquee.inspect_request import account
 from marquee.pipeline import Pipeline
 from tests.unit.client.servers import served
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marquee.account import N_BEST, account
-from marquee.contracts import RecommendationRequest
+from marquee.api.contracts import RecommendationRequest
 from marquee.errors import RequestError, RetrievalUnavailable
+from marquee.inspect_request import N_BEST, account
 from marquee.pipeline import Pipeline, Trace
 
 MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from marquee.blend import TERMS, blend
-from marquee.item_cf import ItemCF
-from marquee.opinion import Opinion, standardised
-from marquee.rerank_config import BlendWeights
+from marquee.models.item_cf import ItemCF
+from marquee.models.opinion import Opinion, standardised
+from marquee.models.weights import BlendWeights
+from marquee.rerank.blend import TERMS, blend
 
 WEIGHTS = BlendWeights(alpha_tower=1.0, alpha_cf=0.5, half_history=10.0, delta_pop=-0.8)
 ROWS = np.arange(30, 60)

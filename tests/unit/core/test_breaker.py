@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from marquee.breaker import CircuitBreaker
+from marquee.retrieval.breaker import CircuitBreaker
 
 
 class Clock:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marquee.errors import RequestError
-from marquee.exact_search import ExactSearch, top_k
-from marquee.retrieval import Query, Where
+from marquee.retrieval.exact import ExactSearch, top_k
+from marquee.retrieval.port import Query, Where
 
 
 @given(

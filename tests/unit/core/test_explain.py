@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from marquee.explain import EXACT_SEEDS, shapley
+from marquee.rerank.explain import EXACT_SEEDS, shapley
 
 
 def gain(tower, seeds, rows):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marquee.mmr import Likeness, mmr
+from marquee.rerank.mmr import Likeness, mmr
 
 
 def candidates(m, seed=0):

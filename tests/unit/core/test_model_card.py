@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from marquee.bundle.card import ModelCard, model_card
+from marquee.bundle.card_words import judged_in_words, source_in_words
 from marquee.bundle.manifest import CodeVersion, DataInfo, Manifest, stamped
 from marquee.bundle.publish import pack
 from marquee.bundle.sample import CREATED
-from marquee.model_card import ModelCard, model_card
-from marquee.model_card_text import markdown
-from marquee.model_card_words import judged_in_words, source_in_words
+from marquee_cli.card_markdown import markdown
 
 GOLDEN = Path(__file__).with_name("golden") / "model_card.md"
 PROTOCOL = "few-seeds/1 positive>=4 min_positives=20 draws=3 folds=5/5 seed=1"

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marquee.contracts import RecommendationRequest, response_json
+from marquee.api.contracts import RecommendationRequest, response_json
 from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
-from marquee.exact_search import ExactSearch, top_k
-from marquee.opinion import Opinion
+from marquee.models.opinion import Opinion
 from marquee.pipeline import Pipeline, Trace
-from marquee.retrieval import Candidates
+from marquee.retrieval.exact import ExactSearch, top_k
+from marquee.retrieval.port import Candidates
 
 MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
 
@@ -275,7 +275,7 @@ class TestExplanations:
     def test_every_weight_shows_up_in_its_term(self, make_contents):
         from dataclasses import replace
 
-        from marquee.rerank_config import BlendWeights, RerankConfig
+        from marquee.models.weights import BlendWeights, RerankConfig
 
         weights = BlendWeights(beta_gen=0.5, gamma_year=0.3, delta_pop=0.2)
         contents = replace(make_contents(n_movies=120, seed=1), rerank=RerankConfig(weights=weights))

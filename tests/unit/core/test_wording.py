@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from marquee.wording import in_words, summary
+from marquee.api.wording import in_words, summary
 
 
 class Inner(BaseModel):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from marquee.data.columns import Column, Kind
-from marquee.data.movielens import load_movielens
-from marquee.data.table import read_table
 from marquee.errors import DataError
+from marquee_training.data.columns import Column, Kind
+from marquee_training.data.movielens import load_movielens
+from marquee_training.data.read_csv import read_table
 
 FILES = {
     "ratings.csv": "userId,movieId,rating,timestamp\n1,10,4.0,100\n1,20,3.5,101\n2,10,0.5,102\n",
@@ -236,7 +236,7 @@ def test_a_file_that_may_not_be_read(folder, monkeypatch):
         def refuse(path):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("marquee.data.table.open_rows", refuse)
+        monkeypatch.setattr("marquee_training.data.read_csv.open_rows", refuse)
     error = error_of(folder)
     assert error.message.endswith("can't be opened: Permission denied")
     assert error.fix.startswith("make it readable: chmod +r ")

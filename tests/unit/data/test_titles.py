@@ -2,7 +2,7 @@
 
 import pytest
 
-from marquee.data import titles
+from marquee_training.data import titles
 
 CASES = {
     "Toy Story (1995)": ("Toy Story", 1995),

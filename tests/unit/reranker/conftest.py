@@ -23,8 +23,8 @@ from fastapi.testclient import TestClient
 
 from marquee.bundle import publish
 from marquee.settings import Settings
-from serving.reranker import logs
-from serving.reranker.app import create_app
+from marquee_reranker import logs
+from marquee_reranker.app import create_app
 
 
 def _until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
@@ -105,7 +105,7 @@ class Served:
         self._out = folder / "out.jsonl"
         with self._out.open("wb") as out, (folder / "err.txt").open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from marquee.cli.main import main; main()", "serve"],
+                [sys.executable, "-c", "from marquee_cli.main import main; main()", "serve"],
                 env={**{k: v for k, v in os.environ.items() if not k.startswith("MARQUEE_")}, **variables},
                 stdout=out,
                 stderr=err,

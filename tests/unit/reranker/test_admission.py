@@ -7,7 +7,7 @@ from collections import Counter
 import httpx2
 import pytest
 
-from marquee.exact_search import ExactSearch
+from marquee.retrieval.exact import ExactSearch
 
 N = 200
 ASKED = {"tmdb_ids": [1001, 1004]}

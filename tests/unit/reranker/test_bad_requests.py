@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from marquee import problems
-from marquee.contracts import RecommendationRequest
+from marquee.api import problems
+from marquee.api.contracts import RecommendationRequest
 
 JSON = {"content-type": "application/json"}
 FIELDS = ", ".join(RecommendationRequest.model_fields)

@@ -3,10 +3,10 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from marquee.account import RequestAccount, account
+from marquee.api.contracts import RecommendationRequest, response_json
 from marquee.bundle import load
-from marquee.contracts import RecommendationRequest, response_json
 from marquee.errors import RetrievalUnavailable
+from marquee.inspect_request import RequestAccount, account
 from marquee.pipeline import Pipeline
 
 ASKED = {"tmdb_ids": [1001, 1004, 1007], "top_n": 5}

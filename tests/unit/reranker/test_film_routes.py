@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
+from marquee.api.contracts import MovieDetails, MovieList
 from marquee.bundle import load, publish
-from marquee.contracts import MovieDetails, MovieList
 from marquee.films import details, well_known
 from marquee.pipeline import Pipeline
 

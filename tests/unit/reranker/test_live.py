@@ -6,8 +6,8 @@ import threading
 import httpx2
 from fastapi.testclient import TestClient
 
+from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish
-from marquee.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
 
 ASKED = {"tmdb_ids": [1001, 1004, 1007], "top_n": 10}

@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from marquee.pipeline import Pipeline
-from serving.reranker.telemetry import Telemetry
+from marquee_reranker.telemetry import Telemetry
 
 KEYS = {
     *("request_id", "trace_id", "method", "route", "status", "ms", "served_by", "degraded", "n_seeds", "n_candidates"),
@@ -118,7 +118,7 @@ def test_docs_list_every_metric(pytestconfig):
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_both_forms_of_log_can_be_set_up(log_format, json_logs, capsys):
-    from serving.reranker import logs
+    from marquee_reranker import logs
 
     assert logs.configure(log_format) is (log_format == "json")
     assert logs.configure("auto") is True  # the captured output is no terminal

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from marquee.bundle import export, publish
-from serving.reranker.operations import OperationsNow
+from marquee_reranker.operations import OperationsNow
 
 ASKED = {"tmdb_ids": [1001, 1004], "top_n": 5}
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from marquee.bundle import publish
-from serving.reranker.pages import PLACEHOLDER, UI
+from marquee_reranker.routes.page import PLACEHOLDER, UI
 
 SCRIPTS = [f"/ui/{path.name}" for path in sorted(UI.glob("*.js"))]
 PAGES = ["/", "/docs", "/openapi.json", *SCRIPTS, "/ui/style.css"]

@@ -5,7 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.reranker.poster_cache import OVERHEAD, Poster, PosterCache
+from marquee_reranker.posters.cache import OVERHEAD, Poster, PosterCache
 
 
 def poster(size):

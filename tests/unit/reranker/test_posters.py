@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from marquee.breaker import CircuitBreaker
 from marquee.bundle import publish
-from serving.reranker.poster_cache import PosterCache
-from serving.reranker.posters import Posters
-from serving.reranker.tmdb import Tmdb
+from marquee.retrieval.breaker import CircuitBreaker
+from marquee_reranker.posters.cache import PosterCache
+from marquee_reranker.posters.fetch import Posters
+from marquee_reranker.posters.tmdb import Tmdb
 from tests.unit.reranker.tmdb_server import JPEG, TmdbServer
 
 KEY = "0123456789abcdef0123456789abcdef"

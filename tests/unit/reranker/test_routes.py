@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from marquee.api.contracts import RecommendationRequest, RecommendationResponse, response_json
 from marquee.bundle import load, publish
-from marquee.contracts import RecommendationRequest, RecommendationResponse, response_json
+from marquee.bundle.card import model_card
 from marquee.errors import RetrievalUnavailable
-from marquee.model_card import model_card
 from marquee.pipeline import Pipeline
 
 ASKED = {"tmdb_ids": [1001, 1004, 1007], "top_n": 5, "explain": True}

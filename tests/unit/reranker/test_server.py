@@ -9,8 +9,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
-from serving.reranker import server
-from serving.reranker.server import serve as serve_here
+from marquee_reranker import server
+from marquee_reranker.server import serve as serve_here
 from tests.waiting import free_port
 
 BODY = b'{"tmdb_ids": [1001]}'
@@ -120,7 +120,7 @@ def test_on_this_machine_operators_see_more_unless_told_otherwise(serve, told, s
 
 
 def test_the_flag_goes_before_the_variable(monkeypatch):
-    from marquee.cli import serving as commands
+    from marquee_cli import recommend as commands
 
     seen = []
     monkeypatch.setattr(server, "serve", seen.append)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from serving.reranker.tally import buckets, quantile, totals
+from marquee_reranker.tally import buckets, quantile, totals
 
 INF = float("inf")
 

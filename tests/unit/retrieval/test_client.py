@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from marquee.breaker import CircuitBreaker
-from marquee.caller import Caller, caller
+from marquee.api.request_context import Caller, caller
 from marquee.errors import RetrievalUnavailable
-from marquee.retrieval import Candidates, Query, Where
-from marquee.retrieval_client import RetrievalClient
-from marquee.wire import parse_call, write_answer
+from marquee.retrieval.breaker import CircuitBreaker
+from marquee.retrieval.http import RetrievalClient
+from marquee.retrieval.port import Candidates, Query, Where
+from marquee.retrieval.wire import parse_call, write_answer
 
 FOUND = Candidates(np.array([7, 4]), np.array([0.5, 0.25], dtype=np.float32), "v1")
 QUERY = Query((1,), 10)

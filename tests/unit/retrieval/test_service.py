@@ -5,9 +5,9 @@ import json
 import pytest
 
 from marquee.bundle import load, publish
-from marquee.exact_search import ExactSearch
-from marquee.retrieval import Where
-from marquee.retrieval_service import RetrievalService
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Where
+from marquee.retrieval.service import RetrievalService
 
 
 def body(movie_ids, k=5, **fields):

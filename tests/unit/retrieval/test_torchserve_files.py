@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from marquee.errors import ConfigError
-from marquee.exact_search import ExactSearch
-from marquee.retrieval import Query, Where
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Query, Where
 from marquee.settings import Settings
-from serving.torchserve import archive, start
-from serving.torchserve.shortlist import torch_shortlist
+from marquee_torchserve import archive, start
+from marquee_torchserve.shortlist import torch_shortlist
 
 
 def properties(text):

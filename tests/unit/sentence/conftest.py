@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marquee.search import TitleIndex
-from marquee.sentence import Reader
+from marquee.wishes import Reader
 
 GENRES = (
     "(no genres listed)|Action|Adventure|Animation|Children|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|Horror|"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marquee.contracts import RecommendationRequest
+from marquee.api.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
 from tests.unit.sentence.conftest import FILMS, GENRES
 
@@ -49,7 +49,7 @@ def test_labels_mean_the_same_when_they_are_read_again(pipeline, sentence):
 @CHECKS
 @given(sentence=SENTENCE)
 def test_what_is_said_to_be_written_is_written(pipeline, sentence):
-    from marquee.sentence.tokens import tidy
+    from marquee.wishes.tokens import tidy
 
     understood = pipeline.reader.read(sentence)
     for text in (*understood.not_understood, *(part.text for part in understood.parts)):

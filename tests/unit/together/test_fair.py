@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marquee.mmr import Likeness
-from marquee.together.fair import HEAD_START, fair_picks
+from marquee.rerank.fair import HEAD_START, fair_picks
+from marquee.rerank.mmr import Likeness
 
 
 def no_likeness(m):

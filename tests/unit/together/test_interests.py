@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marquee.together.interests import LEAST_LIKENESS, MAX_INTERESTS, interests
+from marquee.rerank.interests import LEAST_LIKENESS, MAX_INTERESTS, interests
 
 
 def likeness(*groups, within=0.8, between=0.0):

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from marquee.account import account
-from marquee.contracts import RecommendationRequest, response_json
+from marquee.api.contracts import RecommendationRequest, response_json
 from marquee.errors import GroupWithoutAccount, LikedAndDisliked, RetrievalUnavailable
-from marquee.exact_search import ExactSearch
+from marquee.inspect_request import account
 from marquee.pipeline import Pipeline
+from marquee.retrieval.exact import ExactSearch
 
 MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
 ONE, TWO = {"movie_ids": MOVIES[:3]}, {"movie_ids": MOVIES[50:53]}

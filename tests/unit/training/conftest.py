@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from marquee.data.dataset import Dataset
-from training.interactions import Interactions
+from marquee_training.data.dataset import Dataset
+from marquee_training.interactions import Interactions
 
 
 def make_world(n_people=120, n_movies=60, n_tastes=3, seed=0):

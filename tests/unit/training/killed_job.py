@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from marquee.errors import MarqueeError
-from training import distributed
-from training.progress import Reporter
-from training.train import train
+from marquee_training import distributed
+from marquee_training.progress import Reporter
+from marquee_training.train import train
 
 HERE = Path(__file__).parent
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from marquee.pipeline import Pipeline
-from training import calibrate as module
-from training.calibrate import Sample, calibrate, reliability, sample
-from training.evaluation.cases import Case
+from marquee_training import calibrate as module
+from marquee_training.calibrate import Sample, calibrate, reliability, sample
+from marquee_training.evaluation.cases import Case
 
 
 def drawn(slope, intercept, n=40_000, seed=0):

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from marquee.errors import ConfigError
-from training.config import CONFIGS, TrainingConfig, fitting, load_config
+from marquee_training.config import CONFIGS, TrainingConfig, fitting, load_config
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from marquee.bundle.load import load
+from marquee.bundle.read import load
 from marquee.errors import ConfigError
-from training import distributed
-from training.batches import epoch
-from training.softmax import softmax_loss
-from training.two_tower import SetTwoTower
+from marquee_training import distributed
+from marquee_training.two_tower.batches import epoch
+from marquee_training.two_tower.model import SetTwoTower
+from marquee_training.two_tower.softmax import softmax_loss
 
 ROOT = Path(__file__).parents[3]
 JOB = Path(__file__).with_name("killed_job.py")

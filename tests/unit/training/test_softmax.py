@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from training.batches import epoch
-from training.softmax import softmax_loss
+from marquee_training.two_tower.batches import epoch
+from marquee_training.two_tower.softmax import softmax_loss
 
 
 @pytest.fixture

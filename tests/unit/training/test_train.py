@@ -11,22 +11,22 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from marquee.bundle.load import load
-from marquee.contracts import RecommendationRequest
+from marquee.api.contracts import RecommendationRequest
+from marquee.bundle.read import load
 from marquee.errors import DataError, PublishRefused
 from marquee.pipeline import Pipeline
-from training.calibrate import RUNGS
-from training.config import TrainingConfig
-from training.cross_validate import cross_validate, prepare
-from training.evaluation.beyond import FilmFacts
-from training.evaluation.judge import Judged, pooled
-from training.evaluation.product import by_pipeline
-from training.evaluation.rows import SHORT
-from training.evaluation.summary import PER_PERSON, judge_briefly, pooled_people, summarise, summarise_beyond
-from training.fit import fit
-from training.fold_result import load_result, save_result
-from training.progress import Reporter
-from training.train import count, train
+from marquee_training.calibrate import RUNGS
+from marquee_training.config import TrainingConfig
+from marquee_training.cross_validate import cross_validate, prepare
+from marquee_training.evaluation.beyond import FilmFacts
+from marquee_training.evaluation.judge import Judged, pooled
+from marquee_training.evaluation.product import by_pipeline
+from marquee_training.evaluation.rows import SHORT
+from marquee_training.evaluation.summary import PER_PERSON, judge_briefly, pooled_people, summarise, summarise_beyond
+from marquee_training.fit import fit
+from marquee_training.fold_result import load_result, save_result
+from marquee_training.progress import Reporter
+from marquee_training.train import count, train
 
 ROOT = Path(__file__).parents[3]
 CONFIG = TrainingConfig(

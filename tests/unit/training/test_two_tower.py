@@ -5,16 +5,16 @@ import pytest
 import torch
 
 from marquee.errors import DataError
-from training.batches import epoch
-from training.config import TrainingConfig
-from training.evaluation.accuracy import mean_ndcg
-from training.evaluation.baselines import popularity_scores
-from training.evaluation.cases import few_seed_cases
-from training.evaluation.ranking import by_scores, tower_scores
-from training.interactions import split_people
-from training.train_classic import sample_triplets
-from training.train_two_tower import one_cycle, train_two_tower
-from training.two_tower import SetTwoTower
+from marquee_training.config import TrainingConfig
+from marquee_training.evaluation.baselines import popularity_scores
+from marquee_training.evaluation.cases import few_seed_cases
+from marquee_training.evaluation.metrics import mean_ndcg
+from marquee_training.evaluation.ranking import by_scores, tower_scores
+from marquee_training.interactions import split_people
+from marquee_training.two_tower.batches import epoch
+from marquee_training.two_tower.classic import sample_triplets
+from marquee_training.two_tower.model import SetTwoTower
+from marquee_training.two_tower.train import one_cycle, train_two_tower
 
 CONFIG = TrainingConfig(
     epochs=24, eval_every=4, patience=24, embedding_size=16, batch_size=32, learning_rate=1e-2, eval_min_positives=12
@@ -69,7 +69,7 @@ def test_content_alone_places_a_new_film(world, content):
     new = np.append(content, [[1, 0, 0], [0, 1, 0]], axis=0).astype(np.float32)
     from scipy import sparse
 
-    from training.interactions import Interactions
+    from marquee_training.interactions import Interactions
 
     wider = Interactions(
         world.user_ids,

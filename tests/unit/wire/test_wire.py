@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marquee.errors import RequestError
-from marquee.retrieval import Candidates, Query, Where
-from marquee.wire import ask, parse_call, read_answer, write_answer
+from marquee.retrieval.port import Candidates, Query, Where
+from marquee.retrieval.wire import ask, parse_call, read_answer, write_answer
 
 ids = st.integers(1, 2**31)
 genres = st.lists(st.text(min_size=1, max_size=20), max_size=3).map(tuple)

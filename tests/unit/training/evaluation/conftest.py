@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training.config import TrainingConfig
-from training.cross_validate import prepare
-from training.evaluation.protocols import rounds_of
-from training.evaluation.rows import full_rows
+from marquee_training.config import TrainingConfig
+from marquee_training.cross_validate import prepare
+from marquee_training.evaluation.protocols import rounds_of
+from marquee_training.evaluation.rows import full_rows
 
 CONFIG = TrainingConfig(
     epochs=6,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score, ndcg_score
 
-from training.evaluation.accuracy import mean_ndcg, mrr, ndcg, recall
-from training.evaluation.cases import pack
-from training.evaluation.ranking import by_scores, hits_of, top_n
+from marquee_training.evaluation.cases import pack
+from marquee_training.evaluation.metrics import mean_ndcg, mrr, ndcg, recall
+from marquee_training.evaluation.ranking import by_scores, hits_of, top_n
 
 YES, NO = True, False
 

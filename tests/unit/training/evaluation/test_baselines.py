@@ -5,9 +5,9 @@ import pytest
 from scipy import sparse
 from sklearn.metrics.pairwise import cosine_similarity
 
-from training.evaluation import baselines
-from training.evaluation.cases import few_seed_cases
-from training.evaluation.tuning import best_of
+from marquee_training.evaluation import baselines
+from marquee_training.evaluation.cases import few_seed_cases
+from marquee_training.evaluation.tuning import best_of
 
 SIZE = {"min_positives": 1, "max_movies": 1000}
 
@@ -58,7 +58,7 @@ def test_pure_svd_is_the_projection_of_the_seeds(world):
 
 
 def test_films_without_likes_have_no_factors(world):
-    from training.evaluation.cold_items import remove_films
+    from marquee_training.evaluation.cold_items import remove_films
 
     new = np.arange(60) >= 50
     found = options(baselines.pure_svd(remove_films(world, new), seed=0))

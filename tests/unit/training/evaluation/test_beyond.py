@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.spatial.distance import pdist
 from scipy.stats import entropy
 
-from training.evaluation.beyond import (
+from marquee_training.evaluation.beyond import (
     FilmFacts,
     genre_divergence,
     head_share,

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.evaluation.cases import few_seed_cases, holdout_cases, pack
-from training.interactions import split_people
+from marquee_training.evaluation.cases import few_seed_cases, holdout_cases, pack
+from marquee_training.interactions import split_people
 
 
 @given(people=st.integers(10, 200), folds=st.integers(2, 8), seed=st.integers(0, 5))

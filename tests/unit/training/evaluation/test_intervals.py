@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from training.evaluation.intervals import ci95, rounded_ci95
+from marquee_training.evaluation.intervals import ci95, rounded_ci95
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_people():

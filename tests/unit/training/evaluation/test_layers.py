@@ -17,14 +17,14 @@ LAYERS = [
     {"summary", "report"},
 ]
 BOTTOM = {"cases", "intervals", "ranking", "accuracy", "beyond"}
-KNOWN_BELOW = {"training.interactions"}
+KNOWN_BELOW = {"marquee_training.interactions"}
 
 
 def imported(name):
     tree = ast.parse((FOLDER / f"{name}.py").read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("training"):
-            if node.module == "training.evaluation":
+            if node.module == "marquee_training.evaluation":
                 yield from (f"training.evaluation.{alias.name}" for alias in node.names)
             else:
                 yield node.module
@@ -38,11 +38,11 @@ def test_every_file_has_its_layer():
 def test_a_layer_imports_lower_ones_alone(height):
     below = {f"training.evaluation.{name}" for layer in LAYERS[:height] for name in layer}
     for name in LAYERS[height]:
-        own = {module for module in imported(name) if module.startswith("training.evaluation.")}
+        own = {module for module in imported(name) if module.startswith("marquee_training.evaluation.")}
         assert own <= below, name
 
 
 @pytest.mark.parametrize("name", sorted(BOTTOM))
 def test_what_the_training_loop_uses_knows_no_model(name):
-    others = {module for module in imported(name) if not module.startswith("training.evaluation.")}
+    others = {module for module in imported(name) if not module.startswith("marquee_training.evaluation.")}
     assert others <= KNOWN_BELOW

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from marquee.contracts import RecommendationRequest
+from marquee.api.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
-from marquee.retrieval import Where
-from training.evaluation.product import Shelf, by_pipeline
+from marquee.retrieval.port import Where
+from marquee_training.evaluation.product import Shelf, by_pipeline
 
 
 @pytest.fixture(scope="module")

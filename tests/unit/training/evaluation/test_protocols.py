@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from marquee.errors import ConfigError, DataError
-from training.evaluation.cold_items import deal_films
-from training.evaluation.protocols import rounds_of
-from training.evaluation.rows import ROWS, names_of
-from training.evaluation.temporal import earliest_cases
-from training.interactions import build_interactions
+from marquee_training.evaluation.cold_items import deal_films
+from marquee_training.evaluation.protocols import rounds_of
+from marquee_training.evaluation.rows import ROWS, names_of
+from marquee_training.evaluation.temporal import earliest_cases
+from marquee_training.interactions import build_interactions
 
 
 def question_of(rounds, protocol):
@@ -181,7 +181,7 @@ class TestColdItems:
             assert (lists >= 0).all(), row.name
 
     def test_content_beats_chance(self, rounds):
-        from training.evaluation.accuracy import mean_ndcg
+        from marquee_training.evaluation.metrics import mean_ndcg
 
         _, question, rows = question_of(rounds, "cold-items")
         marks = {

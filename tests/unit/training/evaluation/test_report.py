@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.evaluation.intervals import ci95
-from training.evaluation.judge import MAIN, Judged, pooled, totals
-from training.evaluation.report import evaluate, lead_over_best, report_rows
-from training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, names_of
-from training.progress import Reporter
+from marquee_training.evaluation.intervals import ci95
+from marquee_training.evaluation.judge import MAIN, Judged, pooled, totals
+from marquee_training.evaluation.report import evaluate, lead_over_best, report_rows
+from marquee_training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, names_of
+from marquee_training.progress import Reporter
 
 
 @pytest.fixture(scope="module")

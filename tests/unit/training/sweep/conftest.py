@@ -2,12 +2,12 @@
 
 import pytest
 
-from training.config import TrainingConfig
-from training.cross_validate import prepare
-from training.progress import Reporter
-from training.sweep.folds import fit_folds, work_key
-from training.sweep.run import run_sweep
-from training.sweep.sizes import SIZES
+from marquee_training.config import TrainingConfig
+from marquee_training.cross_validate import prepare
+from marquee_training.progress import Reporter
+from marquee_training.sweep.folds import fit_folds, work_key
+from marquee_training.sweep.run import run_sweep
+from marquee_training.sweep.sizes import SIZES
 
 CONFIG = TrainingConfig(
     epochs=4,

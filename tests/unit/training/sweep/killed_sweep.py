@@ -11,9 +11,9 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.progress import Reporter
-from training.sweep.run import run_sweep
-from training.sweep.sizes import SIZES
+from marquee_training.progress import Reporter
+from marquee_training.sweep.run import run_sweep
+from marquee_training.sweep.sizes import SIZES
 
 HERE = Path(__file__).parent
 

@@ -5,10 +5,10 @@ import sys
 import pandas as pd
 import pytest
 
-from marquee.cli.main import main
-from marquee.cli.training import print_sweep
-from marquee.data.write import write_movielens
-from training.sweep.sizes import SIZES
+from marquee_cli.main import main
+from marquee_cli.train import print_sweep
+from marquee_training.data.write import write_movielens
+from marquee_training.sweep.sizes import SIZES
 
 
 @pytest.fixture

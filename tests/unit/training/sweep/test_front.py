@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.sweep.front import AGAINST, on_front, shown
+from marquee_training.sweep.front import AGAINST, on_front, shown
 
 GRID = st.integers(0, 6)  # few values, so that there are ties
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from marquee.contracts import RecommendationRequest
-from marquee.exact_search import ExactSearch
+from marquee.api.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
-from marquee.retrieval import Where
-from training.cross_validate import prepare
-from training.fit import fit
-from training.sweep.lists import ListMaker, Remembered
-from training.sweep.sizes import turned
-from training.sweep.workers import grouped
+from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.port import Where
+from marquee_training.cross_validate import prepare
+from marquee_training.fit import fit
+from marquee_training.sweep.lists import ListMaker, Remembered
+from marquee_training.sweep.sizes import turned
+from marquee_training.sweep.workers import grouped
 
 SAMPLE = [
     {},

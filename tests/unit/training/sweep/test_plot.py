@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 
-from training.config import TrainingConfig
-from training.sweep.marks import Marks
-from training.sweep.plot import DPI, INCHES, plot
-from training.sweep.sizes import settings_of
-from training.sweep.table import table_of
+from marquee_training.config import TrainingConfig
+from marquee_training.sweep.plot import DPI, INCHES, plot
+from marquee_training.sweep.results import Marks
+from marquee_training.sweep.sizes import settings_of
+from marquee_training.sweep.table import table_of
 
 
 def rows_of(n_settings):
@@ -58,6 +58,6 @@ def test_the_real_sweep_drew_its_picture(swept, place):
 
 def test_nothing_but_a_picture_needs_matplotlib():
     """Training and the command line start without it."""
-    code = "import sys, training.train, training.sweep.run, marquee.cli.main; print('matplotlib' in sys.modules)"
+    code = "import sys, marquee_training.sweep.run, marquee_cli.main; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"

@@ -15,16 +15,16 @@ import pytest
 
 from marquee.errors import ConfigError, DataError
 from marquee.pipeline import Pipeline
-from training.cross_validate import prepare
-from training.evaluation.accuracy import ndcg
-from training.evaluation.product import by_pipeline
-from training.evaluation.ranking import hits_of
-from training.interactions import split_people
-from training.progress import Reporter
-from training.sweep import workers
-from training.sweep.folds import fit_folds, work_key
-from training.sweep.marks import kept
-from training.sweep.run import run_sweep
+from marquee_training.cross_validate import prepare
+from marquee_training.evaluation.metrics import ndcg
+from marquee_training.evaluation.product import by_pipeline
+from marquee_training.evaluation.ranking import hits_of
+from marquee_training.interactions import split_people
+from marquee_training.progress import Reporter
+from marquee_training.sweep import workers
+from marquee_training.sweep.folds import fit_folds, work_key
+from marquee_training.sweep.results import kept
+from marquee_training.sweep.run import run_sweep
 
 ROOT = Path(__file__).parents[4]
 JOB = Path(__file__).with_name("killed_sweep.py")

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from marquee.errors import ConfigError
-from training.config import TrainingConfig, load_config
-from training.sweep.choice import choose
-from training.sweep.dials import configured, view_config
-from training.sweep.marks import Marks, keep, kept
-from training.sweep.sizes import SIZES, settings_of, turned
-from training.sweep.table import table_of
-from training.sweep.words import line_of, number, price, sentences, signed
+from marquee_training.config import TrainingConfig, load_config
+from marquee_training.sweep.choice import choose
+from marquee_training.sweep.grid import configured, view_config
+from marquee_training.sweep.results import Marks, keep, kept
+from marquee_training.sweep.sizes import SIZES, settings_of, turned
+from marquee_training.sweep.table import table_of
+from marquee_training.sweep.words import line_of, number, price, sentences, signed
 
 BASE = configured(TrainingConfig(beta_gen=1.0))
 
@@ -145,7 +145,7 @@ def test_marks_survive_the_disk(tmp_path):
 def test_without_matplotlib_the_fix_is_named(monkeypatch):
     import sys
 
-    from training.sweep.plot import check_plots
+    from marquee_training.sweep.plot import check_plots
 
     check_plots()
     monkeypatch.setitem(sys.modules, "matplotlib", None)

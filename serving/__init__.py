@@ -1,1 +1,0 @@
-"""The ways in from outside: the retrieval servers and the public API."""

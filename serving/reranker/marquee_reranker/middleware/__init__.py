@@ -1,0 +1,1 @@
+"""ASGI middleware: request logs, admission, body limits."""

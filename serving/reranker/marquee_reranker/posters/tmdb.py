@@ -1,0 +1,159 @@
+"""Asks themoviedb.org for posters (developer.themoviedb.org), never longer than told and never for more than told.
+
+The key is part of the address or of a header of a call. Nothing here puts either into an error or a log line.
+"""
+
+import re
+import time
+from typing import Any
+
+import urllib3
+from pydantic_core import from_json
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as TimedOut
+
+from marquee.errors import ConfigError, MarqueeError
+from marquee_reranker.posters.cache import Poster
+
+MAX_BYTES = 512 * 1024
+CHUNK = 65536
+WIDTH = "w342"  # pixels; the page shows posters at half of that, on screens with two pixels per point
+POSTER_PATH = re.compile(r"/[\w-]{1,80}\.(jpe?g|png|webp)", re.ASCII)
+
+
+class TmdbUnavailable(MarqueeError):  # noqa: N818 - names the state, like RetrievalUnavailable
+    """No answer that is any good.
+
+    Args:
+        reason: A short snake_case word for logs and metrics.
+        message: Details for the log; never an address.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, fix="the page draws its posters meanwhile")
+        self.reason = reason
+
+
+class Tmdb:
+    """A client. Thread-safe.
+
+    Args:
+        key: A v3 key or a v4 read access token.
+        url: Of the API.
+        image_url: Of the pictures.
+        connections: That are kept, to each of the two.
+
+    Raises:
+        ConfigError: The key can't be one.
+    """
+
+    def __init__(self, key: str, *, url: str, image_url: str, connections: int = 4) -> None:
+        if not re.fullmatch(r"[\w.-]+", key, re.ASCII):
+            fix = "set it to the API key, or the read access token, of your TMDB account's settings"
+            raise ConfigError("MARQUEE_TMDB_KEY is no key of TMDB: it has other characters than a key's", fix=fix)
+        is_token = "." in key
+        self._headers = {"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if is_token else {})}
+        self._query = "" if is_token else f"?api_key={key}"
+        self._url = url
+        self._image_url = image_url
+        self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
+
+    def poster(self, tmdb_id: int, ends: float) -> Poster | None:
+        """A film's poster; None if TMDB has none.
+
+        Args:
+            tmdb_id: The film.
+            ends: On the clock of `time.monotonic`.
+
+        Raises:
+            TmdbUnavailable: `timeout`, `error`, `key_refused`, `too_large` or `bad_answer`.
+        """
+        found = self._get(f"{self._url}/3/movie/{tmdb_id}{self._query}", ends, self._headers)
+        if found is None:
+            return None
+        path = _poster_path(found[0])
+        if path is None:
+            return None
+        # No key here: pictures are public, and may come from another host.
+        picture = self._get(f"{self._image_url}/t/p/{WIDTH}{path}", ends, {"Accept-Encoding": "identity"})
+        return None if picture is None else _checked(*picture)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
+    def _get(self, address: str, ends: float, headers: dict[str, str]) -> tuple[bytes, str] | None:
+        """The body and its declared type; None if there is nothing at the address."""
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise TmdbUnavailable("timeout", "no time left")
+        whole = False
+        response: Any = None
+        try:
+            response = self._pool.request(
+                "GET", address, headers=headers, timeout=left, redirect=False, preload_content=False
+            )
+            status, declared = response.status, response.headers.get("content-type", "")
+            content = _read(response, ends)
+            whole = True
+        except NewConnectionError:  # which urllib3 takes for a timeout
+            raise TmdbUnavailable("error", "no connection") from None
+        except TimedOut as error:
+            raise TmdbUnavailable("timeout", type(error).__name__) from None
+        except HTTPError as error:
+            raise TmdbUnavailable("error", type(error).__name__) from None
+        finally:
+            if response is not None:
+                (response.release_conn if whole else response.close)()
+        if status == 404:
+            return None
+        if status in {401, 403}:
+            raise TmdbUnavailable("key_refused", f"HTTP {status}: is MARQUEE_TMDB_KEY right?")
+        if status != 200:
+            raise TmdbUnavailable("error", f"HTTP {status}")
+        return content, declared
+
+
+def _read(response: Any, ends: float) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := response.read1(CHUNK):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BYTES:
+            raise TmdbUnavailable("too_large", f"more than {MAX_BYTES} bytes")
+        if time.monotonic() > ends:
+            raise TmdbUnavailable("timeout", "the answer comes too slowly")
+    return b"".join(parts)
+
+
+def _poster_path(content: bytes) -> str | None:
+    try:
+        film = from_json(content)
+    except ValueError:
+        raise TmdbUnavailable("bad_answer", "no JSON") from None
+    path = film.get("poster_path") if isinstance(film, dict) else None
+    if path is None:
+        return None
+    # It becomes part of an address: nothing but a file's name may be in it.
+    if not isinstance(path, str) or not POSTER_PATH.fullmatch(path):
+        raise TmdbUnavailable("bad_answer", "poster_path is no file's name")
+    return path
+
+
+def _checked(content: bytes, declared: str) -> Poster:
+    """The picture, if it is what it says: browsers trust the type that we send."""
+    media_type = _media_type(content)
+    if media_type is None or declared.split(";", maxsplit=1)[0].strip().lower() != media_type:
+        raise TmdbUnavailable("bad_answer", f"{declared[:40]!r} is no JPEG, PNG or WebP")
+    return Poster(content, media_type)
+
+
+def _media_type(content: bytes) -> str | None:
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "image/webp"
+    return None

@@ -1,0 +1,154 @@
+"""Runs the application and, on a port of its own, the metrics: `marquee serve`."""
+
+import errno
+import math
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+from prometheus_client import start_http_server
+from threadpoolctl import threadpool_limits
+
+from marquee.errors import MarqueeError
+from marquee.retrieval.http import RetrievalClient
+from marquee.settings import Settings
+from marquee_reranker import logs
+from marquee_reranker.app import create_app
+from marquee_reranker.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from marquee.retrieval.sagemaker import SageMakerClient
+
+# How long we go on accepting after SIGTERM while /readyz says 503: load balancers learn of our end a little late.
+DRAIN_SECONDS = 1.0
+# Longer than the idle time of common load balancers (60 s), so that it is never we who close a connection
+# just as a request is on its way.
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """uvicorn that turns unready before it stops listening, and ends with exit code 0."""
+
+    _drain_until = math.inf
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """On SIGTERM drain; on Ctrl+C, or when told twice, stop at once."""
+        self.config.app.state.draining = True  # type: ignore[union-attr]
+        if sig == signal.SIGTERM and self._drain_until == math.inf:
+            self._drain_until = time.monotonic() + DRAIN_SECONDS
+        else:
+            self.force_exit = self.should_exit
+            self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second."""
+        if time.monotonic() >= self._drain_until:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        MarqueeError: A port is taken, or the address is not ours.
+    """
+    as_json = logs.configure(settings.log_format)
+    # Requests run in threads. With threads of its own below each of them, OpenBLAS gets a hundred times slower.
+    threadpool_limits(settings.threads, user_api="blas")
+    telemetry = Telemetry()
+    client = _retrieval_client(settings, telemetry)
+    make_retriever = (lambda bundle: client.of(bundle.version)) if client else (lambda _: None)
+    app = create_app(settings, telemetry=telemetry, make_retriever=make_retriever)
+    listener = _listen(settings.host, settings.port)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
+    )
+    with listener, _metrics(settings, telemetry):
+        _announce(settings, listener, as_json)
+        Server(config).run(sockets=[listener])
+
+
+def _retrieval_client(settings: Settings, telemetry: Telemetry) -> "RetrievalClient | SageMakerClient | None":
+    """A client of the retrieval server; None where retrieval is in process."""
+    if settings.profile == "aws":
+        from marquee.retrieval.sagemaker import SageMakerClient  # noqa: PLC0415 - a cluster's image has no boto3
+
+        return SageMakerClient.of_settings(
+            settings, workers=settings.max_inflight, on_result=lambda result, _: telemetry.retrieval_called(result)
+        )
+    if not settings.retrieval_url:
+        return None
+    return RetrievalClient(
+        settings.retrieval_url,
+        protocol=settings.retrieval_protocol,
+        seconds=settings.retrieval_seconds,
+        connect_seconds=settings.retrieval_connect_seconds,
+        connection_seconds=settings.retrieval_connection_seconds,
+        workers=settings.max_inflight,
+        on_result=telemetry.retrieval_called,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named TCP, unlike in socket.create_server: asyncio sets TCP_NODELAY only on sockets that say so, and
+    # without it each answer on a kept-alive connection waits 40 ms for the client's delayed ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _port_error(error, host, port, "MARQUEE_PORT (or --port)") from None
+    return listener
+
+
+@contextmanager
+def _metrics(settings: Settings, telemetry: Telemetry) -> Iterator[None]:
+    if not settings.metrics_port:
+        yield
+        return
+    try:
+        server, thread = start_http_server(settings.metrics_port, settings.host, telemetry.registry)
+    except OSError as error:
+        raise _port_error(error, settings.host, settings.metrics_port, "MARQUEE_METRICS_PORT") from None
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _port_error(error: OSError, host: str, port: int, setting: str) -> MarqueeError:
+    fix = f"set {setting} to a free port, or stop what listens there (ss -ltnp 'sport = :{port}')"
+    if error.errno == errno.EADDRINUSE:
+        return MarqueeError(f"port {port} of {host} is in use", fix=fix)
+    if error.errno == errno.EACCES:
+        return MarqueeError(f"port {port} is not allowed to this user", fix=f"set {setting} to 1024 or more")
+    fix = "set MARQUEE_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0"
+    return MarqueeError(f"can't listen on {host}: {error.strerror}", fix=fix)
+
+
+def _announce(settings: Settings, listener: socket.socket, as_json: bool) -> None:
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    if as_json:
+        log = structlog.stdlib.get_logger("marquee.server")
+        log.info("serving", url=url, metrics_port=settings.metrics_port, artifacts=str(settings.artifacts_dir))
+    else:
+        print(f"Marquee is at {url}  (API: {url}/docs, Ctrl+C stops it)", flush=True)

@@ -1,0 +1,38 @@
+"""The product over the catalogue in torch, on a GPU where there is one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from marquee.models.two_tower import TwoTower
+from marquee.retrieval.exact import Rows, Shortlist
+
+
+def torch_shortlist(tower: TwoTower, device: torch.device) -> Shortlist:
+    """As `marquee.retrieval.exact.numpy_shortlist`, which describes arguments and result."""
+    # Copies, since a bundle's arrays are read-only and torch can't promise not to write.
+    items = torch.from_numpy(tower.item_vectors.copy()).to(device).T
+    bias = torch.from_numpy(tower.item_bias.copy()).to(device)
+
+    @torch.inference_mode()
+    def shortlist(
+        users: NDArray[np.float32], allowed: NDArray[np.bool_], ks: Sequence[int], margins: Sequence[float]
+    ) -> list[Rows]:
+        mask = torch.from_numpy(allowed).to(device)
+        scores = torch.addmm(bias, torch.from_numpy(users).to(device), items)
+        scores.masked_fill_(~mask, -torch.inf)
+        best = torch.topk(scores, min(max(ks), scores.shape[1]), dim=1).values
+        last = torch.tensor([min(k, best.shape[1]) - 1 for k in ks], device=device)
+        least = best.gather(1, last[:, None]) - torch.tensor(margins, device=device)[:, None]
+        # Of a filter that allows fewer than k films, the k-th best score is that of a film it doesn't allow.
+        near = (scores >= least) & mask
+        return [torch.nonzero(row).ravel().cpu().numpy() for row in near]
+
+    return shortlist
+
+
+def device() -> torch.device:
+    """The first GPU, or the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

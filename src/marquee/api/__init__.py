@@ -1,0 +1,1 @@
+"""The HTTP API's contract, shared by the server, the Lambda and the clients."""

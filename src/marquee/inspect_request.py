@@ -1,0 +1,150 @@
+"""What happened to a request, film by film: retrieval, the blend's terms, MMR's steps. For a picture of the two stages.
+
+`rerank/explain.py` says why a film speaks to somebody; this says how the pipeline came to show it. Both read the very
+steps that made the answer (`Pipeline.steps`), so neither can tell another story than the answer.
+"""
+
+import time
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from marquee.api.contracts import Movie, RecommendationRequest
+from marquee.models.weights import Rung
+from marquee.pipeline import Pipeline, Trace
+from marquee.rerank.steps import Rows, Steps, affinity
+
+# Films of the account by blended score; those that were shown come on top.
+N_BEST = 30
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class BlendTerms(_Model):
+    """The parts that a blended score sums from; a view that had no say is 0."""
+
+    tower: float
+    """The Two-Tower's score, standardised over the candidates, times its weight."""
+    item_cf: float
+    """The item-item view for a few films, likewise."""
+    history: float
+    """The item-item view for long histories, likewise."""
+    genre: float
+    """Likeness of genres to the liked films'."""
+    year: float
+    """Closeness in time to the liked films."""
+    popularity: float
+    """How liked the film is by everybody; below 0 where hits are discounted."""
+    dislikes: float
+    """What the disliked films take away."""
+
+
+class FilmAccount(_Model):
+    """One candidate's way through the stages."""
+
+    movie: Movie
+    tower_rank: int | None = Field(ge=1)
+    """Place among the films that retrieval found, 1 is the best; null for one that the item-item views added, and
+    for all where retrieval gave no answer."""
+    score_rank: int = Field(ge=1)
+    """Place among all candidates by `score`."""
+    shown_at: int | None = Field(ge=1)
+    """Place in the answer; null if it isn't shown."""
+    mmr_step: int | None = Field(ge=1)
+    """In which step MMR took it, 1 is the first; null if it didn't."""
+    terms: BlendTerms
+    """Sum to `score`, but for rounding."""
+    score: float
+    affinity_score: float = Field(ge=0, le=1)
+    """As in an answer of /v1/recommendations."""
+
+
+class RequestAccount(_Model):
+    """How an answer of /v1/recommendations to this request comes about."""
+
+    seeds: list[Movie]
+    """The liked films that are known."""
+    served_by: Rung
+    """As in an answer."""
+    degraded: list[str]
+    """As in an answer."""
+    n_candidates: int
+    n_from_tower: int
+    """How many of them retrieval found."""
+    n_added_by_item_cf: int
+    """How many the item-item views added to these."""
+    films: list[FilmAccount]
+    """The first 30 by `score` and all that are shown, by `score_rank`."""
+    model_version: str
+    request_id: str
+
+
+def account(
+    pipeline: Pipeline, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None
+) -> RequestAccount:
+    """The account of a request. It costs what an answer costs, and the words.
+
+    Args:
+        pipeline: Asked for candidates once, as for an answer.
+        request: As for an answer; `explain` changes nothing.
+        request_id: Repeated in the account.
+        trace: Filled in as for an answer.
+
+    Raises:
+        RequestError: As `Pipeline.recommend` does.
+    """
+    started = time.perf_counter()
+    steps = pipeline.steps(request)
+    pool = steps.pool
+    n_from_tower = 0 if pool.tower_scores is None else len(pool.rows) - pool.n_added
+    films = _films(pipeline, steps, n_from_tower)
+    if trace is not None:
+        trace.fill(steps, started)
+    return RequestAccount(
+        seeds=[pipeline.film(row) for row in steps.taste.seeds],
+        served_by=pool.rung,
+        degraded=steps.degraded,
+        n_candidates=len(pool.rows),
+        n_from_tower=n_from_tower,
+        n_added_by_item_cf=pool.n_added,
+        films=films,
+        model_version=pipeline.version,
+        request_id=request_id,
+    )
+
+
+def _films(pipeline: Pipeline, steps: Steps, n_from_tower: int) -> list[FilmAccount]:
+    pool, blended = steps.pool, steps.blended
+    order = np.lexsort((pool.rows, -blended.score))
+    score_rank = _places(order)
+    tower_rank: dict[int, int] = {}
+    if pool.tower_scores is not None:
+        tower_rank = _places(np.argsort(-pool.tower_scores[:n_from_tower], kind="stable"))
+    shown_at, mmr_step = _places(steps.shown), _places(steps.picked)
+    told = [int(at) for at in order if score_rank[int(at)] <= N_BEST or int(at) in shown_at]
+    scores = affinity(pipeline.log_odds(steps, np.asarray(told, dtype=np.int64)))
+    return [
+        FilmAccount(
+            movie=pipeline.film(int(pool.rows[at])),
+            tower_rank=tower_rank.get(at),
+            score_rank=score_rank[at],
+            shown_at=shown_at.get(at),
+            mmr_step=mmr_step.get(at),
+            terms=_terms(steps, at),
+            score=round(float(blended.score[at]), 6),
+            affinity_score=float(score),
+        )
+        for at, score in zip(told, scores, strict=True)
+    ]
+
+
+def _places(positions: Rows) -> dict[int, int]:
+    """Each position's place in the order given, from 1."""
+    return {int(at): place for place, at in enumerate(positions, start=1)}
+
+
+def _terms(steps: Steps, at: int) -> BlendTerms:
+    parts = {name: round(float(values[at]), 6) for name, values in steps.blended.terms.items()}
+    return BlendTerms(item_cf=parts.pop("cf"), **parts)

@@ -1,0 +1,114 @@
+"""The second collaborative view: item-item scores, additive over seeds.
+
+Two layouts serve the same interface. `neighbors` keeps each film's strongest item-item weights (EASE, EDLAE:
+H. Steck, "Embarrassingly Shallow Autoencoders" 2019 and "Autoencoders that don't overfit towards the Identity"
+2020; the few-seed ridge of `marquee_training.item_cf`) as a sparse matrix; `factors` keeps unit vectors whose
+cosine is the weight (the classic TruncatedSVD).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.errors import BundleError
+
+HISTORY = "history_"  # how the second set's arrays begin in the bundle's file
+
+
+@dataclass(frozen=True)
+class ItemCF:
+    """Item-item weights, by row of the seed film.
+
+    Attributes:
+        indptr: (n + 1,) int64, where each seed film's neighbours start and end (CSR); None in the factor layout.
+        indices: (m,) int32, the neighbours' rows, ascending within a seed film.
+        values: (m,) float16 or float32, what the seed adds to each neighbour's score.
+        factors: (n, d) float32, unit rows (zero for films without ratings); None in the neighbour layout.
+        prior: (n,) float32, each film's score before any seed; None counts as 0. With a prior the seeds' weights are
+            for their sum divided by the root of their number, so that the two keep their proportion.
+        history: A second set of weights, for people who show many films (docs/adr/0011); None = there is none.
+    """
+
+    indptr: NDArray[np.int64] | None = None
+    indices: NDArray[np.int32] | None = None
+    values: NDArray[Any] | None = None
+    factors: NDArray[np.float32] | None = None
+    prior: NDArray[np.float32] | None = None
+    history: "ItemCF | None" = None
+
+    def __len__(self) -> int:
+        return len(self.factors) if self.factors is not None else len(self._csr()[0]) - 1
+
+    def _csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[Any]]:
+        if self.indptr is None or self.indices is None or self.values is None:
+            raise BundleError("the item-item view holds neither neighbours nor factors")
+        return self.indptr, self.indices, self.values
+
+    def scores(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+        """(n,) float32: the prior and the pull of the seeds."""
+        pull = self.pull(seed_rows)
+        return pull if self.prior is None else self.prior + pull
+
+    def pull(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+        """(n,) float32: what the seeds add to every film's score; at least one seed."""
+        scale = np.float32(1.0 if self.prior is None else len(seed_rows) ** -0.5)
+        return np.asarray(scale * self._sum(seed_rows), dtype=np.float32)
+
+    def _sum(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+        if self.factors is not None:
+            return np.asarray(self.factors @ self.factors[sorted(seed_rows)].sum(axis=0), dtype=np.float32)
+        indptr, indices, values = self._csr()
+        total = np.zeros(len(indptr) - 1, dtype=np.float32)
+        for row in sorted(seed_rows):  # sorted: the sum must not depend on the order of the seeds
+            span = slice(int(indptr[row]), int(indptr[row + 1]))
+            total[indices[span]] += values[span]
+        return total
+
+    def contributions(self, seed_rows: Sequence[int], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(k, m) float32: each of k seeds' share of their pull on each of m films."""
+        scale = np.float32(1.0 if self.prior is None else len(seed_rows) ** -0.5)
+        return np.stack([scale * self._sum([seed])[rows] for seed in seed_rows])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays by the names that the bundle's file uses."""
+        if self.factors is not None:
+            found: dict[str, NDArray[Any]] = {"factors": self.factors}
+        else:
+            found = dict(zip(("indptr", "indices", "values"), self._csr(), strict=True))
+        if self.prior is not None:
+            found |= {"prior": self.prior}
+        if self.history is not None:
+            found |= {f"{HISTORY}{name}": array for name, array in self.history.arrays().items()}
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "ItemCF":
+        """The inverse of `arrays`.
+
+        Raises:
+            BundleError: An array is missing, or the sparse structure points outside of itself.
+        """
+        prior = arrays.get("prior")
+        of_history = {name[len(HISTORY) :]: array for name, array in arrays.items() if name.startswith(HISTORY)}
+        history = cls.from_arrays(of_history) if of_history else None
+        if "factors" in arrays:
+            return cls(factors=arrays["factors"], prior=prior, history=history)
+        try:
+            view = cls(arrays["indptr"], arrays["indices"], arrays["values"], prior=prior, history=history)
+        except KeyError as missing:
+            raise BundleError(f"the item-item view lacks the array {missing}") from None
+        indptr, indices, values = view._csr()
+        sound = (
+            indptr.ndim == indices.ndim == values.ndim == 1
+            and len(indptr) > 0
+            and indptr[0] == 0
+            and indptr[-1] == len(indices) == len(values)
+            and bool((np.diff(indptr) >= 0).all())
+            and (len(indices) == 0 or (indices.min() >= 0 and indices.max() < len(indptr) - 1))
+        )
+        if not sound:
+            raise BundleError("the item-item view's indptr, indices and values don't fit each other")
+        return view

@@ -1,0 +1,106 @@
+"""The Two-Tower at serving time, in numpy: seeds -> user vector -> a score for every film.
+
+Training (`marquee_training.two_tower`) makes these arrays with torch; here no torch is needed, since a user vector is
+one sum, one matrix product and one tanh, and the item tower's outputs are precomputed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.errors import BundleError
+
+Pooling = Literal["sqrt_sum", "mean"]
+
+
+@dataclass(frozen=True)
+class TwoTower:
+    """A set encoder over seeds (user tower) and one vector per film (item tower).
+
+    Attributes:
+        seed_vectors: (n, d) float32, what a film adds to the user tower when it is a seed.
+        item_vectors: (n, d) float32, the item tower's output.
+        item_bias: (n,) float32, how much a film is liked whoever asks; zeros where the model has none.
+        hidden_weight: (d, d) float32, or None for a tower without a hidden layer (the classic mean of vectors).
+        hidden_bias: (d,) float32, or None likewise.
+        pooling: "sqrt_sum" divides the sum of seeds by sqrt(k), which keeps k visible; "mean" divides by k.
+    """
+
+    seed_vectors: NDArray[np.float32]
+    item_vectors: NDArray[np.float32]
+    item_bias: NDArray[np.float32]
+    hidden_weight: NDArray[np.float32] | None = None
+    hidden_bias: NDArray[np.float32] | None = None
+    pooling: Pooling = "sqrt_sum"
+
+    def encode_sums(self, sums: NDArray[np.float32], sizes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The user tower on sums of seed vectors.
+
+        Args:
+            sums: (b, d) float32, each row the sum of a set's seed vectors.
+            sizes: (b,) float32, the sets' sizes; 0 is taken for the empty set.
+
+        Returns:
+            (b, d) float32 user vectors.
+        """
+        count = np.maximum(sizes, 1.0)[:, None]
+        pooled = sums / (np.sqrt(count) if self.pooling == "sqrt_sum" else count)
+        if self.hidden_weight is None or self.hidden_bias is None:
+            return np.asarray(pooled, dtype=np.float32)
+        return np.asarray(np.tanh(pooled @ self.hidden_weight.T + self.hidden_bias), dtype=np.float32)
+
+    def encode(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+        """(d,) float32 user vector of a set of seeds, given by their rows in the catalogue."""
+        # Sorted, so that the sum's rounding does not depend on the order in which seeds were typed.
+        total = self.seed_vectors[sorted(seed_rows)].sum(axis=0, dtype=np.float32)[None, :]
+        users = self.encode_sums(total, np.array([len(seed_rows)], dtype=np.float32))
+        return np.asarray(users[0], dtype=np.float32)
+
+    def scores(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+        """(n,) float32 score of every film for a set of seeds."""
+        return np.asarray(self.item_vectors @ self.encode(seed_rows) + self.item_bias, dtype=np.float32)
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The arrays by the names that the bundle's file uses."""
+        named = {
+            "seed_vectors": self.seed_vectors,
+            "item_vectors": self.item_vectors,
+            "item_bias": self.item_bias,
+        }
+        if self.hidden_weight is not None and self.hidden_bias is not None:
+            named |= {"hidden_weight": self.hidden_weight, "hidden_bias": self.hidden_bias}
+        return named
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]], pooling: Pooling) -> "TwoTower":
+        """The inverse of `arrays`.
+
+        Raises:
+            BundleError: An array is missing, or shapes don't fit each other.
+        """
+        try:
+            tower = cls(
+                arrays["seed_vectors"],
+                arrays["item_vectors"],
+                arrays["item_bias"],
+                arrays.get("hidden_weight"),
+                arrays.get("hidden_bias"),
+                pooling,
+            )
+        except KeyError as missing:
+            raise BundleError(f"the Two-Tower lacks the array {missing}") from None
+        n, d = tower.item_vectors.shape
+        wanted = {
+            "seed_vectors": (n, d),
+            "item_vectors": (n, d),
+            "item_bias": (n,),
+            "hidden_weight": (d, d),
+            "hidden_bias": (d,),
+        }
+        for name, array in tower.arrays().items():
+            if array.shape != wanted[name]:
+                raise BundleError(f"the Two-Tower's {name} has shape {array.shape}, expected {wanted[name]}")
+        return tower

@@ -1,0 +1,1 @@
+"""The second stage: blend, MMR, groups, explanations."""

@@ -1,0 +1,102 @@
+"""Why a film was recommended: what each seed adds, exactly. Accounts are in log-odds and sum to the film's.
+
+The item-item score is a sum over seeds as it stands. The Two-Tower's is not (its user tower has a tanh), so its
+difference from the score without any seed is shared out by Shapley values (L. Shapley 1953), which always sum to
+that difference: exact over all subsets up to EXACT_SEEDS seeds, over fixed permutations above.
+"""
+
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.api.contracts import Explanation, SeedContribution
+from marquee.bundle.bundle import Bundle, Contents
+from marquee.models.two_tower import TwoTower
+from marquee.rerank.steps import Steps
+
+EXACT_SEEDS = 8
+PERMUTATIONS = 32
+
+
+def explain(bundle: Bundle | Contents, steps: Steps, log_odds: NDArray[np.float64]) -> list[Explanation]:
+    """An account of each film that is shown.
+
+    Args:
+        bundle: That made the answer.
+        steps: Of the answer.
+        log_odds: (n,) float64 of the n films shown.
+    """
+    taste, pool, blended, shown = steps.taste, steps.pool, steps.blended, steps.shown
+    catalog, item_cf = bundle.catalog, bundle.item_cf
+    slope = bundle.rerank.calibration[pool.rung].slope
+    rows = pool.rows[shown]
+    shares = np.zeros((len(taste.seeds), len(rows)))
+    if blended.tower_unit:
+        shares += slope * blended.tower_unit * shapley(bundle.two_tower, taste.seeds, rows)
+    if blended.cf_unit:
+        shares += slope * blended.cf_unit * item_cf.contributions(taste.seeds, rows)
+    if blended.history_unit and item_cf.history:
+        shares += slope * blended.history_unit * item_cf.history.contributions(taste.seeds, rows)
+    accounts = []
+    for column, position in enumerate(shown):
+        because = [
+            SeedContribution(
+                movie_id=int(catalog.movie_ids[seed]),
+                title=catalog.titles[seed],
+                contribution=round(float(share), 4),
+            )
+            for seed, share in zip(taste.seeds, shares[:, column], strict=True)
+        ]
+        because.sort(key=lambda entry: (-entry.contribution, entry.movie_id))
+        terms = {
+            name: round(slope * float(blended.terms[name][position]), 4)
+            for name in ("genre", "year", "popularity", "dislikes")
+        }
+        score = round(float(log_odds[column]), 4)
+        # The rest is what the models say of the film whoever asks: biases and the request's averages.
+        explained = sum(entry.contribution for entry in because) + sum(terms.values())
+        accounts.append(
+            Explanation(score=score, because=because, terms={"prior": round(score - explained, 4), **terms})
+        )
+    return accounts
+
+
+def shapley(tower: TwoTower, seeds: list[int], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(k, m) float64: each of k seeds' share of the tower's score of each of m films, over that of no seed."""
+    targets = tower.item_vectors[rows].astype(np.float64)
+    vectors = tower.seed_vectors[seeds]
+    if len(seeds) <= EXACT_SEEDS:
+        return _over_subsets(tower, vectors, targets)
+    return _over_permutations(tower, vectors, targets)
+
+
+def _over_subsets(tower: TwoTower, vectors: NDArray[np.float32], targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    k = len(vectors)
+    codes = np.arange(2**k)
+    member = (codes[:, None] >> np.arange(k)) & 1
+    sizes = member.sum(axis=1)
+    users = tower.encode_sums(member.astype(np.float32) @ vectors, sizes.astype(np.float32))
+    value = users.astype(np.float64) @ targets.T
+    weight = np.array([factorial(s) * factorial(k - s - 1) / factorial(k) for s in range(k)])
+    shares = np.empty((k, len(targets)))
+    for seed in range(k):
+        without = codes[member[:, seed] == 0]
+        shares[seed] = weight[sizes[without]] @ (value[without + (1 << seed)] - value[without])
+    return shares
+
+
+def _over_permutations(
+    tower: TwoTower, vectors: NDArray[np.float32], targets: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    k = len(vectors)
+    rng = np.random.default_rng(0)  # fixed: the same request gets the same account
+    shares = np.zeros((k, len(targets)))
+    sizes = np.arange(k + 1, dtype=np.float32)
+    for _ in range(PERMUTATIONS):
+        forward = rng.permutation(k)
+        for order in (forward, forward[::-1]):  # antithetic pairs halve the variance for free
+            sums = np.concatenate([np.zeros_like(vectors[:1]), np.cumsum(vectors[order], axis=0)])
+            value = tower.encode_sums(sums, sizes).astype(np.float64) @ targets.T
+            shares[order] += np.diff(value, axis=0)
+    return shares / (2 * PERMUTATIONS)

@@ -1,0 +1,1 @@
+"""The first stage: candidates, in process or from a server."""

@@ -1,0 +1,131 @@
+"""Exact search over a bundle's vectors: one request in process, or a server's batch, with the same bytes as result.
+
+How a matrix product rounds depends on its shape, its threads and the processor. So the product over the whole
+catalogue only makes a shortlist, a little longer than k; what is on it is scored again, film by film, in one fixed
+order of additions. Requests are therefore answered alike alone and in a batch, in numpy and in torch.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.bundle.bundle import Bundle, Contents
+from marquee.errors import RequestError
+from marquee.models.two_tower import TwoTower
+from marquee.retrieval.port import Candidates, Query, Where
+
+Rows = NDArray[np.int64]
+# (b, d) user vectors, (b, n) allowed films, how many of each, and how far below the last of them still counts
+# -> rows per user.
+Shortlist = Callable[[NDArray[np.float32], NDArray[np.bool_], Sequence[int], Sequence[float]], list[Rows]]
+
+# A float32 inner product of d terms is off by at most d * 2^-24 of the vectors' lengths (Higham, Accuracy and
+# Stability, 3.1). Two ways of computing it differ by twice that; a film and the k-th one can each be off.
+_UNIT = 2.0**-22
+
+
+class ExactSearch:
+    """A `Retriever` over one bundle: immutable and thread-safe.
+
+    Args:
+        bundle: Whose vectors to search.
+        shortlist: The product over the catalogue; numpy's by default.
+    """
+
+    def __init__(self, bundle: Bundle | Contents, shortlist: Shortlist | None = None) -> None:
+        self._catalog = bundle.catalog
+        self._tower = tower = bundle.two_tower
+        self._shortlist = shortlist or numpy_shortlist(tower)
+        self._longest = float(np.sqrt((tower.item_vectors**2).sum(axis=1).max(initial=0.0)))
+        self._largest_bias = float(np.abs(tower.item_bias).max(initial=0.0))
+        self.version = bundle.version
+
+    def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
+        """See `marquee.retrieval.port.Retriever.candidates`.
+
+        Raises:
+            RequestError: No seed is a film of the catalogue, or a filter names an unknown genre.
+        """
+        user, allowed = self._prepare(Query(tuple(seed_movie_ids), k, where))
+        return self._search([user], [allowed], [k])[0]
+
+    def batch(self, queries: Sequence[Query]) -> list[Candidates | RequestError]:
+        """Answer many queries with one matrix product; one that can't be answered gets its error, alone."""
+        prepared = [self._try_to_prepare(query) for query in queries]
+        ready = [(*entry, query.k) for entry, query in zip(prepared, queries, strict=True) if isinstance(entry, tuple)]
+        found = iter(self._search(*zip(*ready, strict=True)) if ready else [])
+        return [entry if isinstance(entry, RequestError) else next(found) for entry in prepared]
+
+    def sample(self) -> Query:
+        """A query that this catalogue can answer, for warm-ups and health checks."""
+        return Query(tuple(int(movie) for movie in self._catalog.movie_ids[:3]), 10)
+
+    def _try_to_prepare(self, query: Query) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | RequestError:
+        try:
+            return self._prepare(query)
+        except RequestError as error:
+            return error
+
+    def _prepare(self, query: Query) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        seeds, unknown = self._catalog.rows_of_movies(query.seed_movie_ids)
+        if not seeds:
+            raise RequestError(
+                f"no film has any of the ids {', '.join(map(str, unknown[:5]))}", fix="give MovieLens ids as movie_ids"
+            )
+        return self._tower.encode(seeds), query.where.mask(self._catalog)
+
+    def _search(
+        self, users: Sequence[NDArray[np.float32]], masks: Sequence[NDArray[np.bool_]], ks: Sequence[int]
+    ) -> list[Candidates]:
+        d = self._tower.item_vectors.shape[1]
+        margins = [
+            _UNIT * ((d + 2) * self._longest * float(np.linalg.norm(user)) + self._largest_bias) for user in users
+        ]
+        shortlists = self._shortlist(np.stack(users), np.stack(masks), ks, margins)
+        return [self._score(user, rows, k) for user, rows, k in zip(users, shortlists, ks, strict=True)]
+
+    def _score(self, user: NDArray[np.float32], rows: Rows, k: int) -> Candidates:
+        scores = exact_scores(self._tower, user, rows)
+        order = np.lexsort((rows, -scores))[:k]
+        return Candidates(self._catalog.movie_ids[rows[order]], scores[order], self.version)
+
+
+def exact_scores(tower: TwoTower, user: NDArray[np.float32], rows: Rows) -> NDArray[np.float32]:
+    """(m,) float32 scores of some films for a (d,) user vector, each by itself in one order of additions."""
+    return np.asarray((tower.item_vectors[rows] * user).sum(axis=1) + tower.item_bias[rows], dtype=np.float32)
+
+
+def numpy_shortlist(tower: TwoTower) -> Shortlist:
+    """The product over the catalogue in numpy."""
+
+    def shortlist(
+        users: NDArray[np.float32], allowed: NDArray[np.bool_], ks: Sequence[int], margins: Sequence[float]
+    ) -> list[Rows]:
+        scores = users @ tower.item_vectors.T + tower.item_bias
+        return [
+            _at_least(row_scores, row_allowed, k, margin)
+            for row_scores, row_allowed, k, margin in zip(scores, allowed, ks, margins, strict=True)
+        ]
+
+    return shortlist
+
+
+def _at_least(scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int, margin: float) -> Rows:
+    """Rows of the allowed films whose score is at most `margin` below the k-th best allowed one."""
+    rows = np.flatnonzero(allowed)
+    values = scores[rows]
+    if len(rows) <= k:
+        return rows
+    threshold = np.partition(values, len(values) - k)[len(values) - k]
+    near: Rows = rows[values >= threshold - np.float32(margin)]
+    return near
+
+
+def top_k(
+    scores: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Rows of the k best allowed scores, best first, ties by row; and those scores."""
+    rows = _at_least(scores, allowed, k, 0.0)
+    order = np.argsort(-scores[rows], kind="stable")[:k]
+    return rows[order], scores[rows[order]]

@@ -1,0 +1,91 @@
+"""Stage one: from seeds to candidates. The port that every retrieval tier implements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.errors import UnknownGenre
+from marquee.models.catalog import Catalog
+
+
+class Candidates(NamedTuple):
+    """What retrieval found.
+
+    Attributes:
+        movie_ids: (m,) int64 MovieLens ids, best first.
+        scores: (m,) float32, their scores.
+        model_version: The bundle that they come from.
+    """
+
+    movie_ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    model_version: str
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which films may become candidates; applied before the cut, so that a filter never starves the answer."""
+
+    genres_any: tuple[str, ...] = ()
+    genres_none: tuple[str, ...] = ()
+    year_min: int | None = None
+    year_max: int | None = None
+    exclude_movie_ids: tuple[int, ...] = ()
+
+    def mask(self, catalog: Catalog) -> NDArray[np.bool_]:
+        """(n,) bool, True for the films that may be recommended.
+
+        Raises:
+            UnknownGenre: A genre that the catalogue does not have.
+        """
+        allowed = np.ones(len(catalog), dtype=np.bool_)
+        if self.genres_any:
+            allowed &= catalog.genres[:, _columns(catalog, self.genres_any)].any(axis=1)
+        if self.genres_none:
+            allowed &= ~catalog.genres[:, _columns(catalog, self.genres_none)].any(axis=1)
+        if self.year_min is not None:
+            allowed &= catalog.years >= self.year_min
+        if self.year_max is not None:
+            allowed &= (catalog.years <= self.year_max) & (catalog.years > 0)
+        rows, _ = catalog.rows_of_movies(self.exclude_movie_ids)
+        allowed[rows] = False
+        return allowed
+
+
+def _columns(catalog: Catalog, genres: Sequence[str]) -> list[int]:
+    column = {name.casefold(): index for index, name in enumerate(catalog.genre_names)}
+    if missing := [genre for genre in genres if genre.casefold() not in column]:
+        raise UnknownGenre(
+            f"no film has the genre {', '.join(map(repr, missing))}",
+            fix=f"use one of {', '.join(catalog.genre_names)}",
+        )
+    return [column[genre.casefold()] for genre in genres]
+
+
+@dataclass(frozen=True)
+class Query:
+    """The arguments of `Retriever.candidates`, for servers that answer many at once."""
+
+    seed_movie_ids: tuple[int, ...]
+    k: int
+    where: Where = Where()
+
+
+class Retriever(Protocol):
+    """A retrieval tier."""
+
+    def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
+        """The k films that fit the seeds best among those that `where` allows.
+
+        Args:
+            seed_movie_ids: At least one MovieLens id of the catalogue, in any order.
+            k: How many films to return; fewer come back when `where` allows fewer.
+            where: Which films may be returned. Seeds are excluded by it, not by the retriever.
+
+        Raises:
+            RetrievalUnavailable: And nothing else, whatever went wrong.
+        """
+        ...

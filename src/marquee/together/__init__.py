@@ -1,1 +1,0 @@
-"""Several tastes in one answer: of several people, or of one."""

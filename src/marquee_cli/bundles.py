@@ -1,0 +1,163 @@
+"""Commands on bundles: publish, verify, rollback, list, card, import."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marquee_cli.options import STORE, Json, Store
+from marquee_cli.output import out, print_json, print_table
+
+VersionArgument = Annotated[str | None, typer.Argument(help="A version's name; without it the current one.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(rich_help_panel="Bundles")(publish)
+    app.command(rich_help_panel="Bundles")(verify)
+    app.command(rich_help_panel="Bundles")(rollback)
+    app.command("list", rich_help_panel="Bundles")(list_bundles)
+    app.command(rich_help_panel="Bundles")(card)
+    app.command("import", rich_help_panel="Bundles")(import_bundle)
+
+
+def publish(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder, made elsewhere.")],
+    store: Store = STORE,
+    force: Annotated[bool, typer.Option("--force", help="Even if it is worse, or nothing was measured.")] = False,
+) -> None:
+    """Copy a bundle into the store and make it current, if it is sound and no worse than what it replaces."""
+    from marquee.bundle.publish import publish as publish_contents
+    from marquee.bundle.read import load_contents
+
+    _say_published(publish_contents(store, load_contents(bundle), force=force))
+
+
+def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json = False) -> None:
+    """Check every file of a bundle against its manifest; names all that is wrong."""
+    from marquee.bundle.verify import verify as verify_bundle
+
+    report = verify_bundle(store, version)
+    if as_json:
+        problems = [{"message": problem.message, "fix": problem.fix} for problem in report.problems]
+        print_json({"path": str(report.path), "ok": report.ok, "problems": problems})
+    elif report.ok and report.manifest:
+        out.print(f"{report.manifest.version}: sound, {len(report.manifest.files)} files", markup=False)
+    else:
+        for problem in report.problems:
+            out.print(str(problem), markup=False)
+    if not report.ok:
+        raise typer.Exit(4)
+
+
+def rollback(
+    version: Annotated[str | None, typer.Argument(help="A version's name; without it the previous sound one.")] = None,
+    store: Store = STORE,
+) -> None:
+    """Make the previous version current, or the one named. Only the pointer moves; readers follow by themselves."""
+    from marquee.bundle.versions import rollback as roll_back
+
+    out.print(f"current is now {roll_back(store, version).version}", markup=False)
+
+
+def list_bundles(store: Store = STORE, as_json: Json = False) -> None:
+    """List the versions in the store."""
+    from marquee.bundle.verify import list_versions
+
+    found = list_versions(store)
+    if as_json:
+        print_json(
+            [
+                {
+                    "version": entry.version,
+                    "created": entry.created.isoformat(),
+                    "current": entry.current,
+                    "complete": entry.complete,
+                    "bytes": entry.size,
+                    "n_movies": entry.n_movies,
+                    "ndcg@10": entry.ndcg,
+                    "ci95": entry.ci95,
+                    "n_people": entry.n_people,
+                    "data": entry.data,
+                }
+                for entry in found
+            ]
+        )
+        return
+    rows = [
+        (
+            "*" if entry.current else "",
+            entry.version,
+            entry.data,
+            _estimate(entry.ndcg, entry.ci95),
+            "" if entry.n_people is None else f"{entry.n_people:,}",
+            _age(entry.created),
+            "sound" if entry.complete else "damaged: marquee verify",
+        )
+        for entry in found
+    ]
+    print_table("", ["", "version", "data", ">NDCG@10 [95 %]", ">people", ">age", "state"], rows, framed=False)
+    if not rows:
+        out.print(f"no bundle in {store} yet: marquee train", markup=False)
+
+
+def card(
+    version: VersionArgument = None,
+    store: Store = STORE,
+    as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a file.")] = False,
+) -> None:
+    """Say what a model is, how it was judged, what it is for and where it falls short: its model card."""
+    from rich.markdown import Markdown
+
+    from marquee.api.contracts import response_json
+    from marquee.bundle.card import model_card
+    from marquee.bundle.read import load
+    from marquee.errors import ConfigError
+    from marquee_cli.card_markdown import markdown
+
+    if as_json and as_markdown:
+        raise ConfigError("--json and --markdown are two answers to one question", fix="give one of them")
+    made = model_card(load(store, version).manifest)
+    if as_json:
+        print_json(json.loads(response_json(made)))
+    elif as_markdown:
+        sys.stdout.write(markdown(made))
+    else:
+        out.print(Markdown(markdown(made)))
+
+
+def import_bundle(
+    folder: Annotated[Path, typer.Argument(help="A bundle in the older pickle layout.")],
+    store: Store = STORE,
+    force: Annotated[bool, typer.Option("--force", help="Publish although nothing was measured.")] = False,
+) -> None:
+    """Convert a bundle of the older layout (model.pth, *_encoder.pkl, ...). Nothing in it is ever executed."""
+    from marquee.bundle.publish import publish as publish_contents
+    from marquee_training.legacy.convert import import_legacy
+
+    _say_published(publish_contents(store, import_legacy(folder), force=force))
+
+
+def _estimate(mean: float | None, ci95: tuple[float, float] | None) -> str:
+    if mean is None:
+        return ""
+    return f"{mean:.3f}" + ("" if ci95 is None else f"\n[{ci95[0]:.3f}, {ci95[1]:.3f}]")
+
+
+def _age(created: datetime) -> str:
+    """In the largest unit that fits, since that is how one chooses."""
+    hours = int((datetime.now(UTC) - created).total_seconds() // 3600)
+    return f"{hours // 24} d" if hours >= 48 else f"{hours} h" if hours >= 1 else "now"
+
+
+def _say_published(published: object) -> None:
+    from marquee.bundle.publish import Published
+
+    assert isinstance(published, Published)  # noqa: S101 - narrows a lazily imported type
+    out.print(f"published {published.manifest.version}", markup=False)
+    for note in published.notes:
+        out.print(f"  {note}", markup=False)

@@ -1,0 +1,72 @@
+"""`marquee doctor`: what every bug report begins with."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import typer
+
+from marquee import __version__
+from marquee.errors import MarqueeError
+from marquee_cli.options import STORE, Json, Store
+from marquee_cli.output import out, print_json, print_table
+
+PACKAGES = ("numpy", "pydantic", "safetensors", "torch", "pandas", "scikit-learn", "fastapi", "uvicorn", "boto3")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Help")(doctor)
+
+
+def doctor(store: Store = STORE, as_json: Json = False) -> None:
+    """Say what is installed, what machine this is, and whether the current bundle is sound."""
+    facts = {
+        "marquee": __version__,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "platform": platform.platform(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        **{name: _installed(name) for name in PACKAGES},
+        "MARQUEE_ variables": ", ".join(sorted(n for n in os.environ if n.startswith("MARQUEE_"))) or "none",
+    }
+    healthy, facts["bundle"] = _bundle(store)
+    healthy_settings, facts["settings"] = _settings()
+    healthy &= healthy_settings
+    if as_json:
+        print_json({"healthy": healthy, **facts})
+    else:
+        print_table("", ["", ""], facts.items())
+        out.print("all is well" if healthy else "[red]something needs care, see above[/]")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _bundle(store: Path) -> tuple[bool, str]:
+    from marquee.bundle.read import load
+    from marquee.bundle.store import current
+
+    try:
+        if current(store) is None and not (store / "manifest.json").is_file():
+            return True, f"none in {store} yet: marquee train"
+        return True, f"{load(store).version} in {store}, sound"
+    except MarqueeError as error:
+        return False, str(error)
+
+
+def _settings() -> tuple[bool, str]:
+    from marquee.settings import load_settings
+
+    try:
+        load_settings()
+    except MarqueeError as error:
+        return False, str(error)
+    return True, "sound"

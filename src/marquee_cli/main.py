@@ -1,0 +1,55 @@
+"""The command line. Commands are in the order of the data; each imports what it needs when it runs."""
+
+import logging
+import sys
+
+import typer
+
+from marquee import __version__
+from marquee.errors import MarqueeError
+from marquee_cli import bundles, doctor, recommend, train
+from marquee_cli.output import err, print_error
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="A two-stage film recommender: ratings in, recommendations out.",
+    epilog="Begin with: marquee demo",
+)
+train.register(app)
+bundles.register(app)
+recommend.register(app)
+doctor.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"marquee {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _wanted: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """Run; an expected error prints its message and fix and exits with its code, never with a stack trace."""
+    try:
+        app()
+    except MarqueeError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("stopped")
+        sys.exit(130)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in {"marquee", "marquee_cli", "marquee_training", "marquee_reranker"}:
+            raise
+        print_error(
+            MarqueeError(f"{error.name} is not installed", fix="pip install 'marquee[training,serving]', or make setup")
+        )
+        sys.exit(1)

@@ -1,0 +1,83 @@
+"""What commands print: tables for people, JSON for programs, errors that name the fix."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from marquee.api.contracts import Recommendation, RecommendationResponse
+from marquee.errors import MarqueeError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_error(error: MarqueeError) -> None:
+    """The message and, on a line of its own, the fix."""
+    err.print("[bold red]error:[/] ", end="")
+    err.print(error.message, markup=False, soft_wrap=True)
+    if error.fix:
+        err.print("  fix: ", end="")
+        err.print(error.fix, markup=False, soft_wrap=True)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, framed: bool = True) -> None:
+    """A table; columns whose name starts with ">" are right-aligned. Without a frame more fits into 80 columns.
+
+    Titles of films and names of data are other people's: nothing in them is markup.
+    """
+    table = Table(title=escape(title) or None, title_justify="left")
+    if not framed:
+        table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False
+    for name in columns:
+        # A version is there to be copied: it must not be cut.
+        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+        table.add_column(name.lstrip(">"), justify=justify, no_wrap=name == "version")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    out.print(table)
+
+
+def print_recommendations(response: RecommendationResponse, title: str) -> None:
+    """Recommendations as a table under the title, and below it what a person should know of how they came about."""
+    rows = [
+        (
+            number,
+            film.title,
+            film.year or "",
+            ", ".join(film.genres),
+            f"{film.affinity_score:.2f}",
+            *([" ".join(f"{person.affinity_score:.2f}" for person in film.for_people)] if film.for_people else []),
+            *([_why(film)] if film.explanation else []),
+        )
+        for number, film in enumerate(response.recommendations, start=1)
+    ]
+    columns = [">", "film", ">year", "genres", ">affinity"]
+    columns += ["of each"] if any(film.for_people for film in response.recommendations) else []
+    columns += ["because"] if any(film.explanation for film in response.recommendations) else []
+    if title:
+        out.print(title, style="italic", markup=False, soft_wrap=True)  # a table's own is cut into lines of its width
+    print_table("", columns, rows)
+    note = f"served by {response.served_by}, model {response.model_version}"
+    if response.degraded:
+        note += f"; degraded: {', '.join(response.degraded)}"
+    if response.unknown_ids:
+        note += f"; unknown ids: {', '.join(map(str, response.unknown_ids))}"
+    out.print(note, style="dim", markup=False)
+
+
+def _why(film: Recommendation) -> str:
+    if film.explanation is None:
+        return ""
+    strongest = (seed for seed in film.explanation.because[:2] if seed.contribution > 0)
+    # Without alternative titles in brackets: the table has to fit.
+    return ", ".join(f"{seed.title.split(' (')[0]} {seed.contribution:+.2f}" for seed in strongest)

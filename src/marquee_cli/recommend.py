@@ -1,0 +1,218 @@
+"""Commands that answer: recommend, serve, demo."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marquee.errors import RequestError
+from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Store
+from marquee_cli.output import err, out, print_recommendations
+
+# The sample request, and its films' titles for data sets without TMDB ids.
+SAMPLE = {1585: "It's a Wonderful Life", 4935: "Howl's Moving Castle", 597: "Titanic"}
+SAMPLE_TOP_N = 5
+# Options that aren't called as the request's field.
+OPTIONS = {
+    "people": "--person",
+    "disliked_movie_ids": "--dislike",
+    "genres_any": "--genres",
+    "genres_none": "--without-genres",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (recommend, serve, demo):
+        app.command(rich_help_panel="Recommendations")(command)
+
+
+def recommend(
+    tmdb_ids: Annotated[str, typer.Option(help="Liked films, TMDB ids with commas between.")] = "",
+    movie_ids: Annotated[str, typer.Option(help="Liked films, MovieLens ids with commas between.")] = "",
+    like: Annotated[list[str] | None, typer.Option(help="A liked film by title; repeat for more.")] = None,
+    dislike: Annotated[list[str] | None, typer.Option(help="A disliked film by title; repeat for more.")] = None,
+    person: Annotated[
+        list[str] | None, typer.Option(help="One of several people: their films by title, ';' between; repeat.")
+    ] = None,
+    top_n: Annotated[int, typer.Option("--top-n", "-n", help="How many, 1 to 100.")] = 10,
+    genres: Annotated[str, typer.Option(help="Only films with one of these genres, commas between.")] = "",
+    without_genres: Annotated[str, typer.Option(help="No films with one of these genres.")] = "",
+    year_min: Annotated[int | None, typer.Option(help="Only films of this year or later.")] = None,
+    year_max: Annotated[int | None, typer.Option(help="Only films of this year or earlier.")] = None,
+    diversity: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
+    novelty: Annotated[float, typer.Option(help="0 to 1: prefer lesser-known films.")] = 0.0,
+    several_interests: Annotated[
+        bool, typer.Option("--several-interests", help="A share for each of very different tastes.")
+    ] = False,
+    one_per_franchise: Annotated[
+        bool, typer.Option("--one-per-franchise", help="At most one film of a series.")
+    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what speaks for each film.")] = False,
+    store: Store = STORE,
+    as_json: Json = False,
+) -> None:
+    """Recommend films for a few liked ones, with the current bundle."""
+    from marquee.api.contracts import response_json
+
+    pipeline = open_pipeline(store)
+    liked = _ids(movie_ids, "--movie-ids") + [_by_title(pipeline, title) for title in like or []]
+    request = _request(
+        {
+            "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
+            "movie_ids": liked,
+            "disliked_movie_ids": [_by_title(pipeline, title) for title in dislike or []],
+            "people": [{"movie_ids": _by_titles(pipeline, films)} for films in person or []],
+            "top_n": top_n,
+            "filters": {
+                "genres_any": _words(genres),
+                "genres_none": _words(without_genres),
+                "year_min": year_min,
+                "year_max": year_max,
+            },
+            "diversity": diversity,
+            "novelty": novelty,
+            "several_interests": several_interests,
+            "one_per_franchise": one_per_franchise,
+            "explain": explain,
+        }
+    )
+    response = pipeline.recommend(request)
+    if as_json:
+        sys.stdout.write(response_json(response).decode() + "\n")
+    else:
+        print_recommendations(response, _for_whom(pipeline, request))
+
+
+def serve(
+    store: Annotated[
+        Path | None, typer.Option("--store", "-s", help="The folder of bundles [MARQUEE_ARTIFACTS_DIR].")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on [MARQUEE_HOST].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API and the page [MARQUEE_PORT].")] = None,
+    operator: Annotated[
+        bool | None,
+        typer.Option(
+            "--operator/--no-operator",
+            help="Show everyone who can reach it how the server fares [MARQUEE_OPERATOR, on at 127.0.0.1].",
+        ),
+    ] = None,
+) -> None:
+    """Serve the API and the web page. Settings come from MARQUEE_ variables (docs/configuration.md)."""
+    from marquee.settings import load_settings, served_here
+    from marquee_reranker.server import serve as run
+
+    run(served_here(load_settings(artifacts_dir=store, host=host, port=port, operator=operator)))
+
+
+def demo(
+    folder: Data = None,
+    name: Dataset = DATASET,
+    store: Store = STORE,
+    config: Config = "auto",
+    port: Annotated[int | None, typer.Option(help="Port of the page [MARQUEE_PORT, 8080].")] = None,
+    serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the page at the end.")] = True,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Even if the store has a bundle.")] = False,
+) -> None:
+    """Everything at once: get ratings, train, recommend for a sample, serve the page."""
+    from marquee.bundle.store import current
+    from marquee_cli.train import print_metrics, train_and_publish
+
+    if retrain or current(store) is None:
+        published = train_and_publish(folder, name, store, config, force=False, quiet=False)
+        print_metrics(published.manifest.metrics)
+    else:
+        out.print(f"using the bundle in {store}; --retrain makes a new one", markup=False)
+    pipeline = open_pipeline(store)
+    request, title = sample_request(pipeline)
+    print_recommendations(pipeline.recommend(_request(request)), title)
+    if serve_page:
+        serve(store=store, port=port)
+
+
+def sample_request(pipeline: Any) -> tuple[dict[str, Any], str]:
+    """The sample request; by titles where the data has no TMDB ids."""
+    asked = {"tmdb_ids": list(SAMPLE), "top_n": SAMPLE_TOP_N}
+    known, _ = pipeline.catalog.rows_of_tmdb(SAMPLE)
+    if known:
+        liked = ", ".join(pipeline.catalog.titles[row] for row in known)
+        return asked, f"for {asked}, that is {liked}"
+    found = [films[0] for title in SAMPLE.values() if (films := pipeline.search(title, 1))]
+    if not found:
+        popular = pipeline.catalog.popularity.argsort()[::-1][:3]
+        found = [pipeline.film(int(row)) for row in popular]
+    liked = ", ".join(film.title for film in found)
+    by_movie = {"movie_ids": [film.movie_id for film in found], "top_n": SAMPLE_TOP_N}
+    err.print("this data has no TMDB ids: the sample's films are taken by title, as MovieLens ids")
+    return by_movie, f"for {by_movie}, that is {liked}"
+
+
+def open_pipeline(store: Path) -> Any:
+    """The current bundle, ready to answer."""
+    from marquee.bundle.read import load
+    from marquee.pipeline import Pipeline
+
+    return Pipeline(load(store))
+
+
+def _request(fields: dict[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    from marquee.api.contracts import RecommendationRequest
+    from marquee.api.request_body import SCHEMA
+    from marquee.api.wording import in_words
+
+    try:
+        return RecommendationRequest(**fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        message = in_words([first], SCHEMA)[0]["message"]
+        named = [part for part in first["loc"] if isinstance(part, str) and part != "filters"]
+        where = f"{_option(named[0])}: " if named else ""
+        raise RequestError(f"{where}{message}", fix="marquee recommend --help") from None
+
+
+def _option(field: str) -> str:
+    """The option that a field of the request is given by."""
+    return OPTIONS.get(field, "--" + field.replace("_", "-"))
+
+
+def _for_whom(pipeline: Any, request: Any) -> str:
+    """The films that ids and titles were taken for: a title may be misspelt, or be that of several films."""
+    people = []
+    for person in request.people or [request]:
+        likes = _known(pipeline, person.movie_ids, person.tmdb_ids)
+        dislikes = _known(pipeline, person.disliked_movie_ids, person.disliked_tmdb_ids)
+        people.append(", ".join([*likes, *(f"not {title}" for title in dislikes)]))
+    told = "; ".join(filter(None, people))
+    return f"for {told}" if told else ""
+
+
+def _known(pipeline: Any, movie_ids: list[int], tmdb_ids: list[int]) -> list[str]:
+    catalog = pipeline.catalog
+    rows = dict.fromkeys(catalog.rows_of_movies(movie_ids)[0] + catalog.rows_of_tmdb(tmdb_ids)[0])
+    films = map(pipeline.film, rows)
+    return [f"{film.title} ({film.year})" if film.year else film.title for film in films]
+
+
+def _by_title(pipeline: Any, title: str) -> int:
+    films = pipeline.search(title, 1)
+    if not films:
+        raise RequestError(f"no film is called {title!r}", fix="try fewer words of the title")
+    return int(films[0].movie_id)
+
+
+def _by_titles(pipeline: Any, text: str) -> list[int]:
+    return [_by_title(pipeline, title.strip()) for title in text.split(";") if title.strip()]
+
+
+def _ids(text: str, option: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise RequestError(f"{option} {text!r}: not numbers", fix=f"{option} 1585,4935,597") from None
+
+
+def _words(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,210 @@
+"""Commands from ratings to a bundle: data, train, evaluate, sweep."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Quiet, Store
+from marquee_cli.output import out, print_json, print_table
+
+FRONT_SHOWN = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (data, train, evaluate, sweep):
+        app.command(rich_help_panel="From ratings to a bundle")(command)
+
+
+def data(folder: Data = None, name: Dataset = DATASET, as_json: Json = False) -> None:
+    """Find, check and describe the ratings that training would use."""
+    from marquee_training.data.sources import describe, obtain
+
+    facts = describe(obtain(folder, name=name))
+    if as_json:
+        print_json(facts)
+        return
+    print_table("", ["", ""], [(name, _words(value)) for name, value in facts.items()])
+
+
+def train(
+    folder: Data = None,
+    name: Dataset = DATASET,
+    store: Store = STORE,
+    config: Config = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Publish even what is worse than the current bundle.")] = False,
+    real_only: Annotated[bool, typer.Option("--real-only", help="Fail rather than train on invented ratings.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train, judge on people held out, and publish a bundle. A killed run, started again, goes on where it was."""
+    published = train_and_publish(folder, name, store, config, force=force, quiet=quiet or as_json, real_only=real_only)
+    if published is None:  # another process of torchrun leads, and says it
+        return
+    if as_json:
+        print_json(published.manifest.model_dump(mode="json"))
+        return
+    print_metrics(published.manifest.metrics)
+    out.print(f"published {published.manifest.version} in {store}", markup=False)
+    for note in published.notes:
+        out.print(f"  {note}", markup=False)
+
+
+def train_and_publish(
+    folder: Path | None, name: str, store: Path, config: str, *, force: bool, quiet: bool, real_only: bool = False
+) -> Any:
+    """What `train` and `demo` do; returns `marquee.bundle.publish.Published`, or None in a process that follows."""
+    from marquee_training import distributed
+    from marquee_training.config import fitting, load_config
+    from marquee_training.data.sources import obtain
+    from marquee_training.progress import Reporter
+    from marquee_training.train import train as run
+
+    if config != "auto":
+        load_config(config)  # a mistake in it should show before data is read
+    dataset = obtain(folder, name=name, real_only=real_only)
+    config = fitting(config, len(dataset.ratings))
+    with distributed.joined():
+        reporter = Reporter(quiet=quiet or not distributed.leads())
+        reporter.say(
+            f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
+            f"configuration {config}" + (f", {distributed.size()} processes" if distributed.size() > 1 else "")
+        )
+        return run(dataset, load_config(config), store, reporter=reporter, force=force)
+
+
+def evaluate(
+    folder: Data = None,
+    name: Dataset = DATASET,
+    config: Config = "auto",
+    folds: Annotated[int | None, typer.Option(min=1, max=20, help="Folds to run.")] = None,
+    seeds: Annotated[str, typer.Option(help="Numbers of seeds, commas between.")] = "1,3,5,10",
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="few-seeds, holdout, temporal or cold-items; repeat for more.", show_default="few-seeds and holdout"
+        ),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there; - is stdout.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Judge the product beside its baselines on people and films held out. Publishes nothing."""
+    from marquee_training.config import fitting, load_config
+    from marquee_training.data.sources import obtain
+    from marquee_training.evaluation.report import evaluate as run
+    from marquee_training.progress import Reporter
+
+    counts = _numbers(seeds)
+    dataset = obtain(folder, name=name)
+    chosen = load_config(fitting(config, len(dataset.ratings)))
+    if folds is not None:
+        chosen = chosen.model_copy(update={"eval_folds_run": folds, "eval_folds": max(folds, chosen.eval_folds)})
+    protocols = list(dict.fromkeys(protocol or ("few-seeds", "holdout")))
+    documents = run(dataset, chosen, Reporter(quiet=quiet), protocols=protocols, seed_counts=counts)
+    report = documents[0] if len(documents) == 1 else documents
+    if json_file == Path("-"):
+        print_json(report)
+        return
+    for document in documents:
+        print_document(document)
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+
+
+def sweep(
+    folder: Data = None,
+    name: Dataset = DATASET,
+    config: Config = "auto",
+    size: Annotated[str, typer.Option(help="quick, medium or full.")] = "quick",
+    output: Annotated[Path | None, typer.Option(help="The CSV.", show_default="eval/sweep_SIZE.csv")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")] = None,
+    plot: Annotated[bool, typer.Option(help="Draw the trade-off, beside the CSV.")] = True,
+    quiet: Quiet = False,
+) -> None:
+    """Try the re-ranker's dials on people held out: what each costs and brings. One that was stopped goes on."""
+    from marquee_training.config import fitting, load_config
+    from marquee_training.data.sources import obtain
+    from marquee_training.progress import Reporter
+    from marquee_training.sweep.run import run_sweep
+
+    dataset = obtain(folder, name=name)
+    path = output or Path("eval") / f"sweep_{size}.csv"
+    chosen = load_config(fitting(config, len(dataset.ratings)))
+    print_sweep(run_sweep(dataset, chosen, size, path, Reporter(quiet=quiet), jobs=jobs, draw=plot))
+    out.print(f"wrote {path}" + (f" and {path.with_suffix('.png')}" if plot else ""), markup=False)
+
+
+def print_sweep(sweep: Any) -> None:
+    """The front of each trade-off with its prices, and what follows; takes a `marquee_training.sweep.run.Sweep`."""
+    from marquee_training.sweep.front import AGAINST, shown
+    from marquee_training.sweep.words import WHAT, line_of
+
+    columns = ["", ">NDCG@10", ">difference [95 %]", *(f">{WHAT[name]}" for name in AGAINST)]
+    for against in AGAINST:
+        places = shown(sweep.rows, against, FRONT_SHOWN)
+        lines = [line_of(sweep.rows, sweep.settings, place) for place in dict.fromkeys([0, *places])]
+        print_table(f"accuracy for {WHAT[against]}: nothing beats these", columns, lines)
+    for sentence in sweep.sentences:
+        out.print(sentence, markup=False)
+
+
+def _numbers(text: str) -> list[int]:
+    """Numbers with commas between, each once, ascending."""
+    from marquee.errors import ConfigError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigError(f"--seeds {text!r}: not numbers with commas between", fix="write it like 1,3,5,10")
+    return sorted({int(part) for part in parts})
+
+
+def print_document(document: dict[str, Any]) -> None:
+    """A protocol's first metric by model and number of seeds, and the lead over the best other row."""
+    rows = document["rows"]
+    metric = next(iter(rows[0]["lead"]))
+    counts = list(dict.fromkeys(row["k"] for row in rows))
+    shown = 5 if 5 in counts else counts[-1]
+    table = []
+    for model in dict.fromkeys(row["model"] for row in rows):
+        own = {row["k"]: row for row in rows if row["model"] == model}
+        lead = own[shown]["lead"][metric]
+        table.append((model, *(f"{own[k]['metrics'][metric]:.4f}" for k in counts), _lead(lead), lead["over"]))
+    title = f"{document['protocol']}: {metric} on {rows[0]['n_users']} people held out"
+    at = "" if shown is None else f" at {shown}"
+    print_table(title, ["", *(f">{k or ''}" for k in counts), f"ahead{at} [95 %]", "of"], table, framed=False)
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """NDCG@10 by row and number of seeds, with the pipeline's lead at five."""
+    table = dict(sorted(metrics["ndcg@10"].items(), key=lambda row: int(row[0])))  # JSON sorts 10 before 3
+    lead = metrics["pipeline_lead"]["5"]
+    rows = []
+    for name in next(iter(table.values())):
+        ahead = lead.get(name)
+        rows.append(
+            (
+                name,
+                *(f"{table[k][name]:.4f}" for k in table),
+                "" if ahead is None else _lead(ahead),
+            )
+        )
+    title = f"NDCG@10 on {metrics['n_people']} people held out, by number of seeds"
+    print_table(title, ["", *(f">{k}" for k in table), "pipeline's lead at 5 [95 %]"], rows, framed=False)
+
+
+def _lead(lead: dict[str, Any]) -> str:
+    low, high = lead["ci95"]
+    return f"{lead['mean']:+.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_words(entry)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return "\n".join(map(str, value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

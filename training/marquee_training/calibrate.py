@@ -1,0 +1,100 @@
+"""Make `affinity_score` mean something: of people with such seeds, the share who liked a film with this score.
+
+Platt scaling (J. Platt 1999), one per rung, on held-out people: monotone, so it never changes an order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from marquee.models.weights import Calibration, Rung
+from marquee.pipeline import Pipeline
+from marquee_training.evaluation.cases import Case
+
+RUNGS: tuple[Rung, ...] = ("two_tower", "item_cf", "popularity")
+SHOWN = 50
+MOST_CASES = 2000
+"""Per fold and rung: two numbers are fitted, which 100,000 scores settle; more would only take minutes."""
+MIN_SLOPE = 1e-3
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Scores that held-out people's films got, and whether they like them.
+
+    Attributes:
+        people: (m,) int64.
+        scores: (m,) float64, the blend's.
+        liked: (m,) bool.
+    """
+
+    people: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    liked: NDArray[np.bool_]
+
+
+def sample(pipeline: Pipeline, cases: Sequence[Case], rung: Rung) -> Sample:
+    """Score cases from a rung; their best SHOWN films are what people might get to see.
+
+    Args:
+        pipeline: Whose scores are to be calibrated.
+        cases: Of more than MOST_CASES, as many are taken at equal distances, so that all parts have their share.
+        rung: Where on the ladder to begin.
+    """
+    people, scores, liked = [], [], []
+    for at in np.linspace(0, len(cases), min(len(cases), MOST_CASES), endpoint=False, dtype=np.int64):
+        case = cases[at]
+        rows, blended = pipeline.score_candidates([int(column) for column in case.seeds], rung)
+        best = np.argsort(-blended, kind="stable")[:SHOWN]
+        people.append(np.full(len(best), case.person))
+        scores.append(blended[best].astype(np.float64))
+        liked.append(np.isin(rows[best], case.targets))
+    return Sample(np.concatenate(people), np.concatenate(scores), np.concatenate(liked))
+
+
+def joined(samples: Sequence[Sample]) -> Sample:
+    """Samples of several folds as one."""
+    return Sample(
+        np.concatenate([part.people for part in samples]),
+        np.concatenate([part.scores for part in samples]),
+        np.concatenate([part.liked for part in samples]),
+    )
+
+
+def calibrate(drawn: Sample) -> Calibration:
+    """Fit the curve. With only hits or only misses there is nothing to fit, and a flat default stands."""
+    if drawn.liked.all() or not drawn.liked.any():
+        return Calibration(slope=MIN_SLOPE, intercept=3.0 if drawn.liked.all() else -3.0)
+    model = LogisticRegression(C=1e6).fit(drawn.scores[:, None], drawn.liked)
+    slope = max(float(model.coef_[0, 0]), MIN_SLOPE)
+    return Calibration(slope=round(slope, 6), intercept=round(float(model.intercept_[0]), 6))
+
+
+def reliability(drawn: Sample, bins: int = 10) -> dict[str, object]:
+    """How far affinity is from the truth, on people that the curve was not fitted on (two halves, crossed).
+
+    Returns:
+        `ece`: expected calibration error, the mean distance between affinity and share liked over equal-sized
+        bins; `curve`: each bin's mean affinity, share liked, and number of films.
+    """
+    half = drawn.people % 2 == 0
+    affinity = np.empty_like(drawn.scores)
+    for fitted_on in (half, ~half):
+        if fitted_on.all() or not fitted_on.any():
+            return {"ece": None, "curve": []}
+        curve = calibrate(Sample(drawn.people[fitted_on], drawn.scores[fitted_on], drawn.liked[fitted_on]))
+        affinity[~fitted_on] = 1 / (1 + np.exp(-(curve.slope * drawn.scores[~fitted_on] + curve.intercept)))
+    parts = [part for part in np.array_split(np.argsort(affinity, kind="stable"), bins) if len(part)]
+    curve_points = [
+        {
+            "affinity": round(float(affinity[part].mean()), 4),
+            "liked": round(float(drawn.liked[part].mean()), 4),
+            "n": len(part),
+        }
+        for part in parts
+    ]
+    gaps = [abs(point["affinity"] - point["liked"]) * point["n"] for point in curve_points]
+    return {"ece": round(sum(gaps) / len(affinity), 4), "curve": curve_points}

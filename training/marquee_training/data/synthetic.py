@@ -1,0 +1,152 @@
+"""Invented ratings that a recommender can learn from, of any size, the same for the same arguments.
+
+People and films have a low-rank taste; a film's popularity follows a power law; whom a film attracts follows taste.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from marquee_training.data.dataset import Dataset, Genome
+from marquee.errors import DataError
+
+TASTES = 12
+GENRES = (
+    "Action|Adventure|Animation|Children|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|Horror|Musical|"
+    "Mystery|Romance|Sci-Fi|Thriller|War|Western"
+).split("|")
+TAGS = (
+    "atmospheric|based on a book|coming of age|cult film|dark|dystopia|feel-good|funny|heist|slow|space|"
+    "stylish|surreal|suspense|thought-provoking|time travel|true story|twist ending|visually striking|witty"
+).split("|")
+_FIRST = (
+    "Amber|Broken|Crimson|Distant|Electric|Fallen|Gilded|Hidden|Iron|Last|Midnight|Northern|Paper|Quiet|Silver"
+).split("|")
+_SECOND = (
+    "Anchor|Bridge|Circus|Dream|Empire|Frontier|Garden|Harbor|Island|Journey|Kingdom|Lantern|Mirror|Orchard|River"
+).split("|")
+_THIRD = ("at Dawn|in Winter|of Glass|of the Valley|on Fire|Rising|Returns|under Stars|without End|for Two").split("|")
+_BLOCK = 4096
+
+
+def synthesize(
+    n_users: int = 600, n_movies: int = 1200, n_ratings: int = 60_000, seed: int = 0, *, genome: bool = True
+) -> Dataset:
+    """Make up a data set.
+
+    Args:
+        n_users: People; each rates at least one film.
+        n_movies: Films.
+        n_ratings: Ratings in all, nearly met where they are sparse, fewer on dense sets; at most half of all pairs.
+        seed: The same arguments give the same data set.
+        genome: Whether it has a tag genome.
+
+    Raises:
+        DataError: More ratings than half of all pairs, or no people or films.
+    """
+    if min(n_users, n_movies) < 2 or not n_users <= n_ratings <= n_users * n_movies // 2:
+        raise DataError(
+            f"{n_ratings:,} ratings of {n_movies:,} films by {n_users:,} people can't be made up",
+            fix="ask for at least one rating a person, and at most half of all pairs",
+        )
+    rng = np.random.default_rng(seed)
+    tastes = rng.normal(size=(n_movies, TASTES)).astype(np.float32)
+    people = rng.normal(size=(n_users, TASTES)).astype(np.float32)
+    popularity = rng.permutation(np.arange(1, n_movies + 1) ** -0.8).astype(np.float32)
+    ratings = _ratings(rng, people, tastes, np.log(popularity), n_ratings)
+    arguments = {"users": n_users, "movies": n_movies, "ratings": n_ratings, "seed": seed, "genome": genome, "v": 2}
+    ids = np.arange(1, n_movies + 1, dtype=np.int32)
+    strength = _sigmoid(1.5 * tastes @ rng.normal(size=(TASTES, len(TAGS))).astype(np.float32) / TASTES**0.5)
+    return Dataset(
+        name=f"synthetic-{seed}",
+        source=f"synthetic seed={seed}",
+        ratings=ratings,
+        movies=_movies(rng, tastes, ids),
+        tags=_tags(ids, strength, popularity),
+        genome=Genome(ids.astype(np.int64), tuple(TAGS), strength.astype(np.float32)) if genome else None,
+        sha256=hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest(),
+        notes=("SYNTHETIC: invented films and people; recommendations mean nothing",),
+    )
+
+
+def _ratings(
+    rng: np.random.Generator,
+    people: NDArray[np.float32],
+    tastes: NDArray[np.float32],
+    log_popularity: NDArray[np.float32],
+    n_ratings: int,
+) -> pd.DataFrame:
+    n_users, n_movies = len(people), len(tastes)
+    # Some rate a lot, most a little; the sum is n_ratings, up to the cap of half the films.
+    wanted = rng.lognormal(0, 0.9, n_users)
+    counts = np.clip(np.round(wanted * n_ratings / wanted.sum()), 1, n_movies // 2).astype(np.int64)
+    block = max(1, min(_BLOCK, 50_000_000 // n_movies))  # bounded memory: a block of people times all films
+    users, movies, stars = [], [], []
+    for start in range(0, n_users, block):
+        rows = slice(start, start + block)
+        affinity = people[rows] @ tastes.T / np.float32(TASTES**0.5)
+        # An exponential race: the first k arrivals, at rates that are the weights, are k films drawn without
+        # replacement. Person by person, since some watch a hundred times as much as others.
+        arrival = rng.standard_exponential(affinity.shape, dtype=np.float32)
+        arrival *= np.exp(-1.3 * affinity - log_popularity)
+        drawn = np.concatenate([_first(row, count) for row, count in zip(arrival, counts[rows], strict=True)])
+        watchers = np.repeat(np.arange(len(affinity)), counts[rows])
+        liking = affinity[watchers, drawn]
+        value = 3.0 + 0.9 * liking + rng.normal(0, 0.6, len(liking))
+        users.append((start + watchers + 1).astype(np.int32))
+        movies.append((drawn + 1).astype(np.int32))
+        stars.append(np.clip(np.round(value * 2) / 2, 0.5, 5).astype(np.float32))
+    n = sum(map(len, users))
+    return pd.DataFrame(
+        {
+            "user_id": np.concatenate(users),
+            "movie_id": np.concatenate(movies),
+            "rating": np.concatenate(stars),
+            "timestamp": 1_000_000_000 + np.sort(rng.integers(0, 500_000_000, n)),
+        }
+    )
+
+
+def _first(arrival: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """The `count` earliest, in their order."""
+    first = np.argpartition(arrival, count - 1)[:count]
+    return first[np.argsort(arrival[first])]
+
+
+def _movies(rng: np.random.Generator, tastes: NDArray[np.float32], ids: NDArray[np.int32]) -> pd.DataFrame:
+    n = len(ids)
+    pull = tastes @ rng.normal(size=(TASTES, len(GENRES))).astype(np.float32) / TASTES**0.5
+    n_genres = rng.integers(1, 4, n)
+    ranked = np.argsort(-pull, axis=1)
+    genres = ["|".join(sorted(GENRES[g] for g in ranked[row, : n_genres[row]])) for row in range(n)]
+    return pd.DataFrame(
+        {
+            "movie_id": ids,
+            "title": _titles(rng, n),
+            "year": (2020 - rng.gamma(2.0, 12.0, n)).clip(1920).astype(np.int16),
+            "genres": genres,
+            # One film in twenty has none, as in the real links.
+            "tmdb_id": np.where(rng.random(n) < 0.05, 0, 10_000_000 + ids.astype(np.int64)),
+        }
+    )
+
+
+def _titles(rng: np.random.Generator, n: int) -> list[str]:
+    names = [f"{a} {b} {c}" for a in _FIRST for b in _SECOND for c in _THIRD]
+    order = rng.permutation(len(names))
+    return [names[order[i % len(names)]] + (f" {i // len(names) + 1}" if i >= len(names) else "") for i in range(n)]
+
+
+def _tags(ids: NDArray[np.int32], strength: NDArray[np.float32], popularity: NDArray[np.float32]) -> pd.DataFrame:
+    counts = np.round(40 * strength**4 * (popularity / popularity.max())[:, None] ** 0.5).astype(np.int32)
+    rows, columns = np.nonzero(counts)
+    return pd.DataFrame(
+        {"movie_id": ids[rows], "tag": np.array(TAGS, dtype=object)[columns], "count": counts[rows, columns]}
+    )
+
+
+def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-values)), dtype=np.float32)

@@ -1,0 +1,83 @@
+"""Fit everything that a bundle holds, on given people."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.bundle.bundle import Contents
+from marquee.bundle.manifest import DataInfo
+from marquee.models.catalog import Catalog
+from marquee.models.weights import RerankConfig
+from marquee_training.config import TrainingConfig
+from marquee_training.interactions import Interactions
+from marquee_training.item_cf.edlae_svd import fit_item_cf
+from marquee_training.two_tower.train import Report, train_two_tower
+
+
+@dataclass(frozen=True)
+class Films:
+    """What is known of the films without any person: the same for every fold.
+
+    Attributes:
+        catalog: Its popularity is replaced by that of the people who are fitted on.
+        content: (n, f) float32 features.
+    """
+
+    catalog: Catalog
+    content: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Models of some people.
+
+    Attributes:
+        contents: The models, uncalibrated.
+        epochs: How many epochs the Two-Tower's kept weights took.
+        history: One entry per epoch.
+    """
+
+    contents: Contents
+    epochs: int
+    history: list[dict[str, float]]
+
+
+def fit(
+    config: TrainingConfig,
+    everybody: Interactions,
+    films: Films,
+    *,
+    people: NDArray[np.int64],
+    validation: NDArray[np.int64] | None = None,
+    stop_after: int | None = None,
+    checkpoint: Path | None = None,
+    report: Report | None = None,
+) -> Fitted:
+    """Fit the Two-Tower, the item-item view and the popularity on people (rows of `everybody`).
+
+    Every statistic comes from these people alone: nothing of the held-out leaks into what judges them.
+    """
+    interactions = everybody.of(people)
+    trained = train_two_tower(
+        config,
+        interactions,
+        films.content,
+        validation=None if validation is None else (everybody, validation),
+        stop_after=stop_after,
+        checkpoint=checkpoint,
+        report=report,
+    )
+    contents = Contents(
+        catalog=replace(films.catalog, popularity=interactions.popularity),
+        two_tower=trained.tower,
+        item_cf=fit_item_cf(config, interactions),
+        rerank=RerankConfig(
+            n_candidates=config.n_candidates,
+            n_item_cf_candidates=config.n_item_cf_candidates,
+            weights=config.blend_weights,
+        ),
+        data=DataInfo(name="unpublished"),
+    )
+    return Fitted(contents, trained.epochs, trained.history)

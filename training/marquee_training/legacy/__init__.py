@@ -1,0 +1,1 @@
+"""Conversion of the older project's pickled artifacts."""

@@ -1,0 +1,125 @@
+"""The whole job: judge on people held out, fit on everyone, calibrate, publish."""
+
+import hashlib
+import json
+import shutil
+import statistics
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from marquee import __version__
+from marquee.bundle.bundle import Contents
+from marquee.bundle.manifest import DataInfo
+from marquee.bundle.publish import Published, publish
+from marquee_training import distributed
+from marquee_training.calibrate import RUNGS, calibrate, joined, reliability
+from marquee_training.config import TrainingConfig
+from marquee_training.cross_validate import cross_validate, prepare
+from marquee_training.data.dataset import Dataset
+from marquee_training.evaluation.summary import pooled_beyond, pooled_people, summarise, summarise_beyond
+from marquee_training.fit import fit
+from marquee_training.fold_result import FoldResult
+from marquee_training.progress import Reporter
+
+
+def train(
+    dataset: Dataset, config: TrainingConfig, store: Path, *, reporter: Reporter, force: bool = False
+) -> Published | None:
+    """Ratings in, a published bundle out. A killed run, started again, goes on where it was.
+
+    Under torchrun the processes share the work on each batch; the store has to be one that all of them see.
+
+    Args:
+        dataset: Ratings and films.
+        config: What to fit and how.
+        store: Where the bundle is published; unfinished work is kept below it in `.work`.
+        reporter: Told of each stage.
+        force: Publish even what is worse than popularity or than the current bundle.
+
+    Returns:
+        What was published; None in a process that doesn't lead.
+
+    Raises:
+        ConfigError: The processes of torchrun have different ratings, configurations or stores.
+        DataError: Too few ratings to learn from.
+        PublishRefused: The new bundle is worse than what it would replace.
+    """
+    key = _key(dataset, config)
+    distributed.check_same(key, "ratings, configuration or version of Marquee", fix="give all of them the same")
+    everybody, films = prepare(dataset, config)
+    work = store / ".work" / key
+    results = cross_validate(config, everybody, films, reporter, work)
+
+    epochs = round(statistics.median(result.epochs for result in results))
+    with reporter.stage("everyone") as report:
+        fitted = fit(
+            config,
+            everybody,
+            films,
+            people=np.arange(len(everybody.user_ids)),
+            stop_after=epochs,
+            checkpoint=work / "everyone.safetensors",
+            report=report,
+        )
+    published = None
+    if distributed.leads():
+        contents = assemble(dataset, config, fitted.contents, results)
+        with reporter.stage("publish"):
+            published = publish(store, contents, force=force)
+        shutil.rmtree(work, ignore_errors=True)
+    distributed.finish()
+    return published
+
+
+def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, results: list[FoldResult]) -> Contents:
+    """Add calibration, metrics and provenance to the models."""
+    samples = {rung: joined([result.samples[rung] for result in results]) for rung in RUNGS}
+    calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
+    metrics = summarise(config, pooled_people([result.per_person for result in results]))
+    metrics |= summarise_beyond(pooled_beyond([result.beyond for result in results]))
+    metrics["calibration"] = {rung: reliability(samples[rung]) for rung in RUNGS}
+    history = pd.concat(
+        [pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, start=1)]
+    )
+    return replace(
+        contents,
+        rerank=contents.rerank.model_copy(update={"calibration": calibration}),
+        data=DataInfo(
+            name=dataset.name,
+            source=dataset.source,
+            sha256=dataset.sha256,
+            counts=count(dataset),
+        ),
+        metrics=metrics,
+        config=config.model_dump(mode="json"),
+        eval_files={
+            "metrics.json": json.dumps(metrics, indent=1).encode(),
+            "history.csv": history.to_csv(index=False).encode(),
+        },
+    )
+
+
+def count(dataset: Dataset) -> dict[str, int]:
+    """What the manifest says of the data's size and age; years only where they are known."""
+    ratings, years = dataset.ratings, dataset.movies["year"]
+    result = {
+        "ratings": len(ratings),
+        "people": int(ratings["user_id"].nunique()),
+        "movies": len(dataset.movies),
+        "rated_movies": int(ratings["movie_id"].nunique()),
+    }
+    if (years > 0).any():
+        result["newest_film_year"] = int(years.max())
+    if (newest := int(ratings["timestamp"].max())) > 0:
+        result["newest_rating_year"] = datetime.fromtimestamp(newest, UTC).year
+    return result
+
+
+def _key(dataset: Dataset, config: TrainingConfig) -> str:
+    """Names the work of this code on this data with this configuration; other work is never resumed."""
+    parts = json.dumps([__version__, dataset.sha256, config.model_dump(mode="json")], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]

@@ -1,0 +1,109 @@
+"""Train the classic towers: triplet margin loss over (person, liked film, disliked film). A baseline."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from marquee.errors import DataError
+from marquee.models.two_tower import TwoTower
+from marquee_training.config import TrainingConfig
+from marquee_training.interactions import Interactions
+from marquee_training.two_tower.model import ClassicTwoTower
+
+HARD_NEGATIVE_RATING = 2.0
+
+
+def train_classic(
+    config: TrainingConfig,
+    interactions: Interactions,
+    content: NDArray[np.float32],
+    *,
+    epochs: int,
+    report: Callable[[int, int, dict[str, float]], None] | None = None,
+) -> TwoTower:
+    """Fit the classic towers.
+
+    Raises:
+        DataError: With hard negatives, nobody both likes a film and rates another 2 or less.
+    """
+    torch.manual_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # steps are tiny: handing their parts to other threads takes longer than doing them
+    try:
+        return _train(config, interactions, content, rng, epochs, report)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(
+    config: TrainingConfig,
+    interactions: Interactions,
+    content: NDArray[np.float32],
+    rng: np.random.Generator,
+    epochs: int,
+    report: Callable[[int, int, dict[str, float]], None] | None,
+) -> TwoTower:
+    model = ClassicTwoTower(len(interactions.user_ids), content, embedding_size=config.embedding_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    criterion = nn.TripletMarginLoss(margin=config.triplet_margin, p=2)
+    for number in range(1, epochs + 1):
+        model.train()
+        people, liked, disliked = (torch.from_numpy(part) for part in sample_triplets(config, interactions, rng))
+        losses = []
+        for start in range(0, len(people), config.batch_size):
+            rows = slice(start, start + config.batch_size)
+            loss = criterion(*_vectors(model, people[rows], liked[rows], disliked[rows]))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        if report:
+            report(number, epochs, {"loss": float(np.mean(losses))})
+    return model.export()
+
+
+def _vectors(model: ClassicTwoTower, people: Tensor, liked: Tensor, disliked: Tensor) -> list[Tensor]:
+    """(b, e) each; busy people and usual films stand in many triplets of a batch, and go through their tower once."""
+    users, user_of = torch.unique(people, return_inverse=True)
+    films, film_of = torch.unique(torch.cat([liked, disliked]), return_inverse=True)
+    own, items = model.users(users), model.items(films)
+    return [own[user_of], items[film_of[: len(liked)]], items[film_of[len(liked) :]]]
+
+
+def sample_triplets(
+    config: TrainingConfig, interactions: Interactions, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of people, columns of liked and of not liked films, (t,) int64 each.
+
+    Pairs of likes and dislikes are drawn uniformly from all such pairs, so busy people weigh most, as in the
+    classic design.
+
+    Raises:
+        DataError: See `train_classic`.
+    """
+    n_liked = interactions.n_liked
+    if config.triplet_negatives == "random":
+        n_triplets = min(config.triplet_samples, int(n_liked.sum()))
+        people = rng.choice(len(n_liked), n_triplets, p=n_liked / n_liked.sum())
+        negatives = rng.integers(0, interactions.n_movies, n_triplets)
+    else:
+        low = interactions.ratings.copy()
+        low.data = (low.data <= HARD_NEGATIVE_RATING).astype(np.float32)
+        low.eliminate_zeros()
+        n_low = np.diff(low.indptr).astype(np.int64)
+        pairs = n_liked * n_low
+        if not pairs.any():
+            raise DataError(
+                f"nobody both likes a film and rates another {HARD_NEGATIVE_RATING} or less: no hard negatives",
+                fix='set triplet_negatives = "random"',
+            )
+        n_triplets = int(min(config.triplet_samples, pairs.sum()))
+        people = rng.choice(len(pairs), n_triplets, p=pairs / pairs.sum())
+        negatives = low.indices[low.indptr[people] + rng.integers(0, n_low[people])]
+    likes = interactions.likes
+    positives = likes.indices[likes.indptr[people] + rng.integers(0, n_liked[people])]
+    return people.astype(np.int64), positives.astype(np.int64), negatives.astype(np.int64)

@@ -1,0 +1,175 @@
+"""Train the Two-Tower. Reads from top to bottom: model, optimiser, loop (schedule, step, look, keep the best)."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from marquee.errors import DataError
+from marquee.models.two_tower import TwoTower
+from marquee_training import distributed
+from marquee_training.config import TrainingConfig
+from marquee_training.evaluation.cases import MAIN_K, Cases, few_seed_cases
+from marquee_training.evaluation.metrics import mean_ndcg
+from marquee_training.evaluation.ranking import by_scores, tower_scores
+from marquee_training.interactions import Interactions
+from marquee_training.two_tower.batches import epoch
+from marquee_training.two_tower.checkpoint import load_checkpoint, save_checkpoint
+from marquee_training.two_tower.classic import train_classic
+from marquee_training.two_tower.model import SetTwoTower
+from marquee_training.two_tower.softmax import softmax_loss
+
+# Validation people are few on small data: more draws of their seeds make the best epoch less of an accident.
+VALIDATION_DRAWS = 10
+
+Report = Callable[[int, int, dict[str, float]], None]
+"""Called after each epoch with the epoch (1-based), the most epochs, and metrics."""
+
+
+@dataclass(frozen=True)
+class TrainedTower:
+    """The model as serving needs it, and how it got there."""
+
+    tower: TwoTower
+    epochs: int
+    history: list[dict[str, float]]
+
+
+def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
+    config: TrainingConfig,
+    interactions: Interactions,
+    content: NDArray[np.float32],
+    *,
+    validation: tuple[Interactions, NDArray[np.int64]] | None,
+    stop_after: int | None = None,
+    checkpoint: Path | None = None,
+    report: Report | None = None,
+) -> TrainedTower:
+    """Fit on people's likes; under torchrun, each process computes its share of every batch.
+
+    Args:
+        config: The `loss` decides between the set encoder and the classic towers. The latter, a baseline, are
+            trained whole by every process.
+        interactions: The people to fit on.
+        content: (n, f) float32 features of the films.
+        validation: People (rows of the given interactions) whose NDCG@10 at 5 seeds tells when to stop; None
+            keeps the last weights.
+        stop_after: Stop after so many epochs of the configured schedule; None = run it to its end.
+        checkpoint: Where to keep the state after each look, and to go on from; None = nowhere.
+        report: Told of each epoch.
+
+    Raises:
+        DataError: Nobody likes two films, so there is nothing to learn from.
+    """
+    most = min(stop_after or config.epochs, config.epochs)
+    if not (interactions.n_liked >= 2).any():
+        raise DataError(
+            f"nobody rated two films with {config.positive_rating} or more: there is nothing to learn from",
+            fix="give more ratings, or lower positive_rating in the configuration",
+        )
+    if config.loss == "triplet":
+        return TrainedTower(train_classic(config, interactions, content, epochs=most, report=report), most, [])
+
+    torch.manual_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
+    model = SetTwoTower(
+        content,
+        interactions.popularity,
+        embedding_size=config.embedding_size,
+        dropout=config.dropout,
+        id_dropout=config.id_dropout,
+    )
+    groups: list[dict[str, Any]] = [
+        {"params": [value for name, value in model.named_parameters() if name != "item_bias"]},
+        {"params": [model.item_bias], "weight_decay": 0.0},  # it is the popularity: decay would erase it
+    ]
+    optimizer = torch.optim.AdamW(
+        groups,
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=True,  # one pass over the tables instead of a dozen
+    )
+    distributed.same_weights(model)
+    steps_per_epoch = math.ceil(int((interactions.n_liked >= 2).sum()) / config.batch_size)
+    cases = _validation_cases(config, validation)
+
+    # What the loop carries from epoch to epoch; a checkpoint holds all of it.
+    state: dict[str, Any] = {"epoch": 0, "best_ndcg": -1.0, "best_epoch": 0, "history": []}
+    best: dict[str, Tensor] = {}
+    if checkpoint and (restored := load_checkpoint(checkpoint, model, optimizer, rng)):
+        state, best = restored
+    distributed.check_same(
+        state["epoch"], "checkpoint", fix="give all of them the same store: a volume that several nodes can mount"
+    )
+
+    while state["epoch"] < most and state["epoch"] - state["best_epoch"] < config.patience:
+        model.train()
+        losses = []
+        batches = epoch(
+            interactions,
+            rng,
+            batch_size=config.batch_size,
+            max_seeds=config.max_seeds,
+            long_share=config.long_share,
+        )
+        for step, batch in enumerate(batches, start=state["epoch"] * steps_per_epoch):
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate * one_cycle(step / (config.epochs * steps_per_epoch))
+            rows = distributed.share(len(batch.sizes))
+            users, items = model(batch.seeds, batch.offsets, batch.sizes)
+            loss = softmax_loss(users[rows], items, model.item_bias, batch, rows)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            distributed.sum_gradients(model)
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        state["epoch"] += 1
+        metrics = {"loss": sum(distributed.gathered(float(np.mean(losses))))}
+
+        if not cases:
+            state["best_epoch"] = state["epoch"]
+        elif state["epoch"] % config.eval_every == 0 or state["epoch"] == most:
+            ndcg = float(mean_ndcg(by_scores(tower_scores(model.export())), cases).mean())
+            metrics["val_ndcg@10"] = distributed.decided(ndcg)
+            if metrics["val_ndcg@10"] > state["best_ndcg"]:
+                state["best_ndcg"], state["best_epoch"] = metrics["val_ndcg@10"], state["epoch"]
+                best = {name: value.clone() for name, value in model.state_dict().items()}
+        state["history"].append({"epoch": float(state["epoch"]), **metrics})
+        if report:
+            report(state["epoch"], most, metrics)
+        if checkpoint and distributed.leads() and state["epoch"] % config.eval_every == 0:
+            save_checkpoint(checkpoint, model, optimizer, rng, state, best)
+
+    if best:
+        model.load_state_dict(best)
+    return TrainedTower(model.export(), int(state["best_epoch"]), state["history"])
+
+
+def one_cycle(progress: float, warm_up: float = 0.1) -> float:
+    """Share of the peak learning rate: up over the first tenth, then down by a cosine to almost nothing."""
+    if progress < warm_up:
+        return 0.04 + 0.96 * progress / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+
+
+def _validation_cases(
+    config: TrainingConfig, validation: tuple[Interactions, NDArray[np.int64]] | None
+) -> Cases | None:
+    if validation is None:
+        return None
+    everybody, people = validation
+    return few_seed_cases(
+        everybody,
+        people,
+        MAIN_K,
+        min_positives=config.eval_min_positives,
+        draws=VALIDATION_DRAWS,
+        seed=config.seed + 1,
+        max_people=config.eval_max_people,
+    )
