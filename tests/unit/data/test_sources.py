@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from marquee.errors import DataError
-from marquee_training.data import grouplens, package100k, sources
+from marquee_training.data import download as grouplens
+from marquee_training.data import package100k, sources
 from marquee_training.data.synthetic import synthesize
 from marquee_training.data.write import write_movielens
 
