@@ -160,14 +160,13 @@ def _request(fields: dict[str, Any]) -> Any:
     from pydantic import ValidationError
 
     from marquee.api.contracts import RecommendationRequest
-    from marquee.api.request_body import SCHEMA
-    from marquee.api.wording import in_words
+    from marquee.api.request_body import SCHEMA, validation_messages
 
     try:
         return RecommendationRequest(**fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        message = in_words([first], SCHEMA)[0]["message"]
+        message = validation_messages([first], SCHEMA)[0]["message"]
         named = [part for part in first["loc"] if isinstance(part, str) and part != "filters"]
         where = f"{_option(named[0])}: " if named else ""
         raise RequestError(f"{where}{message}", fix="marquee recommend --help") from None

@@ -10,16 +10,16 @@ from marquee.api.problems import (
     MEDIA_TYPE,
     NO_STORE,
     ProblemError,
-    fault,
-    not_possible,
+    body_too_long,
+    internal_error,
+    method_not_allowed,
+    not_found,
     not_ready,
-    nothing_at,
-    refused,
-    too_long,
+    request_refused,
+    security_headers,
 )
-from marquee.api.request_body import read_request, want_json
-from marquee.api.request_context import caller, caller_of, deadline
-from marquee.api.security_headers import security_headers
+from marquee.api.request_body import parse_request, require_json
+from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.bundle.read import load
 from marquee.errors import BundleError, RequestError
 from marquee.pipeline import Pipeline, Trace
@@ -81,9 +81,9 @@ class App:
         started = time.monotonic()
         asked = read_event(event)
         readers = cors.headers_for(asked.headers.get("origin"), self._origins)
-        who = caller_of(asked.headers)
+        who = RequestContext.from_headers(asked.headers)
         facts = self._facts = Facts(who.request_id, who.trace_id or None, asked.kind, asked.method)
-        caller.set(who)
+        request_context.set(who)
         deadline.set(started + _seconds_left(context))
         failure: Exception | None = None
         try:
@@ -92,7 +92,7 @@ class App:
             answer = self._problem(problem, facts, readers)
         except Exception as error:  # a stack trace belongs in the log, and a problem to the caller
             failure = error
-            answer = self._problem(fault(), facts, readers)
+            answer = self._problem(internal_error(), facts, readers)
         facts.status, facts.ms = answer.status, (time.monotonic() - started) * 1e3
         self._telemetry.record(facts, failure)
         headers = {**answer.headers, "X-Request-ID": facts.request_id, **self._security}
@@ -101,8 +101,8 @@ class App:
     def _unread(self, event: Any) -> dict[str, Any]:
         """A fault of ours, in the form for whoever sent this event."""
         is_gateways = isinstance(event, dict) and isinstance(event.get("requestContext"), dict)
-        who = caller_of({})
-        answer = self._problem(fault(), Facts(who.request_id, None, "http", "POST"), {})
+        who = RequestContext.from_headers({})
+        answer = self._problem(internal_error(), Facts(who.request_id, None, "http", "POST"), {})
         headers = {**answer.headers, "X-Request-ID": who.request_id, **self._security}
         asked = Asked("http" if is_gateways else "bare", "POST", "/")
         return write_answer(asked, Answer(answer.status, answer.body, headers))
@@ -111,15 +111,15 @@ class App:
         """In the order of the API's layers: the body's length, route, method, type, content."""
         body = read_body(asked)
         if len(body) > MAX_BODY_BYTES:
-            raise too_long()
+            raise body_too_long()
         allowed = ROUTES.get(asked.path)
         if allowed is None:
-            raise nothing_at(asked.path)
+            raise not_found(asked.path)
         facts.route = asked.path
         if asked.method != allowed:
-            raise not_possible(asked.method, asked.path, allowed)
-        want_json(asked.headers.get("content-type", ""))
-        request = read_request(body)
+            raise method_not_allowed(asked.method, asked.path, allowed)
+        require_json(asked.headers.get("content-type", ""))
+        request = parse_request(body)
         facts.n_seeds = request.n_seeds
         if isinstance(self._pipeline, BundleError):
             raise not_ready(self._pipeline, RETRY_AFTER)
@@ -128,7 +128,7 @@ class App:
         try:
             response = self._pipeline.recommend(request, request_id=facts.request_id, trace=trace)
         except RequestError as error:
-            raise refused(error) from None
+            raise request_refused(error) from None
         facts.recommended(response, trace)
         return Answer(200, response_json(response), {"Content-Type": "application/json", **NO_STORE, **readers})
 

@@ -5,8 +5,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marquee.api.contracts import MAX_BODY_BYTES, RecommendationRequest
-from marquee.api.problems import too_long
-from marquee.api.request_body import read_request, want_json
+from marquee.api.problems import body_too_long
+from marquee.api.request_body import parse_request, require_json
 from marquee_reranker.problems import respond
 
 
@@ -29,7 +29,7 @@ class BodyLimit:
             return
         body = await self._read(scope, receive)
         if body is None:
-            problem = too_long(self._max_bytes)
+            problem = body_too_long(self._max_bytes)
             problem.headers["Connection"] = "close"  # the rest is left unread, so it can't be used again
             await respond(scope, problem)(scope, receive, send)
             return
@@ -67,5 +67,5 @@ async def recommendation_request(request: Request) -> RecommendationRequest:
     Raises:
         ProblemError: 415, 400 or 422.
     """
-    want_json(request.headers.get("content-type", ""))
-    return read_request(await request.body())
+    require_json(request.headers.get("content-type", ""))
+    return parse_request(await request.body())

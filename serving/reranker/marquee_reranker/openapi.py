@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from marquee.api.contracts import MAX_BODY_BYTES, Problem, RecommendationRequest, RecommendationResponse
-from marquee.api.problems import CODES, title_of
+from marquee.api.problems import CODES, status_title
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (
@@ -44,7 +44,7 @@ def problems_at(*statuses: int) -> dict[int | str, dict[str, Any]]:
                     "example": {
                         "type": "about:blank",
                         "code": "unknown_movie" if status == 404 else CODES[status],
-                        "title": title_of(status),
+                        "title": status_title(status),
                         "status": status,
                         "detail": _EXAMPLES[status],
                         "errors": [],

@@ -6,8 +6,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from marquee.api.problems import MEDIA_TYPE, NO_STORE, ProblemError, not_possible, not_ready, nothing_at, refused
-from marquee.api.wording import in_words, summary
+from marquee.api.problems import (
+    MEDIA_TYPE,
+    NO_STORE,
+    ProblemError,
+    method_not_allowed,
+    not_found,
+    not_ready,
+    request_refused,
+)
+from marquee.api.request_body import summary, validation_messages
 from marquee.errors import BundleError, RequestError
 from marquee_reranker.requests import PATH, QUERIES
 from marquee_reranker.telemetry import facts_of
@@ -32,7 +40,7 @@ def install(app: FastAPI, retry_after: int) -> None:
             case ProblemError():
                 return respond(request.scope, error)
             case RequestError():
-                return respond(request.scope, refused(error))
+                return respond(request.scope, request_refused(error))
             case BundleError():
                 return respond(request.scope, not_ready(error, retry_after))
             case RequestValidationError():
@@ -51,14 +59,14 @@ def _of_parameters(request: Request, error: RequestValidationError) -> ProblemEr
     told = []
     for entry in error.errors():
         schema = PATH if entry["loc"][0] == "path" else query
-        told += in_words([{**entry, "loc": entry["loc"][1:]}], schema)
+        told += validation_messages([{**entry, "loc": entry["loc"][1:]}], schema)
     return ProblemError(422, summary(told), errors=told)
 
 
 def _of_http(request: Request, error: HTTPException) -> ProblemError:
     path = request.url.path
     if error.status_code == 404:
-        return nothing_at(path)
+        return not_found(path)
     if error.status_code == 405:
-        return not_possible(request.method, path, (error.headers or {}).get("Allow", "another method"))
+        return method_not_allowed(request.method, path, (error.headers or {}).get("Allow", "another method"))
     return ProblemError(error.status_code, str(error.detail), headers=error.headers)

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from marquee.api.contracts import RecommendationResponse
-from marquee.api.request_context import Caller, caller_of
+from marquee.api.request_context import RequestContext
 from marquee.pipeline import Trace
 
 # 0.5 ms to 1 s: a healthy request takes a few milliseconds, and a client has given up after a second.
@@ -30,9 +30,9 @@ class Facts:
     shed: str | None = None
 
 
-def new_facts(headers: Headers) -> tuple[Facts, Caller]:
+def new_facts(headers: Headers) -> tuple[Facts, RequestContext]:
     """Facts of a request and what is passed on with calls made for it: the client's ids where they can be trusted."""
-    asked = caller_of(headers)
+    asked = RequestContext.from_headers(headers)
     return Facts(asked.request_id, trace_id=asked.trace_id or None), asked
 
 

@@ -1,1 +1,1 @@
-"""The HTTP API's contract, shared by the server, the Lambda and the clients."""
+"""The HTTP API's contract, shared by the server, Lambda and the clients."""

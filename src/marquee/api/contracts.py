@@ -1,10 +1,6 @@
-"""The public contract: what a caller may ask and what comes back.
+"""Models of the API's requests and responses, shared by the HTTP server, Lambda, the command line and the clients."""
 
-FastAPI, Lambda and the CLI parse requests with these models and write responses with `response_json`, so a
-request means the same and its answer reads the same wherever it is served.
-"""
-
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,11 +18,26 @@ Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class _Model(BaseModel):
+_SEEDS = ("tmdb_ids", "movie_ids")
+_EMPTY = {"maxItems": 0}
+
+
+def _requires(name: str, min_items: int = 1, **others: dict[str, Any]) -> dict[str, Any]:
+    """JSON schema of an object in which one list has entries, and other fields are restricted."""
+    return {"required": [name], "properties": {name: {"minItems": min_items}, **others}}
+
+
+class ApiModel(BaseModel):
+    """Base of the API's models: immutable, described by their attributes' docstrings, no unknown fields."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class Filters(_Model):
+# The default of an optional field that is left out of JSON while it is None.
+OMITTED: Any = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class Filters(ApiModel):
     """Which films may be recommended. Candidates are filtered before the cut, so filters never starve."""
 
     genres_any: Annotated[list[Genre], Field(max_length=30)] = []
@@ -45,37 +56,50 @@ class Filters(_Model):
         return self
 
 
-class Person(_Model):
-    """What one of several people likes."""
-
-    tmdb_ids: Ids = []
-    """As in a request for one person, and so are the others."""
-    movie_ids: Ids = []
-    disliked_tmdb_ids: Ids = []
-    disliked_movie_ids: Ids = []
-
-    @model_validator(mode="after")
-    def _some_seed(self) -> Self:
-        if not self.tmdb_ids and not self.movie_ids:
-            raise ValueError("give each person at least one film in tmdb_ids or movie_ids")
-        return self
-
-
-class RecommendationRequest(_Model):
-    """A few films somebody liked, and how the answer should be."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"tmdb_ids": [1585, 4935, 597], "top_n": 5}]},
-    )
-
+class _Taste(ApiModel):
     tmdb_ids: Ids = []
     """Films that the person likes, as TMDB ids."""
     movie_ids: Ids = []
     """Films that the person likes, as MovieLens ids."""
     disliked_tmdb_ids: Ids = []
-    """Films that the person dislikes, as TMDB ids: never recommended, and their neighbours sink."""
+    """Films that the person dislikes, as TMDB ids: never recommended, and similar films rank lower."""
     disliked_movie_ids: Ids = []
-    """The same as MovieLens ids."""
+    """Films that the person dislikes, as MovieLens ids."""
+
+    @property
+    def n_seeds(self) -> int:
+        """Number of liked films."""
+        return len(self.tmdb_ids) + len(self.movie_ids)
+
+
+class Person(_Taste):
+    """One of several people who watch together."""
+
+    # What the validator checks, for readers of the schema.
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_requires(name) for name in _SEEDS]})
+
+    @model_validator(mode="after")
+    def _has_seeds(self) -> Self:
+        if not self.n_seeds:
+            raise ValueError("give each person at least one film in tmdb_ids or movie_ids")
+        return self
+
+
+class RecommendationRequest(_Taste):
+    """Films that somebody likes, and what the answer should be like."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"tmdb_ids": [1585, 4935, 597], "top_n": 5}],
+            "anyOf": [
+                *(_requires(name, people=_EMPTY) for name in _SEEDS),
+                _requires(
+                    "people", 2, several_interests={"const": False}, **dict.fromkeys(_Taste.model_fields, _EMPTY)
+                ),
+            ],
+        },
+    )
+
     people: Annotated[list[Person], Field(max_length=MAX_PEOPLE)] = []
     """Several people who watch together, 2 to 8, instead of the lists above: nobody's taste is ignored."""
     exclude_tmdb_ids: Ids = []
@@ -98,11 +122,10 @@ class RecommendationRequest(_Model):
     """Add to each film what speaks for it, seed by seed."""
 
     @model_validator(mode="after")
-    def _some_seed(self) -> Self:
-        alone = self.tmdb_ids or self.movie_ids
-        if not self.people and not alone:
+    def _is_for_one_or_several(self) -> Self:
+        if not self.n_seeds:
             raise ValueError("give at least one film in tmdb_ids or movie_ids")
-        if self.people and (alone or self.disliked_tmdb_ids or self.disliked_movie_ids):
+        if self.people and any(getattr(self, name) for name in _Taste.model_fields):
             raise ValueError("give the films either of one person or in people, not both")
         if len(self.people) == 1:
             raise ValueError("people are at least two: give one person's films without people")
@@ -112,12 +135,11 @@ class RecommendationRequest(_Model):
 
     @property
     def n_seeds(self) -> int:
-        """How many liked films are given, by all people together."""
-        alone = len(self.tmdb_ids) + len(self.movie_ids)
-        return alone + sum(len(person.tmdb_ids) + len(person.movie_ids) for person in self.people)
+        """Number of liked films, of all people together."""
+        return super().n_seeds + sum(person.n_seeds for person in self.people)
 
 
-class SeedContribution(_Model):
+class SeedContribution(ApiModel):
     """What one seed adds to a film's score."""
 
     movie_id: int
@@ -126,7 +148,7 @@ class SeedContribution(_Model):
     """In log-odds; negative where the seed speaks against the film."""
 
 
-class Explanation(_Model):
+class Explanation(ApiModel):
     """An exact account: the contributions of `because` and of `terms` sum to `score`."""
 
     score: float
@@ -137,34 +159,39 @@ class Explanation(_Model):
     """The rest: `prior` (how liked the film is whoever asks), `genre`, `year`, `popularity`, `dislikes`."""
 
 
-class PersonAffinity(_Model):
-    """What a film is to one of several people."""
+class PersonAffinity(ApiModel):
+    """Affinity of one of several people for a film."""
 
     affinity_score: float = Field(ge=0, le=1)
     """As if the person had asked alone."""
-    explanation: Explanation | None = Field(default=None, exclude_if=lambda value: value is None)
+    explanation: Explanation | None = OMITTED
     """Only when the request says `explain`."""
 
 
-class Recommendation(_Model):
-    """One film."""
+class Movie(ApiModel):
+    """A film of the catalogue."""
 
     movie_id: int
     tmdb_id: int | None
     title: str
     year: int | None
     genres: list[str]
+
+
+class Recommendation(Movie):
+    """A recommended film."""
+
     affinity_score: float = Field(ge=0, le=1)
     """Calibrated: of people with such seeds, the share who liked a film with this score. For several people their
     mean, which is the share of them who are expected to like it."""
-    explanation: Explanation | None = Field(default=None, exclude_if=lambda value: value is None)
+    explanation: Explanation | None = OMITTED
     """Only when the request says `explain`, and is for one person."""
-    for_people: list[PersonAffinity] | None = Field(default=None, exclude_if=lambda value: value is None)
+    for_people: list[PersonAffinity] | None = OMITTED
     """Only when the request has `people`: one entry for each, in their order."""
 
 
-class RecommendationResponse(_Model):
-    """The answer, and how it came about."""
+class RecommendationResponse(ApiModel):
+    """Recommendations, and how they came about."""
 
     recommendations: list[Recommendation]
     """Sorted by `affinity_score`, highest first; never a seed."""
@@ -179,16 +206,6 @@ class RecommendationResponse(_Model):
     request_id: str
 
 
-class Movie(_Model):
-    """A film of the catalogue."""
-
-    movie_id: int
-    tmdb_id: int | None
-    title: str
-    year: int | None
-    genres: list[str]
-
-
 class MovieDetails(Movie):
     """A film, and how liked it is."""
 
@@ -201,17 +218,17 @@ class MovieDetails(Movie):
     model_version: str
 
 
-class MovieList(_Model):
+class MovieList(ApiModel):
     """Films found by a search, or similar to one."""
 
     movies: list[Movie]
     model_version: str
 
 
-class Problem(BaseModel):
-    """An error, as RFC 9457 has it."""
+class Problem(ApiModel):
+    """An error in the form of RFC 9457."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="ignore")  # of newer servers
 
     type: str = "about:blank"
     code: str

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem bodies, for every way in: each says what is wrong and names the fix."""
+"""Errors as RFC 9457 problems, and headers of every answer, for the HTTP server and Lambda alike."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from marquee.errors import MarqueeError, RequestError, UnknownMovie
 
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
-# The code of a status where the problem names none of its own. docs/api.md lists them all, and tests hold it to that.
+# A status's default code. docs/api.md lists all codes; a test compares the two.
 CODES = {
     400: "not_json",
     404: "not_found",
@@ -27,7 +27,7 @@ class ProblemError(Exception):
     Args:
         status: HTTP status.
         detail: What is wrong, and the fix.
-        code: For programs; left out, what `CODES` has for the status.
+        code: Error code for programs; by default the status's own in `CODES`.
         errors: `field` and `message` of each invalid field.
         headers: Added to the response.
     """
@@ -49,10 +49,10 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
     def body(self, request_id: str) -> bytes:
-        """The problem as JSON, the same bytes in every runtime."""
+        """The problem as JSON."""
         problem = Problem(
             code=self.code,
-            title=title_of(self.status),
+            title=status_title(self.status),
             status=self.status,
             detail=self.detail,
             errors=self.errors,
@@ -61,20 +61,20 @@ class ProblemError(Exception):
         return response_json(problem)
 
 
-def title_of(status: int) -> str:
+def status_title(status: int) -> str:
     """RFC 9110's name of a status; Python before 3.13 has older names for some."""
     return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
 
 
-def refused(error: MarqueeError) -> ProblemError:
-    """What the pipeline says of a request that it can't answer as asked."""
+def request_refused(error: MarqueeError) -> ProblemError:
+    """Problem of a request that is well-formed but can't be answered: 404 or 422."""
     status = 404 if isinstance(error, UnknownMovie) else 422
     code = error.code if isinstance(error, RequestError) else ""
     return ProblemError(status, _sentence(error), code=code)
 
 
 def not_ready(error: MarqueeError, retry_after: int) -> ProblemError:
-    """What a server without a bundle says.
+    """Problem of a server without a bundle: 503.
 
     Args:
         error: Why there is none.
@@ -84,25 +84,31 @@ def not_ready(error: MarqueeError, retry_after: int) -> ProblemError:
     return ProblemError(503, detail, code="not_ready", headers={"Retry-After": str(retry_after)})
 
 
-def fault() -> ProblemError:
-    """What is said of an error that nobody expected."""
+def internal_error() -> ProblemError:
+    """Problem of an unexpected exception: 500."""
     return ProblemError(500, "this is a fault of ours, and logged under the request_id: please report it with that id")
 
 
-def too_long(limit: int = MAX_BODY_BYTES) -> ProblemError:
-    """What is said of a body of more bytes than that."""
+def body_too_long(limit: int = MAX_BODY_BYTES) -> ProblemError:
+    """Problem of a body of more than `limit` bytes: 413."""
     return ProblemError(413, f"the body is longer than {limit} bytes: send at most 100 ids per list")
 
 
-def nothing_at(path: str) -> ProblemError:
-    """What is said of a path that leads nowhere."""
+def not_found(path: str) -> ProblemError:
+    """Problem of a path without a route: 404."""
     return ProblemError(404, f"there is nothing at {path[:100]}: see /docs for what there is")
 
 
-def not_possible(method: str, path: str, allowed: str) -> ProblemError:
-    """What is said of a method that a path doesn't have; `allowed` as the header `Allow` has it."""
+def method_not_allowed(method: str, path: str, allowed: str) -> ProblemError:
+    """Problem of a method that a path doesn't have: 405; `allowed` as in the header `Allow`."""
     detail = f"{method[:20]} is not possible at {path[:100]}: use {allowed}"
     return ProblemError(405, detail, headers={"Allow": allowed})
+
+
+def security_headers(*, cross_origin: bool) -> dict[str, str]:
+    """Headers of every answer; `cross_origin` if pages of other origins may read it."""
+    headers = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+    return headers if cross_origin else headers | {"Cross-Origin-Resource-Policy": "same-origin"}
 
 
 def _sentence(error: MarqueeError) -> str:

@@ -1,23 +1,26 @@
-"""Request bodies, read strictly and in one place: FastAPI and Lambda refuse the same ones in the same words."""
+"""Request bodies: parsed strictly, with validation messages that name the field, the error and what is allowed."""
 
+import difflib
+import json
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import ValidationError
 
 from marquee.api.contracts import RecommendationRequest
 from marquee.api.problems import ProblemError
-from marquee.api.wording import in_words, summary
 
 EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
 JSON = re.compile(r"application/(.+\+)?json")
+MAX_ERRORS = 20
 SCHEMA = RecommendationRequest.model_json_schema()
 
+Schema = Mapping[str, Any]
 
-def want_json(content_type: str) -> None:
-    """Check what a body is declared to be.
 
-    Args:
-        content_type: The header's value; "" where there is none.
+def require_json(content_type: str) -> None:
+    """Check the header Content-Type, "" where there is none.
 
     Raises:
         ProblemError: 415.
@@ -28,11 +31,11 @@ def want_json(content_type: str) -> None:
         raise ProblemError(415, f"the body is {declared}: send the header Content-Type: application/json")
 
 
-def read_request(body: bytes) -> RecommendationRequest:
-    """The parsed body. Strict, since "0.5" for a number is a bug of the caller that should not stay hidden.
+def parse_request(body: bytes) -> RecommendationRequest:
+    """Parse a body strictly: "0.5" for a number is a bug of the caller that should not stay hidden.
 
     Raises:
-        ProblemError: 400 for what is no JSON, 422 for what is no request.
+        ProblemError: 400 for what is not JSON, 422 for invalid fields.
     """
     if not body.strip():
         raise ProblemError(400, f"the body is empty: send a JSON object such as {EXAMPLE}")
@@ -43,5 +46,98 @@ def read_request(body: bytes) -> RecommendationRequest:
     if errors[0]["type"] == "json_invalid":
         why = str(errors[0]["ctx"]["error"])
         raise ProblemError(400, f"the body is not JSON ({why}): send an object such as {EXAMPLE}")
-    told = in_words(errors, SCHEMA)
-    raise ProblemError(422, summary(told), errors=told)
+    messages = validation_messages(errors, SCHEMA)
+    raise ProblemError(422, summary(messages), errors=messages)
+
+
+def validation_messages(errors: Sequence[Mapping[str, Any]], schema: Schema) -> list[dict[str, str]]:
+    """`field` and `message` of each error.
+
+    Args:
+        errors: From `ValidationError.errors()`; their locations begin at the schema's root.
+        schema: JSON schema of what was validated.
+
+    Returns:
+        At most `MAX_ERRORS` entries, and one that counts the rest.
+    """
+    messages = [{"field": _path(error["loc"]), "message": _message(error, schema)} for error in errors[:MAX_ERRORS]]
+    if rest := len(errors) - len(messages):
+        messages.append({"field": "...", "message": f"and {rest} more of the kind"})
+    return messages
+
+
+def summary(messages: Sequence[Mapping[str, str]]) -> str:
+    """The first three messages in one sentence, and how many there are beside them."""
+    shown = "; ".join(f"{entry['field']}: {entry['message']}" for entry in messages[:3])
+    return shown + (f"; and {len(messages) - 3} more, see errors" if len(messages) > 3 else "")
+
+
+def _path(loc: Sequence[str | int]) -> str:
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{_shorten(part)}"
+    return path.removeprefix(".") or "body"
+
+
+def _message(error: Mapping[str, Any], schema: Schema) -> str:
+    kind, loc = error["type"], error["loc"]
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == "extra_forbidden":
+        fields = list(_at(schema, loc[:-1]).get("properties", {}))
+        close = difflib.get_close_matches(str(loc[-1]), fields, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"there is no such field; {hint}the fields are {', '.join(fields)}"
+    expected = _describe(_at(schema, loc), schema)
+    if kind == "missing":
+        return f"is missing; give {expected}"
+    if kind == "too_long":
+        return f"has {error['ctx']['actual_length']} entries; give {expected}"
+    return f"must be {expected}, not {_show(error.get('input'))}"
+
+
+def _at(schema: Schema, loc: Sequence[str | int]) -> Schema:
+    node = schema
+    for part in loc:
+        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+        # `X | None` is anyOf [X, null]; the null is left out of the words.
+        node = next((choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"), node)
+        if reference := node.get("$ref"):
+            node = schema.get("$defs", {}).get(reference.rsplit("/", 1)[-1], {})
+    return node
+
+
+def _describe(node: Schema, schema: Schema) -> str:
+    words = "something else"
+    match node.get("type"):
+        case "integer":
+            words = f"a whole number from {node['minimum']} to {node['maximum']}"
+        case "number":
+            words = f"a number from {node['minimum']:g} to {node['maximum']:g}"
+        case "boolean":
+            words = "true or false"
+        case "string":
+            words = f"text of {node.get('minLength', 0)} to {node.get('maxLength')} characters"
+        case "array":
+            words = f"a list of at most {node.get('maxItems')}"
+        case "object":
+            example = schema.get("examples", [None])[0] if node is schema else None
+            fields = ", ".join(node["properties"])
+            words = f"an object such as {json.dumps(example)}" if example else f"an object with any of {fields}"
+    return words
+
+
+def _show(value: object) -> str:
+    match value:
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+    try:
+        return _shorten(json.dumps(value, ensure_ascii=False))
+    except (TypeError, ValueError):  # an int of thousands of digits has no text
+        return "this"
+
+
+def _shorten(text: str, length: int = 40) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."

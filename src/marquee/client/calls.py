@@ -7,8 +7,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from marquee.api.contracts import MovieDetails, MovieList, Problem, RecommendationRequest, RecommendationResponse
-from marquee.api.request_body import SCHEMA
-from marquee.api.wording import in_words, summary
+from marquee.api.request_body import SCHEMA, summary, validation_messages
 from marquee.bundle.card import ModelCard
 from marquee.client.errors import ApiError
 from marquee.errors import RequestError
@@ -112,6 +111,6 @@ def _body(asked: RecommendationRequest | None, fields: Mapping[str, Any]) -> byt
     try:
         request = asked or RecommendationRequest.model_validate(dict(fields))
     except ValidationError as error:
-        told = in_words(error.errors(include_url=False), SCHEMA)
+        told = validation_messages(error.errors(include_url=False), SCHEMA)
         raise RequestError(summary(told), fix="see docs/api.md for the fields of a request") from None
     return request.model_dump_json(exclude_unset=True).encode()

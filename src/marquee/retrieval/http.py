@@ -8,7 +8,7 @@ from functools import partial
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
-from marquee.api.request_context import caller
+from marquee.api.request_context import request_context
 from marquee.errors import RetrievalUnavailable
 from marquee.retrieval.breaker import CircuitBreaker
 from marquee.retrieval.connections import make_pool
@@ -84,7 +84,7 @@ class RetrievalClient:
                 `not_ready`, `rejected`, `error` or `bad_answer`.
         """
         ends = time.monotonic() + self._seconds
-        headers = {"Content-Type": "application/json", "Accept": "application/json", **caller.get().headers()}
+        headers = {"Content-Type": "application/json", "Accept": "application/json", **request_context.get().headers()}
         work = partial(self._attempts, ask(query, self._protocol, version), headers)
         was_open = self._calls.is_open
         try:

@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from marquee.api.request_context import caller, deadline
+from marquee.api.request_context import deadline, request_context
 from marquee.errors import ConfigError, RetrievalUnavailable
 from marquee.retrieval.breaker import CircuitBreaker
 from marquee.retrieval.port import Candidates, Query
@@ -183,5 +183,5 @@ def _call(query: Query, version: str) -> tuple[bytes, dict[str, str]]:
 
 def _attributes() -> dict[str, str]:
     """Who asks. SageMaker drops every header but its own, and hands this one on to the container."""
-    given = "; ".join(f"{name}={value}" for name, value in caller.get().headers().items())
+    given = "; ".join(f"{name}={value}" for name, value in request_context.get().headers().items())
     return {"CustomAttributes": given[:MAX_ATTRIBUTES]} if given else {}

@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import strategies as st
 
-from marquee.api.request_context import NOBODY, caller, deadline
+from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.settings import Settings
 from marquee_lambda.app import App
 from marquee_lambda.events import read_event
@@ -194,7 +194,7 @@ def test_other_bad_requests_get_the_apis_problem(ask, api, kind, method, path, b
 
 def test_who_asks_is_forgotten_after_the_event(ask):
     ask(event("http", '{"tmdb_ids": [1001]}'))
-    assert (caller.get(), deadline.get()) == (NOBODY, math.inf)
+    assert (request_context.get(), deadline.get()) == (RequestContext(), math.inf)
 
 
 def test_a_body_that_claims_to_be_base64(ask):

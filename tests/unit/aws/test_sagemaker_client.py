@@ -8,7 +8,7 @@ from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
 from marquee.api.contracts import RecommendationRequest
-from marquee.api.request_context import Caller, caller, deadline
+from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.errors import ConfigError, RetrievalUnavailable
 from marquee.pipeline import Pipeline
 from marquee.retrieval.breaker import CircuitBreaker
@@ -53,9 +53,9 @@ def test_the_same_bytes_as_in_process(front, make, bundle):
 
 
 def test_who_asks_goes_along(front, make, bundle):
-    token = caller.set(Caller("my-id", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"))
+    token = request_context.set(RequestContext("my-id", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"))
     make().of(bundle.version).candidates(SEEDS, 5, Where())
-    caller.reset(token)
+    request_context.reset(token)
     attributes = front.seen[-1]["X-Amzn-SageMaker-Custom-Attributes"]
     assert attributes == f"X-Request-ID=my-id; traceparent=00-{'a' * 32}-{'b' * 16}-01"
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from marquee.api.request_context import Caller, caller
+from marquee.api.request_context import RequestContext, request_context
 from marquee.errors import RetrievalUnavailable
 from marquee.retrieval.breaker import CircuitBreaker
 from marquee.retrieval.http import RetrievalClient
@@ -92,9 +92,9 @@ def test_it_asks_and_reads(server, make_client, protocol, path):
 
 
 def test_ids_of_the_request_go_along(server, make_client):
-    token = caller.set(Caller("abc", "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "vendor=1"))
+    token = request_context.set(RequestContext("abc", "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "vendor=1"))
     make_client(server.url).candidates(QUERY, "v1")
-    caller.reset(token)
+    request_context.reset(token)
     make_client(server.url).candidates(QUERY, "v1")
     first, second = (headers for _, headers, _ in server.seen)
     assert first["X-Request-ID"] == "abc"

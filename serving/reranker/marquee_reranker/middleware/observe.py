@@ -8,9 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marquee.api.problems import fault
-from marquee.api.request_context import caller
-from marquee.api.security_headers import security_headers
+from marquee.api.problems import internal_error, security_headers
+from marquee.api.request_context import request_context
 from marquee_reranker.problems import respond
 from marquee_reranker.telemetry import Facts, Telemetry, new_facts
 
@@ -41,7 +40,7 @@ class Observe:
             await self._app(scope, receive, send)
             return
         facts, calls_as = new_facts(Headers(scope=scope))
-        caller.set(calls_as)
+        request_context.set(calls_as)
         scope.setdefault("state", {})["facts"] = facts
         started = time.perf_counter()
         status = 0
@@ -61,7 +60,7 @@ class Observe:
         except Exception as error:
             failure = error
             if not status:
-                await respond(scope, fault())(scope, receive, send_with_headers)
+                await respond(scope, internal_error())(scope, receive, send_with_headers)
         finally:
             self._record(scope, facts, status or CLIENT_GONE, time.perf_counter() - started, failure)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from marquee.api.wording import in_words, summary
+from marquee.api.request_body import summary, validation_messages
 
 
 class Inner(BaseModel):
@@ -21,7 +21,7 @@ def words(value):
     try:
         Outer.model_validate(value)
     except ValidationError as error:
-        return in_words(error.errors(), Outer.model_json_schema())
+        return validation_messages(error.errors(), Outer.model_json_schema())
     raise AssertionError
 
 
