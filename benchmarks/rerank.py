@@ -60,7 +60,7 @@ def main() -> None:
         totals.append((time.perf_counter() - started) * 1e3)
         traces.append(trace)
         pool = rng.choice(N, 200, replace=False)
-        genres, vectors = pipeline.catalog.genres[pool].astype(np.float32), pipeline.stages.unit_vectors[pool]
+        genres, vectors = pipeline.catalog.genres[pool].astype(np.float32), pipeline.bundle.two_tower.unit_vectors[pool]
         relevance = rng.normal(size=200).astype(np.float32)
         started = time.perf_counter()
         mmr(relevance, Likeness(genres, vectors, 0.6), n=10, lam=0.9)

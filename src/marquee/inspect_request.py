@@ -103,7 +103,7 @@ def account(
     if trace is not None:
         trace.fill(steps, started)
     return RequestAccount(
-        seeds=[pipeline.film(row) for row in steps.taste.seeds],
+        seeds=[pipeline.films.film(row) for row in steps.taste.seeds],
         served_by=pool.rung,
         degraded=steps.degraded,
         n_candidates=len(pool.rows),
@@ -127,7 +127,7 @@ def _films(pipeline: Pipeline, steps: Steps, n_from_tower: int) -> list[FilmAcco
     scores = affinity(pipeline.log_odds(steps, np.asarray(told, dtype=np.int64)))
     return [
         FilmAccount(
-            movie=pipeline.film(int(pool.rows[at])),
+            movie=pipeline.films.film(int(pool.rows[at])),
             tower_rank=tower_rank.get(at),
             score_rank=score_rank[at],
             shown_at=shown_at.get(at),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from marquee.api.contracts import (
     Explanation,
-    Movie,
     PersonAffinity,
     Recommendation,
     RecommendationRequest,
@@ -21,6 +20,7 @@ from marquee.api.contracts import (
 )
 from marquee.bundle.bundle import Bundle, Contents
 from marquee.errors import GroupWithoutAccount
+from marquee.films import Films
 from marquee.models.weights import Rung
 from marquee.rerank.explain import explain
 from marquee.rerank.franchises import franchises
@@ -29,10 +29,8 @@ from marquee.rerank.mmr import Series
 from marquee.rerank.ranker import Stages
 from marquee.rerank.steps import Array, Dials, Rows, Steps, Taste, affinity
 from marquee.resolve import resolve
-from marquee.retrieval.exact import ExactSearch, top_k
+from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Retriever, Where
-from marquee.search import TitleIndex
-from marquee.wishes import Reader
 
 LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
 
@@ -70,15 +68,15 @@ class Pipeline:
         self.bundle = bundle
         self.catalog = bundle.catalog
         self.stages = Stages(bundle, retriever or ExactSearch(bundle))
-        self.titles = TitleIndex(bundle.catalog)
+        self.films = Films(bundle)
 
     @property
     def version(self) -> str:
         """The bundle's version."""
         return self.bundle.version
 
-    def asking(self, retriever: Retriever) -> "Pipeline":
-        """The same with candidates from elsewhere; what was computed from the bundle is shared."""
+    def with_retriever(self, retriever: Retriever) -> "Pipeline":
+        """A pipeline with candidates from elsewhere, which shares what was computed from the bundle."""
         other = copy.copy(self)
         other.stages = copy.copy(self.stages)
         other.stages.retriever = retriever
@@ -157,34 +155,10 @@ class Pipeline:
         pool = self.stages.candidates(taste, rung)
         return pool.rows, self.stages.blend(taste, pool).score
 
-    def similar(self, movie_id: int, top_n: int) -> list[Movie]:
-        """Films like one film, whoever asks: latent and genre likeness, in equal parts.
-
-        Raises:
-            UnknownMovie: No film has this id.
-        """
-        row = self.catalog.row_of_movie(movie_id)
-        genres, vectors = self.stages.genres, self.stages.unit_vectors
-        shared = genres @ genres[row]
-        sizes = genres.sum(axis=1)
-        jaccard = shared / np.maximum(sizes + sizes[row] - shared, 1)
-        likeness = (vectors @ vectors[row] + jaccard).astype(np.float32)
-        others = np.arange(len(self.catalog)) != row
-        return [self.film(int(other)) for other in top_k(likeness, top_n, others)[0]]
-
-    @cached_property
-    def reader(self) -> Reader:
-        """Understands wishes in words about these films."""
-        return Reader(self.catalog, self.titles, self.version)
-
-    def search(self, query: str, limit: int) -> list[Movie]:
-        """Films by title, best match first, the more popular first among equals."""
-        return [self.film(row) for row in self.titles.search(query, limit)]
-
     @cached_property
     def franchises(self) -> NDArray[np.int64]:
         """(n,) int64: films of one series share a number."""
-        return franchises(self.catalog, self.stages.unit_vectors)
+        return franchises(self.catalog, self.bundle.two_tower.unit_vectors)
 
     def _series(self, request: RecommendationRequest) -> Series:
         return self.franchises if request.one_per_franchise else None
@@ -192,7 +166,7 @@ class Pipeline:
     def _describe(self, steps: Steps, explained: bool) -> list[Recommendation]:
         scores, why = self._said(steps, explained)
         return [
-            Recommendation(**self.film(int(row)).model_dump(), affinity_score=score, explanation=explanation)
+            Recommendation(**self.films.film(int(row)).model_dump(), affinity_score=score, explanation=explanation)
             for row, score, explanation in zip(steps.pool.rows[steps.shown], scores, why, strict=True)
         ]
 
@@ -205,7 +179,7 @@ class Pipeline:
         rows = people[0].pool.rows[people[0].shown]
         films = [
             Recommendation(
-                **self.film(int(row)).model_dump(),
+                **self.films.film(int(row)).model_dump(),
                 affinity_score=round(fmean(person.affinity_score for person in each), 4),
                 for_people=list(each),
             )
@@ -221,17 +195,6 @@ class Pipeline:
         if explained:
             why = explain(self.bundle, steps, log_odds)
         return [float(score) for score in affinity(log_odds)], why
-
-    def film(self, row: int) -> Movie:
-        """A film of the catalogue, by its row."""
-        catalog = self.catalog
-        return Movie(
-            movie_id=int(catalog.movie_ids[row]),
-            tmdb_id=int(catalog.tmdb_ids[row]) or None,
-            title=catalog.titles[row],
-            year=int(catalog.years[row]) or None,
-            genres=[name for name, has in zip(catalog.genre_names, catalog.genres[row], strict=True) if has],
-        )
 
 
 def _dials(request: RecommendationRequest) -> Dials:

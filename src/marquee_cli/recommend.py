@@ -138,10 +138,10 @@ def sample_request(pipeline: Any) -> tuple[dict[str, Any], str]:
     if known:
         liked = ", ".join(pipeline.catalog.titles[row] for row in known)
         return asked, f"for {asked}, that is {liked}"
-    found = [films[0] for title in SAMPLE.values() if (films := pipeline.search(title, 1))]
+    found = [films[0] for title in SAMPLE.values() if (films := pipeline.films.search(title, 1))]
     if not found:
         popular = pipeline.catalog.popularity.argsort()[::-1][:3]
-        found = [pipeline.film(int(row)) for row in popular]
+        found = [pipeline.films.film(int(row)) for row in popular]
     liked = ", ".join(film.title for film in found)
     by_movie = {"movie_ids": [film.movie_id for film in found], "top_n": SAMPLE_TOP_N}
     err.print("this data has no TMDB ids: the sample's films are taken by title, as MovieLens ids")
@@ -191,12 +191,12 @@ def _for_whom(pipeline: Any, request: Any) -> str:
 def _known(pipeline: Any, movie_ids: list[int], tmdb_ids: list[int]) -> list[str]:
     catalog = pipeline.catalog
     rows = dict.fromkeys(catalog.rows_of_movies(movie_ids)[0] + catalog.rows_of_tmdb(tmdb_ids)[0])
-    films = map(pipeline.film, rows)
+    films = map(pipeline.films.film, rows)
     return [f"{film.title} ({film.year})" if film.year else film.title for film in films]
 
 
 def _by_title(pipeline: Any, title: str) -> int:
-    films = pipeline.search(title, 1)
+    films = pipeline.films.search(title, 1)
     if not films:
         raise RequestError(f"no film is called {title!r}", fix="try fewer words of the title")
     return int(films[0].movie_id)

@@ -66,7 +66,7 @@ class App:
         seeds = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
         pipeline = Pipeline(bundle)
         response_json(pipeline.recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True)))
-        self._pipeline = pipeline.asking(make_retriever(bundle.version)) if make_retriever else pipeline
+        self._pipeline = pipeline.with_retriever(make_retriever(bundle.version)) if make_retriever else pipeline
 
     def answer(self, event: Any, context: Any) -> dict[str, Any]:
         """See `lambda_function.lambda_handler`. Never raises."""

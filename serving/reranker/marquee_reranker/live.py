@@ -34,7 +34,7 @@ def live_pipeline(
         pipeline = Pipeline(bundle, make_retriever(bundle))
         seeds = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
         pipeline.recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True))
-        pipeline.reader.read("like misspelt")  # makes all that a search and a sentence look up
+        pipeline.films.reader.read("like misspelt")  # makes all that a search and a sentence look up
         return pipeline
 
     return Live(path, build=build, interval=interval, on_change=on_change)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marquee.errors import UnknownMovie
+from marquee.models import Array
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Catalog:
         """(n,) float32, standardised log(1 + popularity)."""
         value = np.log1p(self.popularity.astype(np.float32))
         return np.asarray((value - value.mean()) / (value.std() + 1e-6), dtype=np.float32)
+
+    @cached_property
+    def genre_matrix(self) -> Array:
+        """(n, g) float32 of 0 and 1, `genres` for matrix products."""
+        return self.genres.astype(np.float32)
 
     def rows_of_movies(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
         """Rows of MovieLens ids, in their order, and the ids that no film has."""

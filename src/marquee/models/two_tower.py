@@ -6,12 +6,14 @@ one sum, one matrix product and one tanh, and the item tower's outputs are preco
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marquee.errors import BundleError
+from marquee.models import Array
 
 Pooling = Literal["sqrt_sum", "mean"]
 
@@ -35,6 +37,11 @@ class TwoTower:
     hidden_weight: NDArray[np.float32] | None = None
     hidden_bias: NDArray[np.float32] | None = None
     pooling: Pooling = "sqrt_sum"
+
+    @cached_property
+    def unit_vectors(self) -> Array:
+        """(n, d) float32, the item vectors scaled to length 1."""
+        return np.asarray(self.item_vectors / (np.linalg.norm(self.item_vectors, axis=1, keepdims=True) + 1e-9))
 
     def encode_sums(self, sums: NDArray[np.float32], sizes: NDArray[np.float32]) -> NDArray[np.float32]:
         """The user tower on sums of seed vectors.

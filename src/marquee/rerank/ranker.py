@@ -29,9 +29,6 @@ class Stages:
         self.bundle = bundle
         self.catalog = bundle.catalog
         self.retriever = retriever
-        self.genres = bundle.catalog.genres.astype(np.float32)
-        vectors = bundle.two_tower.item_vectors
-        self.unit_vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
 
     def taste(
         self, seeds: Sequence[int], where: Where, *, dislikes: Sequence[int] = (), unknown: Sequence[int] = ()
@@ -104,7 +101,8 @@ class Stages:
 
     def likeness(self, rows: Rows) -> Likeness:
         """How alike some films are."""
-        return Likeness(self.genres[rows], self.unit_vectors[rows], self.bundle.rerank.weights.genre_weight)
+        tower, genre_weight = self.bundle.two_tower, self.bundle.rerank.weights.genre_weight
+        return Likeness(self.catalog.genre_matrix[rows], tower.unit_vectors[rows], genre_weight)
 
     def pick(self, pool: Pool, scores: Array, dials: Dials, series: Series) -> Rows:
         """Positions in the pool of the films to show, in the order in which MMR takes them.

@@ -13,7 +13,6 @@ from marquee.bundle import load, publish
 from marquee.bundle.card import model_card
 from marquee.client import ApiError, AsyncClient, Client, ServerUnavailable, Unreachable
 from marquee.errors import MarqueeError, RequestError
-from marquee.films import details
 from marquee.inspect_request import account
 from marquee.pipeline import Pipeline
 from tests.unit.client.servers import served
@@ -65,13 +64,13 @@ def test_answers_are_the_contracts_of_the_core(url, store):
         assert answer == pipeline.recommend(request, request_id=answer.request_id)
         told = client.explain(request)
         assert told == account(pipeline, request, request_id=told.request_id)
-        assert client.search("film 1", 3) == pipeline.search("film 1", 3)
-        assert client.similar(4) == pipeline.similar(4, 10)
-        assert client.movie(4) == details(pipeline, 4)
+        assert client.search("film 1", 3) == pipeline.films.search("film 1", 3)
+        assert client.similar(4) == pipeline.films.similar(4, 10)
+        assert client.movie(4) == pipeline.films.details(4)
         assert client.model() == model_card(pipeline.bundle.manifest)
         assert client.sample(seed=7) == client.sample(seed=7)
         wish = client.understand("like Film 1, no horror")
-        assert wish == pipeline.reader.read("like Film 1, no horror")
+        assert wish == pipeline.films.reader.read("like Film 1, no horror")
         assert client.recommend(**wish.request.model_dump(), top_n=1).recommendations
 
 

@@ -102,7 +102,7 @@ def test_terms_are_the_blends(pipeline):
 
 @pytest.mark.parametrize(("seeds", "rung"), [(MOVIES[:3], "item_cf"), ([999_999], "popularity")])
 def test_lower_rungs_have_no_tower(pipeline, seeds, rung):
-    told = account(pipeline.asking(Down()), request_for(movie_ids=seeds))
+    told = account(pipeline.with_retriever(Down()), request_for(movie_ids=seeds))
     assert told.served_by == rung
     assert (told.n_from_tower, told.n_added_by_item_cf) == (0, 0)
     assert told.n_candidates == 20

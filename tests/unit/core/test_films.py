@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marquee.errors import UnknownGenre, UnknownMovie
-from marquee.films import N_WELL_KNOWN, details, well_known
+from marquee.films import N_WELL_KNOWN, well_known
 from marquee.pipeline import Pipeline
 
 
@@ -19,12 +19,12 @@ def test_details_count_likes_and_films_above(make_contents):
     contents = make_contents(n_movies=4)
     likes = np.array([5, 9, 5, 1], dtype=np.int32)
     pipeline = Pipeline(replace(contents, catalog=replace(contents.catalog, popularity=likes)))
-    told = [details(pipeline, movie) for movie in (1, 4, 7, 10)]
+    told = [pipeline.films.details(movie) for movie in (1, 4, 7, 10)]
     assert [(film.likes, film.popularity_rank) for film in told] == [(5, 2), (9, 1), (5, 2), (1, 4)]
     assert {(film.n_films, film.model_version) for film in told} == {(4, "unpublished")}
     assert told[0].title == "Film 1"
     with pytest.raises(UnknownMovie, match="no film has the MovieLens id 2"):
-        details(pipeline, 2)
+        pipeline.films.details(2)
 
 
 def test_a_seed_draws_the_same_films_and_another_seed_others(catalog):

@@ -164,7 +164,7 @@ class TestCandidatesByTheItemItemViews:
                 kept = np.isin(rows, list(found))
                 return answer._replace(movie_ids=answer.movie_ids[kept], scores=answer.scores[kept])
 
-        other = both.asking(Everything(both.bundle)).score_candidates(seeds, "two_tower")
+        other = both.with_retriever(Everything(both.bundle)).score_candidates(seeds, "two_tower")
         for row, score in zip(*other, strict=True):
             assert score == pytest.approx(found[int(row)], abs=1e-5)
 
@@ -180,7 +180,7 @@ class TestCandidatesByTheItemItemViews:
                 return super().candidates(seed_movie_ids, k, where)._replace(model_version="newer")
 
         trace = Trace()
-        both.asking(Newer(both.bundle)).recommend(RecommendationRequest(movie_ids=MOVIES[:3]), trace=trace)
+        both.with_retriever(Newer(both.bundle)).recommend(RecommendationRequest(movie_ids=MOVIES[:3]), trace=trace)
         assert trace.n_candidates == 20
 
 
@@ -294,10 +294,10 @@ class TestExplanations:
 
 class TestSimilar:
     def test_leaves_the_film_itself_out(self, pipeline):
-        films = pipeline.similar(MOVIES[5], 7)
+        films = pipeline.films.similar(MOVIES[5], 7)
         assert len(films) == 7
         assert MOVIES[5] not in {film.movie_id for film in films}
 
     def test_unknown_film(self, pipeline):
         with pytest.raises(UnknownMovie, match="MovieLens id 2"):
-            pipeline.similar(2, 5)
+            pipeline.films.similar(2, 5)

@@ -6,7 +6,7 @@ import pytest
 
 from marquee.api.contracts import MovieDetails, MovieList
 from marquee.bundle import load, publish
-from marquee.films import details, well_known
+from marquee.films import well_known
 from marquee.pipeline import Pipeline
 
 KEPT = ["/v1/movies?q=film", "/v1/movies/1", "/v1/movies/1/similar", "/v1/movies/sample?seed=7", "/v1/model"]
@@ -14,7 +14,7 @@ KEPT = ["/v1/movies?q=film", "/v1/movies/1", "/v1/movies/1/similar", "/v1/movies
 
 def test_a_film_and_how_liked_it_is(client, store):
     answer = client.get("/v1/movies/4")
-    assert MovieDetails.model_validate_json(answer.content) == details(Pipeline(load(store)), 4)
+    assert MovieDetails.model_validate_json(answer.content) == Pipeline(load(store)).films.details(4)
 
 
 def test_an_unknown_film_is_404(client):

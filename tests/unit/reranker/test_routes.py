@@ -42,10 +42,10 @@ def test_no_known_seed_gets_what_is_popular(client):
 def test_search_and_similar(client, store):
     pipeline = Pipeline(load(store))
     found = client.get("/v1/movies", params={"q": "film 1", "limit": 3}).json()
-    assert found["movies"] == [film.model_dump() for film in pipeline.search("film 1", 3)]
+    assert found["movies"] == [film.model_dump() for film in pipeline.films.search("film 1", 3)]
     assert found["model_version"] == pipeline.version
     similar = client.get("/v1/movies/1/similar", params={"top_n": 4}).json()
-    assert similar["movies"] == [film.model_dump() for film in pipeline.similar(1, 4)]
+    assert similar["movies"] == [film.model_dump() for film in pipeline.films.similar(1, 4)]
     assert len(client.get("/v1/movies/1/similar").json()["movies"]) == 10
 
 

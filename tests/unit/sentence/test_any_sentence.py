@@ -29,7 +29,7 @@ def pipeline(films, make_contents):
 @CHECKS
 @given(sentence=SENTENCE)
 def test_what_is_understood_is_a_request_that_can_be_answered(pipeline, sentence):
-    wish = pipeline.reader.read(sentence).request.model_dump()
+    wish = pipeline.films.reader.read(sentence).request.model_dump()
     request = RecommendationRequest.model_validate({"movie_ids": [2], **wish}, strict=True)
     answer = pipeline.recommend(request)
     assert not {film.movie_id for film in answer.recommendations} & set(wish.get("movie_ids", []))
@@ -38,8 +38,8 @@ def test_what_is_understood_is_a_request_that_can_be_answered(pipeline, sentence
 @CHECKS
 @given(sentence=SENTENCE)
 def test_labels_mean_the_same_when_they_are_read_again(pipeline, sentence):
-    for part in pipeline.reader.read(sentence).parts:
-        again = pipeline.reader.read(part.label)
+    for part in pipeline.films.reader.read(sentence).parts:
+        again = pipeline.films.reader.read(part.label)
         assert [(other.kind, other.value, other.label) for other in again.parts] == [
             (part.kind, part.value, part.label)
         ], part
@@ -51,7 +51,7 @@ def test_labels_mean_the_same_when_they_are_read_again(pipeline, sentence):
 def test_what_is_said_to_be_written_is_written(pipeline, sentence):
     from marquee.wishes.tokens import tidy
 
-    understood = pipeline.reader.read(sentence)
+    understood = pipeline.films.reader.read(sentence)
     for text in (*understood.not_understood, *(part.text for part in understood.parts)):
         assert text
         assert text in tidy(sentence)
@@ -60,7 +60,7 @@ def test_what_is_said_to_be_written_is_written(pipeline, sentence):
 @CHECKS
 @given(sentence=SENTENCE)
 def test_the_request_is_what_the_parts_say(pipeline, sentence):
-    understood = pipeline.reader.read(sentence)
+    understood = pipeline.films.reader.read(sentence)
     request = understood.request.model_dump()
     filters = request.pop("filters", {})
     names = {

@@ -137,7 +137,7 @@ def test_a_bracket_belongs_to_what_was_written(reader):
 def test_genres_that_the_catalogue_lacks_are_not_understood(make_contents):
     from marquee.pipeline import Pipeline
 
-    reader = Pipeline(make_contents()).reader
+    reader = Pipeline(make_contents()).films.reader
     understood = reader.read("a funny western")
     assert [part.value for part in understood.parts] == ["Comedy"]
     assert understood.not_understood == ["western"]

@@ -128,7 +128,7 @@ def test_somebody_unknown_is_served_what_is_popular(pipeline):
 def test_retrieval_that_fails_is_not_asked_again(pipeline, contents, fails_at):
     """Else eight people would wait for eight timeouts; and all of them are judged alike."""
     retriever = Counting(ExactSearch(contents), fails_at)
-    answer = ask(pipeline.asking(retriever), ONE, TWO, {"movie_ids": MOVIES[80:83]})
+    answer = ask(pipeline.with_retriever(retriever), ONE, TWO, {"movie_ids": MOVIES[80:83]})
     assert retriever.calls == fails_at
     assert answer.served_by == "item_cf"
     assert answer.degraded == ["retrieval_timeout"]
@@ -209,5 +209,5 @@ class TestSeveralInterests:
     def test_a_lower_rung_asks_no_more(self, pipeline, contents):
         retriever = Counting(ExactSearch(contents), fails_at=1)
         request = RecommendationRequest(movie_ids=MOVIES[:2] + MOVIES[60:62], several_interests=True)
-        answer = pipeline.asking(retriever).recommend(request)
+        answer = pipeline.with_retriever(retriever).recommend(request)
         assert (retriever.calls, answer.served_by, answer.degraded) == (1, "item_cf", ["retrieval_timeout"])

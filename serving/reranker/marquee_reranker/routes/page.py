@@ -99,7 +99,7 @@ def _facts(pipeline: Pipeline, state: State) -> bytes:
         "diversity": round(1 - pipeline.bundle.rerank.weights.lambda_mmr, 4),  # what the dial shows until it is turned
         "novelty": state.settings.page_novelty,
         "genres": [name for name in catalog.genre_names if not name.startswith("(")],
-        "popular": [pipeline.film(int(row)).model_dump() for row in popular],
+        "popular": [pipeline.films.film(int(row)).model_dump() for row in popular],
         "years": [int(years.min()), int(years.max())] if len(years) else [],
         "n_films": len(catalog),
         "tastes": tastes(pipeline),

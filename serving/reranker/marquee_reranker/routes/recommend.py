@@ -56,7 +56,7 @@ def recommend(request: Request, asked: Annotated[RecommendationRequest, Depends(
 def search(request: Request, query: Annotated[SearchQuery, Query()]) -> Response:
     """Find films by title, the best match first; typos are seen through where nothing matches as it is written."""
     pipeline = _pipeline(request)
-    movies = pipeline.search(query.q, query.limit)
+    movies = pipeline.films.search(query.q, query.limit)
     return kept_answer(request, MovieList(movies=movies, model_version=pipeline.version))
 
 
@@ -69,7 +69,7 @@ def search(request: Request, query: Annotated[SearchQuery, Query()]) -> Response
 def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQuery, Query()]) -> Response:
     """Films like one film, whoever asks."""
     pipeline = _pipeline(request)
-    movies = pipeline.similar(movie_id, query.top_n)
+    movies = pipeline.films.similar(movie_id, query.top_n)
     return kept_answer(request, MovieList(movies=movies, model_version=pipeline.version))
 
 

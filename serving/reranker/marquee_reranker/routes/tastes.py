@@ -24,7 +24,7 @@ def tastes(pipeline: Pipeline) -> list[dict[str, Any]]:
     """The tastes of which the catalogue has at least MIN_FILMS films: `name`, and `films` as the API has them."""
     found = {name: pipeline.catalog.rows_of_tmdb(ids)[0] for name, ids in TASTES.items()}
     return [
-        {"name": name, "films": [pipeline.film(row).model_dump() for row in rows]}
+        {"name": name, "films": [pipeline.films.film(row).model_dump() for row in rows]}
         for name, rows in found.items()
         if len(rows) >= MIN_FILMS
     ]
