@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from marquee.api.contracts import RecommendationRequest
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
@@ -23,7 +23,7 @@ from marquee.rerank.mmr import Likeness, mmr
 N, D, NEIGHBORS, REQUESTS = 27_000, 128, 300, 300
 
 
-def contents() -> Contents:
+def contents() -> Bundle:
     rng = np.random.default_rng(0)
 
     def normal(*shape):
@@ -45,7 +45,7 @@ def contents() -> Contents:
         rng.random(N * NEIGHBORS).astype(np.float32),
     )
     tower = TwoTower(normal(N, D), normal(N, D), normal(N), normal(D, D), normal(D))
-    return Contents(catalog, tower, view, RerankConfig(), DataInfo(name="random"))
+    return Bundle(catalog, tower, view, RerankConfig(), DataInfo(name="random"))
 
 
 def main() -> None:

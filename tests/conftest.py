@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import TwoTower
 from marquee.models.weights import RerankConfig
 
-ContentsFactory = Callable[..., Contents]
+ContentsFactory = Callable[..., Bundle]
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def _make_contents(
     factors: bool = False,
     hidden: bool = True,
     history: bool = False,
-) -> Contents:
+) -> Bundle:
     """Small random contents; the same arguments give the same contents.
 
     Args:
@@ -77,7 +77,7 @@ def _make_contents(
     view = _factors(rng, n, d) if factors else _neighbors(rng, n)
     if history:
         view = replace(view, prior=rng.random(n).astype(np.float32), history=_neighbors(rng, n))
-    return Contents(
+    return Bundle(
         catalog=catalog,
         two_tower=tower,
         item_cf=view,

@@ -7,9 +7,10 @@ steps that made the answer (`Pipeline.steps`), so neither can tell another story
 import time
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from marquee.api.contracts import Movie, RecommendationRequest
+from marquee.base_model import FrozenBaseModel
 from marquee.models.weights import Rung
 from marquee.pipeline import Pipeline, Trace
 from marquee.rerank.steps import Rows, Steps, affinity
@@ -18,11 +19,7 @@ from marquee.rerank.steps import Rows, Steps, affinity
 N_BEST = 30
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class BlendTerms(_Model):
+class BlendTerms(FrozenBaseModel):
     """The parts that a blended score sums from; a view that had no say is 0."""
 
     tower: float
@@ -41,7 +38,7 @@ class BlendTerms(_Model):
     """What the disliked films take away."""
 
 
-class FilmAccount(_Model):
+class FilmAccount(FrozenBaseModel):
     """One candidate's way through the stages."""
 
     movie: Movie
@@ -61,7 +58,7 @@ class FilmAccount(_Model):
     """As in an answer of /v1/recommendations."""
 
 
-class RequestAccount(_Model):
+class RequestAccount(FrozenBaseModel):
     """How an answer of /v1/recommendations to this request comes about."""
 
     seeds: list[Movie]

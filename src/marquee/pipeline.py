@@ -18,7 +18,7 @@ from marquee.api.contracts import (
     RecommendationRequest,
     RecommendationResponse,
 )
-from marquee.bundle.bundle import Bundle, Contents
+from marquee.bundle.bundle import Bundle
 from marquee.errors import GroupWithoutAccount
 from marquee.films import Films
 from marquee.models.weights import Rung
@@ -64,7 +64,7 @@ class Pipeline:
         retriever: Where candidates come from; None searches the bundle's own vectors in process.
     """
 
-    def __init__(self, bundle: Bundle | Contents, retriever: Retriever | None = None) -> None:
+    def __init__(self, bundle: Bundle, retriever: Retriever | None = None) -> None:
         self.bundle = bundle
         self.catalog = bundle.catalog
         self.stages = Stages(bundle, retriever or ExactSearch(bundle))

@@ -31,9 +31,9 @@ def publish(
 ) -> None:
     """Copy a bundle into the store and make it current, if it is sound and no worse than what it replaces."""
     from marquee.bundle.publish import publish as publish_contents
-    from marquee.bundle.read import load_contents
+    from marquee.bundle.read import load
 
-    _say_published(publish_contents(store, load_contents(bundle), force=force))
+    _say_published(publish_contents(store, load(bundle), force=force))
 
 
 def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json = False) -> None:

@@ -8,9 +8,9 @@ from tests.cluster.conftest import until
 ANOTHER = "sed 's/^seed = 1/seed = 3/' /app/training/marquee_training/configs/quick.toml >/tmp/another.toml"
 SPOIL = """
 import dataclasses, pathlib
-from marquee.bundle import load_contents, publish
+from marquee.bundle import load, publish
 store = pathlib.Path("/artifacts")
-contents = load_contents(store)
+contents = load(store)
 published = publish(store, dataclasses.replace(contents, config={**contents.config, "note": "spoilt"}), force=True)
 vectors = published.path / "two_tower.safetensors"
 vectors.write_bytes(vectors.read_bytes()[:-1] + b"\\x55")

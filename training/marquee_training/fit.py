@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.models.catalog import Catalog
 from marquee.models.weights import RerankConfig
@@ -39,7 +39,7 @@ class Fitted:
         history: One entry per epoch.
     """
 
-    contents: Contents
+    contents: Bundle
     epochs: int
     history: list[dict[str, float]]
 
@@ -69,7 +69,7 @@ def fit(
         checkpoint=checkpoint,
         report=report,
     )
-    contents = Contents(
+    contents = Bundle(
         catalog=replace(films.catalog, popularity=interactions.popularity),
         two_tower=trained.tower,
         item_cf=fit_item_cf(config, interactions),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from marquee import __version__
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.bundle.publish import Published, publish
 from marquee_training import distributed
@@ -75,7 +75,7 @@ def train(
     return published
 
 
-def assemble(dataset: Dataset, config: TrainingConfig, contents: Contents, results: list[FoldResult]) -> Contents:
+def assemble(dataset: Dataset, config: TrainingConfig, contents: Bundle, results: list[FoldResult]) -> Bundle:
     """Add calibration, metrics and provenance to the models."""
     samples = {rung: joined([result.samples[rung] for result in results]) for rung in RUNGS}
     calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}

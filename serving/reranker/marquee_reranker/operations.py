@@ -5,8 +5,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from marquee.base_model import FrozenBaseModel
 from marquee.bundle.history import History
 from marquee.bundle.store import is_version_folder
 from marquee.bundle.watch import Live
@@ -22,11 +23,7 @@ RECOMMENDATIONS = ("/v1/recommendations", "/recommend")
 LEFT_OUT = ("/livez", "/readyz", "/v1/operations")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, serialize_by_alias=True)
-
-
-class Requests(_Model):
+class Requests(FrozenBaseModel):
     """Requests answered; probes and looks at the operations are left out."""
 
     total: int
@@ -34,7 +31,7 @@ class Requests(_Model):
     """Of them, with status 500 or above; refusals because of load among them."""
 
 
-class Latency(_Model):
+class Latency(FrozenBaseModel):
     """Of recommendations, from the histogram's buckets; null before the first one."""
 
     p50: float | None
@@ -42,7 +39,7 @@ class Latency(_Model):
     p99: float | None
 
 
-class VersionNow(_Model):
+class VersionNow(FrozenBaseModel):
     """A version in the store."""
 
     version: str
@@ -57,7 +54,7 @@ class VersionNow(_Model):
     """Whether this process can't use it: its manifest is unreadable, or it was tried and refused."""
 
 
-class OperationsNow(_Model):
+class OperationsNow(FrozenBaseModel):
     """How one process fares."""
 
     scope: str

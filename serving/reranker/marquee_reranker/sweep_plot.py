@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from marquee.bundle.bundle import Bundle
-from marquee.bundle.files import EVAL_FOLDER
 from marquee.bundle.store import is_version_folder, version_path
 from marquee.pipeline import Pipeline
 from marquee.settings import Settings
@@ -21,13 +19,13 @@ def sweep_plot(settings: Settings, pipeline: Pipeline | None) -> Path | None:
     """
     if settings.sweep_plot is not None:
         return settings.sweep_plot if settings.sweep_plot.is_file() else None
-    if pipeline is None or not isinstance(pipeline.bundle, Bundle):
+    if pipeline is None:
         return None
     store = settings.artifacts_dir
     folder = store if is_version_folder(store) else version_path(store, pipeline.version)
-    names = sorted(entry.path for entry in pipeline.bundle.manifest.files)
-    found = [name for name in names if name.startswith(f"{EVAL_FOLDER}/sweep_") and name.endswith(".png")]
-    return folder / found[-1] if found and (folder / found[-1]).is_file() else None
+    found = sorted(name for name in pipeline.bundle.eval_files if name.startswith("sweep_") and name.endswith(".png"))
+    path = folder / "eval" / found[-1] if found else None
+    return path if path and path.is_file() else None
 
 
 def read_png(path: Path) -> bytes | None:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from marquee.base_model import FrozenBaseModel
 from marquee.models.weights import Rung
 
 MAX_IDS = 100
@@ -27,17 +28,11 @@ def _requires(name: str, min_items: int = 1, **others: dict[str, Any]) -> dict[s
     return {"required": [name], "properties": {name: {"minItems": min_items}, **others}}
 
 
-class ApiModel(BaseModel):
-    """Base of the API's models: immutable, described by their attributes' docstrings, no unknown fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
 # The default of an optional field that is left out of JSON while it is None.
 OMITTED: Any = Field(default=None, exclude_if=lambda value: value is None)
 
 
-class Filters(ApiModel):
+class Filters(FrozenBaseModel):
     """Which films may be recommended. Candidates are filtered before the cut, so filters never starve."""
 
     genres_any: Annotated[list[Genre], Field(max_length=30)] = []
@@ -56,7 +51,7 @@ class Filters(ApiModel):
         return self
 
 
-class _Taste(ApiModel):
+class _Taste(FrozenBaseModel):
     tmdb_ids: Ids = []
     """Films that the person likes, as TMDB ids."""
     movie_ids: Ids = []
@@ -139,7 +134,7 @@ class RecommendationRequest(_Taste):
         return super().n_seeds + sum(person.n_seeds for person in self.people)
 
 
-class SeedContribution(ApiModel):
+class SeedContribution(FrozenBaseModel):
     """What one seed adds to a film's score."""
 
     movie_id: int
@@ -148,7 +143,7 @@ class SeedContribution(ApiModel):
     """In log-odds; negative where the seed speaks against the film."""
 
 
-class Explanation(ApiModel):
+class Explanation(FrozenBaseModel):
     """An exact account: the contributions of `because` and of `terms` sum to `score`."""
 
     score: float
@@ -159,7 +154,7 @@ class Explanation(ApiModel):
     """The rest: `prior` (how liked the film is whoever asks), `genre`, `year`, `popularity`, `dislikes`."""
 
 
-class PersonAffinity(ApiModel):
+class PersonAffinity(FrozenBaseModel):
     """Affinity of one of several people for a film."""
 
     affinity_score: float = Field(ge=0, le=1)
@@ -168,7 +163,7 @@ class PersonAffinity(ApiModel):
     """Only when the request says `explain`."""
 
 
-class Movie(ApiModel):
+class Movie(FrozenBaseModel):
     """A film of the catalogue."""
 
     movie_id: int
@@ -190,7 +185,7 @@ class Recommendation(Movie):
     """Only when the request has `people`: one entry for each, in their order."""
 
 
-class RecommendationResponse(ApiModel):
+class RecommendationResponse(FrozenBaseModel):
     """Recommendations, and how they came about."""
 
     recommendations: list[Recommendation]
@@ -218,14 +213,14 @@ class MovieDetails(Movie):
     model_version: str
 
 
-class MovieList(ApiModel):
+class MovieList(FrozenBaseModel):
     """Films found by a search, or similar to one."""
 
     movies: list[Movie]
     model_version: str
 
 
-class Problem(ApiModel):
+class Problem(FrozenBaseModel):
     """An error in the form of RFC 9457."""
 
     model_config = ConfigDict(extra="ignore")  # of newer servers

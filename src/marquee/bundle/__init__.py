@@ -1,10 +1,10 @@
 """The bundle: immutable versions of the models, one pointer to the current one, and the ways to move it."""
 
-from marquee.bundle.bundle import Bundle, Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.gate import gate
 from marquee.bundle.manifest import DataInfo, Manifest
 from marquee.bundle.publish import Published, publish, write_folder
-from marquee.bundle.read import load, load_contents
+from marquee.bundle.read import load
 from marquee.bundle.store import Pointer, current
 from marquee.bundle.verify import Report, VersionInfo, list_versions, verify
 from marquee.bundle.versions import activate, export, prune, rollback
@@ -13,7 +13,6 @@ from marquee.bundle.watch import Check, Live
 __all__ = [
     "Bundle",
     "Check",
-    "Contents",
     "DataInfo",
     "Live",
     "Manifest",
@@ -27,7 +26,6 @@ __all__ = [
     "gate",
     "list_versions",
     "load",
-    "load_contents",
     "prune",
     "publish",
     "rollback",

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from marquee.base_model import FrozenBaseModel
 from marquee.bundle.card_words import INTENDED_USE, LABELS, WHAT, judged_in_words, limits, source_in_words, unknowns
 from marquee.bundle.card_words import number as _number
 from marquee.bundle.manifest import Manifest
@@ -26,11 +25,7 @@ BEYOND = (
 )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Estimate(_Model):
+class Estimate(FrozenBaseModel):
     """A mean over people."""
 
     mean: float
@@ -38,7 +33,7 @@ class Estimate(_Model):
     """95 % bootstrap interval over people; null where it has none."""
 
 
-class CardRow(_Model):
+class CardRow(FrozenBaseModel):
     """One model."""
 
     model: str
@@ -48,7 +43,7 @@ class CardRow(_Model):
     """By number of seeds in `accuracy`, by metric in `beyond_accuracy`; what wasn't measured is missing."""
 
 
-class CardData(_Model):
+class CardData(FrozenBaseModel):
     """What the models were trained on; null where the bundle doesn't say."""
 
     name: str
@@ -62,7 +57,7 @@ class CardData(_Model):
     newest_rating_year: int | None
 
 
-class CalibrationError(_Model):
+class CalibrationError(FrozenBaseModel):
     """How far `affinity_score` is from the truth, where this rung answers."""
 
     rung: str
@@ -70,7 +65,7 @@ class CalibrationError(_Model):
     """Expected calibration error over ten bins; null where there were too few people to tell."""
 
 
-class ModelCard(_Model):
+class ModelCard(FrozenBaseModel):
     """What a bundle is, how it was judged, what it is for, and where it falls short."""
 
     version: str

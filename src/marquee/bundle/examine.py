@@ -48,11 +48,14 @@ def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = 
         return Examination(folder, (error,))
     problems = [BundleError(text, fix=_REPAIR) for text in _wrong_files(folder, manifest)]
     files: dict[str, bytes | mmap.mmap] = {}
+    eval_files: dict[str, bytes] = {}
     for entry in manifest.files:
         raw = _read(folder / entry.path, entry, mapped=mapped and entry.path.endswith(ARRAYS))
         if isinstance(raw, BundleError):
             problems.append(raw)
-        elif not entry.path.startswith(f"{EVAL_FOLDER}/"):
+        elif isinstance(raw, bytes) and entry.path.startswith(EVAL_FOLDER):
+            eval_files[entry.path.removeprefix(EVAL_FOLDER)] = raw
+        else:
             files[entry.path] = raw
     if problems:  # what fails its hash isn't worth decoding
         return Examination(folder, tuple(problems), manifest=manifest)
@@ -64,7 +67,18 @@ def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = 
     if texts:
         problems = [BundleError(f"{folder}/{text}", fix=_REPAIR) for text in texts]
         return Examination(folder, tuple(problems), manifest=manifest)
-    bundle = Bundle(manifest, parts.catalog, parts.two_tower, parts.item_cf, parts.rerank)
+    bundle = Bundle(
+        parts.catalog,
+        parts.two_tower,
+        parts.item_cf,
+        parts.rerank,
+        data=manifest.data,
+        metrics=manifest.metrics,
+        config=manifest.config,
+        eval_files=eval_files,
+        code_version=manifest.code_version,
+        stored=manifest,
+    )
     return Examination(folder, (), bundle, manifest)
 
 

@@ -1,4 +1,4 @@
-"""Contents to files and back, in memory. Which file holds what is said here and in artifacts/README.md."""
+"""Bundles to files and back, in memory. Which file holds what is said here and in artifacts/README.md."""
 
 import json
 import mmap
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.errors import BundleError
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import HISTORY, ItemCF
@@ -25,7 +25,7 @@ CATALOG_ARRAYS = "catalog.safetensors"
 CATALOG_NAMES = "catalog.json"
 RERANKER = "reranker.json"
 ARRAYS = ".safetensors"
-EVAL_FOLDER = "eval"
+EVAL_FOLDER = "eval/"
 REQUIRED = (TWO_TOWER, ITEM_CF, CATALOG_ARRAYS, CATALOG_NAMES, RERANKER)
 
 M = TypeVar("M", bound=BaseModel)
@@ -74,7 +74,7 @@ class Parts:
     shapes: Shapes
 
 
-def encode(contents: Contents) -> dict[str, bytes]:
+def encode(contents: Bundle) -> dict[str, bytes]:
     """Every file of a bundle but the manifest, by its path; equal contents give equal bytes."""
     catalog = contents.catalog
     arrays = {name: getattr(catalog, name) for name in _CATALOG_DTYPES}
@@ -87,7 +87,7 @@ def encode(contents: Contents) -> dict[str, bytes]:
         CATALOG_NAMES: _json(names),
         RERANKER: _json(contents.rerank.model_dump(mode="json")),
     }
-    return files | {f"{EVAL_FOLDER}/{name}": raw for name, raw in contents.eval_files.items()}
+    return files | {f"{EVAL_FOLDER}{name}": raw for name, raw in contents.eval_files.items()}
 
 
 def shapes_of(files: Mapping[str, bytes]) -> Shapes:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
 from marquee import __version__
+from marquee.base_model import FrozenBaseModel
 from marquee.errors import BundleError
 
 SCHEMA_VERSION = 1
@@ -35,11 +36,7 @@ def _safe_path(path: str) -> str:
     return path
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FileEntry(_Model):
+class FileEntry(FrozenBaseModel):
     """One file of a bundle."""
 
     path: Annotated[str, AfterValidator(_safe_path)]
@@ -48,7 +45,7 @@ class FileEntry(_Model):
     sha256: Sha256
 
 
-class DataInfo(_Model):
+class DataInfo(FrozenBaseModel):
     """The data that the models were trained on."""
 
     name: str
@@ -58,14 +55,14 @@ class DataInfo(_Model):
     counts: dict[str, int] = {}
 
 
-class CodeVersion(_Model):
+class CodeVersion(FrozenBaseModel):
     """The code that wrote a bundle."""
 
     marquee: str = __version__
     git_commit: str | None = None
 
 
-class Manifest(_Model):
+class Manifest(FrozenBaseModel):
     """What `manifest.json` says. It is written last, so a folder without one is not a bundle."""
 
     schema_version: int = Field(SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)

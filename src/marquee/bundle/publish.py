@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.checks import inconsistencies
 from marquee.bundle.examine import examine
 from marquee.bundle.files import encode, shapes_of
@@ -53,7 +53,7 @@ class Published:
 
 def publish(
     store: Path,
-    contents: Contents,
+    contents: Bundle,
     *,
     force: bool = False,
     activate: bool = True,
@@ -70,7 +70,7 @@ def publish(
         activate: False only writes the version; `activate` of this package makes it current later.
         margin: How much NDCG@10 the bundle may lose against the current one.
         git_commit: The commit of the code that trained it; the environment's MARQUEE_GIT_COMMIT, if not given.
-            `Contents.code_version` goes before both.
+            `Bundle.code_version` goes before both.
         lock_timeout: Seconds to wait while another publisher is at work.
 
     Raises:
@@ -96,7 +96,7 @@ def publish(
 
 
 def write_folder(
-    folder: Path, contents: Contents, *, created: datetime | None = None, git_commit: str | None = None
+    folder: Path, contents: Bundle, *, created: datetime | None = None, git_commit: str | None = None
 ) -> Manifest:
     """Write one version as a plain folder, for a tarball or a Lambda layer; no store, no pointer, no gate.
 
@@ -119,7 +119,7 @@ def write_folder(
     return manifest
 
 
-def pack(contents: Contents, *, git_commit: str | None = None) -> tuple[Manifest, dict[str, bytes]]:
+def pack(contents: Bundle, *, git_commit: str | None = None) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest, still without its time and version, and every other file by its path.
 
     Raises:

@@ -4,9 +4,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from marquee.bundle.bundle import Bundle, Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.examine import Examination, examine
-from marquee.bundle.files import EVAL_FOLDER
 from marquee.bundle.store import (
     LIST_THEM,
     POINTER_NAME,
@@ -53,33 +52,6 @@ def load(path: Path, version: str | None = None, *, fall_back: bool = False, map
     if found.bundle is None and fall_back and pointer.previous is not None:
         return _previous(path, pointer, found, mapped=mapped)
     return _sound(found)
-
-
-def load_contents(path: Path, version: str | None = None) -> Contents:
-    """Load a bundle as contents that can be published again, into another store.
-
-    Args:
-        path: A store, or the folder of one version.
-        version: Of a store: this version instead of the current one.
-
-    Raises:
-        BundleError: As `load`.
-    """
-    bundle = load(path, version)
-    manifest = bundle.manifest
-    folder = path if is_version_folder(path) else version_path(path, manifest.version)
-    names = [entry.path for entry in manifest.files if entry.path.startswith(f"{EVAL_FOLDER}/")]
-    return Contents(
-        catalog=bundle.catalog,
-        two_tower=bundle.two_tower,
-        item_cf=bundle.item_cf,
-        rerank=bundle.rerank,
-        data=manifest.data,
-        metrics=dict(manifest.metrics),
-        config=dict(manifest.config),
-        eval_files={name.removeprefix(f"{EVAL_FOLDER}/"): (folder / name).read_bytes() for name in names},
-        code_version=manifest.code_version,
-    )
 
 
 def pointer_or_refuse(store: Path) -> Pointer:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.bundle.publish import write_folder
 from marquee.bundle.sample_films import FILMS
@@ -27,11 +27,11 @@ _FIRST_TMDB_ID = 900_000_001  # far above the real ones, so that nobody shows a 
 _NEIGHBORS = 10
 
 
-def sample_contents() -> Contents:
-    """Contents of invented films; films that share genres and decade lie close together. No metrics."""
+def sample_contents() -> Bundle:
+    """A bundle of invented films; films that share genres and decade lie close together. No metrics."""
     catalog = _catalog()
     vectors = _vectors(catalog)
-    return Contents(
+    return Bundle(
         catalog=catalog,
         two_tower=TwoTower(
             seed_vectors=vectors,

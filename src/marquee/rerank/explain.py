@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marquee.api.contracts import Explanation, SeedContribution
-from marquee.bundle.bundle import Bundle, Contents
+from marquee.bundle.bundle import Bundle
 from marquee.models.two_tower import TwoTower
 from marquee.rerank.steps import Steps
 
@@ -19,7 +19,7 @@ EXACT_SEEDS = 8
 PERMUTATIONS = 32
 
 
-def explain(bundle: Bundle | Contents, steps: Steps, log_odds: NDArray[np.float64]) -> list[Explanation]:
+def explain(bundle: Bundle, steps: Steps, log_odds: NDArray[np.float64]) -> list[Explanation]:
     """An account of each film that is shown.
 
     Args:

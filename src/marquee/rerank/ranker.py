@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.bundle.bundle import Bundle, Contents
+from marquee.bundle.bundle import Bundle
 from marquee.errors import RetrievalUnavailable
 from marquee.models.opinion import Opinion, standardised
 from marquee.models.weights import Rung
@@ -25,7 +25,7 @@ class Stages:
         retriever: Where candidates come from.
     """
 
-    def __init__(self, bundle: Bundle | Contents, retriever: Retriever) -> None:
+    def __init__(self, bundle: Bundle, retriever: Retriever) -> None:
         self.bundle = bundle
         self.catalog = bundle.catalog
         self.retriever = retriever

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.bundle.bundle import Bundle, Contents
+from marquee.bundle.bundle import Bundle
 from marquee.errors import RequestError
 from marquee.models.two_tower import TwoTower
 from marquee.retrieval.port import Candidates, Query, Where
@@ -33,7 +33,7 @@ class ExactSearch:
         shortlist: The product over the catalogue; numpy's by default.
     """
 
-    def __init__(self, bundle: Bundle | Contents, shortlist: Shortlist | None = None) -> None:
+    def __init__(self, bundle: Bundle, shortlist: Shortlist | None = None) -> None:
         self._catalog = bundle.catalog
         self._tower = tower = bundle.two_tower
         self._shortlist = shortlist or numpy_shortlist(tower)

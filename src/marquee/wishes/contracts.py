@@ -2,7 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from marquee.base_model import FrozenBaseModel
 
 Kind = Literal[
     "like", "dislike", "genre_any", "genre_none", "year_min", "year_max", "novelty", "diversity"
@@ -17,11 +19,7 @@ def _if_understood() -> Any:
     return Field(default=None, exclude_if=_absent)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class WishFilters(_Model):
+class WishFilters(FrozenBaseModel):
     """As the filters of a request, but only those that were understood."""
 
     genres_any: list[str] | None = _if_understood()
@@ -34,7 +32,7 @@ class WishFilters(_Model):
     """This year or earlier."""
 
 
-class Wish(_Model):
+class Wish(FrozenBaseModel):
     """A body for `POST /v1/recommendations` if it has `movie_ids`; what was not understood is left out."""
 
     movie_ids: list[int] | None = _if_understood()
@@ -49,7 +47,7 @@ class Wish(_Model):
     """The dial for variety."""
 
 
-class Part(_Model):
+class Part(FrozenBaseModel):
     """One thing that was understood."""
 
     text: str
@@ -62,7 +60,7 @@ class Part(_Model):
     """In few words, which mean the same when they are read again."""
 
 
-class Understood(_Model):
+class Understood(FrozenBaseModel):
     """What a sentence asks for."""
 
     request: Wish

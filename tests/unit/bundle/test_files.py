@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 
-from marquee.bundle import Contents, DataInfo
+from marquee.bundle import Bundle, DataInfo
 from marquee.bundle.checks import inconsistencies
 from marquee.bundle.files import decode, encode, shapes_of
 from marquee.errors import BundleError
@@ -20,7 +20,7 @@ finite = st.floats(-1e6, 1e6, width=32)
 
 
 @st.composite
-def contents(draw: st.DrawFn) -> Contents:
+def contents(draw: st.DrawFn) -> Bundle:
     n, d, g = draw(st.integers(1, 6)), draw(st.integers(1, 4)), draw(st.integers(0, 3))
     ids = sorted(draw(st.sets(st.integers(1, 2**40), min_size=n, max_size=n)))
     hidden = draw(st.booleans())
@@ -41,7 +41,7 @@ def contents(draw: st.DrawFn) -> Contents:
         genres=draw(arrays.arrays(np.bool_, (n, g))),
         popularity=integers(np.int32, 10**6),
     )
-    return Contents(
+    return Bundle(
         catalog=catalog,
         two_tower=TwoTower(
             floats(n, d),
@@ -77,7 +77,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 @settings(deadline=None, max_examples=100)
 @given(contents())
-def test_what_is_written_is_what_is_read(given_contents: Contents) -> None:
+def test_what_is_written_is_what_is_read(given_contents: Bundle) -> None:
     files = encode(given_contents)
     parts = decode(files)
     assert parts.rerank == given_contents.rerank
@@ -104,7 +104,7 @@ def test_arrays_that_lie_transposed_in_memory_come_back_in_order(make_contents: 
         tower.hidden_weight,
         tower.hidden_bias,
     )
-    files = encode(Contents(made.catalog, twisted, made.item_cf, made.rerank, made.data))
+    files = encode(Bundle(made.catalog, twisted, made.item_cf, made.rerank, made.data))
     assert np.array_equal(decode(files).two_tower.seed_vectors, tower.seed_vectors)
 
 

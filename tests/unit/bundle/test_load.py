@@ -11,7 +11,6 @@ import pytest
 
 from marquee.bundle import Published, current, load, prune, publish, verify
 from marquee.bundle import store as store_module
-from marquee.bundle.read import load_contents
 from marquee.errors import BundleError
 
 
@@ -171,6 +170,6 @@ def test_the_pointer_is_plain_json(store: Path, first: Published) -> None:
 def test_a_bundle_published_into_another_store_is_the_same(store: Path, make_contents: Any, tmp_path: Path) -> None:
     original = publish(store, make_contents(seed=1), git_commit="abc")
     for source in (store, original.path):
-        copy = publish(tmp_path / "other", load_contents(source), git_commit="def")
+        copy = publish(tmp_path / "other", load(source), git_commit="def")
         assert copy.manifest.content_hash() == original.manifest.content_hash()
     assert (copy.path / "eval" / "report.json").read_bytes() == b'{"seed": 1}\n'

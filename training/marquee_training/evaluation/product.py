@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from marquee.api.contracts import MAX_IDS, MAX_TOP_N, RecommendationRequest
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.pipeline import Pipeline
 from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import Candidates, Where
@@ -43,7 +43,7 @@ def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
     return recommend
 
 
-def only_retrieved(contents: Contents) -> Contents:
+def only_retrieved(contents: Bundle) -> Bundle:
     """The same, but the re-ranker adds no candidates of its own to those that retrieval finds."""
     return replace(contents, rerank=contents.rerank.model_copy(update={"n_item_cf_candidates": 0}))
 
@@ -56,7 +56,7 @@ class Shelf:
         films: (n,) bool, what stands on the shelf.
     """
 
-    def __init__(self, contents: Contents, films: NDArray[np.bool_]) -> None:
+    def __init__(self, contents: Bundle, films: NDArray[np.bool_]) -> None:
         self._contents = contents
         self._films = films
 

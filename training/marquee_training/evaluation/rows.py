@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.errors import DataError
 from marquee.pipeline import Pipeline
 from marquee_training.config import TrainingConfig, load_config
@@ -75,7 +75,7 @@ class Row:
     name: str
     fit_s: float = 0.0
     score: Scorer | None = None
-    contents: Contents | None = None
+    contents: Bundle | None = None
     tuned: Mapping[int | None, Tuned] = field(default_factory=dict)
     settings: Settings = field(default_factory=dict)
     novelty: float = 0.0
@@ -109,7 +109,7 @@ def classic_config(config: TrainingConfig) -> TrainingConfig:
     return load_config("classic").model_copy(update={"positive_rating": config.positive_rating, "seed": config.seed})
 
 
-def short_rows(config: TrainingConfig, train: Interactions, contents: Contents) -> dict[str, Recommend]:
+def short_rows(config: TrainingConfig, train: Interactions, contents: Bundle) -> dict[str, Recommend]:
     """What every training run judges: baselines that cost little, and the product.
 
     EDLAE has usual settings here, and all its weights; `full_rows` searches for it.
@@ -172,7 +172,7 @@ def names_of(protocol: str) -> tuple[str, ...]:
 
 def _classic(
     config: TrainingConfig, films: Films, round_: Round, report: EpochReport
-) -> tuple[Contents, float, Settings]:
+) -> tuple[Bundle, float, Settings]:
     """The classic design; where nobody rated anything low, with random negatives, and the settings say so."""
     try:
         return *_fitted(config, films, round_, report), {}
@@ -188,7 +188,7 @@ def _searched(name: str, options: Callable[[], Iterable[Option]], questions: Seq
     return [Row(name, seconds, tuned=tuned) for tuned in best]
 
 
-def _fitted(config: TrainingConfig, films: Films, round_: Round, report: EpochReport) -> tuple[Contents, float]:
+def _fitted(config: TrainingConfig, films: Films, round_: Round, report: EpochReport) -> tuple[Bundle, float]:
     started = time.perf_counter()
     fitted = fit(config, round_.visible, films, people=round_.train, validation=round_.validation, report=report)
     return fitted.contents, time.perf_counter() - started

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.errors import BundleError
 from marquee.models.catalog import Catalog
@@ -43,7 +43,7 @@ _LINK_NAMES = ("link.csv", "links.csv")
 _BATCH = 4096  # films whose features go through the item tower at a time
 
 
-def import_legacy(folder: Path, *, rerank: RerankConfig = LEGACY_RERANK) -> Contents:
+def import_legacy(folder: Path, *, rerank: RerankConfig = LEGACY_RERANK) -> Bundle:
     """Convert a bundle of the older layout; `publish` the result with force, since it brings no metrics.
 
     Needs torch (`marquee[training]`), for `model.pth`.
@@ -65,7 +65,7 @@ def import_legacy(folder: Path, *, rerank: RerankConfig = LEGACY_RERANK) -> Cont
     frame = _aligned(_in_file(features, frame_of), movie_ids, features)
     names = _numeric_columns(frame) if columns is None else [str(name) for name in _in_file(columns, array_of)]
     vectors = _item_vectors(_weights(model), frame, names, model)
-    return Contents(
+    return Bundle(
         catalog=_catalog(movie_ids, frame, {} if links is None else _tmdb_ids(links)),
         two_tower=TwoTower(vectors, vectors, np.zeros(len(vectors), np.float32), pooling="mean"),
         item_cf=ItemCF(factors=_factors(svd, movie_ids)),

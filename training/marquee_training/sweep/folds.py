@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from marquee import __version__
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
@@ -55,11 +55,11 @@ class SweepFold:
     n_people: int
     cases: dict[int, Cases]
 
-    def contents(self, view: str, weights: BlendWeights) -> Contents:
+    def contents(self, view: str, weights: BlendWeights) -> Bundle:
         """The fold's models with a second view and a blend."""
         with safe_open(self.place / "two_tower.safetensors", framework="numpy") as file:
             pooling = cast("Pooling", file.metadata()["pooling"])
-        return Contents(
+        return Bundle(
             catalog=self.catalog,
             two_tower=TwoTower.from_arrays(load_file(self.place / "two_tower.safetensors"), pooling),
             item_cf=ItemCF.from_arrays(load_file(_view_path(self.place, view))),

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from marquee.bundle.bundle import Contents
+from marquee.bundle.bundle import Bundle
 from marquee.models.weights import BlendWeights
 from marquee.pipeline import Pipeline
 from marquee.rerank import steps
@@ -48,11 +48,11 @@ class ListMaker:
         contents: The models; their item-item view and weights don't matter.
     """
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Bundle) -> None:
         self._retriever = Remembered(ExactSearch(contents))
 
     def lists(
-        self, contents: Contents, settings: Sequence[Dials], seeds: sparse.csr_matrix, lengths: Sequence[int]
+        self, contents: Bundle, settings: Sequence[Dials], seeds: sparse.csr_matrix, lengths: Sequence[int]
     ) -> list[list[Lists]]:
         """Lists for many requests.
 

@@ -3,7 +3,6 @@
 from weakref import WeakKeyDictionary
 
 from marquee.api.contracts import response_json
-from marquee.bundle.bundle import Bundle
 from marquee.bundle.card import model_card
 from marquee.pipeline import Pipeline
 from marquee_reranker.kept import weak_tag
@@ -16,8 +15,6 @@ def card_of(pipeline: Pipeline) -> tuple[bytes, str]:
     """The card's JSON and its ETag."""
     made = _made.get(pipeline)
     if made is None:
-        bundle = pipeline.bundle
-        assert isinstance(bundle, Bundle)  # noqa: S101 - contents without a manifest are never served
-        body = response_json(model_card(bundle.manifest))
+        body = response_json(model_card(pipeline.bundle.manifest))
         made = _made[pipeline] = body, weak_tag(body)
     return made
