@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from marquee.api.contracts import Movie, MovieDetails
-from marquee.bundle.bundle import Bundle, Contents
+from marquee.bundle.bundle import Bundle
 from marquee.models import LogOdds
 from marquee.models.catalog import Catalog
 from marquee.retrieval.exact import top_k
@@ -20,7 +20,7 @@ N_WELL_KNOWN = 200
 class Films:
     """The films of one bundle. Immutable and thread-safe."""
 
-    def __init__(self, bundle: Bundle | Contents) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self.catalog = bundle.catalog
         self._tower = bundle.two_tower
         self._version = bundle.version
