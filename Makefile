@@ -97,14 +97,15 @@ include aws/Makefile
 
 ##@ Work on Marquee
 test: setup retrieval-env lint ## Everything that CI checks without a cluster.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --durations=20
 
 test-unit: setup ## The quick tests only.
-	$(BIN)/python -m pytest tests/unit -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/unit -m "not slow"
 
-lint: setup ## Style, types, spelling.
+lint: setup ## Style, types, imports between packages, spelling.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PYTHONPATH=aws/lambda $(BIN)/lint-imports
 	$(BIN)/codespell
 
 format: setup ## Put the style right.

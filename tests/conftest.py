@@ -1,9 +1,12 @@
-"""Fixtures for all tests."""
+"""How the tests run, and fixtures for all of them."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -15,6 +18,62 @@ from marquee.models.two_tower import TwoTower
 from marquee.models.weights import RerankConfig
 
 ContentsFactory = Callable[..., Bundle]
+
+# No limit on an example's time, since machines are busy; the same examples each time, so that no run depends on luck.
+hypothesis.settings.register_profile(
+    "marquee", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("marquee")
+# Tests that share what takes long to make: a real server, or the chart's renderings.
+SHARED = re.compile(r"tests/contract/test_retrieval_.*\[(?:.*-)?(torchserve|kserve)\b|(tests/chart)/")
+
+
+def scope_of(nodeid: str) -> str:
+    """The tests that pytest-xdist runs in one worker: those that share something, else those of a file."""
+    shared = SHARED.search(nodeid)
+    return shared[1] or shared[2] if shared else nodeid.split("::", maxsplit=1)[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run scopes in the order of collection where `-n` is given and no other way of distribution."""
+    if config.option.dist not in {"load", "loadscope"}:
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = False
+
+    class ByScope(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope_of(nodeid)
+
+    return ByScope(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest scopes first, so that at the end no worker waits for another; else the order stays.
+
+    The browser's stay together, since they share one Chromium.
+    """
+    first = ["torchserve", "kserve", "tests/browser", "tests/chart"]
+    slow = {scope_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
+
+    def rank(item: pytest.Item) -> int:
+        scope = scope_of(item.nodeid)
+        found = next((index for index, name in enumerate(first) if scope.startswith(name)), len(first))
+        return found if found < len(first) else found + (scope not in slow)
+
+    items.sort(key=rank)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What was skipped, in one line: the reasons, which name the command that helps."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+        told = "; ".join(f"{count} for {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"{len(skipped)} tests skipped: {told}", yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import shutil
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -14,7 +15,9 @@ from marquee.bundle import publish
 from marquee.settings import Settings
 from marquee_reranker.app import create_app
 from marquee_reranker.routes.tastes import TASTES
+from tests.programs import skip_without
 
+MOST_MS = 60_000  # for what hangs: machines are busy
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -44,16 +47,20 @@ def _serving(artifacts, make_retriever=lambda _: None, **settings):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:  # a test that fails must not leave a server behind
         server.should_exit = True
-        thread.join(20)
+        thread.join(120)
 
 
-@pytest.fixture(scope="module")
+# Not for the session: while Playwright runs, other folders' tests can't call asyncio.run.
+@pytest.fixture(scope="package")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    """The machine's Chromium, else the one that `playwright install` has fetched."""
     sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect.set_options(timeout=MOST_MS)
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        program = CHROMIUM or playwright.chromium.executable_path
+        if not Path(program).exists():
+            skip_without("chromium")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -85,6 +92,7 @@ def new_page(browser):
 
     def make(width=1440, scheme="light", **options):
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options))
+        contexts[-1].set_default_timeout(MOST_MS)
         page = contexts[-1].new_page()
         page.on("console", lambda message: message.type in {"error", "warning"} and complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

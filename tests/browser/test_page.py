@@ -177,7 +177,7 @@ def test_a_server_that_waits_for_its_bundle(browser, serving, tmp_path, make_con
         expect(page.locator("#trouble")).to_contain_text("Not just now: waiting for a bundle")
         publish(tmp_path, make_contents(), force=True)
         until(lambda: page.evaluate("fetch('/readyz').then((answer) => answer.ok)"), what="the bundle")
-        expect(page.locator("#films li:not(.skeleton)")).to_have_count(12, timeout=20_000)  # by itself
+        expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)  # by itself
         expect(page.locator("#trouble")).to_be_hidden()
         page.close()
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.programs import skip_without
+
 VALUES = Path(__file__).parents[2] / "k8s" / "values"
 KSERVE = ("-a", "serving.kserve.io/v1beta1")
 TRAINER = ("-a", "trainer.kubeflow.org/v1alpha1")
@@ -246,7 +248,7 @@ def test_the_copy_of_models_names_what_the_chart_makes(render, find):
 def notes(*options):
     """What helm says after an install."""
     if shutil.which("helm") is None:
-        pytest.skip("helm is not installed: it writes the notes")
+        skip_without("helm")
     command = ["helm", "install", "films", str(VALUES.parents[1] / "charts" / "marquee"), "--dry-run=client", *options]
     # No cluster is asked, and none that happens to be configured.
     environment = {**os.environ, "KUBECONFIG": os.devnull}

@@ -1,7 +1,6 @@
-"""Retrieval servers and re-rankers as real processes, on a store of their own."""
+"""Retrieval servers and re-rankers as real processes. Of each retrieval server, one runs for all tests."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,39 +13,46 @@ import httpx2
 import numpy as np
 import pytest
 
-from marquee.bundle import load, publish
+from marquee.bundle import activate, load, publish
+from marquee.bundle.bundle import Bundle
+from marquee.bundle.store import current
+from tests.contract.faulty_server import FaultyServer
+from tests.programs import path_with_java, skip_without
 from tests.waiting import free_port, until
 
 ROOT = Path(__file__).parents[2]
 RETRIEVAL_PYTHON = ROOT / ".venv-retrieval" / "bin" / "python"
 PROBE = "/predictions/two_tower"
+PREDICT = "/v1/models/two_tower:predict"
 COMMANDS = {
     "torchserve": [RETRIEVAL_PYTHON, "-m", "marquee_torchserve.start"],
     "kserve": [RETRIEVAL_PYTHON, "-m", "marquee_torchserve.kserve_server"],
     "reranker": [sys.executable, "-c", "from marquee_cli.main import main; main()", "serve"],
-    "faulty": [sys.executable, Path(__file__).parent / "faulty_server.py"],
 }
-READY = {"torchserve": PROBE, "kserve": PROBE, "reranker": "/readyz", "faulty": "/"}
+READY = {"torchserve": PROBE, "kserve": PROBE, "reranker": "/readyz"}
 
 
 class Served:
     """A server in a process group of its own, with its output in a file."""
 
-    def __init__(
-        self, kind: str, folder: Path, store: Path, *arguments: str, port: int = 0, **settings: object
-    ) -> None:
-        self.port = port or free_port()
+    def __init__(self, kind: str, folder: Path, store: Path, **settings: object) -> None:
+        if kind != "reranker" and not RETRIEVAL_PYTHON.exists():
+            skip_without("retrieval servers")
+        self.kind, self.store = kind, store
+        self.port = free_port()
         self.metrics_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._kind = kind
         self.log = folder / f"{kind}-{self.port}.log"
         given = {"artifacts_dir": store, "metrics_port": self.metrics_port, **settings, "port": self.port}
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("MARQUEE_")}
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MARQUEE_")}
+        if kind == "torchserve":
+            environment["PATH"] = path_with_java()
+        environment |= {f"MARQUEE_{name.upper()}": str(value) for name, value in given.items()}
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [*map(str, COMMANDS[kind]), *arguments],
+                [*map(str, COMMANDS[kind])],
                 cwd=ROOT,
-                env={**clean, **{f"MARQUEE_{name.upper()}": str(value) for name, value in given.items()}},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -56,7 +62,7 @@ class Served:
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()[-3000:]
         try:
-            return httpx2.get(self.url + READY[self._kind], timeout=2).status_code == 200
+            return httpx2.get(self.url + READY[self.kind], timeout=20).status_code == 200
         except httpx2.TransportError:
             return False
 
@@ -77,7 +83,7 @@ class Served:
 
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
-        text = httpx2.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).text
+        text = httpx2.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60).text
         lines = [line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] == name]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
@@ -88,44 +94,57 @@ class Served:
         self.process.wait(30)
 
 
+class Retrieval(Served):
+    """A retrieval server that was started on an empty store, and serves the bundle that was published then."""
+
+    def __init__(self, kind: str, folder: Path, contents: Any) -> None:
+        super().__init__(kind, folder, folder / f"store-{kind}", reload_seconds=0.05)
+        try:
+            # Status and text of its answer without a bundle.
+            self.without_bundle: tuple[int, str] = until(self._refuses, what=f"an answer of {kind}")
+            publish(self.store, contents, force=True)
+            self.bundle: Bundle = load(self.store)
+            until(self.answers, what=f"{kind} with a bundle")
+        except BaseException:
+            self.stop()
+            raise
+
+    def version(self) -> str:
+        """The version that answers now."""
+        answer = httpx2.get(self.url + PROBE, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["model_version"])
+
+    def restore(self) -> None:
+        """Serve the first bundle again."""
+        first = self.bundle.version
+        if (pointer := current(self.store)) is None or pointer.version != first:
+            activate(self.store, first)
+        until(lambda: self.version() == first, what=f"{self.kind} with its first bundle")
+
+    def _refuses(self) -> tuple[int, str] | None:
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        try:
+            answer = httpx2.post(self.url + PREDICT, json={"instances": [{"movie_ids": [1]}]}, timeout=20)
+        except httpx2.TransportError:
+            return None
+        # TorchServe listens before its worker is up.
+        return (answer.status_code, answer.text) if "no bundle" in answer.text or "not ready" in answer.text else None
+
+
 Start = Callable[..., Served]
 
 
-def _needs(kind: str) -> None:
-    if kind in {"torchserve", "kserve"} and not RETRIEVAL_PYTHON.exists():
-        pytest.skip("no .venv-retrieval: `make retrieval-env` makes it")
-    if kind == "torchserve" and shutil.which("java") is None:
-        pytest.skip("no java: TorchServe needs a JDK 17 (apt-get install openjdk-17-jre-headless)")
-
-
 @pytest.fixture(scope="session")
-def start_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """As `start`, for servers that all tests share."""
-    folder = tmp_path_factory.mktemp("servers")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """`start(store, **settings) -> Served`: a re-ranker of its own, until the end of the run."""
+    folder = tmp_path_factory.mktemp("rerankers")
     with ExitStack() as stack:
 
-        def start(kind: str, store: Path, *arguments: str, wait: bool = True, **settings: object) -> Served:
-            _needs(kind)
-            served = Served(kind, folder, store, *arguments, **settings)
+        def run(store: Path, **settings: object) -> Served:
+            served = Served("reranker", folder, store, **settings)
             stack.callback(served.stop)
-            if wait:
-                until(served.answers)
-            return served
-
-        yield start
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """`start(kind, store, *arguments, wait=True, **settings) -> Served`."""
-    with ExitStack() as stack:
-
-        def run(kind: str, store: Path, *arguments: str, wait: bool = True, **settings: object) -> Served:
-            _needs(kind)
-            served = Served(kind, tmp_path, store, *arguments, **settings)
-            stack.callback(served.stop)
-            if wait:
-                until(served.answers)
+            until(served.answers)
             return served
 
         yield run
@@ -137,22 +156,58 @@ def contents(make_contents: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory, contents: Any) -> Iterator[Callable[[str], Retrieval]]:
+    """`servers(kind)`: the one server of that kind, started when first asked for."""
+    folder = tmp_path_factory.mktemp("servers")
+    running: dict[str, Retrieval] = {}
+
+    def get(kind: str) -> Retrieval:
+        if kind not in running:
+            running[kind] = Retrieval(kind, folder, contents)
+        return running[kind]
+
+    yield get
+    for server in running.values():
+        server.stop()
+
+
+# tests/conftest.py reads the kind out of a test's name, so that each server runs in one worker of pytest-xdist only.
+@pytest.fixture(params=["torchserve", "kserve"])
+def server(request: pytest.FixtureRequest, servers: Callable[[str], Retrieval]) -> Iterator[Retrieval]:
+    """A retrieval server, of each kind. A test may publish into its store: the first bundle is served again after."""
+    retrieval = servers(request.param)
+    yield retrieval
+    retrieval.restore()
+
+
+only_torchserve = pytest.mark.parametrize("server", ["torchserve"], indirect=True)
+
+
+@pytest.fixture
+def bundle(server: Retrieval) -> Bundle:
+    """What the server serves."""
+    return server.bundle
+
+
+@pytest.fixture(scope="session")
 def shared_store(tmp_path_factory: pytest.TempPathFactory, contents: Any) -> Path:
-    """Two versions, the second one current."""
+    """A store for tests without a real retrieval server."""
     store = tmp_path_factory.mktemp("shared") / "store"
     publish(store, contents, force=True)
     return store
 
 
-@pytest.fixture(scope="session")
-def bundle(shared_store: Path) -> Any:
-    return load(shared_store)
+@pytest.fixture
+def faulty() -> Iterator[Callable[..., FaultyServer]]:
+    """`faulty(mode, store=None, port=0) -> FaultyServer`."""
+    with ExitStack() as stack:
 
+        def run(*arguments: Any, **options: Any) -> FaultyServer:
+            running = FaultyServer(*arguments, **options)
+            stack.callback(running.stop)
+            return running
 
-@pytest.fixture(scope="session", params=["torchserve", "kserve"])
-def server(request: pytest.FixtureRequest, start_for_all: Start, shared_store: Path) -> Served:
-    """A retrieval server, of each kind."""
-    return start_for_all(request.param, shared_store, reload_seconds=0.2)
+        yield run
 
 
 @pytest.fixture

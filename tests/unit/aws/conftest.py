@@ -63,6 +63,7 @@ def front(store, monkeypatch):
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", f"http://127.0.0.1:{server.server_port}")
     yield server.RequestHandlerClass
+    server.RequestHandlerClass.mode = "normal"  # ends what hangs
     server.shutdown()
     server.server_close()
     thread.join()

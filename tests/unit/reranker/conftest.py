@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,13 @@ from marquee.bundle import publish
 from marquee.settings import Settings
 from marquee_reranker import logs
 from marquee_reranker.app import create_app
-
-
-def _until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.01)
-    return value
+from tests import waiting
 
 
 @pytest.fixture
 def until():
-    """`until(condition, seconds=20)` waits and returns the condition's value."""
-    return _until
+    """`until(condition)` waits and returns the condition's value."""
+    return partial(waiting.until, every=0.01)
 
 
 @pytest.fixture
@@ -74,13 +67,13 @@ def run_app() -> Iterator[Callable[[FastAPI], str]]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         running.append((server, thread))
-        _until(lambda: server.started or not thread.is_alive())
+        waiting.until(lambda: server.started or not thread.is_alive(), every=0.01)
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield run
     for server, thread in running:
         server.should_exit = True
-        thread.join(20)
+        thread.join(120)
 
 
 @pytest.fixture
@@ -110,20 +103,20 @@ class Served:
                 stdout=out,
                 stderr=err,
             )
-        self.url = _until(self._url)
+        self.url = waiting.until(self._url)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._out.read_text().splitlines()]
 
     def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
     def _url(self) -> str | None:
         assert self.process.poll() is None, self._out.with_name("err.txt").read_text()
         serving = [line["url"] for line in self.lines() if line["event"] == "serving"]
         try:
-            return serving[0] if serving and httpx2.get(f"{serving[0]}/livez") else None
+            return serving[0] if serving and httpx2.get(f"{serving[0]}/livez", timeout=60) else None
         except httpx2.TransportError:
             return None
 

@@ -21,7 +21,7 @@ class Gated:
         self._gate = gate
 
     def candidates(self, seed_movie_ids, k, where):
-        assert self._gate.wait(30)
+        assert self._gate.wait(300)
         return self._inner.candidates(seed_movie_ids, k, where)
 
 
@@ -49,13 +49,13 @@ def flood(make_app, run_app, gate, until):
 
         def open_the_gate():
             until(lambda: when(value))
-            probes.extend(httpx2.get(f"{url}{path}", timeout=5).status_code for path in ("/livez", "/readyz"))
+            probes.extend(httpx2.get(f"{url}{path}", timeout=60).status_code for path in ("/livez", "/readyz"))
             gate.set()
 
         opener = threading.Thread(target=open_the_gate)
         opener.start()
         answers = asyncio.run(_post_all(url))
-        opener.join(30)
+        opener.join(300)
         assert probes == [200, 200]  # answered while every slot was taken
         assert value("marquee_inflight") == 0
         return url, answers, value
@@ -65,7 +65,7 @@ def flood(make_app, run_app, gate, until):
 
 async def _post_all(url):
     limits = httpx2.Limits(max_connections=N)
-    async with httpx2.AsyncClient(timeout=60, limits=limits) as client:
+    async with httpx2.AsyncClient(timeout=300, limits=limits) as client:
         return await asyncio.gather(*(client.post(f"{url}/recommend", json=ASKED) for _ in range(N)))
 
 

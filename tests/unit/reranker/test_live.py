@@ -45,7 +45,7 @@ def test_hot_reload_under_load_no_errors_no_mixed_versions(make_app, run_app, st
     answers, failures, stop = [], [], threading.Event()
 
     def ask():
-        with httpx2.Client(timeout=30) as client:
+        with httpx2.Client(timeout=120) as client:
             while not stop.is_set():
                 try:
                     answer = client.post(f"{url}/recommend", json=ASKED)
@@ -65,7 +65,7 @@ def test_hot_reload_under_load_no_errors_no_mixed_versions(make_app, run_app, st
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(150)
     assert not failures
     assert {status for status, _ in answers} == {200}
     assert {answer["model_version"] for _, answer in answers} == set(expected)

@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
@@ -123,16 +122,18 @@ def test_the_key_is_in_no_answer_and_no_log_line(make_app, tmdb, json_logs):
     assert KEY not in repr(app.state.settings)
 
 
-def test_a_slow_tmdb_takes_no_slot_of_the_recommendations(make_app, run_app, tmdb):
-    tmdb.delay = 1.0
+def test_a_slow_tmdb_takes_no_slot_of_the_recommendations(make_app, run_app, tmdb, until):
+    tmdb.may_answer.clear()
     settings = {"tmdb_key": KEY, "tmdb_url": tmdb.url, "tmdb_image_url": tmdb.url}
-    url = run_app(make_app(max_inflight=1, max_queue=0, **settings))
-    with ThreadPoolExecutor(8) as pool, httpx2.Client(base_url=url, timeout=20) as client:
-        waiting = [pool.submit(httpx2.get, f"{url}/v1/posters/{movie_id}", timeout=20) for movie_id in range(1, 25, 3)]
-        while not tmdb.asked:
-            time.sleep(0.01)
+    app = make_app(max_inflight=1, max_queue=0, **settings)
+    app.state.posters._seconds = 60.0  # none gives up while TMDB waits
+    url = run_app(app)
+    with ThreadPoolExecutor(8) as pool, httpx2.Client(base_url=url, timeout=60) as client:
+        waiting = [pool.submit(httpx2.get, f"{url}/v1/posters/{movie_id}", timeout=60) for movie_id in range(1, 25, 3)]
+        until(lambda: tmdb.asked)
         answers = [client.post("/recommend", json={"tmdb_ids": [1001]}) for _ in range(10)]
         assert not any(future.done() for future in waiting)
+        tmdb.may_answer.set()
     assert {answer.status_code for answer in answers} == {200}
 
 
@@ -186,7 +187,7 @@ class Stuck:
 
 def test_only_calls_that_began_speak_against_tmdb():
     stuck, breaker = Stuck(), CircuitBreaker(failures=2, pause=60)
-    posters = Posters(stuck, seconds=0.1, at_once=1, breaker=breaker)
+    posters = Posters(stuck, seconds=1.0, at_once=1, breaker=breaker)
     assert ask(posters, 1, 2, 3) == [None, None, None]
     assert stuck.asked == [1]
     assert not breaker.is_open

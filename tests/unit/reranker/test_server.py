@@ -33,7 +33,7 @@ def test_metrics_are_on_a_port_of_their_own(serve):
 def test_sigterm_turns_unready_and_finishes_what_is_in_flight(serve, until):
     served = serve()
     host, port = served.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection, connection.makefile("rb") as answer:
+    with socket.create_connection((host, int(port)), timeout=120) as connection, connection.makefile("rb") as answer:
         connection.sendall(
             b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
             b"Content-Length: %d\r\n\r\n" % len(BODY)
@@ -52,7 +52,7 @@ def test_sigterm_turns_unready_and_finishes_what_is_in_flight(serve, until):
         connection.sendall(BODY)
         assert b" 200 " in answer.readline()
         assert b"recommendations" in answer.read()
-    assert served.process.wait(20) == 0
+    assert served.process.wait(120) == 0
     requests = [line for line in served.lines() if line.get("route") == "/recommend"]
     assert [line["status"] for line in requests] == [200]
 

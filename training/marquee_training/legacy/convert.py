@@ -137,7 +137,7 @@ def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
     except ImportError:
         raise BundleError(f"reading {path} needs torch", fix="pip install 'marquee[training]'") from None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - runs nothing
         return {str(name): tensor.detach().float().numpy() for name, tensor in state.items()}
     except Exception as error:  # torch's refusals are of many kinds
         reason = str(error).strip().splitlines()
