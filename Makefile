@@ -1,12 +1,11 @@
 # Everything one does with Marquee, in the order of the data. `make help` lists it.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
-        kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format screenshots constraints clean
+        kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format docs screenshots constraints clean
 
 BIN := .venv/bin
 STORE ?= artifacts
 CONFIG ?= auto
-# Made again when what it is made from changes.
 READY := .venv/.ready
 export TAG ?= dev
 RETRIEVAL_READY := .venv-retrieval/.ready
@@ -94,7 +93,6 @@ test-cluster: setup ## Everything on a cluster of its own (25 minutes).
 	$(BIN)/python -m pytest tests/cluster
 
 include aws/Makefile
-
 ##@ Work on Marquee
 test: setup retrieval-env lint ## Everything that CI checks without a cluster.
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --durations=20
@@ -110,6 +108,9 @@ lint: setup ## Style, types, imports between packages, spelling.
 
 format: setup ## Put the style right.
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+docs: setup ## Write the reference tables of docs/, docs/openapi.json and the chart's README from the code.
+	$(BIN)/python .ci/reference.py
 
 screenshots: setup ## Pictures of the page into docs/, from a server with MovieLens (URL=http://127.0.0.1:8080).
 	$(BIN)/python -m tests.browser.screenshots $(or $(URL),http://127.0.0.1:8080)

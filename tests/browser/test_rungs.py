@@ -10,9 +10,9 @@ from marquee.retrieval.http import RetrievalClient
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 UNKNOWN = 999_999
-MODEL = "Chosen by the Two-Tower model from your films."
-ITEMS = "Chosen by films that people like together, a simpler model that stands in for the first."
-AWAY = "The main model is away (retrieval refused)."
+MODEL = "Picked from 50 films, for the one you like."
+ITEMS = "Picked by a simpler model: films that people like together."
+AWAY = "The main model is unavailable (retrieval refused)."
 
 
 @pytest.fixture(scope="module")
@@ -31,27 +31,27 @@ def without_retrieval(serving, store):
     ("state", "status", "notes"),
     [
         ("films=1", MODEL, None),
-        (f"films={UNKNOWN}", "Films that many people like: there was nothing of yours to go by.",
-         "None of the picked films is known here."),
-        ("films=1&people=2&films2=7", "Chosen by the Two-Tower model from the films of each of you.", None),
+        (f"films={UNKNOWN}", "Widely liked films: there was nothing of yours to go by.",
+         "None of the films you picked is known here."),
+        ("films=1&people=2&films2=7", "Picked from 50 films, for the films each of you likes.", None),
         (f"films=1&people=2&films2={UNKNOWN}",
-         "For at least one of you there was nothing to go by, and films that many people like stand in.",
+         "Partly just widely liked films: there was nothing to go by for one of you.",
          "None of Person 2’s films is known here."),
     ],
 )  # fmt: skip
 def test_what_answered_is_said_in_words(page, url, state, status, notes):
     page.goto(f"{url}/#{state}")
-    told(page, status, notes)
+    assert_said(page, status, notes)
     page.complaints[:] = [text for text in page.complaints if "404" not in text]  # the title of an unknown film
 
 
 @pytest.mark.parametrize("people", ["", "&people=2&films2=7"])
 def test_without_the_main_model_the_simpler_one_answers_and_says_so(page, without_retrieval, people):
     page.goto(f"{without_retrieval}/#films=1{people}")
-    told(page, ITEMS, AWAY)
+    assert_said(page, ITEMS, AWAY)
 
 
-def told(page, status, notes):
+def assert_said(page, status, notes):
     expect(page.locator("#films > li:not(.skeleton)")).to_have_count(12)
     expect(page.locator("#status")).to_have_text(status)
     if notes is None:

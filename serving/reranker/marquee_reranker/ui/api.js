@@ -1,14 +1,12 @@
-// Asking the server. A newer request of a kind ends the older, so that answers never arrive out of order.
+// Requests to the server. A newer request of a kind ends the older one, so answers never arrive out of order.
 
 const running = {};
 
-/** Why a request failed: `message` for people, `offline` if no answer came, `status` if one did. */
+/** A failed request: `message` for people, `offline` if no answer came, `retryAfter` in seconds if the server is busy. */
 export class AskError extends Error {
-  constructor(message, { status = 0, again = 0 } = {}) {
+  constructor(message, status = 0, retryAfter = 0) {
     super(message);
-    this.status = status;
-    this.offline = status === 0;
-    this.again = again;
+    Object.assign(this, { status, retryAfter, offline: status === 0 });
   }
 }
 
@@ -16,7 +14,7 @@ export function stop(kind) {
   running[kind]?.abort();
 }
 
-/** The JSON of an answer; null if a newer request of this kind took its place. Throws AskError. */
+/** The JSON of an answer. Throws an AskError, or an AbortError if a newer request of this kind took its place. */
 export async function ask(kind, url, body) {
   stop(kind);
   const { signal } = running[kind] = new AbortController();
@@ -27,16 +25,25 @@ export async function ask(kind, url, body) {
   let answer;
   try {
     response = await fetch(url, options);
-    answer = await response.json().catch((error) => { if (signal.aborted || response.ok) throw error; });
+    answer = await response.json().catch((error) => { if (response.ok) throw error; });
   } catch {
-    if (signal.aborted) return null;
+    signal.throwIfAborted();
     throw new AskError(navigator.onLine === false ? "You are offline." : "The server can't be reached just now.");
   }
-  if (signal.aborted) return null;
+  signal.throwIfAborted();
   if (response.ok) return answer;
   const { status } = response;
   const detail = answer?.detail ?? `the server answered ${status}`;
-  throw new AskError(status === 503 ? `Not just now: ${detail}.` : detail, {
-    status, again: status === 503 ? Number(response.headers.get("Retry-After") ?? 5) : 0,
-  });
+  if (status !== 503) throw new AskError(detail, status);
+  throw new AskError(`Not just now: ${detail}.`, status, Number(response.headers.get("Retry-After") ?? 5));
+}
+
+/** Runs `work`. An AskError goes to `failed`; a request that a newer one replaced ends in silence. */
+export async function attempt(work, failed) {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof AskError) failed(error);
+    else if (error.name !== "AbortError") throw error;
+  }
 }

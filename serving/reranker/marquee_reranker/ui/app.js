@@ -1,29 +1,58 @@
-// The page: pick films, ask the API, show what it says. No build step, no dependencies; each module does one thing.
-import "/ui/results.js"; // first, so that the request is under way before the rest redraws
-import "/ui/search.js";
-import "/ui/sentence.js";
+// The page: pick films, ask the API, show the answer. No build step and no dependencies; each module does one thing.
+import "/ui/results.js"; // first, so that the request is under way before the rest draws
+import "/ui/picker.js";
 import "/ui/people.js";
-import "/ui/chips.js";
-import "/ui/tastes.js";
-import "/ui/dials.js";
+import "/ui/choices.js";
 import "/ui/about.js";
-import "/ui/tabs.js";
+import { $, element } from "/ui/dom.js";
 import { catalog } from "/ui/films.js";
-import { toast } from "/ui/toast.js";
+import { change, current, onChange } from "/ui/state.js";
 
-document.getElementById("copy-link").addEventListener("click", async () => {
+// Two tabs, "Films" and "Operator". The second one exists only where the server allows it, and its code is loaded when it opens.
+const tabs = [$("tab-films"), $("tab-operator")];
+let operator;
+
+async function showTab() {
+  const open = Number(current().tab === "operator");
+  tabs.forEach((tab, index) => {
+    tab.setAttribute("aria-selected", index === open);
+    tab.tabIndex = index === open ? 0 : -1;
+    $(tab.getAttribute("aria-controls")).hidden = index !== open;
+  });
+  if (!open && !operator) return;
   try {
-    await navigator.clipboard.writeText(location.href);
-    toast("Link copied: whoever opens it sees what you see.");
-  } catch { // not on this kind of connection, or refused by the person
-    toast("The address above is the link: copy it from there.");
+    operator ??= await import("/ui/operator.js");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const words = "The server can't be reached just now. Open this tab again when it is back.";
+    $("panel-operator").replaceChildren(element("p", { role: "alert" }, words));
+    return;
   }
-});
-
-if (catalog.posters) {
-  document.getElementById("tmdb").textContent =
-    "this product uses the TMDB API but is not endorsed or certified by TMDB. Posters are TMDB's, or drawn by this page where it has none.";
+  if (current().tab === "operator") operator.watch();
+  else operator.rest();
 }
 
-// What depends on the catalogue was invisible until here, so that nothing jumps.
+function openTab(index) {
+  change({ tab: index ? "operator" : null });
+  tabs[index].focus();
+}
+
+if (catalog.operator) {
+  $("tabs").hidden = false;
+  tabs.forEach((tab, index) => {
+    tab.addEventListener("click", () => openTab(index));
+    tab.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowRight" || event.key === "ArrowLeft") openTab(1 - index);
+    });
+  });
+  onChange(showTab);
+  showTab();
+}
+
+if (catalog.posters) {
+  $("tmdb").textContent = "this product uses the TMDB API but is not endorsed or certified by TMDB. "
+    + "Posters are TMDB's, or drawn by this page where it has none.";
+}
+
+// Until here everything that depends on the catalogue was invisible, so that nothing jumps.
 document.body.classList.remove("loading");

@@ -1,31 +1,19 @@
 // Shows /openapi.json as a page and lets you try each operation. FastAPI's own page loads scripts from a CDN.
-
-const reference = document.getElementById("reference");
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
+import { $, element, table } from "/ui/dom.js";
 
 const api = await (await fetch("/openapi.json")).json();
-const resolve = (schema) => (schema?.$ref ? api.components.schemas[schema.$ref.split("/").at(-1)] : schema ?? {});
+const nameOf = (schema) => schema.$ref.split("/").at(-1);
+const resolve = (schema) => (schema?.$ref ? api.components.schemas[nameOf(schema)] : schema ?? {});
+const bodyOf = (operation) => resolve(operation.requestBody?.content["application/json"].schema);
 
 function kind(schema) {
   const given = schema.anyOf?.find((choice) => choice.type !== "null") ?? schema;
-  const is = given.$ref ? given.$ref.split("/").at(-1) : given.type ?? "";
-  if (is === "array") return `list${given.maxItems ? ` of at most ${given.maxItems}` : ""}: ${kind(given.items ?? given.prefixItems?.[0] ?? {})}`;
+  const type = given.$ref ? nameOf(given) : given.type ?? "";
+  if (type === "array") return `list${given.maxItems ? ` of at most ${given.maxItems}` : ""}: ${kind(given.items ?? given.prefixItems?.[0] ?? {})}`;
   const range = given.minimum !== undefined ? `, ${given.minimum} to ${given.maximum}` : "";
   const length = given.maxLength ? `, at most ${given.maxLength} characters` : "";
   const values = given.enum ? `: ${given.enum.join(", ")}` : "";
-  return `${is}${range}${length}${values}`;
-}
-
-function table(rows) {
-  return element("div", { class: "scroll" }, element("table", {}, element("tbody", {}, ...rows.map(([name, type, text]) => element(
-    "tr", {}, element("th", { scope: "row" }, element("code", {}, name)), element("td", {}, type), element("td", {}, text),
-  )))));
+  return `${type}${range}${length}${values}`;
 }
 
 function fields(schema, prefix = "") {
@@ -37,46 +25,49 @@ function fields(schema, prefix = "") {
 }
 
 function tryIt(path, method, operation) {
-  const body = resolve(operation.requestBody?.content["application/json"].schema);
+  const [example] = bodyOf(operation).examples ?? [];
   const query = (operation.parameters ?? []).filter((p) => p.in === "query" && p.required).map((p) => `${p.name}=matrix`);
-  const start = body.examples ? JSON.stringify(body.examples[0]) : path.replace("{movie_id}", "1") + (query.length ? `?${query.join("&")}` : "");
-  const input = element("textarea", { "aria-label": body.examples ? "Request body" : "Address", spellcheck: "false", rows: "2" });
-  input.value = start;
-  const answer = element("pre", { role: "status", hidden: "" });
-  const send = element("button", { type: "button", class: "quiet" }, "Send");
-  send.addEventListener("click", async () => {
-    const options = body.examples ? { method, headers: { "Content-Type": "application/json" }, body: input.value } : {};
-    answer.hidden = false;
+  const input = element("textarea", { "aria-label": example ? "Request body" : "Address", spellcheck: "false", rows: "2" });
+  input.value = example ? JSON.stringify(example) : path.replace("{movie_id}", "1") + (query.length ? `?${query.join("&")}` : "");
+  const output = element("pre", { role: "status", hidden: "" });
+  const send = element("button", { type: "button", class: "quiet", onclick: async () => {
+    output.hidden = false;
     try {
-      const response = await fetch(body.examples ? path : new URL(input.value, location.origin).pathname + new URL(input.value, location.origin).search, options);
-      const json = response.headers.get("Content-Type")?.includes("json");
-      answer.textContent = `${response.status}\n${json ? JSON.stringify(await response.json(), null, 2) : response.headers.get("Content-Type")}`;
+      const { pathname, search } = new URL(example ? path : input.value, location.origin);
+      const options = example ? { method, headers: { "Content-Type": "application/json" }, body: input.value } : {};
+      const response = await fetch(pathname + search, options);
+      const type = response.headers.get("Content-Type");
+      output.textContent = `${response.status}\n${type?.includes("json") ? JSON.stringify(await response.json(), null, 2) : type}`;
     } catch (error) {
-      answer.textContent = error.message;
+      output.textContent = error.message;
     }
-  });
-  return [element("h3", {}, "Try it"), input, send, answer];
+  } }, "Send");
+  return [element("h3", {}, "Try it"), input, send, output];
+}
+
+function part(title, rows) {
+  if (!rows.length) return [];
+  const named = rows.map(([name, ...cells]) => [element("code", {}, name), ...cells]);
+  return [element("h3", {}, title), element("div", { class: "scroll" }, table("", [], named))];
 }
 
 function section(path, method, operation) {
-  const body = resolve(operation.requestBody?.content["application/json"].schema);
-  const answer = resolve(operation.responses["200"]?.content?.["application/json"]?.schema);
   const problems = Object.entries(operation.responses).filter(([status]) => status >= "400");
   return element("section", {},
     element("h2", {}, element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path)),
     element("p", {}, (operation.description ?? operation.summary).replaceAll("`", "")),
-    ...(operation.parameters ? [element("h3", {}, "Parameters"), table(operation.parameters.map((p) => [p.name, kind(p.schema), p.description ?? p.schema.description ?? ""]))] : []),
-    ...(body.properties ? [element("h3", {}, "Body"), table(fields(body))] : []),
-    element("h3", {}, "Answer"), table(fields(answer)),
-    ...(problems.length ? [element("h3", {}, "Problems"), table(problems.map(([status, p]) => [status, p.description.replaceAll("`", ""), p.content?.["application/problem+json"]?.example.detail ?? ""]))] : []),
-    ...tryIt(path, method, operation),
-  );
+    ...part("Parameters", (operation.parameters ?? []).map((p) => [p.name, kind(p.schema), p.description ?? p.schema.description ?? ""])),
+    ...part("Body", fields(bodyOf(operation))),
+    ...part("Answer", fields(resolve(operation.responses["200"]?.content?.["application/json"]?.schema))),
+    ...part("Problems", problems.map(([status, p]) => [
+      status, p.description.replaceAll("`", ""), p.content?.["application/problem+json"]?.example.detail ?? ""])),
+    ...tryIt(path, method, operation));
 }
 
-// First what most come for.
+// What most people come for comes first.
 const first = ([path]) => (path === "/v1/recommendations" ? 0 : 1);
-
-reference.replaceChildren(
+$("reference").replaceChildren(
   element("p", {}, api.info.description.replaceAll("`", "")),
-  ...Object.entries(api.paths).sort((a, b) => first(a) - first(b)).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => section(path, method, operation))),
+  ...Object.entries(api.paths).sort((a, b) => first(a) - first(b)).flatMap(([path, methods]) => (
+    Object.entries(methods).map(([method, operation]) => section(path, method, operation)))),
 );

@@ -1,16 +1,15 @@
-// Draws a film's poster from its title, year and genres: the same film always looks the same.
+// Draws a film's poster from its title, year and genres, so a film always looks the same. index.html has the shades.
+import { shape } from "/ui/dom.js";
 import { short } from "/ui/films.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-
-// Hues (of OKLCH) that people tend to connect with a genre; others get one from their name.
+// Hues (OKLCH) that people tend to connect with a genre; a genre without one gets it from its name.
 const HUES = {
   Action: 30, Adventure: 155, Animation: 200, Children: 220, Comedy: 55, Crime: 265, Documentary: 180, Drama: 300,
   Fantasy: 320, "Film-Noir": 270, Horror: 15, IMAX: 230, Musical: 345, Mystery: 285, Romance: 0, "Sci-Fi": 240,
   Thriller: 190, War: 130, Western: 65,
 };
 
-// FNV-1a, then a generator of numbers in [0, 1).
+// Seeds a generator of numbers in [0, 1) with a text (FNV-1a).
 function numbersFrom(text) {
   let hash = 2166136261;
   for (const character of text) hash = Math.imul(hash ^ character.codePointAt(0), 16777619);
@@ -20,23 +19,13 @@ function numbersFrom(text) {
   };
 }
 
-export function shape(name, attributes) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
-}
-
 const MOTIFS = [
   // a sun over layers of hills
   (next, ink) => [
     shape("circle", { cx: 40 + 120 * next(), cy: 95 + 50 * next(), r: 26 + 26 * next(), fill: ink(75, 0.85) }),
-    ...[0, 1, 2].map((layer) => {
-      const y = 180 + 38 * layer;
-      return shape("path", {
-        d: `M0 ${y} Q${30 + 40 * next()} ${y - 70 * next()} 100 ${y} T200 ${y - 20} V300 H0Z`,
-        fill: ink(52 - 9 * layer, 0.9),
-      });
-    }),
+    ...[180, 218, 256].map((y, layer) => shape("path", {
+      d: `M0 ${y} Q${30 + 40 * next()} ${y - 70 * next()} 100 ${y} T200 ${y - 20} V300 H0Z`, fill: ink(52 - 9 * layer, 0.9),
+    })),
   ],
   // rings
   (next, ink) => {
@@ -69,7 +58,7 @@ const MOTIFS = [
   })),
 ];
 
-// How wide a text is, in letters of the usual width.
+// The width of a text in letters of average width.
 const breadth = (text) => [...text].reduce((sum, letter) => sum + (/[mwMW@—]/.test(letter) ? 1.5 : /[ijltfI.,:;'’!| -]/.test(letter) ? 0.65 : 1), 0);
 
 // Breaks a title into lines of about `most` letters; a longer word stands alone.
@@ -113,62 +102,25 @@ function lettering(film, layout) {
   const x = anchor === "middle" ? 100 : 13;
   const step = size * 1.08;
   const first = top ? 22 + size * 0.75 : 268 - step * (lines.length - 1);
-  const text = (words, y, px, heavy, opacity = 1) => {
-    const made = shape("text", { x, y, fill: "#fff", "fill-opacity": opacity, "font-size": px, "font-weight": heavy, "font-family": family, "text-anchor": anchor });
-    made.textContent = words;
-    return made;
-  };
+  const text = (words, y, px, heavy, opacity = 1) => shape("text", {
+    x, y, fill: "#fff", "fill-opacity": opacity, "font-size": px, "font-weight": heavy, "font-family": family, "text-anchor": anchor,
+  }, words);
   const credit = [film.year, film.genres[0]].filter(Boolean).join("  ·  ");
   const shade = shape("rect", { x: 0, y: top ? 0 : 300 - (lines.length * step + 90), width: 200, height: lines.length * step + 90, fill: `url(#shade-${top ? "top" : "foot"})` });
   return [shade, ...lines.map((line, index) => text(line, first + index * step, size, weight)), text(credit, 287, 9.5, 600, 0.9)];
 }
 
-// Referred to by every poster; one copy in the page is enough.
-function shades() {
-  const defs = shape("svg", { width: 0, height: 0, "aria-hidden": "true", class: "visually-hidden" });
-  for (const [name, from, to] of [["top", 0.78, 0], ["foot", 0, 0.85]]) {
-    const gradient = shape("linearGradient", { id: `shade-${name}`, x1: 0, x2: 0, y1: 0, y2: 1 });
-    gradient.append(
-      shape("stop", { offset: 0, "stop-color": "#000", "stop-opacity": from }),
-      shape("stop", { offset: 0.5, "stop-color": "#000", "stop-opacity": (from + to) * 0.62 }),
-      shape("stop", { offset: 1, "stop-color": "#000", "stop-opacity": to }),
-    );
-    defs.append(gradient);
-  }
-  document.body.append(defs);
-}
-shades();
-
-/** An SVG element, 2 wide by 3 high, hidden from screen readers: all it says is in the card's text. */
+/** An SVG, 2 wide by 3 high, hidden from screen readers, since the card's text says the same. */
 export function poster(film) {
   const next = numbersFrom(`${film.title}/${film.year}`);
   const genre = film.genres.find((name) => name in HUES && name !== "Drama") ?? film.genres[0] ?? film.title;
   const hue = (HUES[genre] ?? Math.floor(360 * numbersFrom(genre)())) + 24 * next() - 12;
   const second = hue + (next() < 0.5 ? -55 : 55);
   const ink = (lightness, opacity) => `oklch(${lightness}% 0.14 ${next() < 0.5 ? hue : second} / ${opacity})`;
-  const svg = shape("svg", { viewBox: "0 0 200 300", preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true", focusable: "false" });
-  svg.append(
+  return shape(
+    "svg", { viewBox: "0 0 200 300", preserveAspectRatio: "xMidYMid slice", "aria-hidden": "true", focusable: "false" },
     shape("rect", { width: 200, height: 300, fill: `oklch(38% 0.1 ${hue})` }),
     ...MOTIFS[Math.floor(MOTIFS.length * next())](next, ink),
     ...lettering(film, LAYOUTS[Math.floor(LAYOUTS.length * next())]),
   );
-  return svg;
 }
-
-const ICONS = {
-  like: "M12 20s-7.5-4.6-7.5-10A4.3 4.3 0 0 1 12 7.3 4.3 4.3 0 0 1 19.500 10C19.500 15.400 12 20 12 20Z",
-  dislike: "M7 4h9a2 2 0 0 1 2 1.500l1.500 6A2 2 0 0 1 17.500 14H14l.7 4a1.700 1.700 0 0 1-3.200 1L8 13H7M7 4v9H4V4Z",
-  hide: "M4 4 20 20M9.500 5.700A9 9 0 0 1 12 5.400c5.500 0 9 6.600 9 6.600a16 16 0 0 1-2.700 3.500M6.300 7.600A15 15 0 0 0 3 12s3.500 6.600 9 6.600a8.500 8.500 0 0 0 4-1M10 10.300a2.700 2.700 0 0 0 3.800 3.800",
-  near: "M4 9.500c2.700-3 5.300-3 8 0s5.300 3 8 0M4 15.500c2.700-3 5.300-3 8 0s5.300 3 8 0",
-};
-
-function draw(name) {
-  const svg = shape("svg", { viewBox: "0 0 24 24", width: 20, height: 20, fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-linejoin": "round", "stroke-linecap": "round", "aria-hidden": "true", focusable: "false" });
-  svg.append(shape("path", { d: ICONS[name] }));
-  return svg;
-}
-
-const drawn = Object.fromEntries(Object.keys(ICONS).map((name) => [name, draw(name)]));
-
-/** A small line drawing for a button, 24 by 24. */
-export const icon = (name) => drawn[name].cloneNode(true);

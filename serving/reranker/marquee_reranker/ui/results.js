@@ -1,166 +1,146 @@
-// The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what now.
-import { ask, AskError, stop } from "/ui/api.js";
+// The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what happens next.
+import { ask, AskError, attempt, stop } from "/ui/api.js";
 import { card, skeleton } from "/ui/cards.js";
+import { $, replaceItems } from "/ui/dom.js";
 import { catalog, learn, nameOf } from "/ui/films.js";
-import { asking, listed, together, unwanted, whose } from "/ui/group.js";
-import { current, change, onChange } from "/ui/state.js";
-import { write } from "/ui/share.js";
-import { degraded, servedBy } from "/ui/words.js";
+import { change, current, isGroup, NO_FILTERS, onChange, requesters, unwanted, write } from "/ui/state.js";
+import { degraded, joinNames, possessive, servedBy } from "/ui/words.js";
 
 const PAGE = 12;
 const MOST = 96;
 const MOST_NAMED = 4;
-const LATE_MS = 200; // a list that is dimmed for less only flickers, and dimming it takes longer than the answer
-const $ = (id) => document.getElementById(id);
+const LATE_MS = 200; // dimming the list for less than this only flickers
+const BUTTONS = ["more", "back", "reroll", "unfilter"];
 let topN = PAGE;
 let timer;
 let failures = 0;
 let late;
-let turn = 0; // of refreshes: an older one has nothing to say any more
+let turn = 0; // number of the newest refresh; what an older one brings is ignored
 let starters = catalog.popular ?? [];
 
 // "From 2000 to 1990" can only mean the years between them.
 const span = ({ from, to }) => (from !== null && to !== null && from > to ? { from: to, to: from } : { from, to });
-
-const NO_FILTERS = { any: [], none: [], from: null, to: null };
 const filtered = (state) => state.any.length + state.none.length > 0 || state.from !== null || state.to !== null;
+const hasMore = (films) => films.length >= topN && topN < MOST && "more";
 
-/** The body for a state in which somebody has films; those who have none are left out of it. */
+/** The body of a request for recommendations; people without films are left out of it. */
 export function requestOf(state) {
   const filters = { genres_any: state.any, genres_none: state.none };
   const { from, to } = span(state);
   if (from !== null) filters.year_min = from;
   if (to !== null) filters.year_max = to;
-  const tastes = asking(state).map(({ likes, dislikes }) => ({ movie_ids: likes, disliked_movie_ids: dislikes }));
-  const asked = { ...(tastes.length > 1 ? { people: tastes } : tastes[0]), exclude_movie_ids: state.hidden, filters };
-  if (state.mix && tastes.length === 1) asked.several_interests = true;
-  if (state.series) asked.one_per_franchise = true;
-  for (const name of ["diversity", "novelty"]) if (state[name] !== null) asked[name] = state[name];
-  asked.novelty ??= catalog.novelty;
-  return asked;
+  const tastes = requesters(state).map(({ likes, dislikes }) => ({ movie_ids: likes, disliked_movie_ids: dislikes }));
+  const body = { ...(tastes.length > 1 ? { people: tastes } : tastes[0]), exclude_movie_ids: state.hidden, filters };
+  if (state.mix && tastes.length === 1) body.several_interests = true;
+  if (state.series) body.one_per_franchise = true;
+  for (const name of ["diversity", "novelty"]) if (state[name] !== null) body[name] = state[name];
+  body.novelty ??= catalog.novelty;
+  return body;
 }
 
 function fits(film, state) {
-  const year = film.year ?? 0;
   const { from, to } = span(state);
-  return !(state.any.length && !film.genres.some((name) => state.any.includes(name))) && !film.genres.some((name) => state.none.includes(name))
-    && (from === null || year >= from) && (to === null || (year && year <= to));
+  const has = (names) => film.genres.some((name) => names.includes(name));
+  return (!state.any.length || has(state.any)) && !has(state.none)
+    && (from === null || (film.year ?? 0) >= from) && (to === null || (film.year && film.year <= to));
 }
 
 async function begin(state) {
   let films = starters;
-  if (state.any.length) {
-    const answer = await ask("list", `/v1/movies/sample?n=50&seed=1&genre=${encodeURIComponent(state.any[0])}`);
-    if (!answer) return;
-    films = answer.movies;
-  } else stop("list");
-  const gone = unwanted(state);
+  if (state.any.length) films = (await ask("list", `/v1/movies/sample?n=50&seed=1&genre=${encodeURIComponent(state.any[0])}`)).movies;
+  else stop("list");
   const wanted = ({ genres }) => genres.filter((name) => state.any.includes(name)).length; // a romcom before other comedies
-  const shown = films.filter((film) => fits(film, state) && !gone.includes(film.movie_id)).sort((a, b) => wanted(b) - wanted(a)).slice(0, PAGE);
-  show(shown, {
-    title: "Where to begin", words: shown.length ? "Like a film or two here, search for one, or take a taste."
-      : filtered(state) ? "No well-known film fits these filters. Search for a film you like, or remove the filters."
-        : "Search for a film or two, and recommendations appear here.",
-  });
-  $("unfilter").hidden = shown.length > 0 || !filtered(state);
-  $("reroll").hidden = state.any.length > 0 || !shown.length;
+  const shown = films.filter((film) => fits(film, state) && !unwanted(state).includes(film.movie_id))
+    .sort((a, b) => wanted(b) - wanted(a)).slice(0, PAGE);
+  let words = "Search for a film or two, and recommendations appear here.";
+  if (shown.length) words = "Like a film or two here, search for one, or start from a taste.";
+  else if (filtered(state)) words = "No well-known film fits these filters. Search for a film you like, or remove the filters.";
+  show(shown, { title: "Where to begin", words, buttons: [!shown.length && filtered(state) && "unfilter", shown.length && !state.any.length && "reroll"] });
 }
 
 async function near(state) {
-  const [answer] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?top_n=${topN}`), learn([state.near])]);
-  if (!answer) return;
-  show(answer.movies, { title: `Films like ${nameOf(state.near)}`, words: "For anybody who likes it. Your own recommendations are kept." });
-  $("back").hidden = false;
-  $("more").hidden = answer.movies.length < topN || topN >= MOST;
+  const [{ movies }] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?top_n=${topN}`), learn([state.near])]);
+  const words = "For anybody who likes it. Your own recommendations are kept.";
+  show(movies, { title: `Films like ${nameOf(state.near)}`, words, buttons: ["back", hasMore(movies)] });
 }
 
 async function recommend(state) {
   const started = performance.now();
-  const gone = unwanted(state);
   const answer = await ask("list", "/v1/recommendations", { ...requestOf(state), top_n: topN, explain: true });
-  if (!answer) return;
-  const films = answer.recommendations.filter((film) => !gone.includes(film.movie_id));
-  const names = together(state) ? asking(state).map(({ name }) => name) : [];
-  const words = films.length ? servedBy(answer.served_by, names.length) : "No film fits these filters. Widen the years or take away a genre.";
-  const title = names.length ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : listed(names)}` : "Recommendations";
-  const unknown = asking(state).filter(({ likes }) => names.length && likes.every((id) => answer.unknown_ids.includes(id)));
-  const note = (reason) => (reason === "no_known_seeds" && unknown.length ? `None of ${listed(unknown.map(({ name }) => whose(name)))} films is known here.` : degraded(reason, names.length));
-  show(films, { title, words, names, notes: films.length ? [...new Set(answer.degraded.map(note))] : [] });
-  $("unfilter").hidden = films.length > 0 || !filtered(state);
+  const group = isGroup(state);
+  const people = requesters(state);
+  const names = group ? people.map(({ name }) => name) : [];
+  const films = answer.recommendations.filter((film) => !unwanted(state).includes(film.movie_id));
+  const known = (id) => !answer.unknown_ids.includes(id);
+  const strangers = people.filter(({ likes }) => group && !likes.some(known)).map(({ name }) => possessive(name));
+  const note = (reason) => (reason === "no_known_seeds" && strangers.length
+    ? `None of ${joinNames(strangers)} films is known here.` : degraded(reason));
+  show(films, {
+    title: group ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : joinNames(names)}` : "Recommendations",
+    words: films.length ? servedBy(answer.served_by, people[0].likes.filter(known).length, group)
+      : "No film fits these filters. Widen the years or remove a genre.",
+    names, notes: films.length ? [...new Set(answer.degraded.map(note))] : [],
+    buttons: [hasMore(answer.recommendations), !films.length && filtered(state) && "unfilter"],
+  });
   $("model").textContent = `· model ${answer.model_version} · answered in ${Math.round(performance.now() - started)} ms`;
-  $("more").hidden = answer.recommendations.length < topN || topN >= MOST;
 }
 
-function show(films, { title, words, names = [], notes = [] }) {
-  const focused = document.activeElement.closest?.("#films li");
-  const at = focused && [...$("films").children].indexOf(focused);
+function show(films, { title, words, names = [], notes = [], buttons }) {
   const action = document.activeElement.dataset?.action;
   $("results-title").textContent = title;
   $("status").textContent = words;
   $("notes").textContent = notes.join(" ");
   $("notes").hidden = !notes.length;
-  for (const id of ["more", "back", "reroll", "unfilter"]) $(id).hidden = true;
-  $("films").replaceChildren(...films.map((film) => card(film, names)));
-  // The card with the focus is gone: the one in its place takes over, for those who use the keyboard.
-  if (focused) ($("films").children[Math.min(at, films.length - 1)]?.querySelector(`[data-action=${action}]`) ?? $("results")).focus();
+  for (const id of BUTTONS) $(id).hidden = !buttons.includes(id);
+  replaceItems($("films"), films.map((film) => card(film, names)), `[data-action=${action}]`, $("results"));
 }
 
-function failed(error) {
-  const kept = $("films").querySelector("li:not(.skeleton)");
+function failed({ message, offline, retryAfter }) {
+  const temporary = offline || retryAfter > 0;
+  const kept = temporary && $("films").querySelector("li:not(.skeleton)");
   $("trouble").hidden = false;
-  const temporary = error.offline || error.again > 0;
-  $("trouble-text").textContent = error.message + (kept && error.offline ? " What you see stays." : "") + (temporary ? " This page tries again by itself." : "");
-  $("trouble").classList.toggle("offline", error.offline);
-  if (!kept) $("films").replaceChildren();
-  else if (!temporary) { $("films").replaceChildren(); $("more").hidden = true; }
+  $("trouble").classList.toggle("offline", offline);
+  $("trouble-text").textContent = message + (kept && offline ? " What you see stays." : "") + (temporary ? " This page tries again by itself." : "");
+  if (!kept) { $("films").replaceChildren(); $("more").hidden = true; }
   if (!temporary) $("status").textContent = "";
   clearTimeout(timer);
   failures += 1;
-  if (temporary) timer = setTimeout(refresh, Math.min(30000, 1000 * Math.max(error.again, 2 ** failures)));
+  if (temporary) timer = setTimeout(refresh, Math.min(30000, 1000 * Math.max(retryAfter, 2 ** failures)));
 }
 
-export async function refresh() {
+async function refresh() {
   const state = current();
   turn += 1;
   const mine = turn;
   clearTimeout(timer);
-  if (!$("films").children.length && (asking(state).length || state.near)) $("films").replaceChildren(...Array.from({ length: PAGE }, skeleton));
+  const load = state.near ? near : requesters(state).length ? recommend : begin;
+  if (!$("films").children.length && load !== begin) $("films").replaceChildren(...Array.from({ length: PAGE }, skeleton));
   $("results").setAttribute("aria-busy", "true");
   late ??= setTimeout(() => $("results").classList.add("waiting"), LATE_MS);
-  try {
-    await (state.near ? near(state) : asking(state).length ? recommend(state) : begin(state));
-    if (mine !== turn) return;
-    failures = 0;
-    $("trouble").hidden = true;
-  } catch (error) {
-    if (!(error instanceof AskError)) throw error;
-    if (mine !== turn) return;
-    failed(error);
-  }
+  let error;
+  await attempt(() => load(state), (problem) => { error = problem; });
+  if (mine !== turn) return;
+  if (error) failed(error);
+  else { failures = 0; $("trouble").hidden = true; }
   $("results").removeAttribute("aria-busy");
   clearTimeout(late);
   late = undefined;
   $("results").classList.remove("waiting");
 }
 
-$("retry").addEventListener("click", () => { refresh(); $("results").focus(); });
+const act = (id, action) => $(id).addEventListener("click", () => { action(); $("results").focus(); });
+act("retry", refresh);
+act("back", () => change({ near: null }, "Your own recommendations again."));
+act("unfilter", () => change(NO_FILTERS, "Filters removed."));
 $("more").addEventListener("click", () => { topN = Math.min(topN + PAGE, MOST); refresh(); });
-$("back").addEventListener("click", () => { change({ near: null }, "Your own recommendations again."); $("results").focus(); });
-$("unfilter").addEventListener("click", () => { change(NO_FILTERS, "Filters removed."); $("results").focus(); });
-$("reroll").addEventListener("click", async () => {
-  try {
-    const answer = await ask("reroll", `/v1/movies/sample?n=${PAGE}`);
-    if (answer) starters = answer.movies;
-    refresh();
-  } catch (error) {
-    if (!(error instanceof AskError)) throw error;
-    failed(error);
-  }
-});
+$("reroll").addEventListener("click", () => attempt(async () => {
+  starters = (await ask("reroll", `/v1/movies/sample?n=${PAGE}`)).movies;
+  refresh();
+}, failed));
 window.addEventListener("online", refresh);
 window.addEventListener("offline", () => failed(new AskError("You are offline.")));
 onChange((state, before) => {
-  // Opening a tab or selecting a person changes nothing of what is wanted.
+  // Opening a tab or selecting a person changes nothing that is wanted.
   const wanted = (it) => write({ ...it, tab: null, who: 0 });
   if (wanted(state) === wanted(before)) return;
   topN = PAGE;

@@ -1,72 +1,80 @@
-// What numbers and names of the API mean to a person.
+// What the page says: numbers and names of the API, and lists of people, in words.
+import { catalog } from "/ui/films.js";
+import { defaultName } from "/ui/state.js";
 
+export const whole = (value) => value.toLocaleString("en");
 export const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 
-const among = (steps) => (value) => steps.find(([most]) => value <= most)[1];
+/** "Ann, Bo and Cy"; "You" is small, as within a sentence. */
+export function joinNames(names) {
+  const words = names.map((name) => (name === defaultName(0) ? "you" : name));
+  return words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words.join();
+}
+
+export const possessive = (name) => (name === defaultName(0) ? "your" : `${name}’s`);
+
+/** " for Ann" while there are several people: the films picked are hers. */
+export const forSelected = ({ people, who }) => (people.length ? ` for ${joinNames([people[who].name])}` : "");
+
+const upTo = (steps) => (value) => steps.find(([most]) => value <= most)[1];
 
 /** Words for a dial's position, 0 to 1. */
 export const DIALS = {
-  diversity: among([[0, "closest films"], [0.2, "mostly close films"], [0.45, "some variety"], [0.75, "varied"], [1, "as varied as can be"]]),
-  novelty: among([[0, "any fame"], [0.3, "slightly lesser known"], [0.65, "lesser known"], [1, "hidden gems"]]),
+  diversity: upTo([[0, "closest films"], [0.2, "mostly close films"], [0.45, "some variety"], [0.75, "varied"], [1, "as varied as can be"]]),
+  novelty: upTo([[0, "famous or not"], [0.3, "slightly lesser known"], [0.65, "lesser known"], [1, "hidden gems"]]),
 };
-
-/** Words for `affinity_score`: the share of people with such taste who liked a film with this score. */
-export const match = (score) => among([[0.3, "Long shot"], [0.45, "Fair match"], [0.6, "Good match"], [0.75, "Very good match"], [1, "Great match"]])(score);
-
-const FOR_TWO = [[0.3, "Hardly for you two"], [0.45, "Fair for you two"], [0.6, "Good for you two"], [0.75, "Very good for you two"], [1, "Great for you two"]];
-const APART = 0.25;
-
-/** The same for several people: `scores` of each, of whom `share` is expected to like it; `names` as within a sentence. */
-export function groupMatch(share, scores, names) {
-  const [one, other] = scores;
-  if (scores.length === 2) return Math.abs(one - other) > APART ? `Rather for ${names[one > other ? 0 : 1]}` : `${among(FOR_TWO)(share)} ${percent(share)}`;
-  const most = Math.round(share * scores.length);
-  if (most === scores.length) return "Likely for all of you";
-  return most ? `For about ${most} of you ${scores.length}` : "Hardly for any of you";
-}
 
 export const SWITCHES = { mix: "A mix of my tastes", series: "One film per series" };
 
-const SERVED_BY = {
-  two_tower: "Chosen by the Two-Tower model from your films.",
-  item_cf: "Chosen by films that people like together, a simpler model that stands in for the first.",
-  popularity: "Films that many people like: there was nothing of yours to go by.",
-};
-const SERVED_BY_TOGETHER = {
-  ...SERVED_BY,
-  two_tower: "Chosen by the Two-Tower model from the films of each of you.",
-  popularity: "For at least one of you there was nothing to go by, and films that many people like stand in.",
-};
+const LEVELS = [[0.3, "Hardly"], [0.45, "Fair"], [0.6, "Good"], [0.75, "Very good"], [1, "Great"]];
+const level = upTo(LEVELS);
+const APART = 0.25;
 
-/** Which rung chose the films; of several people the lowest that any of them needed. */
-export const servedBy = (rung, people) => (people > 1 ? SERVED_BY_TOGETHER : SERVED_BY)[rung];
+/** Words for `affinity_score`: the share of people with such taste who liked a film with this score. */
+export const match = (score) => `${level(score) === "Hardly" ? "Long shot" : `${level(score)} match`} ${percent(score)}`;
+
+/** The same for several people: their `scores` and `names`, and the `share` of them who are expected to like the film. */
+export function groupMatch(share, scores, names) {
+  const [one, other] = scores;
+  if (scores.length === 2 && Math.abs(one - other) > APART) return `More ${possessive(names[one > other ? 0 : 1])} thing`;
+  if (scores.length === 2) return `${level(share)} for you both ${percent(share)}`;
+  const expected = Math.round(share * scores.length);
+  if (expected === scores.length) return "Suits all of you";
+  return expected ? `Suits about ${expected} of you ${scores.length}` : "Hardly for any of you";
+}
+
+/** Which model picked the films, for `nLikes` films of one person, or for several people. */
+export function servedBy(rung, nLikes, isGroup) {
+  if (rung === "item_cf") return "Picked by a simpler model: films that people like together.";
+  if (rung === "popularity" && isGroup) return "Partly just widely liked films: there was nothing to go by for one of you.";
+  if (rung === "popularity") return "Widely liked films: there was nothing of yours to go by.";
+  const films = isGroup ? "the films each of you likes" : nLikes === 1 ? "the one you like" : `the ${nLikes} you like`;
+  return `Picked from ${catalog.n_films ? whole(catalog.n_films) : "all"} films, for ${films}.`; // a page that waited for a bundle has no count
+}
 
 const DEGRADED = {
   fewer_films_than_asked: "Few films fit what you asked for.",
-  no_known_seeds: "None of the picked films is known here.",
-  seeds_without_neighbors: "Too little is known about the picked films.",
-  version_skew: "A new model is just arriving.",
-};
-const DEGRADED_TOGETHER = {
-  ...DEGRADED,
-  no_known_seeds: "Of the films that one of you picked, none is known here.",
-  seeds_without_neighbors: "Too little is known about the films that one of you picked.",
+  no_known_seeds: "None of the films you picked is known here.",
+  seeds_without_neighbors: "Too little is known about the films you picked.",
+  version_skew: "A new model is being rolled out.",
 };
 
-/** A reason of `degraded`; most name the fault of the retrieval tier, which people need not know in detail. */
-export const degraded = (reason, people) => (people > 1 ? DEGRADED_TOGETHER : DEGRADED)[reason] ?? `The main model is away (${reason.replaceAll("_", " ")}).`;
+/** A reason of `degraded`; those without words of their own name a fault of the retrieval server. */
+export const degraded = (reason) => DEGRADED[reason] ?? `The main model is unavailable (${reason.replaceAll("_", " ")}).`;
 
-export const TERMS = {
-  prior: "being liked by many", genre: "its genres", year: "its time", popularity: "how well known it is", dislikes: "your dislikes",
+const TERMS = {
+  prior: "a favourite of many", genre: "in genres you like", year: "from the same years",
+  popularity: "as well known as you want", dislikes: "far from what you dislike",
 };
+const LEAST_SHARE = 0.05;
 
-/** What speaks for a film: `seeds` [{title, share}] and `others` [words], by shares of all that is above zero. */
-export function reasons(explanation) {
-  const seeds = explanation.because.filter(({ contribution }) => contribution > 0);
-  const others = Object.entries(explanation.terms).filter(([, value]) => value > 0);
+/** What speaks for a film: titles of liked films and other reasons in words, the strongest first. */
+export function reasons({ because, terms }) {
+  const seeds = because.filter(({ contribution }) => contribution > 0);
+  const others = Object.entries(terms).filter(([, value]) => value > 0).sort((a, b) => b[1] - a[1]);
   const total = [...seeds.map((seed) => seed.contribution), ...others.map(([, value]) => value)].reduce((a, b) => a + b, 0);
   return {
-    seeds: seeds.map(({ title, contribution }) => ({ title, share: contribution / total })).filter(({ share }) => share >= 0.05),
-    others: others.filter(([, value]) => value / total >= 0.05).sort((a, b) => b[1] - a[1]).map(([name]) => TERMS[name] ?? name),
+    seeds: seeds.filter(({ contribution }) => contribution / total >= LEAST_SHARE).map(({ title }) => title),
+    others: others.filter(([, value]) => value / total >= LEAST_SHARE).map(([name]) => TERMS[name] ?? name),
   };
 }

@@ -1,0 +1,158 @@
+// Three ways to name films: the search for titles (a combobox as in the ARIA Authoring Practices), a wish in words, and
+// ready-made tastes.
+import { ask, attempt, stop } from "/ui/api.js";
+import { toast } from "/ui/choices.js";
+import { $, element } from "/ui/dom.js";
+import { catalog, learn, nameOf, remember, withYear } from "/ui/films.js";
+import { change, current, onChange, put } from "/ui/state.js";
+import { forSelected } from "/ui/words.js";
+
+const WAIT_MS = 90;
+const N_SURPRISE = 3;
+const search = $("search");
+const options = $("suggestions");
+let suggestions = [];
+let active = -1;
+let timer;
+
+async function suggest() {
+  const query = search.value.trim();
+  if (!query) return closeList();
+  await attempt(async () => {
+    const { movies } = await ask("search", `/v1/movies?limit=8&q=${encodeURIComponent(query)}`);
+    if (search.value.trim() !== query) return;
+    movies.forEach(remember);
+    suggestions = movies.filter((film) => !current().likes.includes(film.movie_id));
+    const newest = catalog.years?.length ? `; the newest here are from ${catalog.years[1]}` : "";
+    if (suggestions.length) showList(suggestions.length === 1 ? "1 film found." : `${suggestions.length} films found.`);
+    else showList(movies.length ? "You have picked that one." : `No film has “${query}” in its title${newest}.`);
+  }, (error) => { suggestions = []; showList(error.message); });
+}
+
+function showList(message) {
+  $("search-status").textContent = message;
+  const items = suggestions.map((film, index) => element(
+    "li", { role: "option", id: `option-${index}`, onmousedown: (event) => { event.preventDefault(); pick(film); } },
+    element("span", { class: "title" }, withYear(film)), element("span", { class: "hint" }, film.genres.join(", ")),
+  ));
+  options.replaceChildren(...(items.length ? items : [element("li", { class: "none", role: "option", "aria-disabled": "true" }, message)]));
+  options.hidden = false;
+  search.setAttribute("aria-expanded", "true");
+  highlight(items.length ? 0 : -1);
+}
+
+function closeList() {
+  clearTimeout(timer);
+  stop("search");
+  suggestions = [];
+  options.hidden = true;
+  search.setAttribute("aria-expanded", "false");
+  highlight(-1);
+}
+
+function highlight(index) {
+  active = index;
+  [...options.children].forEach((option, at) => option.setAttribute("aria-selected", at === active));
+  options.children[active]?.scrollIntoView({ block: "nearest" });
+  if (active >= 0) search.setAttribute("aria-activedescendant", `option-${active}`);
+  else search.removeAttribute("aria-activedescendant");
+}
+
+function pick(film) {
+  search.value = "";
+  closeList();
+  put("likes", film.movie_id, `${film.title} added${forSelected(current())}.`);
+}
+
+search.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(suggest, WAIT_MS);
+});
+search.addEventListener("focus", () => search.value.trim() && suggest());
+search.addEventListener("blur", closeList);
+search.addEventListener("keydown", (event) => {
+  const count = suggestions.length;
+  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && count) {
+    highlight((active + (event.key === "ArrowDown" ? 1 : count - 1)) % count);
+  } else if (event.key === "Enter" && active >= 0) {
+    pick(suggestions[active]);
+  } else if (event.key === "Escape") {
+    closeList();
+  } else if (event.key === "Backspace" && !search.value && current().likes.length) {
+    const id = current().likes.at(-1);
+    put(null, id, `${nameOf(id)} removed.`);
+  } else return;
+  event.preventDefault();
+});
+
+// A wish in words: the server parses it by rules, and its parts join what is chosen already.
+
+const union = (old, added) => [...new Set([...old, ...added])];
+const less = (old, taken) => old.filter((value) => !taken.includes(value));
+
+// What a wish changes in `state`. The later word counts: "no horror" after "horror".
+function patchOf({ movie_ids: likes = [], disliked_movie_ids: dislikes = [], filters, novelty, diversity }, state) {
+  const { genres_any: any = [], genres_none: none = [], year_min: from, year_max: to } = filters ?? {};
+  const patch = {
+    likes: union(less(state.likes, dislikes), likes), dislikes: union(less(state.dislikes, likes), dislikes),
+    hidden: less(state.hidden, likes), any: union(less(state.any, none), any), none: union(less(state.none, any), none),
+    from: from ?? state.from, to: to ?? state.to, diversity: diversity ?? state.diversity, novelty: novelty ?? state.novelty, near: null,
+  };
+  // "After 2000" said after "before 1990" replaces it instead of leaving no year at all.
+  if ((from ?? to) && patch.from && patch.to && patch.from > patch.to) Object.assign(patch, { from: from ?? null, to: to ?? null });
+  return patch;
+}
+
+// The parts as a person would say them: a span of years is one thing, and so are genres of which any will do.
+function summary(parts, { year_min: from, year_max: to } = {}) {
+  const span = from && to ? (from === to ? `of ${from}` : `${from} to ${to}`) : null;
+  const genres = parts.filter(({ kind }) => kind === "genre_any").map(({ label }) => label).join(" or ");
+  const words = parts.map(({ kind, label }) => (kind === "genre_any" ? genres : span && kind.startsWith("year") ? span : label));
+  return [...new Set(words)].join(", ");
+}
+
+function report({ request, parts, not_understood: rest }) {
+  const lines = [];
+  if (parts.length) lines.push(["Understood: ", element("b", {}, summary(parts, request.filters)), "."]);
+  if (rest.length) {
+    const texts = rest.map((text) => `“${text}”`).join(", ");
+    lines.push([`Not understood: ${texts}. This line knows titles, genres, years and fame, but no people, studios or countries.`]);
+  }
+  if (!parts.length) lines.push(["Try a film’s title, a genre or years: “like Alien, but funny, after 1990”."]);
+  $("heard").replaceChildren(...lines.map((line) => element("p", {}, ...line)));
+}
+
+$("sentence-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("sentence").value.trim();
+  if (text) attempt(async () => {
+    const answer = await ask("sentence", `/v1/understand?q=${encodeURIComponent(text)}`);
+    report(answer);
+    if (!answer.parts.length) return;
+    await learn([...answer.request.movie_ids ?? [], ...answer.request.disliked_movie_ids ?? []]);
+    $("sentence").value = "";
+    change(patchOf(answer.request, current()), "Added. Change or remove them above.");
+  }, (error) => $("heard").replaceChildren(element("p", {}, error.message)));
+});
+
+// Ready-made tastes, and films drawn at random.
+
+function take(films, words) {
+  change({ likes: films.map((film) => film.movie_id), dislikes: [], near: null }, `${words}${forSelected(current())}.`);
+  $("results").focus();
+}
+
+$("taste-list").append(...(catalog.tastes ?? []).map(({ name, films }) => element("li", {}, element("button", {
+  type: "button", title: films.map((film) => film.title).join(", "), onclick: () => take(films, `${name} chosen`),
+}, name))));
+
+$("surprise").addEventListener("click", () => attempt(async () => {
+  const { movies } = await ask("surprise", `/v1/movies/sample?n=${N_SURPRISE}`);
+  movies.forEach(remember);
+  take(movies, `Drawn for you: ${movies.map((film) => film.title).join(", ")}`);
+}, (error) => toast(error.message)));
+
+// Once films are chosen, the tastes make room for them; "Start over" brings them back.
+const showTastes = () => { $("tastes").hidden = current().likes.length > 0; };
+onChange(showTastes);
+showTastes();
