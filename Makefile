@@ -102,9 +102,7 @@ test-unit: setup ## The quick tests only.
 
 lint: setup ## Style, types, imports between packages, spelling.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/mypy
-	PYTHONPATH=aws/lambda $(BIN)/lint-imports
-	$(BIN)/codespell
+	$(BIN)/mypy && PYTHONPATH=aws/lambda $(BIN)/lint-imports && $(BIN)/codespell
 
 format: setup ## Put the style right.
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
