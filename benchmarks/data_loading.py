@@ -46,8 +46,7 @@ def measure(folder: Path, n_ratings: int, shape: str) -> None:
 
 
 def make(folder: Path, n_ratings: int, shape: str) -> list[dict[str, Any]]:
-    from marquee_training.data.synthetic import synthesize  # noqa: PLC0415 - only where a step runs: see measure
-    from marquee_training.data.write import write_movielens  # noqa: PLC0415
+    from marquee_training.data.synthetic import synthesize, write_movielens  # noqa: PLC0415 - see measure
 
     people = max(2, round(n_ratings * ML_20M["people"] / ML_20M["ratings"]))
     start = time.perf_counter()

@@ -20,8 +20,7 @@ import httpx2
 import pytest
 from kubernetes import client, config
 
-from marquee_training.data.synthetic import synthesize
-from marquee_training.data.write import write_movielens
+from marquee_training.data.synthetic import synthesize, write_movielens
 from tests import waiting
 from tests.waiting import free_port
 

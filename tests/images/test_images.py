@@ -13,8 +13,7 @@ from marquee.bundle import load
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Query, Where
 from marquee.retrieval.wire import ask, read_answer
-from marquee_training.data.synthetic import synthesize
-from marquee_training.data.write import write_movielens
+from marquee_training.data.synthetic import synthesize, write_movielens
 
 from .conftest import HARDENED, IMAGES, NAMES, ROOT, SAMPLE, docker, inside, inspect, until
 

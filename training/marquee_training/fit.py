@@ -13,7 +13,8 @@ from marquee.models.weights import RerankConfig
 from marquee_training.config import TrainingConfig
 from marquee_training.interactions import Interactions
 from marquee_training.item_cf.edlae_svd import fit_item_cf
-from marquee_training.two_tower.train import Report, train_two_tower
+from marquee_training.progress import EpochReport
+from marquee_training.two_tower.train import train_two_tower
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def fit(
     validation: NDArray[np.int64] | None = None,
     stop_after: int | None = None,
     checkpoint: Path | None = None,
-    report: Report | None = None,
+    report: EpochReport | None = None,
 ) -> Fitted:
     """Fit the Two-Tower, the item-item view and the popularity on people (rows of `everybody`).
 

@@ -1,22 +1,35 @@
-"""Tell people how training goes: a live bar with metrics on a terminal, plain lines elsewhere. Always stderr."""
+"""Show progress on stderr: a live bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
+BAR_AFTER_S = 0.5  # what is over sooner needs no bar
 LINE_EVERY_S = 5.0
 
+EpochReport = Callable[[int, int, dict[str, float]], None]
+"""Called after each epoch with the epoch (1-based), the greatest number of epochs, and metrics."""
 
-class EpochReport(Protocol):
-    """Called after each epoch."""
 
-    def __call__(self, epoch: int, most: int, metrics: dict[str, float]) -> None:
-        """Epoch (1-based), the most epochs, and metrics of it."""
+def say(line: str) -> None:
+    """Print one line on stderr."""
+    print(line, file=sys.stderr, flush=True)
 
 
 class Reporter:
@@ -27,26 +40,26 @@ class Reporter:
         self._console = Console(stderr=True, highlight=False)
 
     def say(self, line: str) -> None:
-        """One line for people."""
+        """Print one line, unless quiet."""
         if not self._quiet:
             self._console.print(line, soft_wrap=True)
 
     @contextmanager
     def stage(self, name: str, unit: str = "epoch") -> Iterator[EpochReport]:
-        """Show a stage while it runs, counted in some unit; says how long it took when it is over."""
+        """Show a stage while it runs, counted in some unit, and how long it took."""
         started = time.monotonic()
         if self._quiet:
-            yield lambda *_, **__: None
+            yield lambda *_: None
             return
-        last: dict[str, float] = {}
+        latest: dict[str, float] = {}
         if sys.stderr.isatty():
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
             with Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True) as progress:
                 task = progress.add_task(name, total=None)
 
                 def show(epoch: int, most: int, metrics: dict[str, float]) -> None:
-                    last.update(metrics)
-                    progress.update(task, total=most, completed=epoch, description=f"{name}  {_words(last)}")
+                    latest.update(metrics)
+                    progress.update(task, total=most, completed=epoch, description=f"{name}  {_summary(latest)}")
 
                 yield show
         else:
@@ -54,14 +67,57 @@ class Reporter:
 
             def line(epoch: int, most: int, metrics: dict[str, float]) -> None:
                 nonlocal next_line
-                last.update(metrics)
+                latest.update(metrics)
                 if time.monotonic() >= next_line:
                     next_line = time.monotonic() + LINE_EVERY_S
-                    self.say(f"  {name}: {unit} {epoch}/{most}  {_words(last)}")
+                    self.say(f"  {name}: {unit} {epoch}/{most}  {_summary(latest)}")
 
             yield line
-        self.say(f"{name}: {time.monotonic() - started:.1f} s  {_words(last)}".rstrip())
+        self.say(f"{name}: {time.monotonic() - started:.1f} s  {_summary(latest)}".rstrip())
 
 
-def _words(metrics: dict[str, float]) -> str:
+class ByteProgress:
+    """Progress of a read or download, shown once it takes a while.
+
+    Args:
+        label: What is going on, such as "reading ml-25m".
+        total: Bytes of the whole job; None = unknown.
+        show: Whether to show it; None = once it takes a while, True = from the start.
+    """
+
+    def __init__(self, label: str, total: int | None, *, show: bool | None = None) -> None:
+        self._label, self._total, self._show = label, total, show
+        self._done = 0
+        self._bar: tuple[Progress, TaskID] | None = None
+        self._terminal = sys.stderr.isatty()
+        delay = BAR_AFTER_S if self._terminal else LINE_EVERY_S
+        self._next = time.monotonic() + (0.0 if show else delay)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar[0].stop()
+
+    def advance(self, n_bytes: int) -> None:
+        """Add bytes that are done, and show them if it is time."""
+        self._done += n_bytes
+        if self._bar:
+            self._bar[0].update(self._bar[1], completed=self._done)
+        elif self._show is not False and time.monotonic() >= self._next:
+            if self._terminal:
+                columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+                bar = Progress(*columns, console=Console(stderr=True), transient=True)
+                self._bar = bar, bar.add_task(self._label, total=self._total, completed=self._done)
+                bar.start()
+            else:
+                self._next = time.monotonic() + LINE_EVERY_S
+                share = f"{100 * self._done / self._total:.0f} % of " if self._total else ""
+                say(f"{self._label}: {share}{(self._total or self._done) / 1e6:.1f} MB")
+
+
+def _summary(metrics: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

@@ -11,8 +11,7 @@ from benchmarks.quality.opponents import Opponent
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import prepare
 from marquee_training.data.sources import obtain
-from marquee_training.data.synthetic import synthesize
-from marquee_training.data.write import write_movielens
+from marquee_training.data.synthetic import synthesize, write_movielens
 from marquee_training.evaluation.protocols import rounds_of
 
 CONFIG = TrainingConfig(

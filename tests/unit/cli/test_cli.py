@@ -14,8 +14,7 @@ from marquee.bundle.read import load
 from marquee.bundle.sample import sample_contents
 from marquee_cli.card_markdown import markdown
 from marquee_cli.main import main
-from marquee_training.data.synthetic import synthesize
-from marquee_training.data.write import write_movielens
+from marquee_training.data.synthetic import synthesize, write_movielens
 
 TITLE = sample_contents().catalog.titles[0]
 

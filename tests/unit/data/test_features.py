@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from marquee_training.data import features
-from marquee_training.data.assemble import movies_frame, no_tags, ratings_frame
 from marquee_training.data.dataset import Dataset, Genome
 from marquee_training.data.features import content_matrix, to_catalog
+from marquee_training.data.movielens import movies_frame, no_tags, ratings_frame
 from marquee_training.data.synthetic import synthesize
 
 GENRES = ["Action|Drama", "Drama", "", "Comedy|Drama|War", "Comedy", "War"]

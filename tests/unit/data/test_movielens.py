@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from marquee_training.data.movielens import GENRES_100K, load_movielens
-from marquee_training.data.synthetic import synthesize
-from marquee_training.data.write import write_movielens
+from marquee_training.data.synthetic import synthesize, write_movielens
 
 RATINGS = "userId,movieId,rating,timestamp\n1,10,4.0,100\n1,20,3.5,101\n2,10,0.5,102\n"
 MOVIES = 'movieId,title,genres\n10,Heat (1995),Action|Crime\n20,"Matrix, The (1999)",(no genres listed)\n'

@@ -1,6 +1,6 @@
-"""What every source of ratings is read into."""
+"""The one shape that ratings of any source are read into."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -28,17 +28,15 @@ class Dataset:
 
     Attributes:
         name: For people and the manifest, such as "ml-latest-small".
-        source: Where it came from: a folder, an address, a package, or "synthetic seed=1".
-        ratings: Columns `user_id` int32, `movie_id` int32, `rating` float32 (0.5 to 5), `timestamp` int64
-            (seconds); one row per (user, film).
-        movies: Columns `movie_id` int32 (unique, ascending), `title` str (without the year, articles in
-            reading order), `year` int16 (0 = unknown), `genres` str ("Comedy|Drama", empty = none),
-            `tmdb_id` int64 (0 = unknown).
-        tags: Columns `movie_id` int32, `tag` str (lower case), `count` int32 (people who gave it); may
-            be empty.
-        genome: The tag genome, where the data set has one.
-        sha256: Hash over the files (or the generator's arguments) that it was read from.
-        notes: What a person should know about this data, such as rows that a lenient reading left out.
+        source: A folder, an address, a package, or "synthetic seed=1".
+        ratings: `user_id` int32, `movie_id` int32, `rating` float32 (0.5 to 5), `timestamp` int64 (seconds);
+            one row per (user, film).
+        movies: `movie_id` int32 (unique, ascending), `title` str (without the year, articles in reading order),
+            `year` int16 (0 = unknown), `genres` str ("Comedy|Drama", empty = none), `tmdb_id` int64 (0 = unknown).
+        tags: `movie_id` int32, `tag` str (lower case), `count` int32 (people who gave it); may be empty.
+        genome: The tag genome, where there is one.
+        sha256: Hash over the files, or over the arguments of the generator.
+        notes: What was left out, and other facts that a person should know.
     """
 
     name: str
@@ -48,4 +46,4 @@ class Dataset:
     tags: pd.DataFrame
     genome: Genome | None
     sha256: str
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()

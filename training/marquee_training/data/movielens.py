@@ -1,35 +1,32 @@
-"""Reads a folder of MovieLens files, in any of their shapes."""
+"""Read a folder of MovieLens files, of any generation, into a `Dataset`."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from marquee_training.data.assemble import genome_of, movies_frame, no_tags, ratings_frame, tags_frame, tmdb_ids
-from marquee_training.data.checks import require_known, require_unique
-from marquee_training.data.columns import CSV, Column, Kind, Layout
-from marquee_training.data.dataset import Dataset, Genome
-from marquee_training.data.faults import Fault
-from marquee_training.data.progress import ByteProgress
-from marquee_training.data.read_csv import Table, read_table
 from marquee.errors import DataError
+from marquee_training.data.dataset import Dataset, Genome
+from marquee_training.data.read_csv import CSV, Columns, Layout, Table, read_table, require_known, require_unique
+from marquee_training.data.row_errors import Kind
+from marquee_training.data.titles import split_title
+from marquee_training.progress import ByteProgress
 
-_PACKED_RATIO = 4  # about how much gzip saves on ratings; only the progress bar depends on it
-_RATINGS = (
-    Column("userId", Kind.ID),
-    Column("movieId", Kind.ID),
-    Column("rating", Kind.RATING),
-    Column("timestamp", Kind.SECONDS),
-)
-_MOVIES = (Column("movieId", Kind.ID), Column("title", Kind.TITLE), Column("genres", Kind.TEXT))
-_LINKS = (Column("movieId", Kind.ID), Column("tmdbId", Kind.OPTIONAL_ID))
-_TAGS = (Column("userId", Kind.ID), Column("movieId", Kind.ID), Column("tag", Kind.TEXT))
-_SCORES = (Column("movieId", Kind.ID), Column("tagId", Kind.ID), Column("relevance", Kind.SHARE))
-_GENOME_TAGS = (Column("tagId", Kind.ID), Column("tag", Kind.TITLE))
-_RATING_NAMES = ("userId", "movieId", "rating", "timestamp")
+NO_GENRES = "(no genres listed)"
+_RENAMED_GENRES = {"Children's": "Children"}  # the name of 1998 and 2003, and today's
+_GZIP_RATIO = 4  # about; only the progress bar depends on it
+_RATINGS: Columns = {"userId": Kind.ID, "movieId": Kind.ID, "rating": Kind.RATING, "timestamp": Kind.SECONDS}
+_MOVIES: Columns = {"movieId": Kind.ID, "title": Kind.TITLE, "genres": Kind.TEXT}
+_LINKS: Columns = {"movieId": Kind.ID, "tmdbId": Kind.OPTIONAL_ID}
+_TAGS: Columns = {"userId": Kind.ID, "movieId": Kind.ID, "tag": Kind.TEXT}
+_SCORES: Columns = {"movieId": Kind.ID, "tagId": Kind.ID, "relevance": Kind.SHARE}
+_GENOME_TAGS: Columns = {"tagId": Kind.ID, "tag": Kind.TITLE}
 
 # The columns of 100K's u.item after the first five, in the order of its u.genre.
 GENRES_100K: Final = (
@@ -41,7 +38,7 @@ GENRES_100K: Final = (
 
 @dataclass(frozen=True)
 class Shape:
-    """File names and layouts of a generation of MovieLens data; None = it has no such file."""
+    """Names and layouts of the files of one generation of MovieLens; None = it has no such file."""
 
     ratings: str
     movies: str
@@ -51,7 +48,7 @@ class Shape:
     genome_tags: str | None = None
     ratings_layout: Layout = CSV
     movies_layout: Layout = CSV
-    movies_columns: Sequence[Column] = _MOVIES
+    movies_columns: Columns = field(default_factory=lambda: _MOVIES)
 
 
 SHAPES: Final = {
@@ -60,63 +57,57 @@ SHAPES: Final = {
     "1m": Shape(
         "ratings.dat",
         "movies.dat",
-        ratings_layout=Layout("::", _RATING_NAMES),
-        movies_layout=Layout("::", ("movieId", "title", "genres"), latin1=True),
+        ratings_layout=Layout("::", tuple(_RATINGS)),
+        movies_layout=Layout("::", tuple(_MOVIES), latin1=True),
     ),
     "100k": Shape(
         "u.data",
         "u.item",
-        ratings_layout=Layout("\t", _RATING_NAMES),
+        ratings_layout=Layout("\t", tuple(_RATINGS)),
         movies_layout=Layout("|", ("movieId", "title", "date", "video", "url", *GENRES_100K), latin1=True),
-        movies_columns=(*_MOVIES[:2], *(Column(name, Kind.TEXT) for name in GENRES_100K)),
+        movies_columns={"movieId": Kind.ID, "title": Kind.TITLE} | dict.fromkeys(GENRES_100K, Kind.TEXT),
     ),
 }
 
 
 def load_movielens(folder: Path, *, progress: bool | None = None) -> Dataset:
-    """Reads and checks the MovieLens files in a folder; each may be gzipped (`.csv.gz`).
+    """Read and check the MovieLens files in a folder; each may be gzipped (`.csv.gz`).
 
     Args:
         folder: Where the files are; their names tell the shape.
-        progress: True = show progress from the start, None = once it takes a while, False = never.
+        progress: Whether to show progress; None = once it takes a while.
 
     Returns:
-        The data, with everything that was left out listed in `notes`.
+        The data; `notes` lists everything that was left out.
 
     Raises:
         DataError: A file is missing or breaks a rule; the message names the line and the fix.
     """
     files = _Files(folder, progress=progress)
+    shape, notes = files.shape, files.notes
     with files.progress:
-        movies = files.read(files.shape.movies, files.shape.movies_columns, files.shape.movies_layout)
-        require_unique(movies, "movieId", fault=Fault.DUPLICATE_FILM, what="film {movieId} is listed")
+        movies = files.read(shape.movies, shape.movies_columns, shape.movies_layout)
+        require_unique(movies, "movieId", what="film {movieId} is listed", fix="keep one row per film")
         known = movies.numbers["movieId"]
-        ratings = files.read(files.shape.ratings, _RATINGS, files.shape.ratings_layout)
-        require_known(ratings, "movieId", known, movies.path.name, fault=Fault.UNKNOWN_FILM)
-        require_unique(
-            ratings,
-            "userId",
-            "movieId",
-            fault=Fault.DUPLICATE_RATING,
-            what="user {userId} rates film {movieId}",
-        )
-        links = files.read_optional(files.shape.links, _LINKS)
-        if links:
-            require_unique(links, "movieId", fault=Fault.DUPLICATE_FILM, what="film {movieId} is linked")
-        tags = files.read_optional(files.shape.tags, _TAGS)
-        genome = _genome(files, known)
-    notes = files.notes
+        ratings = files.read(shape.ratings, _RATINGS, shape.ratings_layout)
+        fix = f"add the film to {movies.path.name}, or remove its ratings"
+        require_known(ratings, "movieId", known, movies.path.name, fix=fix)
+        fix = "keep one of the rows, such as the later one: a person rates a film once"
+        require_unique(ratings, "userId", "movieId", what="user {userId} rates film {movieId}", fix=fix)
+        tmdb_ids = files.read_tmdb_ids(known)
+        tags = files.read_tags(known)
+        genome = files.read_genome(known)
+    if "genres" in movies.texts:
+        genres = movies.texts["genres"].to_pylist()
+    else:
+        flags = zip(*(movies.texts[name].to_pylist() for name in GENRES_100K), strict=True)
+        genres = [_genres_of_flags(row) for row in flags]
     return Dataset(
         name=folder.resolve().name,
         source=str(folder),
-        ratings=ratings_frame(*(ratings.numbers[name] for name in _RATING_NAMES)),
-        movies=movies_frame(
-            known,
-            movies.texts["title"].to_pylist(),
-            _genre_cells(movies),
-            tmdb_ids(links, known, notes) if links else {},
-        ),
-        tags=tags_frame(tags, known, notes) if tags else no_tags(),
+        ratings=ratings_frame(*(ratings.numbers[name] for name in _RATINGS)),
+        movies=movies_frame(known, movies.texts["title"].to_pylist(), genres, tmdb_ids),
+        tags=tags,
         genome=genome,
         sha256=files.sha256(),
         notes=tuple(notes),
@@ -133,50 +124,102 @@ class _Files:
         self.folder = folder
         self.notes: list[str] = []
         self.shape = self._shape()
-        names = [name for name in vars(self.shape).values() if isinstance(name, str)]
-        total = sum(_unpacked_size(path) for name in names if (path := self._find(name)))
+        found = [path for name in vars(self.shape).values() if isinstance(name, str) and (path := self._find(name))]
+        total = sum(path.stat().st_size * (_GZIP_RATIO if path.suffix == ".gz" else 1) for path in found)
         self.progress = ByteProgress(f"reading {folder.resolve().name}", total, show=progress)
         self._hashes: dict[str, str] = {}
 
-    def read(self, name: str, columns: Sequence[Column], layout: Layout = CSV, *, optional: bool = False) -> Table:
+    def read(self, name: str, columns: Columns, layout: Layout = CSV, *, may_be_empty: bool = False) -> Table:
         path = self._find(name)
         if path is None:
-            raise DataError(
-                f"{self.folder / name} is missing",
-                fix=f"copy {name} (or {name}.gz) there; it comes with {self.shape.ratings}",
-            )
+            fix = f"copy {name} (or {name}.gz) there; it comes with {self.shape.ratings}"
+            raise DataError(f"{self.folder / name} is missing", fix=fix)
         if path.suffix != ".gz" and (self.folder / f"{name}.gz").exists():
             self.notes.append(f"{name}.gz isn't read, since {name} is there too")
-        table = read_table(path, columns, layout, may_be_empty=optional, advance=self.progress.advance)
+        table = read_table(path, columns, layout, may_be_empty=may_be_empty, advance=self.progress.advance)
         if table.is_cut:
-            self.notes.append(
-                f"{path.name}: the last line has no line end; if the copy broke off, its last value is cut"
-            )
+            self.notes.append(f"{path.name}: the last line has no line end; if the copy is incomplete, its last value is cut")
         self._hashes[name] = table.sha256
         return table
 
-    def read_optional(self, name: str | None, columns: Sequence[Column]) -> Table | None:
-        return self.read(name, columns, optional=True) if name and self._find(name) else None
+    def read_tmdb_ids(self, known: NDArray[Any]) -> dict[int, int]:
+        """TMDB ids by MovieLens id, out of links.csv."""
+        if not self._find(self.shape.links):
+            return {}
+        table = self.read(str(self.shape.links), _LINKS, may_be_empty=True)
+        require_unique(table, "movieId", what="film {movieId} is linked", fix="keep one row per film")
+        movies, ids = table.numbers["movieId"], table.numbers["tmdbId"]
+        listed = self._listed(table, movies, known, "links of {} films that the films' file lacks left out (harmless)")
+        used = listed & (ids > 0)
+        return dict(zip(movies[used].tolist(), ids[used].tolist(), strict=True))
 
-    def has(self, name: str | None) -> bool:
-        return bool(name and self._find(name))
+    def read_tags(self, known: NDArray[Any]) -> pd.DataFrame:
+        """How many people gave a film a tag; tags differ by more than case and spaces."""
+        if not self._find(self.shape.tags):
+            return no_tags()
+        table = self.read(str(self.shape.tags), _TAGS, may_be_empty=True)
+        tag = table.texts["tag"].to_pandas().str.strip().str.lower()
+        if blank := pc.sum(pc.equal(pc.utf8_trim_whitespace(table.texts["tag"]), "")).as_py():
+            self.notes.append(f"{table.path.name}: {blank:,} rows with an empty tag left out")
+        movies = table.numbers["movieId"]
+        listed = self._listed(table, movies, known, "{} tags of films that the films' file lacks left out")
+        rows = pd.DataFrame({"movie_id": movies, "tag": tag, "user": table.numbers["userId"]})
+        rows = rows[listed & (rows["tag"] != "")].drop_duplicates()
+        if rows.empty:
+            return no_tags()
+        counts = rows.groupby(["movie_id", "tag"], sort=True).size().astype(np.int32)
+        return counts.rename("count").reset_index()
+
+    def read_genome(self, known: NDArray[Any]) -> Genome | None:
+        """The tag genome as a matrix; a (film, tag) pair that the file lacks counts as 0."""
+        names = self.shape.scores, self.shape.genome_tags
+        present = [name for name in names if name and self._find(name)]
+        if len(present) == 1:
+            absent = next(name for name in names if name not in present)
+            self.notes.append(f"{present[0]} isn't used: {absent} is missing")
+        if len(present) < 2:
+            return None
+        tags = self.read(present[1], _GENOME_TAGS)
+        keep_one = "keep one row per film and tag"
+        require_unique(tags, "tagId", what="tag {tagId} is listed", fix=keep_one)
+        scores = self.read(present[0], _SCORES)
+        fix = f"add the tag to {tags.path.name}, or remove its rows"
+        require_known(scores, "tagId", tags.numbers["tagId"], tags.path.name, fix=fix)
+        require_unique(scores, "movieId", "tagId", what="film {movieId} is scored for tag {tagId}", fix=keep_one)
+
+        tag_order = np.argsort(tags.numbers["tagId"], kind="stable")
+        movies, rows = np.unique(scores.numbers["movieId"], return_inverse=True)
+        matrix = np.zeros((len(movies), len(tag_order)), dtype=np.float32)
+        columns = np.searchsorted(tags.numbers["tagId"][tag_order], scores.numbers["tagId"])
+        matrix[rows, columns] = scores.numbers["relevance"]
+        listed = self._listed(scores, movies, known, "{} films that the films' file lacks left out (harmless)")
+        scored = int(listed[rows].sum())
+        movies, matrix = movies[listed], matrix[listed]
+        if missing := matrix.size - scored:
+            self.notes.append(f"{scores.path.name}: {missing:,} pairs of film and tag missing, taken as relevance 0")
+        tag_names = tags.texts["tag"].to_pylist()
+        return Genome(movies.astype(np.int64), tuple(tag_names[at] for at in tag_order), matrix)
 
     def sha256(self) -> str:
-        """Hash over the files' names and unpacked contents, so that gzipping them changes nothing."""
+        """Hash over the files' names and unpacked contents: gzipping them changes nothing."""
         lines = (f"{digest}  {name}\n" for name, digest in sorted(self._hashes.items()))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-    def _find(self, name: str) -> Path | None:
-        for path in (self.folder / name, self.folder / f"{name}.gz"):
-            if path.is_file():
-                return path
-        return None
+    def _listed(self, table: Table, movies: NDArray[Any], known: NDArray[Any], note: str) -> NDArray[np.bool_]:
+        """Which of the films are in the films' file; notes how many aren't."""
+        listed = np.isin(movies, known)
+        if strays := int((~listed).sum()):
+            self.notes.append(f"{table.path.name}: {note.format(f'{strays:,}')}")
+        return listed
+
+    def _find(self, name: str | None) -> Path | None:
+        paths = (self.folder / name, self.folder / f"{name}.gz") if name else ()
+        return next((path for path in paths if path.is_file()), None)
 
     def _shape(self) -> Shape:
         found = [shape for shape in SHAPES.values() if self._find(shape.ratings)]
         if found:
-            others = ", ".join(shape.ratings for shape in found[1:])
-            if others:
+            if others := ", ".join(shape.ratings for shape in found[1:]):
                 self.notes.append(f"{others} isn't read, since {found[0].ratings} is there too")
             return found[0]
         names = ", ".join(shape.ratings for shape in SHAPES.values())
@@ -189,43 +232,50 @@ class _Files:
         raise DataError(f"{self.folder} holds no ratings: none of {names} is there (or gzipped, .gz)", fix=fix)
 
 
-def _genome(files: _Files, known: np.ndarray) -> Genome | None:
-    shape = files.shape
-    has = [files.has(shape.scores), files.has(shape.genome_tags)]
-    if not all(has):
-        if any(has):
-            there, absent = (shape.scores, shape.genome_tags) if has[0] else (shape.genome_tags, shape.scores)
-            files.notes.append(f"{there} isn't used: {absent} is missing")
-        return None
-    assert shape.genome_tags  # noqa: S101 - for mypy: has[1]
-    assert shape.scores  # noqa: S101
-    tags = files.read(shape.genome_tags, _GENOME_TAGS)
-    require_unique(tags, "tagId", fault=Fault.DUPLICATE_PAIR, what="tag {tagId} is listed")
-    scores = files.read(shape.scores, _SCORES)
-    require_known(scores, "tagId", tags.numbers["tagId"], tags.path.name, fault=Fault.UNKNOWN_TAG)
-    require_unique(
-        scores,
-        "movieId",
-        "tagId",
-        fault=Fault.DUPLICATE_PAIR,
-        what="film {movieId} is scored for tag {tagId}",
+def ratings_frame(
+    user_id: NDArray[Any], movie_id: NDArray[Any], rating: NDArray[Any], timestamp: NDArray[Any]
+) -> pd.DataFrame:
+    """`Dataset.ratings` of (n,) arrays, without a copy where the types fit."""
+    columns = {
+        "user_id": user_id.astype(np.int32, copy=False),
+        "movie_id": movie_id.astype(np.int32, copy=False),
+        "rating": rating.astype(np.float32, copy=False),
+        "timestamp": timestamp.astype(np.int64, copy=False),
+    }
+    return pd.DataFrame(columns, copy=False)
+
+
+def movies_frame(
+    movie_id: NDArray[Any], titles: Sequence[str], genres: Sequence[str], tmdb_ids: dict[int, int]
+) -> pd.DataFrame:
+    """`Dataset.movies` of MovieLens' raw titles ("Matrix, The (1999)") and genres ("Action|Sci-Fi")."""
+    split = [split_title(title) for title in titles]
+    movies = pd.DataFrame(
+        {
+            "movie_id": movie_id.astype(np.int32),
+            "title": pd.Series([title for title, _ in split], dtype="str"),
+            "year": np.array([year for _, year in split], dtype=np.int16),
+            "genres": pd.Series([_genres(names) for names in genres], dtype="str"),
+            "tmdb_id": np.array([tmdb_ids.get(int(movie), 0) for movie in movie_id], dtype=np.int64),
+        }
     )
-    return genome_of(scores, tags, known, files.notes)
+    return movies.sort_values("movie_id", ignore_index=True)
 
 
-def _genre_cells(movies: Table) -> list[str]:
-    if "genres" in movies.texts:
-        return list(movies.texts["genres"].to_pylist())
-    flags = zip(*(movies.texts[name].to_pylist() for name in GENRES_100K), strict=True)
-    return [genres_of_flags(row) for row in flags]
+def no_tags() -> pd.DataFrame:
+    """`Dataset.tags` of a data set that has none."""
+    columns = {"movie_id": np.empty(0, np.int32), "tag": pd.Series([], dtype="str"), "count": np.empty(0, np.int32)}
+    return pd.DataFrame(columns)
 
 
-def genres_of_flags(flags: Sequence[str | int]) -> str:
-    """Genres ("Comedy|Drama") out of MovieLens 100K's 19 flags; the flag "unknown" means none."""
+def _genres(names: str) -> str:
+    if names.strip() in ("", NO_GENRES):
+        return ""
+    parts = (part.strip() for part in names.split("|"))
+    return "|".join(dict.fromkeys(_RENAMED_GENRES.get(part, part) for part in parts if part))
+
+
+def _genres_of_flags(flags: Sequence[str]) -> str:
+    """Genres ("Comedy|Drama") of 100K's 19 flags; the flag "unknown" means none."""
     pairs = zip(GENRES_100K[1:], flags[1:], strict=True)
-    return "|".join(name for name, flag in pairs if str(flag).strip() == "1")
-
-
-def _unpacked_size(path: Path) -> int:
-    size = path.stat().st_size
-    return size * _PACKED_RATIO if path.suffix == ".gz" else size
+    return "|".join(name for name, flag in pairs if flag.strip() == "1")

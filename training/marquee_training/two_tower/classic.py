@@ -1,7 +1,5 @@
 """Train the classic towers: triplet margin loss over (person, liked film, disliked film). A baseline."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,6 +9,7 @@ from marquee.errors import DataError
 from marquee.models.two_tower import TwoTower
 from marquee_training.config import TrainingConfig
 from marquee_training.interactions import Interactions
+from marquee_training.progress import EpochReport
 from marquee_training.two_tower.model import ClassicTwoTower
 
 HARD_NEGATIVE_RATING = 2.0
@@ -22,7 +21,7 @@ def train_classic(
     content: NDArray[np.float32],
     *,
     epochs: int,
-    report: Callable[[int, int, dict[str, float]], None] | None = None,
+    report: EpochReport | None = None,
 ) -> TwoTower:
     """Fit the classic towers.
 
@@ -45,7 +44,7 @@ def _train(
     content: NDArray[np.float32],
     rng: np.random.Generator,
     epochs: int,
-    report: Callable[[int, int, dict[str, float]], None] | None,
+    report: EpochReport | None,
 ) -> TwoTower:
     model = ClassicTwoTower(len(interactions.user_ids), content, embedding_size=config.embedding_size)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)

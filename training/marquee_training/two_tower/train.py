@@ -1,7 +1,6 @@
 """Train the Two-Tower. Reads from top to bottom: model, optimiser, loop (schedule, step, look, keep the best)."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from marquee_training.evaluation.cases import MAIN_K, Cases, few_seed_cases
 from marquee_training.evaluation.metrics import mean_ndcg
 from marquee_training.evaluation.ranking import by_scores, tower_scores
 from marquee_training.interactions import Interactions
+from marquee_training.progress import EpochReport
 from marquee_training.two_tower.batches import epoch
 from marquee_training.two_tower.checkpoint import load_checkpoint, save_checkpoint
 from marquee_training.two_tower.classic import train_classic
@@ -27,9 +27,6 @@ from marquee_training.two_tower.softmax import softmax_loss
 
 # Validation people are few on small data: more draws of their seeds make the best epoch less of an accident.
 VALIDATION_DRAWS = 10
-
-Report = Callable[[int, int, dict[str, float]], None]
-"""Called after each epoch with the epoch (1-based), the most epochs, and metrics."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     validation: tuple[Interactions, NDArray[np.int64]] | None,
     stop_after: int | None = None,
     checkpoint: Path | None = None,
-    report: Report | None = None,
+    report: EpochReport | None = None,
 ) -> TrainedTower:
     """Fit on people's likes; under torchrun, each process computes its share of every batch.
 

@@ -7,7 +7,7 @@ import pytest
 
 from marquee_cli.main import main
 from marquee_cli.train import print_sweep
-from marquee_training.data.write import write_movielens
+from marquee_training.data.synthetic import write_movielens
 from marquee_training.sweep.sizes import SIZES
 
 
