@@ -1,4 +1,4 @@
-# Everything one does with Marquee, in the order of the data. `make help` lists it.
+# Entry points, in the order of the data: ratings, bundle, recommendations, images, cluster. `make help` lists them.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
         kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format docs screenshots constraints clean
@@ -6,51 +6,52 @@
 BIN := .venv/bin
 STORE ?= artifacts
 CONFIG ?= auto
+# Stamp files: an environment is rebuilt when its inputs change.
 READY := .venv/.ready
 export TAG ?= dev
 RETRIEVAL_READY := .venv-retrieval/.ready
 
 help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-##@ Begin
-setup: $(READY) ## Make .venv with everything for work and tests.
+##@ Start
+setup: $(READY) ## Create .venv with development and test dependencies.
 
 $(READY): pyproject.toml constraints.txt .ci/setup
 	.ci/setup
 	@touch $@
 
-retrieval-env: $(RETRIEVAL_READY) ## Make .venv-retrieval with TorchServe and kserve, for tests and benchmarks.
+retrieval-env: $(RETRIEVAL_READY) ## Create .venv-retrieval with TorchServe and kserve (tests, benchmarks).
 
 $(RETRIEVAL_READY): pyproject.toml constraints-retrieval.txt .ci/setup | $(READY)
 	.ci/setup retrieval
 	@touch $@
 
-demo: setup ## Train on real ratings, recommend for a sample, serve the page on port 8080 (DEMO_SERVE=no: don't).
+demo: setup ## Train on real ratings, print recommendations, serve the page on port 8080 (DEMO_SERVE=no: stop before serving).
 	$(BIN)/marquee demo --store $(STORE) $(if $(filter no,$(DEMO_SERVE)),--no-serve)
 
 ##@ From ratings to a bundle
-data: setup ## Find, check and describe the ratings (MARQUEE_DATA_DIR, or fetched).
+data: setup ## Validate and describe the ratings (MARQUEE_DATA_DIR, or downloaded).
 	$(BIN)/marquee data
 
-train: setup ## Train, judge on people held out, publish (CONFIG=auto|small|medium|full|classic|quick|FILE).
+train: setup ## Train, evaluate on held-out users, publish (CONFIG=auto|small|medium|full|classic|quick|FILE).
 	$(BIN)/marquee train --store $(STORE) --config $(CONFIG)
 
-evaluate: setup ## Judge the product beside its baselines; publishes nothing.
+evaluate: setup ## Evaluate the pipeline and its baselines; publishes nothing.
 	$(BIN)/marquee evaluate --config $(CONFIG)
 
-sweep: setup ## Try the re-ranker's dials (SIZE=quick|medium|full); writes eval/sweep_SIZE.csv and .png.
+sweep: setup ## Sweep the re-ranker's settings (SIZE=quick|medium|full); writes eval/sweep_SIZE.csv and .png.
 	$(BIN)/marquee sweep --config $(CONFIG) --size $(or $(SIZE),quick)
 
 ##@ Bundles
-publish: setup ## Copy a bundle made elsewhere into the store (BUNDLE=folder).
+publish: setup ## Copy a bundle into the store and activate it (BUNDLE=folder).
 	$(BIN)/marquee publish $(BUNDLE) --store $(STORE)
 
-verify: setup ## Check every file of the current bundle.
+verify: setup ## Verify the checksums of the current bundle.
 	$(BIN)/marquee verify --store $(STORE)
 
-rollback: setup ## Make the previous bundle current.
+rollback: setup ## Activate the previous bundle.
 	$(BIN)/marquee rollback --store $(STORE)
 
 ##@ Recommendations
@@ -60,7 +61,7 @@ recommend: setup ## Recommend for TMDB ids (IDS=1585,4935,597).
 serve: setup ## Serve the API and the page on port 8080.
 	$(BIN)/marquee serve --store $(STORE)
 
-doctor: setup ## What is installed, and is the bundle sound?
+doctor: setup ## Check the installation and the bundle.
 	$(BIN)/marquee doctor --store $(STORE)
 
 ##@ Containers
@@ -70,41 +71,41 @@ mar: setup ## Build TorchServe's model archive (code only) into build/.
 images: ## Build the container images (TAG=dev, REGISTRY=a prefix, PUSH=1; docs/images.md).
 	.ci/images
 
-test-images: setup ## Run the images that `make images` built.
+test-images: setup ## Test the images that `make images` built.
 	IMAGE_TAG=$(or $(TAG),dev) $(BIN)/python -m pytest tests/images
 
 ##@ Kubernetes
-kind-up: ## A cluster on this machine, with metrics-server and KServe (KSERVE_MANIFEST=no: without).
+kind-up: ## Create a kind cluster with metrics-server and KServe (KSERVE_MANIFEST=no: without KServe).
 	k8s/kind-up
 
-kind-load: ## Bring the images of `make images` into it.
+kind-load: ## Load the images of `make images` into the cluster.
 	k8s/kind-load
 
-install: ## Install or upgrade the release in it; ends when recommendations are served.
+install: ## Install or upgrade the release; returns when recommendations are served.
 	k8s/install
 
-uninstall: ## Remove the release; its volume stays.
+uninstall: ## Uninstall the release; its volume remains.
 	k8s/uninstall
 
-kind-down: ## Remove the cluster, and all that is in it.
+kind-down: ## Delete the cluster.
 	k8s/kind-down
 
-test-cluster: setup ## Everything on a cluster of its own (25 minutes).
+test-cluster: setup ## Run the cluster tests on a kind cluster of their own (25 minutes).
 	$(BIN)/python -m pytest tests/cluster
 
 include aws/Makefile
 ##@ Work on Marquee
-test: setup retrieval-env lint ## Everything that CI checks without a cluster.
+test: setup retrieval-env lint ## Lint, type-check, and run all tests that need neither images nor a cluster.
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --durations=20
 
-test-unit: setup ## The quick tests only.
+test-unit: setup ## Run the unit tests without the slow ones.
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 tests/unit -m "not slow"
 
-lint: setup ## Style, types, imports between packages, spelling.
+lint: setup ## Check style, types, import layers and spelling.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy && PYTHONPATH=aws/lambda $(BIN)/lint-imports && $(BIN)/codespell
 
-format: setup ## Put the style right.
+format: setup ## Format the code and apply automatic fixes.
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 docs: setup ## Write the reference tables of docs/, docs/openapi.json and the chart's README from the code.
@@ -113,8 +114,8 @@ docs: setup ## Write the reference tables of docs/, docs/openapi.json and the ch
 screenshots: setup ## Pictures of the page into docs/, from a server with MovieLens (URL=http://127.0.0.1:8080).
 	$(BIN)/python -m tests.browser.screenshots $(or $(URL),http://127.0.0.1:8080)
 
-constraints: setup ## Pin the newest versions that fit (constraints.txt).
+constraints: setup ## Resolve and pin dependencies (constraints*.txt).
 	$(BIN)/python .ci/pin
 
-clean: ## Remove .venv and caches; bundles stay.
+clean: ## Remove environments and caches; bundles remain.
 	rm -rf .venv .venv-retrieval .venv-aws .venv-quality build .pytest_cache .mypy_cache .ruff_cache .hypothesis

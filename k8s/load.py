@@ -1,8 +1,8 @@
 """Sends recommendation requests at a steady rate and reports: load.py URL RATE SECONDS. Standard library only.
 
-The rate is kept whatever the answers take (an open model), each request on a connection of its own, as many separate
-clients would: new pods get their share. Every line of output is JSON: one per 5 s, then a summary. Ends with 1 if a
-request failed, and with 2 if the rate could not be kept, which makes the figures void.
+Open loop: the arrival rate does not depend on response times. Each request uses a connection of its own, as separate
+clients would, so that new pods get their share. Output is JSON lines: one every 5 s, then a summary. Exit code 1: a
+request failed; 2: the generator could not hold the rate, so the figures are void.
 """
 
 import http.client
@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 def request(host: str, port: int, body: bytes) -> tuple[str, float]:
-    """(what came back, seconds): the rung that served, a status, or the kind of failure."""
+    """Send one request; return its outcome (rung, status, or kind of failure) and its duration in seconds."""
     started = time.perf_counter()
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
@@ -37,7 +37,7 @@ def request(host: str, port: int, body: bytes) -> tuple[str, float]:
 
 
 def some_bodies(host: str, port: int) -> list[bytes]:
-    """Requests with one to ten films that the server knows."""
+    """Request bodies with one to ten films of the server's catalogue."""
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     body = json.dumps({"movie_ids": [2147483647], "top_n": 100})
     connection.request("POST", "/v1/recommendations", body, {"Content-Type": "application/json"})
@@ -49,7 +49,7 @@ def some_bodies(host: str, port: int) -> list[bytes]:
 
 
 def summary(results: list[tuple[str, float]], seconds: float) -> dict[str, object]:
-    """Counts by outcome, and milliseconds of what was answered."""
+    """Counts by outcome, and latency percentiles in milliseconds of answered requests."""
     took = sorted(1e3 * spent for outcome, spent in results if not outcome.startswith("failed"))
     at = {f"p{share}": round(took[min(len(took) - 1, len(took) * share // 100)], 1) for share in (50, 95, 99) if took}
     counts = Counter(outcome for outcome, _ in results)
@@ -60,7 +60,7 @@ def summary(results: list[tuple[str, float]], seconds: float) -> dict[str, objec
 
 
 def run(url: str, rate: float, seconds: float) -> int:
-    """Send, report, and judge."""
+    """Send the load, print reports, return the exit code."""
     parts = urllib.parse.urlsplit(url)
     host, port = parts.hostname or "", parts.port or 80
     bodies = some_bodies(host, port)
@@ -92,7 +92,7 @@ def run(url: str, rate: float, seconds: float) -> int:
     whole = summary(list(results), time.monotonic() - started)
     print(json.dumps({"summary": whole}), flush=True)
     if len(results) < total or float(str(whole["rate"])) < 0.95 * rate:
-        print(f"the rate of {rate} was not kept: more than this generator or the service can do", file=sys.stderr)
+        print(f"the rate of {rate} requests/s was not reached: generator or service is saturated", file=sys.stderr)
         return 1 if whole["failed"] else 2
     return 1 if whole["failed"] else 0
 
