@@ -30,8 +30,7 @@ from marquee.bundle import load, publish
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Query, Where
 from marquee.retrieval.service import RetrievalService
-from marquee.retrieval.wire import ask
-from marquee.retrieval.wire.body import Protocol
+from marquee.retrieval.wire import Protocol, ask
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from conftest import _make_contents

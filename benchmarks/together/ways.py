@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from benchmarks.together.groups import Group
 from marquee.api.contracts import Person, RecommendationRequest
 from marquee.pipeline import Pipeline
+from marquee.rerank.groups import liking, score_alike
 from marquee.rerank.mmr import mmr
-from marquee.rerank.steps import Dials
-from marquee.rerank.voices import candidates, voices
+from marquee.rerank.ranker import lambda_mmr, likeness
+from marquee.retrieval.ladder import make_taste
 from marquee.retrieval.port import Where
 
 N = 10
@@ -57,8 +58,8 @@ def least_misery(pipeline: Pipeline, group: Group) -> Rows:
 
 def in_turn(pipeline: Pipeline, group: Group) -> Rows:
     """Each member's next best film, one after the other."""
-    liking, rows = _liking(pipeline, group)
-    order = np.argsort(-liking, axis=1, kind="stable").T.ravel()
+    members, rows = _liking(pipeline, group)
+    order = np.argsort(-members, axis=1, kind="stable").T.ravel()
     first = np.sort(np.unique(order, return_index=True)[1])
     return rows[order[first][:N]]
 
@@ -78,16 +79,16 @@ def _all(pipeline: Pipeline, group: Group) -> list[int]:
 
 
 def _liking(pipeline: Pipeline, group: Group) -> tuple[NDArray[np.float64], Rows]:
-    stages = pipeline.stages
+    bundle = pipeline.bundle
     where = Where(exclude_movie_ids=tuple(_all(pipeline, group)))
-    tastes = [stages.taste(rows, where) for rows in group.members]
-    said = voices(stages, tastes, candidates(stages, tastes))
-    return np.stack([voice.liking(stages, Dials(N)) for voice in said]), np.sort(said[0].pool.rows)
+    tastes = [make_taste(bundle, rows, where, where.mask(bundle.catalog)) for rows in group.members]
+    rows, rankings = score_alike(bundle, list(zip(tastes, pipeline.ladder.candidates(tastes), strict=True)))
+    return np.stack([liking(bundle, ranking) for ranking in rankings]), rows
 
 
 def _by(pipeline: Pipeline, group: Group, worth: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Rows:
-    liking, rows = _liking(pipeline, group)
-    value = worth(liking).astype(np.float32)
-    stages = pipeline.stages
-    picked = mmr(value, stages.likeness(rows), n=N, lam=stages.lambda_mmr(Dials(N)))
+    members, rows = _liking(pipeline, group)
+    value = worth(members).astype(np.float32)
+    bundle = pipeline.bundle
+    picked = mmr(value, likeness(bundle, rows), n=N, lam=lambda_mmr(bundle, None))
     return rows[picked[np.argsort(-value[picked], kind="stable")]]

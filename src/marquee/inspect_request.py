@@ -1,7 +1,7 @@
 """What happened to a request, film by film: retrieval, the blend's terms, MMR's steps. For a picture of the two stages.
 
-`rerank/explain.py` says why a film speaks to somebody; this says how the pipeline came to show it. Both read the very
-steps that made the answer (`Pipeline.steps`), so neither can tell another story than the answer.
+`rerank/explain.py` says why a film suits somebody; this says how the pipeline came to show it. Both read the ranking
+that made the answer (`Pipeline.rank`), so they can't disagree with it.
 """
 
 import time
@@ -11,9 +11,11 @@ from pydantic import Field
 
 from marquee.api.contracts import Movie, RecommendationRequest
 from marquee.base_model import FrozenBaseModel
+from marquee.errors import GroupWithoutAccount
+from marquee.models import Rows
 from marquee.models.weights import Rung
 from marquee.pipeline import Pipeline, Trace
-from marquee.rerank.steps import Rows, Steps, affinity
+from marquee.rerank.ranker import Ranking, affinity
 
 # Films of the account by blended score; those that were shown come on top.
 N_BEST = 30
@@ -81,47 +83,43 @@ class RequestAccount(FrozenBaseModel):
 def account(
     pipeline: Pipeline, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None
 ) -> RequestAccount:
-    """The account of a request. It costs what an answer costs, and the words.
-
-    Args:
-        pipeline: Asked for candidates once, as for an answer.
-        request: As for an answer; `explain` changes nothing.
-        request_id: Repeated in the account.
-        trace: Filled in as for an answer.
+    """The account of a request: how its answer comes about. `explain` changes nothing.
 
     Raises:
-        RequestError: As `Pipeline.recommend` does.
+        RequestError: As `Pipeline.recommend` does, and if the request is several people's.
     """
-    started = time.perf_counter()
-    steps = pipeline.steps(request)
-    pool = steps.pool
+    if request.people:
+        raise GroupWithoutAccount("several people's request has no account", fix="ask for one person at a time")
+    trace = trace or Trace()
+    (ranking,) = pipeline.rank(request, trace)
+    ranked = time.perf_counter()
+    pool = ranking.pool
     n_from_tower = 0 if pool.tower_scores is None else len(pool.rows) - pool.n_added
-    films = _films(pipeline, steps, n_from_tower)
-    if trace is not None:
-        trace.fill(steps, started)
-    return RequestAccount(
-        seeds=[pipeline.films.film(row) for row in steps.taste.seeds],
+    answer = RequestAccount(
+        seeds=[pipeline.films.film(row) for row in ranking.taste.seeds],
         served_by=pool.rung,
-        degraded=steps.degraded,
+        degraded=ranking.degraded(request.top_n),
         n_candidates=len(pool.rows),
         n_from_tower=n_from_tower,
         n_added_by_item_cf=pool.n_added,
-        films=films,
+        films=_films(pipeline, ranking, n_from_tower),
         model_version=pipeline.version,
         request_id=request_id,
     )
+    trace.rerank_ms += (time.perf_counter() - ranked) * 1e3
+    return answer
 
 
-def _films(pipeline: Pipeline, steps: Steps, n_from_tower: int) -> list[FilmAccount]:
-    pool, blended = steps.pool, steps.blended
-    order = np.lexsort((pool.rows, -blended.score))
+def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[FilmAccount]:
+    pool = ranking.pool
+    order = np.lexsort((pool.rows, -ranking.score))
     score_rank = _places(order)
     tower_rank: dict[int, int] = {}
     if pool.tower_scores is not None:
         tower_rank = _places(np.argsort(-pool.tower_scores[:n_from_tower], kind="stable"))
-    shown_at, mmr_step = _places(steps.shown), _places(steps.picked)
-    told = [int(at) for at in order if score_rank[int(at)] <= N_BEST or int(at) in shown_at]
-    scores = affinity(pipeline.log_odds(steps, np.asarray(told, dtype=np.int64)))
+    shown_at, mmr_step = _places(ranking.shown), _places(ranking.picked)
+    listed = [int(at) for at in order if score_rank[int(at)] <= N_BEST or int(at) in shown_at]
+    scores = affinity(pipeline.log_odds(ranking, np.asarray(listed, dtype=np.int64)))
     return [
         FilmAccount(
             movie=pipeline.films.film(int(pool.rows[at])),
@@ -129,19 +127,14 @@ def _films(pipeline: Pipeline, steps: Steps, n_from_tower: int) -> list[FilmAcco
             score_rank=score_rank[at],
             shown_at=shown_at.get(at),
             mmr_step=mmr_step.get(at),
-            terms=_terms(steps, at),
-            score=round(float(blended.score[at]), 6),
+            terms=BlendTerms(**{name: round(float(values[at]), 6) for name, values in ranking.terms.items()}),
+            score=round(float(ranking.score[at]), 6),
             affinity_score=float(score),
         )
-        for at, score in zip(told, scores, strict=True)
+        for at, score in zip(listed, scores, strict=True)
     ]
 
 
 def _places(positions: Rows) -> dict[int, int]:
     """Each position's place in the order given, from 1."""
     return {int(at): place for place, at in enumerate(positions, start=1)}
-
-
-def _terms(steps: Steps, at: int) -> BlendTerms:
-    parts = {name: round(float(values[at]), 6) for name, values in steps.blended.terms.items()}
-    return BlendTerms(item_cf=parts.pop("cf"), **parts)

@@ -1,4 +1,4 @@
-"""The two stages and the ladder: seeds -> candidates -> blend -> MMR -> response. No transport in here."""
+"""A request's way, from top to bottom: resolve ids -> retrieve candidates -> rerank -> answer. No transport in here."""
 
 import copy
 import time
@@ -8,28 +8,25 @@ from functools import cached_property
 from statistics import fmean
 from typing import get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from marquee.api.contracts import (
     Explanation,
+    Person,
     PersonAffinity,
     Recommendation,
     RecommendationRequest,
     RecommendationResponse,
 )
 from marquee.bundle.bundle import Bundle
-from marquee.errors import GroupWithoutAccount
+from marquee.errors import LikedAndDisliked
 from marquee.films import Films
+from marquee.models import Array, LogOdds, Rows
+from marquee.models.catalog import Catalog
 from marquee.models.weights import Rung
 from marquee.rerank.explain import explain
 from marquee.rerank.franchises import franchises
-from marquee.rerank.groups import for_people, mixed
-from marquee.rerank.mmr import Series
-from marquee.rerank.ranker import Stages
-from marquee.rerank.steps import Array, Dials, Rows, Steps, Taste, affinity
-from marquee.resolve import resolve
-from marquee.retrieval.exact import ExactSearch
+from marquee.rerank.groups import rank_together, split_interests
+from marquee.rerank.ranker import Ranking, affinity, log_odds, rank, score
+from marquee.retrieval.ladder import Ladder, Pool, Taste, make_taste
 from marquee.retrieval.port import Retriever, Where
 
 LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
@@ -37,38 +34,29 @@ LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
 
 @dataclass
 class Trace:
-    """What a request cost, for logs and metrics; `recommend` fills it in.
+    """What a request cost, for logs and metrics: number of candidates, milliseconds before and after they were there.
 
-    Attributes:
-        n_candidates: All that were re-ranked; of several people, what any of them found.
-        retrieval_ms: Milliseconds until the candidates were there.
-        rerank_ms: Milliseconds from then on.
+    For several people, candidates are those that any of them found.
     """
 
     n_candidates: int = 0
     retrieval_ms: float = 0.0
     rerank_ms: float = 0.0
 
-    def fill(self, steps: Steps, started: float) -> None:
-        """Note what a request took until now, that began at `started` of `time.perf_counter`."""
-        self.n_candidates = len(steps.pool.rows)
-        self.retrieval_ms = (steps.retrieved - started) * 1e3
-        self.rerank_ms = (time.perf_counter() - steps.retrieved) * 1e3
-
 
 class Pipeline:
     """Recommends from one bundle. Immutable and thread-safe: a new bundle gets a new pipeline.
 
     Args:
-        bundle: The models and films; training judges them before they are published.
+        bundle: The models and films.
         retriever: Where candidates come from; None searches the bundle's own vectors in process.
     """
 
     def __init__(self, bundle: Bundle, retriever: Retriever | None = None) -> None:
         self.bundle = bundle
         self.catalog = bundle.catalog
-        self.stages = Stages(bundle, retriever or ExactSearch(bundle))
         self.films = Films(bundle)
+        self.ladder = Ladder(bundle, retriever)
 
     @property
     def version(self) -> str:
@@ -78,9 +66,13 @@ class Pipeline:
     def with_retriever(self, retriever: Retriever) -> "Pipeline":
         """A pipeline with candidates from elsewhere, which shares what was computed from the bundle."""
         other = copy.copy(self)
-        other.stages = copy.copy(self.stages)
-        other.stages.retriever = retriever
+        other.ladder = Ladder(self.bundle, retriever)
         return other
+
+    @cached_property
+    def franchises(self) -> Rows:
+        """(n,) int64: films of one series share a number."""
+        return franchises(self.catalog, self.bundle.two_tower.unit_vectors)
 
     def recommend(
         self, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None
@@ -90,58 +82,53 @@ class Pipeline:
         Raises:
             RequestError: A filter names an unknown genre, or a film is both liked and disliked.
         """
-        started = time.perf_counter()
-        tastes = resolve(self.stages, request)
-        if request.people:
-            people = for_people(self.stages, tastes, _dials(request), self._series(request))
-            films = self._describe_for(people, request.explain)
-        else:
-            people = [self._steps(request, tastes[0])]
-            films = self._describe(people[0], request.explain)
-        if trace is not None:
-            trace.fill(people[0], started)
-        unknown = [identifier for taste in tastes for identifier in taste.unknown]
-        return RecommendationResponse(
-            recommendations=films,
-            served_by=max((steps.pool.rung for steps in people), key=LADDER.index),
-            degraded=list(dict.fromkeys(reason for steps in people for reason in steps.degraded)),
-            unknown_ids=list(dict.fromkeys(unknown)),
+        trace = trace or Trace()
+        rankings = self.rank(request, trace)
+        ranked = time.perf_counter()
+        answer = RecommendationResponse(
+            recommendations=self._describe(rankings, request.explain),
+            served_by=max((ranking.pool.rung for ranking in rankings), key=LADDER.index),
+            degraded=list(dict.fromkeys(reason for ranking in rankings for reason in ranking.degraded(request.top_n))),
+            unknown_ids=list(dict.fromkeys(unknown for ranking in rankings for unknown in ranking.taste.unknown)),
             model_version=self.version,
             request_id=request_id,
         )
+        trace.rerank_ms += (time.perf_counter() - ranked) * 1e3
+        return answer
 
-    def steps(self, request: RecommendationRequest) -> Steps:
-        """All that is computed for an answer, before it is put into words; `marquee.inspect_request` tells of it.
+    def rank(self, request: RecommendationRequest, trace: Trace) -> list[Ranking]:
+        """All that is computed for an answer before it is described: one ranking per person, of the same films.
 
         Raises:
-            RequestError: As `recommend` does, and if the request is several people's.
+            RequestError: As `recommend` does.
         """
-        if request.people:
-            raise GroupWithoutAccount("several people's request has no account", fix="ask for one person at a time")
-        return self._steps(request, resolve(self.stages, request)[0])
+        started = time.perf_counter()
+        tastes = resolve(self.bundle, request)
 
-    def _steps(self, request: RecommendationRequest, taste: Taste) -> Steps:
-        dials, series = _dials(request), self._series(request)
-        pool = self.stages.candidates(taste)
-        mix = mixed(self.stages, taste, pool, dials, series) if request.several_interests else None
+        pools = self.ladder.candidates(tastes)
+        people = list(zip(tastes, pools, strict=True))
+        interests: list[tuple[Taste, Pool]] = []
+        if request.several_interests and pools[0].rung != "popularity":
+            parts = split_interests(self.bundle, tastes[0])
+            interests = list(zip(parts, self.ladder.candidates(parts, pools[0].rung), strict=True))
         retrieved = time.perf_counter()
-        if mix:
-            (_, pool, blended, _), picked = mix
-        else:
-            blended = self.stages.blend(taste, pool)
-            picked = self.stages.pick(pool, blended.score, dials, series)
-        # The dials choose the films; the order is by affinity, which no dial bends.
-        shown = picked[np.lexsort((pool.rows[picked], -blended.score[picked]))]
-        return Steps(taste, pool, blended, picked, shown, request.top_n, retrieved)
 
-    def log_odds(self, steps: Steps, positions: Rows) -> NDArray[np.float64]:
+        series = self.franchises if request.one_per_franchise else None
+        if request.people or interests:
+            rankings = rank_together(self.bundle, people, interests, request, series)
+        else:
+            rankings = [rank(self.bundle, tastes[0], pools[0], request, series)]
+        trace.n_candidates = len(rankings[0].pool.rows)
+        trace.retrieval_ms = (retrieved - started) * 1e3
+        trace.rerank_ms = (time.perf_counter() - retrieved) * 1e3
+        return rankings
+
+    def log_odds(self, ranking: Ranking, positions: Rows) -> LogOdds:
         """(k,) float64 calibrated log-odds of k candidates, by their positions in the pool."""
-        return self.stages.log_odds(steps.pool, steps.blended.score[positions])
+        return log_odds(self.bundle, ranking.pool.rung, ranking.score[positions])
 
     def score_candidates(self, seed_rows: Sequence[int], rung: Rung) -> tuple[Rows, Array]:
-        """A rung's candidates for liked films and their blended scores, before calibration and MMR.
-
-        What training calibrates on.
+        """A rung's candidates for liked films and their blended scores, before calibration and MMR, for training.
 
         Args:
             seed_rows: Rows of the catalogue.
@@ -150,52 +137,75 @@ class Pipeline:
         Returns:
             (m,) int64 rows and (m,) float32 scores.
         """
-        excluded = tuple(int(self.catalog.movie_ids[row]) for row in seed_rows)
-        taste = self.stages.taste(seed_rows, Where(exclude_movie_ids=excluded))
-        pool = self.stages.candidates(taste, rung)
-        return pool.rows, self.stages.blend(taste, pool).score
+        where = Where(exclude_movie_ids=tuple(int(self.catalog.movie_ids[row]) for row in seed_rows))
+        taste = make_taste(self.bundle, seed_rows, where, where.mask(self.catalog))
+        (pool,) = self.ladder.candidates([taste], rung)
+        return pool.rows, score(self.bundle, taste, pool).score
 
-    @cached_property
-    def franchises(self) -> NDArray[np.int64]:
-        """(n,) int64: films of one series share a number."""
-        return franchises(self.catalog, self.bundle.two_tower.unit_vectors)
+    def _describe(self, rankings: Sequence[Ranking], explained: bool) -> list[Recommendation]:
+        rows = rankings[0].pool.rows[rankings[0].shown]
+        films = [self.films.film(int(row)).model_dump() for row in rows]
+        described = [self._affinities(ranking, explained) for ranking in rankings]
+        if len(rankings) == 1:
+            return [
+                Recommendation(**film, affinity_score=liked, explanation=why)
+                for film, (liked, why) in zip(films, described[0], strict=True)
+            ]
+        answer = []
+        for film, *each in zip(films, *described, strict=True):
+            people = [PersonAffinity(affinity_score=liked, explanation=why) for liked, why in each]
+            mean = round(fmean(liked for liked, _ in each), 4)
+            answer.append(Recommendation(**film, affinity_score=mean, for_people=people))
+        # Means of rounded affinities can be in another order than those of the exact ones.
+        return sorted(answer, key=lambda film: -film.affinity_score)
 
-    def _series(self, request: RecommendationRequest) -> Series:
-        return self.franchises if request.one_per_franchise else None
-
-    def _describe(self, steps: Steps, explained: bool) -> list[Recommendation]:
-        scores, why = self._said(steps, explained)
-        return [
-            Recommendation(**self.films.film(int(row)).model_dump(), affinity_score=score, explanation=explanation)
-            for row, score, explanation in zip(steps.pool.rows[steps.shown], scores, why, strict=True)
-        ]
-
-    def _describe_for(self, people: Sequence[Steps], explained: bool) -> list[Recommendation]:
-        """What each says of the same films; see `for_people`."""
-        said = [
-            [PersonAffinity(affinity_score=score, explanation=account) for score, account in zip(*own, strict=True)]
-            for own in (self._said(steps, explained) for steps in people)
-        ]
-        rows = people[0].pool.rows[people[0].shown]
-        films = [
-            Recommendation(
-                **self.films.film(int(row)).model_dump(),
-                affinity_score=round(fmean(person.affinity_score for person in each), 4),
-                for_people=list(each),
-            )
-            for row, *each in zip(rows, *said, strict=True)
-        ]
-        # Means of rounded affinities, as they are told, can be in another order than those of the exact ones.
-        return sorted(films, key=lambda film: -film.affinity_score)
-
-    def _said(self, steps: Steps, explained: bool) -> tuple[list[float], Sequence[Explanation | None]]:
-        """Affinities of the films shown, and what speaks for them if that is asked for."""
-        log_odds = self.log_odds(steps, steps.shown)
-        why: Sequence[Explanation | None] = [None] * len(steps.shown)
+    def _affinities(self, ranking: Ranking, explained: bool) -> list[tuple[float, Explanation | None]]:
+        """The shown films' affinities, and their explanations if these are asked for."""
+        odds = self.log_odds(ranking, ranking.shown)
+        why: Sequence[Explanation | None] = [None] * len(odds)
         if explained:
-            why = explain(self.bundle, steps, log_odds)
-        return [float(score) for score in affinity(log_odds)], why
+            why = explain(self.bundle, ranking, odds)
+        return list(zip(affinity(odds).tolist(), why, strict=True))
 
 
-def _dials(request: RecommendationRequest) -> Dials:
-    return Dials(request.top_n, request.diversity, request.novelty)
+def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
+    """The tastes of a request's people, by rows of the catalogue; of a request for one person the only one.
+
+    Nothing that anybody named, or wants excluded, is recommended to anyone.
+
+    Raises:
+        RequestError: A filter names an unknown genre, or somebody likes and dislikes the same film.
+    """
+    catalog, filters = bundle.catalog, request.filters
+    people: Sequence[Person | RecommendationRequest] = request.people or [request]
+    excluded, unknown_excluded = _rows(catalog, request.exclude_movie_ids, request.exclude_tmdb_ids)
+    named: list[int] = []
+    resolved = []
+    for person in people:
+        seeds, unknown_seeds = _rows(catalog, person.movie_ids, person.tmdb_ids)
+        dislikes, unknown_dislikes = _rows(catalog, person.disliked_movie_ids, person.disliked_tmdb_ids)
+        if both := sorted(set(seeds) & set(dislikes)):
+            titles = ", ".join(catalog.titles[row] for row in both)
+            raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
+        named += seeds + dislikes
+        unknown = list(dict.fromkeys(unknown_seeds + unknown_dislikes + unknown_excluded))
+        resolved.append((seeds, dislikes, unknown))
+    where = Where(
+        tuple(filters.genres_any),
+        tuple(filters.genres_none),
+        filters.year_min,
+        filters.year_max,
+        tuple(int(catalog.movie_ids[row]) for row in dict.fromkeys(named + excluded)),
+    )
+    allowed = where.mask(catalog)
+    return [
+        make_taste(bundle, seeds, where, allowed, dislikes=dislikes, unknown=unknown)
+        for seeds, dislikes, unknown in resolved
+    ]
+
+
+def _rows(catalog: Catalog, movie_ids: Sequence[int], tmdb_ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Rows of films by either id, each once, and the ids that no film has."""
+    by_movie, unknown_movies = catalog.rows_of_movies(movie_ids)
+    by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(tmdb_ids)
+    return list(dict.fromkeys(by_movie + by_tmdb)), unknown_movies + unknown_tmdb

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from marquee import __version__
-from marquee.retrieval.wire.v2 import MODEL_NAME
+from marquee.retrieval.wire import MODEL_NAME
 
 HERE = Path(__file__).parent
 _EPOCH = (1980, 1, 1, 0, 0, 0)

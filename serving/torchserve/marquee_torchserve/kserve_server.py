@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from marquee.errors import MarqueeError
 from marquee.retrieval.service import Reply, RetrievalService
-from marquee.retrieval.wire.v2 import INPUTS, MODEL_NAME, OUTPUTS
+from marquee.retrieval.wire import INPUTS, MODEL_NAME, OUTPUTS
 from marquee.settings import Settings, load_settings
 from marquee_torchserve.shortlist import device, torch_shortlist
 

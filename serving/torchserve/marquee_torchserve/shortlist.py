@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from marquee.models import Array, Mask, Rows
 from marquee.models.two_tower import TwoTower
-from marquee.retrieval.exact import Rows, Shortlist
+from marquee.retrieval.exact import Shortlist
 
 
 def torch_shortlist(tower: TwoTower, device: torch.device) -> Shortlist:
@@ -17,9 +16,7 @@ def torch_shortlist(tower: TwoTower, device: torch.device) -> Shortlist:
     bias = torch.from_numpy(tower.item_bias.copy()).to(device)
 
     @torch.inference_mode()
-    def shortlist(
-        users: NDArray[np.float32], allowed: NDArray[np.bool_], ks: Sequence[int], margins: Sequence[float]
-    ) -> list[Rows]:
+    def shortlist(users: Array, allowed: Mask, ks: Sequence[int], margins: Sequence[float]) -> list[Rows]:
         mask = torch.from_numpy(allowed).to(device)
         scores = torch.addmm(bias, torch.from_numpy(users).to(device), items)
         scores.masked_fill_(~mask, -torch.inf)

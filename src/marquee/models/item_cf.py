@@ -1,5 +1,8 @@
 """The second collaborative view: item-item scores, additive over seeds.
 
+A bundle can hold two sets of weights, for a few seeds and for long histories: what predicts best from 5 films is not
+what predicts best from 100 (docs/quality.md). With few, what everybody likes has to fill in; with many, it only blurs.
+
 Two layouts serve the same interface. `neighbors` keeps each film's strongest item-item weights (EASE, EDLAE:
 H. Steck, "Embarrassingly Shallow Autoencoders" 2019 and "Autoencoders that don't overfit towards the Identity"
 2020; the few-seed ridge of `marquee_training.item_cf`) as a sparse matrix; `factors` keeps unit vectors whose
@@ -14,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marquee.errors import BundleError
+from marquee.models import Array, Rows
 
 HISTORY = "history_"  # how the second set's arrays begin in the bundle's file
 
@@ -32,32 +36,32 @@ class ItemCF:
         history: A second set of weights, for people who show many films (docs/adr/0011); None = there is none.
     """
 
-    indptr: NDArray[np.int64] | None = None
+    indptr: Rows | None = None
     indices: NDArray[np.int32] | None = None
     values: NDArray[Any] | None = None
-    factors: NDArray[np.float32] | None = None
-    prior: NDArray[np.float32] | None = None
+    factors: Array | None = None
+    prior: Array | None = None
     history: "ItemCF | None" = None
 
     def __len__(self) -> int:
         return len(self.factors) if self.factors is not None else len(self._csr()[0]) - 1
 
-    def _csr(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[Any]]:
+    def _csr(self) -> tuple[Rows, NDArray[np.int32], NDArray[Any]]:
         if self.indptr is None or self.indices is None or self.values is None:
             raise BundleError("the item-item view holds neither neighbours nor factors")
         return self.indptr, self.indices, self.values
 
-    def scores(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+    def scores(self, seed_rows: Sequence[int]) -> Array:
         """(n,) float32: the prior and the pull of the seeds."""
         pull = self.pull(seed_rows)
         return pull if self.prior is None else self.prior + pull
 
-    def pull(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+    def pull(self, seed_rows: Sequence[int]) -> Array:
         """(n,) float32: what the seeds add to every film's score; at least one seed."""
         scale = np.float32(1.0 if self.prior is None else len(seed_rows) ** -0.5)
         return np.asarray(scale * self._sum(seed_rows), dtype=np.float32)
 
-    def _sum(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+    def _sum(self, seed_rows: Sequence[int]) -> Array:
         if self.factors is not None:
             return np.asarray(self.factors @ self.factors[sorted(seed_rows)].sum(axis=0), dtype=np.float32)
         indptr, indices, values = self._csr()
@@ -67,7 +71,7 @@ class ItemCF:
             total[indices[span]] += values[span]
         return total
 
-    def contributions(self, seed_rows: Sequence[int], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def contributions(self, seed_rows: Sequence[int], rows: Rows) -> Array:
         """(k, m) float32: each of k seeds' share of their pull on each of m films."""
         scale = np.float32(1.0 if self.prior is None else len(seed_rows) ** -0.5)
         return np.stack([scale * self._sum([seed])[rows] for seed in seed_rows])
@@ -112,3 +116,21 @@ class ItemCF:
         if not sound:
             raise BundleError("the item-item view's indptr, indices and values don't fit each other")
         return view
+
+
+def standardise(values: Array, weight: float, over: int | None = None) -> tuple[Array, float]:
+    """(m,) float32 values with mean 0 and standard deviation |weight|; and what one unit of `values` adds to them.
+
+    Values that don't differ say nothing: they become 0, and so does their unit.
+
+    Args:
+        values: (m,) float32.
+        weight: Below 0 turns them round.
+        over: Number of leading values that mean and deviation are taken over; None takes all.
+    """
+    among = values[:over]
+    spread = float(among.std()) if len(among) > 1 else 0.0
+    if spread < 1e-9:
+        return np.zeros_like(values), 0.0
+    unit = weight / spread
+    return np.asarray((values - among.mean()) * np.float32(unit), dtype=np.float32), unit

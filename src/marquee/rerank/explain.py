@@ -8,61 +8,52 @@ that difference: exact over all subsets up to EXACT_SEEDS seeds, over fixed perm
 from math import factorial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marquee.api.contracts import Explanation, SeedContribution
 from marquee.bundle.bundle import Bundle
+from marquee.models import Array, LogOdds, Rows
 from marquee.models.two_tower import TwoTower
-from marquee.rerank.steps import Steps
+from marquee.rerank.ranker import Ranking
 
 EXACT_SEEDS = 8
 PERMUTATIONS = 32
 
 
-def explain(bundle: Bundle, steps: Steps, log_odds: NDArray[np.float64]) -> list[Explanation]:
-    """An account of each film that is shown.
-
-    Args:
-        bundle: That made the answer.
-        steps: Of the answer.
-        log_odds: (n,) float64 of the n films shown.
-    """
-    taste, pool, blended, shown = steps.taste, steps.pool, steps.blended, steps.shown
-    catalog, item_cf = bundle.catalog, bundle.item_cf
-    slope = bundle.rerank.calibration[pool.rung].slope
-    rows = pool.rows[shown]
-    shares = np.zeros((len(taste.seeds), len(rows)))
-    if blended.tower_unit:
-        shares += slope * blended.tower_unit * shapley(bundle.two_tower, taste.seeds, rows)
-    if blended.cf_unit:
-        shares += slope * blended.cf_unit * item_cf.contributions(taste.seeds, rows)
-    if blended.history_unit and item_cf.history:
-        shares += slope * blended.history_unit * item_cf.history.contributions(taste.seeds, rows)
+def explain(bundle: Bundle, ranking: Ranking, log_odds: LogOdds) -> list[Explanation]:
+    """An account of each film that is shown, given their (n,) log-odds."""
+    catalog, item_cf, seeds = bundle.catalog, bundle.item_cf, ranking.taste.seeds
+    slope = bundle.rerank.calibration[ranking.pool.rung].slope
+    rows = ranking.pool.rows[ranking.shown]
+    shares = np.zeros((len(seeds), len(rows)))
+    if unit := ranking.units.get("tower"):
+        shares += slope * unit * shapley(bundle.two_tower, seeds, rows)
+    if unit := ranking.units.get("item_cf"):
+        shares += slope * unit * item_cf.contributions(seeds, rows)
+    if item_cf.history and (unit := ranking.units.get("history")):
+        shares += slope * unit * item_cf.history.contributions(seeds, rows)
     accounts = []
-    for column, position in enumerate(shown):
+    for column, position in enumerate(ranking.shown):
         because = [
             SeedContribution(
                 movie_id=int(catalog.movie_ids[seed]),
                 title=catalog.titles[seed],
                 contribution=round(float(share), 4),
             )
-            for seed, share in zip(taste.seeds, shares[:, column], strict=True)
+            for seed, share in zip(seeds, shares[:, column], strict=True)
         ]
         because.sort(key=lambda entry: (-entry.contribution, entry.movie_id))
         terms = {
-            name: round(slope * float(blended.terms[name][position]), 4)
+            name: round(slope * float(ranking.terms[name][position]), 4)
             for name in ("genre", "year", "popularity", "dislikes")
         }
         score = round(float(log_odds[column]), 4)
         # The rest is what the models say of the film whoever asks: biases and the request's averages.
-        explained = sum(entry.contribution for entry in because) + sum(terms.values())
-        accounts.append(
-            Explanation(score=score, because=because, terms={"prior": round(score - explained, 4), **terms})
-        )
+        prior = round(score - (sum(entry.contribution for entry in because) + sum(terms.values())), 4)
+        accounts.append(Explanation(score=score, because=because, terms={"prior": prior, **terms}))
     return accounts
 
 
-def shapley(tower: TwoTower, seeds: list[int], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def shapley(tower: TwoTower, seeds: list[int], rows: Rows) -> LogOdds:
     """(k, m) float64: each of k seeds' share of the tower's score of each of m films, over that of no seed."""
     targets = tower.item_vectors[rows].astype(np.float64)
     vectors = tower.seed_vectors[seeds]
@@ -71,7 +62,7 @@ def shapley(tower: TwoTower, seeds: list[int], rows: NDArray[np.int64]) -> NDArr
     return _over_permutations(tower, vectors, targets)
 
 
-def _over_subsets(tower: TwoTower, vectors: NDArray[np.float32], targets: NDArray[np.float64]) -> NDArray[np.float64]:
+def _over_subsets(tower: TwoTower, vectors: Array, targets: LogOdds) -> LogOdds:
     k = len(vectors)
     codes = np.arange(2**k)
     member = (codes[:, None] >> np.arange(k)) & 1
@@ -86,9 +77,7 @@ def _over_subsets(tower: TwoTower, vectors: NDArray[np.float32], targets: NDArra
     return shares
 
 
-def _over_permutations(
-    tower: TwoTower, vectors: NDArray[np.float32], targets: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _over_permutations(tower: TwoTower, vectors: Array, targets: LogOdds) -> LogOdds:
     k = len(vectors)
     rng = np.random.default_rng(0)  # fixed: the same request gets the same account
     shares = np.zeros((k, len(targets)))

@@ -11,8 +11,8 @@ from collections import defaultdict
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from marquee.models import Array, Rows
 from marquee.models.catalog import Catalog
 from marquee.search.text import fold, without_articles
 
@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"^(\d{1,2}|i{1,3}|iv|vi{0,3}|ix|xi{0,3}|two|three|four|fiv
 ONE_WORD, WORDS = (0.7, 0.5), (0.5, 0.0)
 
 
-def franchises(catalog: Catalog, unit_vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+def franchises(catalog: Catalog, unit_vectors: Array) -> Rows:
     """(n,) int64: films of one series share a number, which is the row of one of them.
 
     Args:
@@ -53,7 +53,7 @@ def franchises(catalog: Catalog, unit_vectors: NDArray[np.float32]) -> NDArray[n
 class _Akin:
     """Whether the same people like two films, and their genres agree; by how many words their titles share."""
 
-    def __init__(self, catalog: Catalog, unit_vectors: NDArray[np.float32]) -> None:
+    def __init__(self, catalog: Catalog, unit_vectors: Array) -> None:
         self._genres, self._vectors = catalog.genres, unit_vectors
 
     def __call__(self, one: int, other: int, words: int) -> bool:
@@ -101,5 +101,5 @@ class _Joined:
         low, high = sorted((self._root(one), self._root(other)))
         self._parent[high] = low
 
-    def roots(self) -> NDArray[np.int64]:
+    def roots(self) -> Rows:
         return np.array([self._root(member) for member in range(len(self._parent))], dtype=np.int64)

@@ -1,66 +1,144 @@
-"""Answers for several people, and for one person of several interests."""
+"""One list for several tastes, those of several people or the interests of one: each gets its share.
 
-import time
+Each taste's utility of a list is the number of its films that this taste is expected to like, and the list is built
+for the largest product of these numbers (Nash welfare). The product doesn't care in what unit a taste counts, so nobody
+gains by being easy to please, and whoever has got little so far counts the most. I. Caragiannis et al., "The
+unreasonable fairness of maximum Nash welfare", EC 2016; greedy selection for groups as in M. Kaya, D. Bridge and
+N. Tintarev, "Ensuring fairness in group recommendations by rank-sensitive balancing of relevance", RecSys 2020.
+"""
+
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from marquee.rerank.fair import fair_picks
-from marquee.rerank.interests import interests
-from marquee.rerank.mmr import Series
-from marquee.rerank.ranker import Stages
-from marquee.rerank.steps import Dials, Pool, Rows, Steps, Taste
-from marquee.rerank.voices import Voice, candidates, voices
+from marquee.api.contracts import RecommendationRequest
+from marquee.bundle.bundle import Bundle
+from marquee.models import Array, LogOdds, Rows
+from marquee.rerank.mmr import Likeness, Series, greedy
+from marquee.rerank.ranker import Ranking, lambda_mmr, likeness, log_odds, popularity_discount, score
+from marquee.retrieval.ladder import Pool, Taste, make_taste, widen
+
+# A taste's utility of the empty list, in parts of what its best film is worth: else the first film would have to please
+# everybody a little, and who is hard to please would decide alone.
+HEAD_START = 0.5
+MAX_INTERESTS = 4
+# Two clusters of films are joined while their mean likeness is at least this.
+LEAST_LIKENESS = 0.15
 
 
-def for_people(stages: Stages, tastes: Sequence[Taste], dials: Dials, series: Series) -> list[Steps]:
-    """One answer for several people, as the steps of each: the same films in the same order.
+def rank_together(
+    bundle: Bundle,
+    people: Sequence[tuple[Taste, Pool]],
+    interests: Sequence[tuple[Taste, Pool]],
+    request: RecommendationRequest,
+    series: Series,
+) -> list[Ranking]:
+    """Pick films for several people, or for the several interests of one person.
 
     Args:
-        stages: Of the bundle.
-        tastes: The people's, at least two.
-        dials: Of the request.
+        bundle: The models and films.
+        people: Whose scores the answer gives.
+        interests: Those of the only person; empty where each person's taste is to get its share.
+        request: How many films, diversity and novelty.
         series: (n,) int64 by row of the catalogue, or None: see `marquee.rerank.mmr.mmr`.
+
+    Returns:
+        One ranking per person, all of the same films in the same order.
     """
-    pools = candidates(stages, tastes)
-    retrieved = time.perf_counter()
-    people = voices(stages, tastes, pools)
-    picked = _picked(stages, people, dials, series)
-    mean = np.mean([person.liking(stages, Dials(dials.top_n)) for person in people], axis=0)
-    shown = picked[np.lexsort((picked, -mean[picked]))]
+    rows, rankings = score_alike(bundle, [*people, *interests])
+    described, voters = rankings[: len(people)], rankings[len(people) :] or rankings
+    picked = fair_picks(
+        np.stack([liking(bundle, voter, request.novelty) for voter in voters]),
+        likeness(bundle, rows),
+        n=request.top_n,
+        lam=lambda_mmr(bundle, request.diversity),
+        series=None if series is None else series[rows],
+    )
+    positions = [np.argsort(ranking.pool.rows) for ranking in described]
+    if interests:
+        worth: LogOdds = described[0].score[positions[0]].astype(np.float64)
+        reasons = [reason for ranking in rankings for reason in ranking.pool.degraded]
+        described[0].pool.degraded = list(dict.fromkeys(reasons))
+    else:
+        worth = np.mean([liking(bundle, ranking) for ranking in described], axis=0)
+    shown = picked[np.lexsort((picked, -worth[picked]))]
     return [
-        Steps(person.taste, person.pool, person.blended, person.at[picked], person.at[shown], dials.top_n, retrieved)
-        for person in people
+        replace(ranking, picked=at[picked], shown=at[shown]) for ranking, at in zip(described, positions, strict=True)
     ]
 
 
-def mixed(stages: Stages, taste: Taste, pool: Pool, dials: Dials, series: Series) -> tuple[Voice, Rows] | None:
-    """Films for each of the interests that a person's seeds show.
+def score_alike(bundle: Bundle, tastes: Sequence[tuple[Taste, Pool]]) -> tuple[Rows, list[Ranking]]:
+    """Every taste's scores of the candidates that any taste found, standardised over its own; and their sorted rows."""
+    rows = np.unique(np.concatenate([pool.rows for _, pool in tastes]))
+    return rows, [score(bundle, taste, widen(bundle, taste, pool, rows)) for taste, pool in tastes]
+
+
+def liking(bundle: Bundle, ranking: Ranking, novelty: float = 0.0) -> LogOdds:
+    """(m,) float64 probabilities that candidates are liked, less what `novelty` takes; by ascending rows."""
+    scores = ranking.score - popularity_discount(bundle, ranking.pool.rows, novelty)
+    by_row = np.argsort(ranking.pool.rows)
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds(bundle, ranking.pool.rung, scores)[by_row])))
+
+
+def fair_picks(liking: LogOdds, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> Rows:
+    """Pick n of m candidates for p tastes: the greedy maximum of the Nash product.
+
+    Args:
+        liking: (p, m) float64 in (0, 1): the probability that each taste likes each candidate.
+        likeness: Of the candidates, for MMR.
+        n: How many to pick.
+        lam: MMR: 1 picks by fairness alone, 0 by difference alone.
+        series: As for `marquee.rerank.mmr.mmr`.
 
     Returns:
-        What the person says of their candidates and those for each interest, and the positions in the pool of the
-        films to show, in the order in which they were picked. None where the seeds show one interest.
+        (k,) int64 positions in the order of picking, k <= min(n, m).
     """
-    if pool.rung == "popularity" or len(taste.seeds) < 2:
-        return None
+    if liking.shape[1] == 0:
+        return np.empty(0, dtype=np.int64)
+    start = HEAD_START * liking.max(axis=1, keepdims=True)
+
+    def gain(picked: Rows) -> Array:
+        has = start + liking[:, picked].sum(axis=1, keepdims=True)
+        grown = np.log1p(liking / has).sum(axis=0)
+        return np.asarray(grown / grown.max(), dtype=np.float32)
+
+    return greedy(gain, likeness, n=n, lam=lam, series=series)
+
+
+def split_interests(bundle: Bundle, taste: Taste) -> list[Taste]:
+    """A taste for each interest that the seeds show; none where they show one."""
+    if len(taste.seeds) < 2:
+        return []
     seeds = sorted(taste.seeds)  # nothing may depend on the order in which they were given
-    parts = interests(stages.likeness(np.asarray(seeds, dtype=np.int64)).matrix(), seeds)
-    if len(parts) < 2:
-        return None
-    tastes = [stages.taste(seeds, taste.where, dislikes=taste.dislikes) for seeds in parts]
-    pools = candidates(stages, tastes, pool.rung)
-    degraded = list(dict.fromkeys([*pool.degraded, *(reason for part in pools for reason in part.degraded)]))
-    whole, *people = voices(stages, [taste, *tastes], [replace(pool, degraded=degraded), *pools])
-    return whole, whole.at[_picked(stages, people, dials, series)]
+    clusters = cluster(likeness(bundle, np.asarray(seeds, dtype=np.int64)).matrix(), seeds)
+    if len(clusters) < 2:
+        return []
+    return [make_taste(bundle, own, taste.where, taste.allowed, dislikes=taste.dislikes) for own in clusters]
 
 
-def _picked(stages: Stages, people: Sequence[Voice], dials: Dials, series: Series) -> Rows:
-    rows = np.sort(people[0].pool.rows)
-    return fair_picks(
-        np.stack([person.liking(stages, dials) for person in people]),
-        stages.likeness(rows),
-        n=dials.top_n,
-        lam=stages.lambda_mmr(dials),
-        series=None if series is None else series[rows],
-    )
+def cluster(alike: Array, seeds: Sequence[int]) -> list[list[int]]:
+    """Average-linkage clusters of k seeds, at most MAX_INTERESTS, those with the most seeds first.
+
+    As in A. Pal et al., "PinnerSage: multi-modal user embeddings for recommendations at Pinterest", KDD 2020 (which
+    clusters with Ward's linkage): a person is several interests, and their mean can be none of them.
+
+    Args:
+        alike: (k, k) float32, how alike the seeds are.
+        seeds: Their k rows.
+    """
+    clusters = [[index] for index in range(len(seeds))]
+    between = alike.astype(np.float64)
+    np.fill_diagonal(between, -np.inf)
+    while len(clusters) > 1:
+        first, second = sorted(int(at) for at in np.unravel_index(int(np.argmax(between)), between.shape))
+        if between[first, second] < LEAST_LIKENESS and len(clusters) <= MAX_INTERESTS:
+            break
+        sizes = len(clusters[first]), len(clusters[second])
+        joined = (sizes[0] * between[first] + sizes[1] * between[second]) / sum(sizes)
+        between[first], between[:, first] = joined, joined
+        between[first, first] = -np.inf
+        between = np.delete(np.delete(between, second, axis=0), second, axis=1)
+        clusters[first] += clusters.pop(second)
+    clusters.sort(key=lambda members: (-len(members), min(members)))
+    return [[seeds[index] for index in sorted(members)] for members in clusters]

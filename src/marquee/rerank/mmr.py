@@ -7,11 +7,11 @@ J. Carbonell and J. Goldstein, "The use of MMR, diversity-based reranking", SIGI
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Series = NDArray[np.int64] | None
-"""A number per film, the same for films of one series; None where it doesn't matter."""
+from marquee.models import Array, Rows
+
+Series = Rows | None
+"""(m,) int64, the same number for films of one series; None where it doesn't matter."""
 
 
 class Likeness:
@@ -39,7 +39,7 @@ class Likeness:
         return np.stack([self.to(position) for position in range(len(self._genres))])
 
 
-def mmr(relevance: Array, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> NDArray[np.int64]:
+def mmr(relevance: Array, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> Rows:
     """Pick n of m candidates, greedily.
 
     Args:
@@ -59,18 +59,18 @@ def mmr(relevance: Array, likeness: Likeness, *, n: int, lam: float, series: Ser
     if lam >= 1.0 and series is None:
         return np.argsort(-scaled, kind="stable")[:n]
     worth = np.asarray(scaled, dtype=np.float32)
-    return pick(lambda _: worth, likeness, n=n, lam=lam, series=series)
+    return greedy(lambda _: worth, likeness, n=n, lam=lam, series=series)
 
 
-def pick(
-    gain: Callable[[NDArray[np.int64]], Array],
+def greedy(
+    gain: Callable[[Rows], Array],
     likeness: Likeness,
     *,
     n: int,
     lam: float,
     series: Series = None,
-) -> NDArray[np.int64]:
-    """The greedy loop: at each step the candidate with the most gain for the least likeness to those picked.
+) -> Rows:
+    """Pick greedily: at each step the candidate with the most gain for the least likeness to those picked.
 
     Args:
         gain: Given the positions picked so far, (m,) float32 in [0, 1]: what each candidate is worth now.

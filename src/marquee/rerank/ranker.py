@@ -1,146 +1,177 @@
-"""Both stages for one taste: candidates down the ladder, and their blended scores. No requests or answers in here."""
+"""Stage two for one taste: one blended score per candidate, then MMR picks the films to show."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from marquee.api.contracts import RecommendationRequest
 from marquee.bundle.bundle import Bundle
-from marquee.errors import RetrievalUnavailable
-from marquee.models.opinion import Opinion, standardised
+from marquee.models import Array, LogOdds, Rows
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import standardise
 from marquee.models.weights import Rung
-from marquee.rerank.blend import Blend, blend
 from marquee.rerank.mmr import Likeness, Series, mmr
-from marquee.rerank.steps import Array, Dials, Pool, Rows, Taste
-from marquee.retrieval.exact import exact_scores, top_k
-from marquee.retrieval.port import Retriever, Where
+from marquee.retrieval.ladder import Pool, Taste
+
+TERMS = ("tower", "item_cf", "history", "genre", "year", "popularity", "dislikes")
 
 
-class Stages:
-    """What each stage makes of a taste, from one bundle. Immutable and thread-safe.
+@dataclass(frozen=True)
+class Ranking:
+    """One taste's m candidates with their scores, and the n films that are shown.
+
+    Attributes:
+        taste: Whose scores they are.
+        pool: The candidates.
+        score: (m,) float32, the sum of `terms`.
+        terms: (m,) float32 by name, those of TERMS.
+        units: What one unit of a model's own score adds to `score` (weight / standard deviation), by the term's name.
+        picked: (n,) int64 positions in the pool, in the order in which MMR took them; none before that.
+        shown: (n,) int64, the same in the order of the answer.
+    """
+
+    taste: Taste
+    pool: Pool
+    score: Array
+    terms: dict[str, Array]
+    units: dict[str, float]
+    picked: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    shown: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def degraded(self, top_n: int) -> list[str]:
+        """Why the answer is less than was asked for."""
+        return self.pool.degraded + (["fewer_films_than_asked"] if len(self.shown) < top_n else [])
+
+
+def rank(bundle: Bundle, taste: Taste, pool: Pool, request: RecommendationRequest, series: Series) -> Ranking:
+    """Score candidates and pick the films to show, best score first: diversity and novelty choose, they don't order."""
+    scored = score(bundle, taste, pool)
+    picked = pick(
+        bundle,
+        pool.rows,
+        scored.score,
+        n=request.top_n,
+        diversity=request.diversity,
+        novelty=request.novelty,
+        series=series,
+    )
+    shown = picked[np.lexsort((pool.rows[picked], -scored.score[picked]))]
+    return replace(scored, picked=picked, shown=shown)
+
+
+def score(bundle: Bundle, taste: Taste, pool: Pool) -> Ranking:
+    """Blend the collaborative views and the content terms into one score per candidate.
+
+    Scores of models have no common unit, nor has log-popularity, so each is standardised over the taste's own
+    candidates; genre and year are similarities in [0, 1]. The tower and the view for a few seeds, and the discount
+    on hits that these need, fade out with the number of seeds; the view for long histories takes their weight.
+    Without seeds popularity alone decides.
+    """
+    catalog, item_cf, weights = bundle.catalog, bundle.item_cf, bundle.rerank.weights
+    rows, seeds, over = pool.rows, taste.seeds, pool.n_own
+    terms = dict.fromkeys(TERMS, np.zeros(len(rows), dtype=np.float32))
+    units: dict[str, float] = {}
+    by_items = taste.few is not None and pool.rung != "popularity"
+    few = 1.0 - taste.share if by_items else 1.0
+
+    def standardised(term: str, values: Array, weight: float) -> None:
+        terms[term], units[term] = standardise(values, weight, over)
+
+    if pool.tower_scores is not None:
+        standardised("tower", pool.tower_scores, few * weights.alpha_tower)
+    if taste.few is None or not by_items:
+        terms["popularity"] = catalog.log_popularity[rows]
+    else:
+        standardised("item_cf", taste.few[rows], few * weights.alpha_cf)
+        if taste.history is not None:
+            standardised("history", taste.history[rows], taste.share * (weights.alpha_tower + weights.alpha_cf))
+        terms["genre"] = np.float32(weights.beta_gen) * genre_similarity(catalog, rows, seeds)
+        terms["year"] = np.float32(weights.gamma_year) * year_similarity(catalog, rows, seeds, weights.tau_year)
+        # One seed says so little that hits are the best guess; each further one pays for leaving them. The view for
+        # long histories leans on hits the least, so that it needs no discount.
+        standardised("popularity", catalog.log_popularity[rows], few * weights.delta_pop * (1 - 1 / len(seeds)))
+    if taste.dislikes:
+        pull = np.maximum(item_cf.pull(taste.dislikes)[rows], 0)
+        if item_cf.prior is None:  # else it is divided already
+            pull = np.asarray(pull / np.sqrt(len(taste.dislikes)), dtype=np.float32)
+        # In the seeds' own unit, so that one dislike weighs about as much as one like.
+        unit = units.get("item_cf", 0.0) / few or standardise(pull, 1.0, over)[1]
+        terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * pull, dtype=np.float32)
+    return Ranking(taste, pool, np.asarray(np.sum(list(terms.values()), axis=0), dtype=np.float32), terms, units)
+
+
+def genre_similarity(catalog: Catalog, rows: Rows, seeds: Sequence[int]) -> Array:
+    """(m,) float32: Jaccard similarity of each film's genres and all the seeds' genres together."""
+    wanted = catalog.genres[list(seeds)].any(axis=0)
+    own = catalog.genres[rows]
+    shared = (own & wanted).sum(axis=1, dtype=np.float32)
+    either = (own | wanted).sum(axis=1, dtype=np.float32)
+    return np.asarray(shared / np.maximum(either, 1), dtype=np.float32)
+
+
+def year_similarity(catalog: Catalog, rows: Rows, seeds: Sequence[int], tau: float) -> Array:
+    """(m,) float32: exp(-|year - the seeds' mean year| / tau), 0 where a year is unknown."""
+    years = catalog.years[list(seeds)]
+    if not (years > 0).any():
+        return np.zeros(len(rows), dtype=np.float32)
+    own = catalog.years[rows].astype(np.float32)
+    closeness = np.exp(-np.abs(own - years[years > 0].mean(dtype=np.float32)) / np.float32(tau))
+    return np.where(own > 0, closeness, 0).astype(np.float32)
+
+
+def pick(
+    bundle: Bundle,
+    rows: Rows,
+    scores: Array,
+    *,
+    n: int,
+    diversity: float | None = None,
+    novelty: float = 0.0,
+    series: Series = None,
+) -> Rows:
+    """Positions of n films to show among m candidates, in the order in which MMR takes them.
 
     Args:
         bundle: The models and films.
-        retriever: Where candidates come from.
+        rows: (m,) int64, the candidates.
+        scores: (m,) float32, their blended scores.
+        n: How many to pick.
+        diversity: As in a request; None takes the bundle's.
+        novelty: As in a request.
+        series: (catalogue,) int64: at most one film of those with the same number. None: any.
     """
+    return mmr(
+        scores - popularity_discount(bundle, rows, novelty),
+        likeness(bundle, rows),
+        n=n,
+        lam=lambda_mmr(bundle, diversity),
+        series=None if series is None else series[rows],
+    )
 
-    def __init__(self, bundle: Bundle, retriever: Retriever) -> None:
-        self.bundle = bundle
-        self.catalog = bundle.catalog
-        self.retriever = retriever
 
-    def taste(
-        self, seeds: Sequence[int], where: Where, *, dislikes: Sequence[int] = (), unknown: Sequence[int] = ()
-    ) -> Taste:
-        """A taste with what the item-item views say of it, by rows of the catalogue."""
-        opinion = None
-        if seeds:
-            opinion = Opinion.of(self.bundle.item_cf, seeds, self.bundle.rerank.weights.half_history)
-        return Taste(list(seeds), list(dislikes), where, list(unknown), opinion)
+def popularity_discount(bundle: Bundle, rows: Rows, novelty: float) -> Array:
+    """(m,) float32: what `novelty` takes from candidates' blended scores."""
+    return standardise(bundle.catalog.log_popularity[rows], novelty * bundle.rerank.weights.novelty_scale)[0]
 
-    def candidates(self, taste: Taste, rung: Rung = "two_tower") -> Pool:
-        """Go down the ladder, two_tower -> item_cf -> popularity, from a rung on."""
-        k = self.bundle.rerank.n_candidates
-        allowed = taste.where.mask(self.catalog)
-        degraded: list[str] = []
-        if taste.seeds and rung == "two_tower":
-            try:
-                return self._from_retriever(taste, k, allowed)
-            except RetrievalUnavailable as unavailable:
-                degraded.append(f"retrieval_{unavailable.reason}")
-        if taste.opinion and rung != "popularity":
-            if self.bundle.item_cf.pull(taste.seeds).any():
-                scores = taste.opinion.overall
-                # Films without any shared taste tie: a grain of popularity fills the pool sensibly.
-                filled = scores + 1e-6 * self.catalog.log_popularity * (float(np.abs(scores).max()) or 1.0)
-                return Pool("item_cf", top_k(filled.astype(np.float32), k, allowed)[0], None, degraded)
-            degraded.append("seeds_without_neighbors")
-        elif not taste.seeds:
-            degraded.append("no_known_seeds")
-        return Pool("popularity", top_k(self.catalog.log_popularity, k, allowed)[0], None, degraded)
 
-    def widened(self, taste: Taste, pool: Pool, others: Rows) -> Pool:
-        """A taste's candidates, and behind them those of `others`, rows of the catalogue, that aren't among them."""
-        added = np.setdiff1d(others, pool.rows)
-        n_own = len(pool.rows) if pool.n_own is None else pool.n_own
-        wider = replace(pool, rows=np.concatenate([pool.rows, added]), n_added=pool.n_added + len(added), n_own=n_own)
-        if pool.tower_scores is not None:
-            tower = self.bundle.two_tower
-            scores = exact_scores(tower, tower.encode(taste.seeds), added)
-            wider.tower_scores = np.concatenate([pool.tower_scores, scores])
-        return wider
+def lambda_mmr(bundle: Bundle, diversity: float | None) -> float:
+    """MMR's lambda: 1 - `diversity`, or the bundle's value."""
+    return bundle.rerank.weights.lambda_mmr if diversity is None else 1.0 - diversity
 
-    def blend(self, taste: Taste, pool: Pool) -> Blend:
-        """The candidates' scores."""
-        return blend(
-            self.catalog,
-            self.bundle.item_cf,
-            self.bundle.rerank.weights,
-            rows=pool.rows,
-            tower_scores=pool.tower_scores,
-            opinion=None if pool.rung == "popularity" else taste.opinion,
-            seeds=taste.seeds,
-            dislikes=taste.dislikes,
-            over=pool.n_own,
-        )
 
-    def log_odds(self, pool: Pool, scores: Array) -> NDArray[np.float64]:
-        """(m,) float64 calibrated log-odds of blended scores."""
-        calibration = self.bundle.rerank.calibration[pool.rung]
-        return calibration.slope * scores.astype(np.float64) + calibration.intercept
+def likeness(bundle: Bundle, rows: Rows) -> Likeness:
+    """How alike films are."""
+    genres, vectors = bundle.catalog.genre_matrix[rows], bundle.two_tower.unit_vectors[rows]
+    return Likeness(genres, vectors, bundle.rerank.weights.genre_weight)
 
-    def hits(self, rows: Rows, dials: Dials) -> Array:
-        """(m,) float32: what the popularity dial takes from candidates' blended scores."""
-        scale = dials.novelty * self.bundle.rerank.weights.novelty_scale
-        return standardised(self.catalog.log_popularity[rows], scale)[0]
 
-    def lambda_mmr(self, dials: Dials) -> float:
-        """1 - `diversity`, or the bundle's value."""
-        return self.bundle.rerank.weights.lambda_mmr if dials.diversity is None else 1.0 - dials.diversity
+def log_odds(bundle: Bundle, rung: Rung, scores: Array) -> LogOdds:
+    """(m,) float64 calibrated log-odds of blended scores."""
+    calibration = bundle.rerank.calibration[rung]
+    return calibration.slope * scores.astype(np.float64) + calibration.intercept
 
-    def likeness(self, rows: Rows) -> Likeness:
-        """How alike some films are."""
-        tower, genre_weight = self.bundle.two_tower, self.bundle.rerank.weights.genre_weight
-        return Likeness(self.catalog.genre_matrix[rows], tower.unit_vectors[rows], genre_weight)
 
-    def pick(self, pool: Pool, scores: Array, dials: Dials, series: Series) -> Rows:
-        """Positions in the pool of the films to show, in the order in which MMR takes them.
-
-        Args:
-            pool: m candidates.
-            scores: (m,) float32, their blended scores.
-            dials: Of the request.
-            series: (n,) int64 by row of the catalogue: at most one film of those with the same number. None: any.
-        """
-        return mmr(
-            scores - self.hits(pool.rows, dials),
-            self.likeness(pool.rows),
-            n=dials.top_n,
-            lam=self.lambda_mmr(dials),
-            series=None if series is None else series[pool.rows],
-        )
-
-    def _from_retriever(self, taste: Taste, k: int, allowed: NDArray[np.bool_]) -> Pool:
-        seeds = [int(self.catalog.movie_ids[row]) for row in sorted(taste.seeds)]
-        movie_ids, scores, version = self.retriever.candidates(seeds, k, taste.where)
-        # For seconds after a publish the tier can serve another bundle than ours, with films that we don't know.
-        degraded = ["version_skew"] if version != self.bundle.version else []
-        rows, unknown = self.catalog.rows_of_movies(int(movie) for movie in movie_ids)
-        if unknown:
-            scores = scores[np.isin(movie_ids, unknown, invert=True)]
-        found = np.asarray(rows, dtype=np.int64)
-        kept = allowed[found]  # trust, but verify: a seed must never come back
-        if allowed.any() and not kept.any():
-            message = f"no candidate of {version} is a film of {self.bundle.version}"
-            raise RetrievalUnavailable("version_skew", message)
-        pool = Pool("two_tower", found[kept], np.asarray(scores, dtype=np.float32)[kept], degraded)
-        return pool if degraded else self._with_item_cf(taste, pool, allowed)
-
-    def _with_item_cf(self, taste: Taste, pool: Pool, allowed: NDArray[np.bool_]) -> Pool:
-        """Add what the item-item views would have found: it costs no call, and long histories gain by it."""
-        n = self.bundle.rerank.n_item_cf_candidates
-        if not n or taste.opinion is None:
-            return pool
-        # These count as the taste's own: scores are standardised over them too.
-        return replace(self.widened(taste, pool, top_k(taste.opinion.overall, n, allowed)[0]), n_own=None)
+def affinity(log_odds: LogOdds) -> LogOdds:
+    """(m,) float64 probabilities in [0, 1], rounded as in answers."""
+    return np.asarray(np.round(1.0 / (1.0 + np.exp(-log_odds)), 4), dtype=np.float64)

@@ -8,17 +8,16 @@ order of additions. Requests are therefore answered alike alone and in a batch, 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marquee.bundle.bundle import Bundle
 from marquee.errors import RequestError
+from marquee.models import Array, Mask, Rows
 from marquee.models.two_tower import TwoTower
 from marquee.retrieval.port import Candidates, Query, Where
 
-Rows = NDArray[np.int64]
 # (b, d) user vectors, (b, n) allowed films, how many of each, and how far below the last of them still counts
 # -> rows per user.
-Shortlist = Callable[[NDArray[np.float32], NDArray[np.bool_], Sequence[int], Sequence[float]], list[Rows]]
+Shortlist = Callable[[Array, Mask, Sequence[int], Sequence[float]], list[Rows]]
 
 # A float32 inner product of d terms is off by at most d * 2^-24 of the vectors' lengths (Higham, Accuracy and
 # Stability, 3.1). Two ways of computing it differ by twice that; a film and the k-th one can each be off.
@@ -41,57 +40,63 @@ class ExactSearch:
         self._largest_bias = float(np.abs(tower.item_bias).max(initial=0.0))
         self.version = bundle.version
 
+    def best(self, seeds: Sequence[int], k: int, allowed: Mask) -> tuple[Rows, Array]:
+        """Rows of the k best allowed films for seeds given by their rows, best first, and their scores."""
+        return self._search([(self._tower.encode(seeds), allowed, k)])[0]
+
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
         """See `marquee.retrieval.port.Retriever.candidates`.
 
         Raises:
             RequestError: No seed is a film of the catalogue, or a filter names an unknown genre.
         """
-        user, allowed = self._prepare(Query(tuple(seed_movie_ids), k, where))
-        return self._search([user], [allowed], [k])[0]
+        (answer,) = self.batch([Query(tuple(seed_movie_ids), k, where)])
+        if isinstance(answer, RequestError):
+            raise answer
+        return answer
 
     def batch(self, queries: Sequence[Query]) -> list[Candidates | RequestError]:
         """Answer many queries with one matrix product; one that can't be answered gets its error, alone."""
-        prepared = [self._try_to_prepare(query) for query in queries]
-        ready = [(*entry, query.k) for entry, query in zip(prepared, queries, strict=True) if isinstance(entry, tuple)]
-        found = iter(self._search(*zip(*ready, strict=True)) if ready else [])
-        return [entry if isinstance(entry, RequestError) else next(found) for entry in prepared]
+        prepared = [self._prepare(query) for query in queries]
+        found = iter(self._search([entry for entry in prepared if not isinstance(entry, RequestError)]))
+        return [entry if isinstance(entry, RequestError) else self._candidates(*next(found)) for entry in prepared]
 
     def sample(self) -> Query:
         """A query that this catalogue can answer, for warm-ups and health checks."""
         return Query(tuple(int(movie) for movie in self._catalog.movie_ids[:3]), 10)
 
-    def _try_to_prepare(self, query: Query) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | RequestError:
+    def _prepare(self, query: Query) -> tuple[Array, Mask, int] | RequestError:
+        seeds, unknown = self._catalog.rows_of_movies(query.seed_movie_ids)
+        if not seeds:
+            return RequestError(
+                f"no film has any of the ids {', '.join(map(str, unknown[:5]))}", fix="give MovieLens ids as movie_ids"
+            )
         try:
-            return self._prepare(query)
+            return self._tower.encode(seeds), query.where.mask(self._catalog), query.k
         except RequestError as error:
             return error
 
-    def _prepare(self, query: Query) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        seeds, unknown = self._catalog.rows_of_movies(query.seed_movie_ids)
-        if not seeds:
-            raise RequestError(
-                f"no film has any of the ids {', '.join(map(str, unknown[:5]))}", fix="give MovieLens ids as movie_ids"
-            )
-        return self._tower.encode(seeds), query.where.mask(self._catalog)
+    def _candidates(self, rows: Rows, scores: Array) -> Candidates:
+        return Candidates(self._catalog.movie_ids[rows], scores, self.version)
 
-    def _search(
-        self, users: Sequence[NDArray[np.float32]], masks: Sequence[NDArray[np.bool_]], ks: Sequence[int]
-    ) -> list[Candidates]:
+    def _search(self, prepared: Sequence[tuple[Array, Mask, int]]) -> list[tuple[Rows, Array]]:
+        if not prepared:
+            return []
+        users, masks, ks = zip(*prepared, strict=True)
         d = self._tower.item_vectors.shape[1]
         margins = [
             _UNIT * ((d + 2) * self._longest * float(np.linalg.norm(user)) + self._largest_bias) for user in users
         ]
         shortlists = self._shortlist(np.stack(users), np.stack(masks), ks, margins)
-        return [self._score(user, rows, k) for user, rows, k in zip(users, shortlists, ks, strict=True)]
+        found = []
+        for user, rows, k in zip(users, shortlists, ks, strict=True):
+            scores = exact_scores(self._tower, user, rows)
+            order = np.lexsort((rows, -scores))[:k]
+            found.append((rows[order], scores[order]))
+        return found
 
-    def _score(self, user: NDArray[np.float32], rows: Rows, k: int) -> Candidates:
-        scores = exact_scores(self._tower, user, rows)
-        order = np.lexsort((rows, -scores))[:k]
-        return Candidates(self._catalog.movie_ids[rows[order]], scores[order], self.version)
 
-
-def exact_scores(tower: TwoTower, user: NDArray[np.float32], rows: Rows) -> NDArray[np.float32]:
+def exact_scores(tower: TwoTower, user: Array, rows: Rows) -> Array:
     """(m,) float32 scores of some films for a (d,) user vector, each by itself in one order of additions."""
     return np.asarray((tower.item_vectors[rows] * user).sum(axis=1) + tower.item_bias[rows], dtype=np.float32)
 
@@ -99,9 +104,7 @@ def exact_scores(tower: TwoTower, user: NDArray[np.float32], rows: Rows) -> NDAr
 def numpy_shortlist(tower: TwoTower) -> Shortlist:
     """The product over the catalogue in numpy."""
 
-    def shortlist(
-        users: NDArray[np.float32], allowed: NDArray[np.bool_], ks: Sequence[int], margins: Sequence[float]
-    ) -> list[Rows]:
+    def shortlist(users: Array, allowed: Mask, ks: Sequence[int], margins: Sequence[float]) -> list[Rows]:
         scores = users @ tower.item_vectors.T + tower.item_bias
         return [
             _at_least(row_scores, row_allowed, k, margin)
@@ -111,7 +114,7 @@ def numpy_shortlist(tower: TwoTower) -> Shortlist:
     return shortlist
 
 
-def _at_least(scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int, margin: float) -> Rows:
+def _at_least(scores: Array, allowed: Mask, k: int, margin: float) -> Rows:
     """Rows of the allowed films whose score is at most `margin` below the k-th best allowed one."""
     rows = np.flatnonzero(allowed)
     values = scores[rows]
@@ -122,9 +125,7 @@ def _at_least(scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int, m
     return near
 
 
-def top_k(
-    scores: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def top_k(scores: Array, k: int, allowed: Mask) -> tuple[Rows, Array]:
     """Rows of the k best allowed scores, best first, ties by row; and those scores."""
     rows = _at_least(scores, allowed, k, 0.0)
     order = np.argsort(-scores[rows], kind="stable")[:k]

@@ -1,26 +1,24 @@
-"""Asks a retrieval server, never longer than a deadline, whatever the server or the network does."""
+"""A client of a retrieval server over HTTP, never slower than its deadline, whatever the server or the network does."""
 
 import logging
+import random
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from marquee.api.request_context import request_context
 from marquee.errors import RetrievalUnavailable
-from marquee.retrieval.breaker import CircuitBreaker
-from marquee.retrieval.connections import make_pool
 from marquee.retrieval.port import Candidates, Query
-from marquee.retrieval.remote import BoundedCalls, BoundRetriever, read_whole, reason_of_status
-from marquee.retrieval.wire import ask, read_answer
-from marquee.retrieval.wire.body import Protocol
-from marquee.retrieval.wire.v2 import MODEL_NAME
+from marquee.retrieval.remote import CircuitBreaker, RemoteClient, read_whole, reason_of_status
+from marquee.retrieval.wire import PATHS, Protocol, ask, read_answer
 
-logger = logging.getLogger("marquee.retrieval.port")
+logger = logging.getLogger("marquee.retrieval")
 
-PATHS: dict[Protocol, str] = {"v1": f"/v1/models/{MODEL_NAME}:predict", "v2": f"/v2/models/{MODEL_NAME}/infer"}
 # A second attempt with less time left than this would only be a second failure.
 WORTH_A_RETRY = 0.1
 
@@ -29,7 +27,26 @@ class _LostConnection(RetrievalUnavailable):
     """No answer had begun, so that asking again can't do harm and may meet another pod."""
 
 
-class RetrievalClient:
+class _Aging:
+    """Mixed into a connection: after its time it counts as dropped, and the pool connects anew.
+
+    A Service's new pods would get no traffic from connections that are used for ever.
+    """
+
+    max_age = 30.0
+    _ends = 0.0
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        # Spread, so that a pool does not reconnect all at once.
+        self._ends = time.monotonic() + self.max_age * random.uniform(0.75, 1.0)  # noqa: S311 - no secret
+
+    @property
+    def is_connected(self) -> bool:
+        return time.monotonic() < self._ends and bool(super().is_connected)  # type: ignore[misc]
+
+
+class RetrievalClient(RemoteClient):
     """A client of one address. Thread-safe; `of` makes the retriever for a bundle.
 
     Args:
@@ -40,7 +57,7 @@ class RetrievalClient:
         connection_seconds: How long a connection is used at most.
         workers: Calls at once. One more gets `RetrievalUnavailable("busy")`.
         breaker: When to stop asking.
-        on_result: Told of each call "ok", or the reason why not.
+        on_result: Called after each call with "ok", or the reason of `RetrievalUnavailable`.
     """
 
     def __init__(
@@ -55,25 +72,16 @@ class RetrievalClient:
         breaker: CircuitBreaker | None = None,
         on_result: Callable[[str], object] = lambda _: None,
     ) -> None:
+        super().__init__("retrieval", workers=workers, breaker=breaker)
         self._protocol = protocol
         self._seconds = seconds
         self._connect_seconds = connect_seconds
-        self._pool = make_pool(url, size=workers, max_age=connection_seconds)
-        self._calls = BoundedCalls("retrieval", workers=workers, breaker=breaker)
+        self._pool = _make_pool(url, size=workers, max_age=connection_seconds)
         self._on_result = on_result
 
-    def of(self, version: str) -> BoundRetriever:
-        """A retriever that asks for candidates of this bundle."""
-        return BoundRetriever(self, version)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the circuit breaker holds calls back."""
-        return self._calls.is_open
-
     def close(self) -> None:
-        """Close all connections."""
-        self._calls.close()
+        """See `RemoteClient.close`."""
+        super().close()
         self._pool.close()
 
     def candidates(self, query: Query, version: str) -> Candidates:
@@ -86,9 +94,9 @@ class RetrievalClient:
         ends = time.monotonic() + self._seconds
         headers = {"Content-Type": "application/json", "Accept": "application/json", **request_context.get().headers()}
         work = partial(self._attempts, ask(query, self._protocol, version), headers)
-        was_open = self._calls.is_open
+        was_open = self.is_open
         try:
-            found = self._calls.call(work, lambda answer: read_answer(answer, self._protocol, query.k), ends)
+            found = self._call(work, lambda answer: read_answer(answer, self._protocol, query.k), ends)
         except RetrievalUnavailable as unavailable:
             if not was_open and unavailable.reason != "circuit_open":
                 logger.warning("retrieval: %s: %s", unavailable.reason, unavailable.message)
@@ -133,11 +141,20 @@ class RetrievalClient:
                 response.release_conn()
             else:
                 response.close()
-        _check(response.status, content)
-        return content
+        if response.status == 200:
+            return content
+        message = f"HTTP {response.status}: {content[:200].decode(errors='replace')}"
+        raise RetrievalUnavailable(reason_of_status(response.status), message)
 
 
-def _check(status: int, content: bytes) -> None:
-    if status == 200:
-        return
-    raise RetrievalUnavailable(reason_of_status(status), f"HTTP {status}: {content[:200].decode(errors='replace')}")
+def _make_pool(url: str, *, size: int, max_age: float) -> urllib3.HTTPConnectionPool:
+    """A pool of up to `size` connections to one address, each used for at most `max_age` seconds."""
+    parts = urllib3.util.parse_url(url)
+    arguments: dict[str, Any] = {"maxsize": size, "block": False, "retries": False}
+    secure = parts.scheme == "https"
+    make = urllib3.HTTPSConnectionPool if secure else urllib3.HTTPConnectionPool
+    pool = make(parts.host or "", parts.port, **arguments)
+    pool.ConnectionCls = type(
+        "AgingConnection", (_Aging, HTTPSConnection if secure else HTTPConnection), {"max_age": max_age}
+    )
+    return pool

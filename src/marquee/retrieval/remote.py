@@ -1,25 +1,91 @@
-"""Calls to a retrieval tier that always end: in time, not too many at once, and none while it is known to be down.
+"""Clients of a retrieval tier whose calls always end: in time, not too many at once, none while it is known to be down.
 
 What `marquee.retrieval.http` and `marquee.retrieval.sagemaker` share; how to ask is theirs.
 """
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Protocol
 
 from marquee.errors import RetrievalUnavailable
-from marquee.retrieval.breaker import CircuitBreaker
 from marquee.retrieval.port import Candidates, Query, Where
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024  # a serverless SageMaker endpoint's own limit
 CHUNK = 65536
 
 
-class BoundedCalls:
-    """Runs calls on threads of its own. Thread-safe.
+class CircuitBreaker:
+    """A circuit breaker (Nygard, Release It!, 5.2): don't wait for a tier that is known to be down.
+
+    Closed until `failures` calls in a row fail; then open, and one call at a time finds out whether to close.
+
+    Args:
+        failures: In a row, that open it.
+        pause: Seconds until the first trial; each failed trial doubles it.
+        longest_pause: Seconds, at most.
+        clock: Of seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        failures: int = 5,
+        pause: float = 0.5,
+        longest_pause: float = 4.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limit = failures
+        self._first_pause = pause
+        self._longest_pause = longest_pause
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed = 0
+        self._pause = pause
+        self._next_trial = 0.0  # not before that
+        self._on_trial = False  # whether a trial was admitted and hasn't reported
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are held back."""
+        return self._failed >= self._limit
+
+    def admit(self) -> bool:
+        """Whether to make this call; if so, its result must be reported."""
+        if not self.is_open:
+            return True
+        with self._lock:
+            now = self._clock()
+            if not self.is_open:  # closed while we waited for the lock
+                return True
+            if now < self._next_trial:
+                return False
+            self._on_trial, self._next_trial = True, now + self._pause  # the others wait for this trial
+            return True
+
+    def succeeded(self) -> None:
+        """Report a call that was answered."""
+        if self._failed:
+            with self._lock:
+                self._failed, self._pause, self._on_trial = 0, self._first_pause, False
+
+    def failed(self) -> None:
+        """Report a call that wasn't."""
+        with self._lock:
+            self._failed += 1
+            if self._failed > self._limit:
+                if not self._on_trial:
+                    return  # a call from before it opened, which says nothing new
+                self._on_trial = False
+                self._pause = min(2 * self._pause, self._longest_pause)
+            if self._failed >= self._limit:
+                self._next_trial = self._clock() + self._pause
+
+
+class RemoteClient(ABC):
+    """Makes calls on threads of its own. Thread-safe.
 
     Sockets have timeouts per read and names are looked up without any: only waiting for a thread has a hard end. A
     thread that is stuck is one of a bounded number, and harms nobody else.
@@ -35,20 +101,28 @@ class BoundedCalls:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._breaker = breaker or CircuitBreaker()
 
+    @abstractmethod
+    def candidates(self, query: Query, version: str) -> Candidates:
+        """A bundle's candidates, or `RetrievalUnavailable` and nothing else."""
+
+    def of(self, version: str) -> "BoundRetriever":
+        """A retriever that asks for candidates of this bundle."""
+        return BoundRetriever(self, version)
+
     @property
     def is_open(self) -> bool:
         """Whether the circuit breaker holds calls back."""
         return self._breaker.is_open
 
     def close(self) -> None:
-        """Take no more calls; those that wait are dropped."""
+        """Take no more calls, drop those that wait, and close all connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def call(self, work: Callable[[float], bytes], read: Callable[[bytes], Candidates], ends: float) -> Candidates:
+    def _call(self, work: Callable[[float], bytes], read: Callable[[bytes], Candidates], ends: float) -> Candidates:
         """Ask, and wait for the answer until `ends`.
 
         Args:
-            work: Asks, on a thread; told when it ends, it raises nothing but `RetrievalUnavailable`.
+            work: Asks, on a thread; given its deadline, it raises nothing but `RetrievalUnavailable`.
             read: Reads the answer; a ValueError says that it is no answer.
             ends: On the clock of `time.monotonic`.
 
@@ -98,11 +172,23 @@ class BoundedCalls:
         return future
 
 
+class BoundRetriever:
+    """A `marquee.retrieval.port.Retriever` that asks for one bundle's candidates."""
+
+    def __init__(self, client: RemoteClient, version: str) -> None:
+        self._client = client
+        self._version = version
+
+    def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
+        """See `marquee.retrieval.port.Retriever.candidates`."""
+        return self._client.candidates(Query(tuple(seed_movie_ids), k, where), self._version)
+
+
 def read_whole(read: Callable[[int], bytes], ends: float) -> bytes:
     """An answer's bytes.
 
     Args:
-        read: Gives at most so many of the next bytes, none at the end.
+        read: Gives at most that many of the next bytes, none at the end.
         ends: On the clock of `time.monotonic`.
 
     Raises:
@@ -123,22 +209,3 @@ def read_whole(read: Callable[[int], bytes], ends: float) -> bytes:
 def reason_of_status(status: int | None) -> str:
     """The reason of a `RetrievalUnavailable` for a retrieval server's status other than 200."""
     return "rejected" if status in {400, 413, 422} else "not_ready" if status in {404, 503} else "error"
-
-
-class Asks(Protocol):
-    """A client of a retrieval tier."""
-
-    def candidates(self, query: Query, version: str) -> Candidates:
-        """Candidates of a bundle, or `RetrievalUnavailable`."""
-
-
-class BoundRetriever:
-    """A `marquee.retrieval.port.Retriever` that asks for one bundle's candidates."""
-
-    def __init__(self, client: Asks, version: str) -> None:
-        self._client = client
-        self._version = version
-
-    def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
-        """See `marquee.retrieval.port.Retriever.candidates`."""
-        return self._client.candidates(Query(tuple(seed_movie_ids), k, where), self._version)

@@ -1,4 +1,4 @@
-"""Asks a SageMaker endpoint, never longer than a deadline, whatever AWS or the network does.
+"""A client of a SageMaker endpoint, never slower than its deadline, whatever AWS or the network does.
 
 The body is KServe's V1, as everywhere (`marquee.retrieval.wire`): SageMaker passes it to the container's
 /invocations unchanged.
@@ -10,30 +10,60 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+from botocore.parsers import ResponseParserError
 
 from marquee.api.request_context import deadline, request_context
 from marquee.errors import ConfigError, RetrievalUnavailable
-from marquee.retrieval.breaker import CircuitBreaker
 from marquee.retrieval.port import Candidates, Query
-from marquee.retrieval.reasons import WORTH_A_RETRY, reason_of
-from marquee.retrieval.remote import BoundedCalls, BoundRetriever, read_whole
+from marquee.retrieval.remote import CircuitBreaker, RemoteClient, read_whole, reason_of_status
 from marquee.retrieval.wire import ask, read_answer
 from marquee.settings import Settings
 
-logger = logging.getLogger("marquee.retrieval.port")
+logger = logging.getLogger("marquee.retrieval")
 
 ATTEMPTS = 2
 PAUSE = 0.05  # seconds before the second attempt
 LEAST_LEFT = 0.1  # seconds; with less, a second attempt would only be a second failure
 RESERVE = 0.25  # seconds that the way in needs after retrieval, to answer from the next rung
 MAX_ATTRIBUTES = 1024  # characters, SageMaker's limit
+# No answer had begun, or SageMaker asks to come back: a second attempt can't do harm and may fare better.
+WORTH_A_RETRY = {"refused", "connection_lost", "throttled", "not_ready"}
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html, and AWS's common errors.
+_CODES = {
+    "ThrottlingException": "throttled",
+    "TooManyRequestsException": "throttled",
+    "ServiceUnavailable": "not_ready",
+    "ServiceUnavailableException": "not_ready",
+    "ModelNotReadyException": "not_ready",
+    "ValidationError": "not_found",
+    "ValidationException": "not_found",
+    "AccessDeniedException": "denied",
+    "ExpiredTokenException": "denied",
+    "InvalidSignatureException": "denied",
+    "UnrecognizedClientException": "denied",
+    "InvalidClientTokenId": "denied",
+}
+_STATUSES = {429: "throttled", 503: "not_ready", 403: "denied"}
 
 
-class SageMakerClient:
+class SageMakerClient(RemoteClient):
     """A client of one endpoint. Thread-safe; `of` makes the retriever for a bundle.
 
     Credentials come from where boto3 finds them (in Lambda: the function's role), and so does the address: with
@@ -47,7 +77,7 @@ class SageMakerClient:
         read_seconds: For the next bytes of an answer, per attempt.
         workers: Calls at once. One more gets `RetrievalUnavailable("busy")`.
         breaker: When to stop asking.
-        on_result: Told of each call "ok" or the reason why not, and how many milliseconds it took.
+        on_result: Called after each call with "ok" or the reason of `RetrievalUnavailable`, and its milliseconds.
 
     Raises:
         ConfigError: No region is known.
@@ -65,6 +95,7 @@ class SageMakerClient:
         breaker: CircuitBreaker | None = None,
         on_result: Callable[[str, float], object] = lambda *_: None,
     ) -> None:
+        super().__init__("sagemaker", workers=workers, breaker=breaker)
         config = Config(
             connect_timeout=connect_seconds,
             read_timeout=read_seconds,
@@ -82,7 +113,6 @@ class SageMakerClient:
             raise ConfigError(f"no client for SageMaker: {error}", fix=fix) from None
         self._endpoint = endpoint
         self._seconds = seconds
-        self._calls = BoundedCalls("sagemaker", workers=workers, breaker=breaker)
         self._on_result = on_result
 
     @classmethod
@@ -104,18 +134,9 @@ class SageMakerClient:
             on_result=on_result,
         )
 
-    def of(self, version: str) -> BoundRetriever:
-        """A retriever that asks for candidates of this bundle."""
-        return BoundRetriever(self, version)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the circuit breaker holds calls back."""
-        return self._calls.is_open
-
     def close(self) -> None:
-        """Close all connections."""
-        self._calls.close()
+        """See `RemoteClient.close`."""
+        super().close()
         self._runtime.close()
 
     def candidates(self, query: Query, version: str) -> Candidates:
@@ -127,9 +148,9 @@ class SageMakerClient:
         """
         started = time.monotonic()
         try:
-            found = self._calls.call(
+            found = self._call(
                 # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
-                partial(self._attempts, *_call(query, version)),
+                partial(self._attempts, *_request(query, version)),
                 lambda answer: read_answer(answer, "v1", query.k),
                 min(started + self._seconds, deadline.get() - RESERVE),
             )
@@ -169,7 +190,7 @@ class SageMakerClient:
             raise RetrievalUnavailable(reason_of(error), f"{type(error).__name__}: {str(error)[:300]}") from None
 
 
-def _call(query: Query, version: str) -> tuple[bytes, dict[str, str]]:
+def _request(query: Query, version: str) -> tuple[bytes, dict[str, str]]:
     """The body, and the headers that go along.
 
     Raises:
@@ -185,3 +206,31 @@ def _attributes() -> dict[str, str]:
     """Who asks. SageMaker drops every header but its own, and hands this one on to the container."""
     given = "; ".join(f"{name}={value}" for name, value in request_context.get().headers().items())
     return {"CustomAttributes": given[:MAX_ATTRIBUTES]} if given else {}
+
+
+def reason_of(error: Exception) -> str:
+    """The reason of a `RetrievalUnavailable` for what `invoke_endpoint`, or reading its answer, raised."""
+    match error:
+        case ClientError():
+            return _of_service(error.response)
+        case EndpointConnectionError() | ConnectTimeoutError():
+            return "refused"
+        case ReadTimeoutError():
+            return "timeout"
+        case ConnectionClosedError() | ResponseStreamingError() | HTTPClientError():
+            return "connection_lost"
+        case NoCredentialsError() | PartialCredentialsError():
+            return "denied"
+        case ResponseParserError():
+            return "bad_answer"
+        case BotoCoreError():
+            return "error"
+    return "timeout" if isinstance(error, TimeoutError) else "error"
+
+
+def _of_service(response: Any) -> str:
+    code = str(response.get("Error", {}).get("Code", ""))
+    if code == "ModelError":  # the container's own answer
+        return reason_of_status(response.get("OriginalStatusCode"))
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return _CODES.get(code) or _STATUSES.get(status, "error")

@@ -11,8 +11,8 @@ from marquee.bundle.watch import Live, Outcome
 from marquee.errors import BundleError, MarqueeError, RequestError
 from marquee.models.two_tower import TwoTower
 from marquee.retrieval.exact import ExactSearch, Shortlist
-from marquee.retrieval.port import Candidates
-from marquee.retrieval.wire import Call, parse_call, write_answer
+from marquee.retrieval.port import Candidates, Query
+from marquee.retrieval.wire import Render, parse_request, render_v1
 
 
 @dataclass(frozen=True)
@@ -57,37 +57,38 @@ class RetrievalService:
 
         Statuses: 200; 400 for a bad request; 503 while no bundle is loaded.
         """
-        entries: list[tuple[Call, ExactSearch] | Reply] = [self._accept(body) for body in bodies]
-        accepted = [entry for entry in entries if isinstance(entry, tuple)]
-        found: dict[ExactSearch, list[Candidates | RequestError]] = {}
-        for search in dict.fromkeys(search for _, search in accepted):
-            found[search] = search.batch([query for call, its in accepted if its is search for query in call.queries])
-        # Answers come in the order of the queries, so each call takes its own from the front.
-        rest = {search: iter(answers) for search, answers in found.items()}
+        entries = [self._accept(body) for body in bodies]
+        accepted = [entry for entry in entries if not isinstance(entry, Reply)]
+        # Answers come in the order of the queries, so each request takes its own from the front.
+        answers = {
+            search: iter(search.batch([query for queries, own, _ in accepted if own is search for query in queries]))
+            for search in dict.fromkeys(search for _, search, _ in accepted)
+        }
         return [
-            entry if isinstance(entry, Reply) else _reply(entry[0], [next(rest[entry[1]]) for _ in entry[0].queries])
+            entry if isinstance(entry, Reply) else _reply(entry[2], [next(answers[entry[1]]) for _ in entry[0]])
             for entry in entries
         ]
 
-    def _accept(self, body: bytes | dict[str, Any]) -> tuple[Call, ExactSearch] | Reply:
+    def _accept(self, body: bytes | dict[str, Any]) -> tuple[list[Query], ExactSearch, Render] | Reply:
         try:
             if not body:
                 search = self.live.get()
-                return Call([search.sample()]), search
-            call = parse_call(body)
-            return call, self.live.get(call.model_version)
+                return [search.sample()], search, render_v1
+            queries, version, render = parse_request(body)
+            return queries, self.live.get(version), render
         except RequestError as error:
             return _problem(400, error)
         except BundleError as error:
             return _problem(503, error)
 
 
-def _reply(call: Call, answers: Sequence[Candidates | RequestError]) -> Reply:
-    found = [answer for answer in answers if not isinstance(answer, RequestError)]
-    if len(found) == len(answers):
-        return Reply(200, write_answer(call, found))
-    index, error = next((index, answer) for index, answer in enumerate(answers) if isinstance(answer, RequestError))
-    return _problem(400, RequestError(f"query {index}: {error.message}", fix=error.fix))
+def _reply(render: Render, answers: Sequence[Candidates | RequestError]) -> Reply:
+    found = []
+    for index, answer in enumerate(answers):
+        if isinstance(answer, RequestError):
+            return _problem(400, RequestError(f"query {index}: {answer.message}", fix=answer.fix))
+        found.append(answer)
+    return Reply(200, render(found))
 
 
 def _problem(status: int, error: MarqueeError) -> Reply:

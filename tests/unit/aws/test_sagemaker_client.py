@@ -11,11 +11,10 @@ from marquee.api.contracts import RecommendationRequest
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.errors import ConfigError, RetrievalUnavailable
 from marquee.pipeline import Pipeline
-from marquee.retrieval.breaker import CircuitBreaker
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Where
-from marquee.retrieval.reasons import reason_of
-from marquee.retrieval.sagemaker import SageMakerClient
+from marquee.retrieval.remote import CircuitBreaker
+from marquee.retrieval.sagemaker import SageMakerClient, reason_of
 
 SEEDS = (1, 4, 10)
 ANY = Where()
@@ -141,7 +140,7 @@ def test_a_call_that_gets_no_thread_gives_its_slot_back(front, make, bundle, mon
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(client._calls._threads, "submit", full)
+        patched.setattr(client._threads, "submit", full)
         assert [reason(client, bundle) for _ in range(2)] == ["error", "error"]  # not busy
     assert client.of(bundle.version).candidates(SEEDS, 5, ANY).model_version == bundle.version
 

@@ -91,13 +91,12 @@ def test_diversity_shows_in_the_steps_of_mmr(pipeline):
 
 def test_terms_are_the_blends(pipeline):
     request = request_for(disliked_tmdb_ids=[MOVIES[50] + 1000])
-    steps = pipeline.steps(request)
-    by_movie = {int(pipeline.catalog.movie_ids[row]): at for at, row in enumerate(steps.pool.rows)}
+    (ranking,) = pipeline.rank(request, Trace())
+    by_movie = {int(pipeline.catalog.movie_ids[row]): at for at, row in enumerate(ranking.pool.rows)}
     for film in account(pipeline, request).films:
         at = by_movie[film.movie.movie_id]
         for name, value in film.terms.model_dump().items():
-            expected = steps.blended.terms["cf" if name == "item_cf" else name][at]
-            assert value == pytest.approx(expected, abs=1e-5), name
+            assert value == pytest.approx(ranking.terms[name][at], abs=1e-5), name
 
 
 @pytest.mark.parametrize(("seeds", "rung"), [(MOVIES[:3], "item_cf"), ([999_999], "popularity")])

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from marquee.retrieval.breaker import CircuitBreaker
+from marquee.retrieval.remote import CircuitBreaker
 
 
 class Clock:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.errors import RequestError
@@ -15,6 +15,7 @@ from marquee.retrieval.port import Query, Where
     k=st.integers(1, 70),
     hidden=st.sets(st.integers(0, 59)),
 )
+@settings(deadline=None)
 def test_top_k_is_a_stable_sort(scores, k, hidden):
     values = np.array(scores, dtype=np.float32)
     allowed = np.array([row not in hidden for row in range(len(scores))])

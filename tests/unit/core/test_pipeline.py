@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from marquee.api.contracts import RecommendationRequest, response_json
 from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
-from marquee.models.opinion import Opinion
 from marquee.pipeline import Pipeline, Trace
 from marquee.retrieval.exact import ExactSearch, top_k
-from marquee.retrieval.port import Candidates
+from marquee.retrieval.ladder import make_taste
+from marquee.retrieval.port import Candidates, Where
 
 MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
 
@@ -147,7 +147,8 @@ class TestCandidatesByTheItemItemViews:
         assert len(set(rows)) == len(rows)
         assert not set(rows) & set(seeds)
         allowed = ~np.isin(np.arange(120), seeds)
-        own = top_k(Opinion.of(both.bundle.item_cf, seeds, 50.0).overall, 10, allowed)[0]
+        taste = make_taste(both.bundle, seeds, Where(), allowed)
+        own = top_k(taste.item_scores, 10, allowed)[0]
         retrieved = top_k(both.bundle.two_tower.scores(seeds), 20, allowed)[0]
         assert set(rows) == set(own) | set(retrieved)
         assert set(own) - set(retrieved)

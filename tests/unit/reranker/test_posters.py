@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from marquee.bundle import publish
-from marquee.retrieval.breaker import CircuitBreaker
+from marquee.retrieval.remote import CircuitBreaker
 from marquee_reranker.posters.cache import PosterCache
 from marquee_reranker.posters.fetch import Posters
 from marquee_reranker.posters.tmdb import Tmdb

@@ -10,10 +10,10 @@ import pytest
 
 from marquee.api.request_context import RequestContext, request_context
 from marquee.errors import RetrievalUnavailable
-from marquee.retrieval.breaker import CircuitBreaker
 from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Candidates, Query, Where
-from marquee.retrieval.wire import parse_call, write_answer
+from marquee.retrieval.remote import CircuitBreaker
+from marquee.retrieval.wire import parse_request, render_v1
 
 FOUND = Candidates(np.array([7, 4]), np.array([0.5, 0.25], dtype=np.float32), "v1")
 QUERY = Query((1,), 10)
@@ -34,7 +34,8 @@ class Server:
                 outer.connections.add(self.client_address)
                 outer.seen.append((self.path, dict(self.headers), body))
                 outer.before_answer()
-                answer = json.dumps(write_answer(parse_call(body), [FOUND])).encode()
+                _, _, render = parse_request(body)
+                answer = json.dumps(render([FOUND])).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -85,9 +86,9 @@ def test_it_asks_and_reads(server, make_client, protocol, path):
     assert found.model_version == "v1"
     seen_path, _, body = server.seen[0]
     assert seen_path == path
-    call = parse_call(body)
-    assert call.queries == [Query((1, 2), 10, Where(genres_any=("Drama",)))]
-    assert call.model_version == "v1"
+    queries, version, _ = parse_request(body)
+    assert queries == [Query((1, 2), 10, Where(genres_any=("Drama",)))]
+    assert version == "v1"
 
 
 def test_ids_of_the_request_go_along(server, make_client):
@@ -116,7 +117,7 @@ def test_connections_are_kept_but_not_for_ever(server, make_client):
 def test_a_kept_connection_that_the_server_closed_costs_no_answer(make_client):
     """One answer per connection, and the second request on it is cut: the client asks again on a new one."""
     listener = socket.create_server(("127.0.0.1", 0))
-    answer = json.dumps(write_answer(parse_call(b'{"instances":[{"movie_ids":[1]}]}'), [FOUND])).encode()
+    answer = json.dumps(render_v1([FOUND])).encode()
     accepted = []
 
     def serve():

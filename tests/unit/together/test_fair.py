@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marquee.rerank.fair import HEAD_START, fair_picks
+from marquee.rerank.groups import HEAD_START, fair_picks
 from marquee.rerank.mmr import Likeness
 
 

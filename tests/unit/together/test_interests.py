@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marquee.rerank.interests import LEAST_LIKENESS, MAX_INTERESTS, interests
+from marquee.rerank.groups import LEAST_LIKENESS, MAX_INTERESTS, cluster
 
 
 def likeness(*groups, within=0.8, between=0.0):
@@ -17,19 +17,19 @@ def likeness(*groups, within=0.8, between=0.0):
 
 
 def test_two_tastes_are_told_apart():
-    assert interests(likeness(2, 3), [5, 6, 10, 11, 12]) == [[10, 11, 12], [5, 6]]
+    assert cluster(likeness(2, 3), [5, 6, 10, 11, 12]) == [[10, 11, 12], [5, 6]]
 
 
 def test_one_taste_stays_one():
-    assert interests(likeness(4), [1, 2, 3, 4]) == [[1, 2, 3, 4]]
+    assert cluster(likeness(4), [1, 2, 3, 4]) == [[1, 2, 3, 4]]
 
 
 def test_a_single_film_is_an_interest():
-    assert interests(np.ones((1, 1), np.float32), [7]) == [[7]]
+    assert cluster(np.ones((1, 1), np.float32), [7]) == [[7]]
 
 
 def test_never_more_than_can_be_served():
-    found = interests(likeness(*[1] * 9), list(range(9)))
+    found = cluster(likeness(*[1] * 9), list(range(9)))
     assert len(found) == MAX_INTERESTS
     assert sorted(row for part in found for row in part) == list(range(9))
 
@@ -37,4 +37,4 @@ def test_never_more_than_can_be_served():
 @pytest.mark.parametrize("between", [LEAST_LIKENESS - 0.05, LEAST_LIKENESS + 0.05])
 def test_the_threshold_is_the_mean_likeness_between_groups(between):
     alike = likeness(2, 2, between=between)
-    assert (len(interests(alike, [0, 1, 2, 3])) == 1) == (between > LEAST_LIKENESS)
+    assert (len(cluster(alike, [0, 1, 2, 3])) == 1) == (between > LEAST_LIKENESS)

@@ -5,12 +5,12 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
-from marquee.retrieval.wire import ask, parse_call, read_answer, write_answer
+from marquee.retrieval.wire import ask, parse_request, read_answer
 
 ids = st.integers(1, 2**31)
 genres = st.lists(st.text(min_size=1, max_size=20), max_size=3).map(tuple)
@@ -25,20 +25,22 @@ protocols = st.sampled_from(["v1", "v2"])
 
 
 @given(query=queries, protocol=protocols, version=st.text(max_size=30))
+@settings(deadline=None)
 def test_a_query_arrives_as_it_was_sent(query, protocol, version):
-    call = parse_call(ask(query, protocol, version))
-    assert call.queries == [query]
-    assert (call.protocol, call.model_version) == (protocol, version)
+    queries, model_version, _ = parse_request(ask(query, protocol, version))
+    assert queries == [query]
+    assert model_version == version
 
 
 @given(
     pairs=st.dictionaries(ids, st.floats(-1e6, 1e6, width=32), min_size=0, max_size=50),
     protocol=protocols,
 )
+@settings(deadline=None)
 def test_an_answer_arrives_bit_for_bit(pairs, protocol):
     found = Candidates(np.array([*pairs], dtype=np.int64), np.array([*pairs.values()], dtype=np.float32), "v")
-    call = parse_call(ask(Query((1,), 50), protocol, ""))
-    read = read_answer(json.dumps(write_answer(call, [found])).encode(), protocol, 50)
+    _, _, render = parse_request(ask(Query((1,), 50), protocol, ""))
+    read = read_answer(json.dumps(render([found])).encode(), protocol, 50)
     assert read.movie_ids.tobytes() == found.movie_ids.tobytes()
     assert read.scores.tobytes() == found.scores.tobytes()
     assert read.model_version == "v"
@@ -53,9 +55,10 @@ def test_an_answer_arrives_bit_for_bit(pairs, protocol):
         ),
     ).map(lambda value: json.dumps(value).encode())
 )
+@settings(deadline=None)
 def test_whatever_comes_is_understood_or_refused(body):
     with suppress(RequestError):
-        assert parse_call(body).queries
+        assert parse_request(body)[0]
 
 
 TENSOR = {"name": "movie_ids", "datatype": "INT64", "shape": [1, 2], "data": [1, 4]}
@@ -81,7 +84,7 @@ TENSOR = {"name": "movie_ids", "datatype": "INT64", "shape": [1, 2], "data": [1,
 )
 def test_bad_tensors(change, complaint):
     with pytest.raises(RequestError) as raised:
-        parse_call({"inputs": [TENSOR | change]})
+        parse_request({"inputs": [TENSOR | change]})
     assert complaint in raised.value.message or complaint in raised.value.fix
 
 
@@ -104,23 +107,23 @@ def test_bad_tensors(change, complaint):
 )
 def test_bad_bodies(body, complaint):
     if not complaint:  # an empty list of parameters is none
-        assert parse_call(body).queries
+        assert parse_request(body)[0]
         return
     with pytest.raises(RequestError) as raised:
-        parse_call(body)
+        parse_request(body)
     assert complaint in raised.value.message
 
 
 def test_too_large_a_body_is_not_even_parsed():
     with pytest.raises(RequestError, match="bytes"):
-        parse_call(b" " * (1024 * 1024 + 1))
+        parse_request(b" " * (1024 * 1024 + 1))
 
 
 def test_nested_data_and_columns_are_allowed_as_the_protocol_says():
     nested = {"name": "movie_ids", "datatype": "INT64", "shape": [2, 2], "data": [[1, 4], [7, 0]]}
     column = {"name": "k", "datatype": "INT64", "shape": [2, 1], "data": [5, 6]}
-    call = parse_call({"inputs": [nested, column]})
-    assert call.queries == [Query((1, 4), 5), Query((7,), 6)]
+    queries, _, _ = parse_request({"inputs": [nested, column]})
+    assert queries == [Query((1, 4), 5), Query((7,), 6)]
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2"])

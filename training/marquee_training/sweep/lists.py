@@ -4,7 +4,6 @@ Candidates don't depend on any dial, and the blend not on MMR's or the request's
 setting; a longer list begins with the shorter one's picks, since MMR is greedy, so both come out of one run.
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,10 +11,8 @@ import numpy as np
 from scipy import sparse
 
 from marquee.bundle.bundle import Bundle
-from marquee.models.weights import BlendWeights
 from marquee.pipeline import Pipeline
-from marquee.rerank import steps
-from marquee.rerank.ranker import Stages
+from marquee.rerank.ranker import pick
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Candidates, Retriever, Where
 from marquee_training.evaluation.ranking import Lists
@@ -66,23 +63,17 @@ class ListMaker:
             For each setting and each length, (b, length).
         """
         pipeline = Pipeline(contents, self._retriever)
-        pickers = [_weighing(pipeline.stages, dials.weights) for dials in settings]
-        asked = [steps.Dials(max(lengths), dials.diversity, dials.novelty) for dials in settings]
+        weighted = [
+            replace(contents, rerank=contents.rerank.model_copy(update={"weights": dials.weights}))
+            for dials in settings
+        ]
         found = [[np.full((seeds.shape[0], length), -1, dtype=np.int64) for length in lengths] for _ in settings]
         for request in range(seeds.shape[0]):
             shown = seeds.indices[seeds.indptr[request] : seeds.indptr[request + 1]]
             rows, scores = pipeline.score_candidates(shown.tolist(), "two_tower")
-            pool = steps.Pool("two_tower", rows)
-            for picker, dials, parts in zip(pickers, asked, found, strict=True):
-                picked = picker.pick(pool, scores, dials, None)
+            for bundle, dials, parts in zip(weighted, settings, found, strict=True):
+                picked = pick(bundle, rows, scores, n=max(lengths), diversity=dials.diversity, novelty=dials.novelty)
                 for part, length in zip(parts, lengths, strict=True):
                     own = picked[:length]
                     part[request, : len(own)] = rows[own[np.lexsort((rows[own], -scores[own]))]]
         return found
-
-
-def _weighing(stages: Stages, weights: BlendWeights) -> Stages:
-    """The same with other weights; its arrays are shared."""
-    other = copy.copy(stages)
-    other.bundle = replace(stages.bundle, rerank=stages.bundle.rerank.model_copy(update={"weights": weights}))
-    return other

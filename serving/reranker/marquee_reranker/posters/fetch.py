@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from marquee.retrieval.breaker import CircuitBreaker
+from marquee.retrieval.remote import CircuitBreaker
 from marquee.settings import Settings
 from marquee_reranker.posters.cache import Poster, PosterCache
 from marquee_reranker.posters.tmdb import Tmdb, TmdbUnavailable

@@ -1,0 +1,242 @@
+"""The retrieval contract on the wire: KServe's V1 and V2 protocols, for servers and for clients.
+
+V1: {"instances": [...]} -> {"predictions": [...]},
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
+V2 (Open Inference Protocol): the same queries and answers as tensors,
+https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+Bodies are parsed and written here and nowhere else, so every server and every client mean the same by them.
+docs/retrieval.md describes them with examples.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from marquee.errors import RequestError
+from marquee.retrieval.port import Candidates, Query, Where
+
+Protocol = Literal["v1", "v2"]
+MODEL_NAME = "two_tower"
+PATHS: dict[Protocol, str] = {"v1": f"/v1/models/{MODEL_NAME}:predict", "v2": f"/v2/models/{MODEL_NAME}/infer"}
+MAX_BODY_BYTES = 1024 * 1024
+MAX_QUERIES = 64
+MAX_K = 1000
+_MAX_VALUES = 200_000
+
+Id = Annotated[int, Field(strict=True, ge=1, le=2**53)]
+Genres = Annotated[tuple[Annotated[str, Field(strict=True, min_length=1, max_length=50)], ...], Field(max_length=30)]
+Year = Annotated[int, Field(strict=True, ge=1, le=9999)]
+
+
+class Instance(BaseModel):
+    """A query as JSON has it: the arguments of `marquee.retrieval.port.Retriever.candidates`, flat."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
+    k: Annotated[int, Field(strict=True, ge=1, le=MAX_K)] = 200
+    genres_any: Genres = ()
+    genres_none: Genres = ()
+    year_min: Year | None = None
+    year_max: Year | None = None
+    exclude_movie_ids: Annotated[tuple[Id, ...], Field(max_length=1000)] = ()
+
+
+# V2's inputs: name -> whether a query has a row of values (and not one value), and their type.
+INPUTS: dict[str, tuple[bool, str]] = {
+    "movie_ids": (True, "INT64"),
+    "k": (False, "INT64"),
+    "genres_any": (True, "BYTES"),
+    "genres_none": (True, "BYTES"),
+    "year_min": (False, "INT64"),
+    "year_max": (False, "INT64"),
+    "exclude_movie_ids": (True, "INT64"),
+}
+OUTPUTS = {"movie_ids": "INT64", "scores": "FP32", "counts": "INT64"}
+Render = Callable[[Sequence[Candidates]], dict[str, Any]]
+
+
+def parse_request(body: bytes | dict[str, Any]) -> tuple[list[Query], str, Render]:
+    """Parse a request to a server; `instances` or `inputs` tells the protocol.
+
+    Args:
+        body: JSON, or what a server made of it already.
+
+    Returns:
+        The queries, at least one; the version of the bundle that the client works with, "" if it doesn't say; and what
+        writes the answer in the request's protocol, given one entry per query, all of one bundle.
+
+    Raises:
+        RequestError: It isn't a request as docs/retrieval.md describes it.
+    """
+    if not isinstance(body, dict):
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestError(f"the body has {len(body)} bytes", fix=f"send at most {MAX_BODY_BYTES}")
+        try:
+            body = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise RequestError(f"the body is not JSON: {error}", fix="send JSON in UTF-8") from None
+    if not isinstance(body, dict) or ("instances" in body) == ("inputs" in body):
+        raise RequestError("the body has neither instances (V1) nor inputs (V2), or both", fix="see docs/retrieval.md")
+    if "instances" in body:
+        _allow_fields(body, {"instances", "model_version"})
+        if not isinstance(body["instances"], list):
+            raise RequestError("instances is not a list", fix='send {"instances": [{"movie_ids": [1, 2], "k": 200}]}')
+        return _queries(body["instances"], "instances"), _version(body), render_v1
+    parameters = body.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise RequestError("parameters is not an object", fix='send {"model_version": "..."} or nothing')
+    _allow_fields(body, {"id", "inputs", "outputs", "parameters"})
+    return _parse_tensors(body["inputs"]), _version(parameters), partial(render_v2, request_id=body.get("id"))
+
+
+def _allow_fields(body: dict[str, Any], names: set[str]) -> None:
+    if unknown := sorted(set(body) - names):
+        raise RequestError(f"there is no field {unknown[0]!r}", fix=f"use {', '.join(sorted(names))}")
+
+
+def _version(fields: dict[str, Any]) -> str:
+    version = fields.get("model_version", "")
+    if not isinstance(version, str):
+        raise RequestError("model_version is not a string", fix="leave it out, or name a bundle's version")
+    return version
+
+
+def _queries(instances: list[Any], name: str) -> list[Query]:
+    if not 1 <= len(instances) <= MAX_QUERIES:
+        raise RequestError(f"{len(instances)} {name}", fix=f"send 1 to {MAX_QUERIES}")
+    queries = []
+    for index, instance in enumerate(instances):
+        try:
+            valid = Instance.model_validate(instance)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in (f"{name}[{index}]", *first["loc"]))
+            raise RequestError(f"{place}: {first['msg']}", fix="see docs/retrieval.md") from None
+        where = Where(valid.genres_any, valid.genres_none, valid.year_min, valid.year_max, valid.exclude_movie_ids)
+        queries.append(Query(valid.movie_ids, valid.k, where))
+    return queries
+
+
+def _parse_tensors(tensors: Any) -> list[Query]:
+    if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):
+        raise RequestError("inputs is not a list of tensors", fix="see docs/retrieval.md")
+    columns: dict[str, list[Any]] = {}
+    for tensor in tensors:
+        name = tensor.get("name")
+        if not isinstance(name, str) or name not in INPUTS or name in columns:
+            raise RequestError(f"input {name!r} is unknown, or given twice", fix=f"use {', '.join(INPUTS)}")
+        columns[name] = _column(name, tensor)
+    if "movie_ids" not in columns:
+        raise RequestError("the input movie_ids is missing", fix="send it as INT64 of shape [queries, seeds]")
+    if len({len(column) for column in columns.values()}) > 1:
+        raise RequestError("the inputs have different first dimensions", fix="give every query a row in each input")
+    # Queries have different lengths and tensors haven't, so what filled up a row stands for "not given".
+    rows = zip(*columns.values(), strict=True)
+    instances = [
+        {name: value for name, value in zip(columns, row, strict=True) if value not in ([], 0)} for row in rows
+    ]
+    return _queries(instances, "queries")
+
+
+def _column(name: str, tensor: dict[str, Any]) -> list[Any]:
+    """A tensor's rows without what fills them up; of a scalar per query, its values."""
+    is_row, datatype = INPUTS[name]
+    shape, values = tensor.get("shape", ()), tensor.get("data")
+    wanted = f"{datatype} of shape [queries{', values' if is_row else ''}], with `data` as a list"
+    sizes_valid = isinstance(shape, list) and all(type(size) is int and 0 <= size <= _MAX_VALUES for size in shape)
+    if not sizes_valid or not isinstance(values, list) or tensor.get("datatype") != datatype:
+        raise RequestError(f"input {name} is not {wanted}", fix="see docs/retrieval.md")
+    if len(shape) == 2 and shape[1] == 1 and not is_row:
+        shape = shape[:1]  # one value per query may come as a column
+    if any(isinstance(value, list) for value in values):  # the protocol allows nested data as well
+        values = [inner for value in values for inner in (value if isinstance(value, list) else [value])]
+    if len(shape) != 1 + is_row or prod(shape) != len(values) or shape[0] > MAX_QUERIES:
+        problem = f"input {name} has shape {shape} and {len(values)} values"
+        raise RequestError(problem, fix=f"send {wanted}, at most {MAX_QUERIES} queries")
+    if not is_row:
+        return values
+    width = shape[1]
+    filler = "" if datatype == "BYTES" else 0
+    rows = [values[start * width : (start + 1) * width] for start in range(shape[0])]
+    return [[value for value in row if value != filler] for row in rows]
+
+
+def render_v1(found: Sequence[Candidates]) -> dict[str, Any]:
+    """A server's answer in V1."""
+    predictions = [{"movie_ids": one.movie_ids.tolist(), "scores": one.scores.tolist()} for one in found]
+    return {"predictions": predictions, "model_version": found[0].model_version}
+
+
+def render_v2(found: Sequence[Candidates], request_id: Any = None) -> dict[str, Any]:
+    """A server's answer in V2: rows are filled up with 0, and `counts` says how many candidates each has."""
+    counts = [len(one.movie_ids) for one in found]
+    shape = [len(found), max(counts)]
+    movie_ids = np.zeros(shape, dtype=np.int64)
+    scores = np.zeros(shape, dtype=np.float32)
+    for row, one in enumerate(found):
+        movie_ids[row, : counts[row]], scores[row, : counts[row]] = one.movie_ids, one.scores
+    return {
+        "model_name": MODEL_NAME,
+        "model_version": found[0].model_version,
+        **({"id": request_id} if isinstance(request_id, str) else {}),
+        "outputs": [
+            {"name": "movie_ids", "datatype": "INT64", "shape": shape, "data": movie_ids.ravel().tolist()},
+            {"name": "scores", "datatype": "FP32", "shape": shape, "data": scores.ravel().tolist()},
+            {"name": "counts", "datatype": "INT64", "shape": shape[:1], "data": counts},
+        ],
+    }
+
+
+def ask(query: Query, protocol: Protocol, model_version: str) -> bytes:
+    """A client's request; fields that have their defaults are left out."""
+    where = query.where
+    filters = {
+        "genres_any": list(where.genres_any),
+        "genres_none": list(where.genres_none),
+        "year_min": where.year_min,
+        "year_max": where.year_max,
+        "exclude_movie_ids": list(where.exclude_movie_ids),
+    }
+    given = {name: value for name, value in filters.items() if value not in ([], None)}
+    fields: dict[str, Any] = {"movie_ids": list(query.seed_movie_ids), "k": query.k, **given}
+    body: dict[str, Any] = {"instances": [fields], "model_version": model_version}
+    if protocol == "v2":
+        tensors = []
+        for name, value in fields.items():
+            is_row, datatype = INPUTS[name]
+            shape, data = ([1, len(value)], value) if is_row else ([1], [value])
+            tensors.append({"name": name, "datatype": datatype, "shape": shape, "data": data})
+        body = {"inputs": tensors, "parameters": {"model_version": model_version}}
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def read_answer(body: bytes, protocol: Protocol, k: int) -> Candidates:
+    """A client's reading of an answer to one query, which it doesn't trust.
+
+    Raises:
+        ValueError: It isn't one, or it can't be true.
+    """
+    try:
+        answer = json.loads(body)
+        if protocol == "v1":
+            (values,) = answer["predictions"]
+            count = None
+        else:
+            values = {tensor["name"]: tensor["data"] for tensor in answer["outputs"]}
+            (count,) = values["counts"]
+        ids = np.array(values["movie_ids"][:count], dtype=np.int64)
+        scores = np.array(values["scores"][:count], dtype=np.float32)
+        version = str(answer["model_version"])
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+    if ids.ndim != 1 or ids.shape != scores.shape or len(ids) > k:
+        raise ValueError(f"{ids.shape} ids and {scores.shape} scores for k = {k}")
+    if len(np.unique(ids)) < len(ids) or not np.isfinite(scores).all():
+        raise ValueError("an id comes twice, or a score is not a number")
+    return Candidates(ids, scores, version)
