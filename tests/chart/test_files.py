@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -20,7 +19,7 @@ import pytest
 
 from marquee.bundle import publish
 from marquee.retrieval.service import RetrievalService
-from tests.waiting import free_port
+from tests.waiting import free_port, until
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "charts" / "marquee" / "files"
@@ -37,7 +36,7 @@ def start(script, *arguments, **environment):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
@@ -71,6 +70,12 @@ def store(tmp_path, make_contents):
     return tmp_path / "store"
 
 
+def is_ready(url):
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=20):  # noqa: S310
+        return True
+    return False
+
+
 @pytest.fixture
 def api(store):
     """The URL of a re-ranker with retrieval in process."""
@@ -79,10 +84,7 @@ def api(store):
     program = Path(sys.executable).parent / "marquee"
     with subprocess.Popen([program, "serve"], env={**os.environ, **environment}, stdout=subprocess.DEVNULL) as process:
         url = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310
-                break
-            time.sleep(0.1)
+        until(lambda: is_ready(url), what="the re-ranker")
         yield url
         process.terminate()
 
