@@ -1,5 +1,6 @@
 """How the tests run, and fixtures for all of them."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -32,6 +33,14 @@ def scope_of(nodeid: str) -> str:
     """The tests that pytest-xdist runs in one worker: those that share something, else those of a file."""
     shared = SHARED.search(nodeid)
     return shared[1] or shared[2] if shared else nodeid.split("::", maxsplit=1)[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Divide the processors among the workers: more threads than processors make linear algebra slower."""
+    threads = max(1, (os.cpu_count() or 1) // len(specs))
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -72,8 +81,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
         reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
-        told = "; ".join(f"{count} for {reason}" for reason, count in reasons.most_common())
-        terminalreporter.write_line(f"{len(skipped)} tests skipped: {told}", yellow=True)
+        counts = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"{len(skipped)} tests skipped: {counts}", yellow=True)
 
 
 @pytest.fixture(scope="session")

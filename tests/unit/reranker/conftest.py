@@ -92,13 +92,13 @@ def json_logs() -> Iterator[Callable[[], list[dict[str, Any]]]]:
 class Served:
     """`marquee serve` as a process of its own, with its output in a file."""
 
-    def __init__(self, folder: Path, store: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, store: Path, before: str = "", **settings: object) -> None:
         given = {"artifacts_dir": store, "port": 0, "metrics_port": 0, "log_format": "json", **settings}
         variables = {f"MARQUEE_{name.upper()}": str(value) for name, value in given.items()}
         self._out = folder / "out.jsonl"
         with self._out.open("wb") as out, (folder / "err.txt").open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from marquee_cli.main import main; main()", "serve"],
+                [sys.executable, "-c", f"{before}\nfrom marquee_cli.main import main; main()", "serve"],
                 env={**{k: v for k, v in os.environ.items() if not k.startswith("MARQUEE_")}, **variables},
                 stdout=out,
                 stderr=err,
@@ -123,10 +123,10 @@ class Served:
 
 @pytest.fixture
 def serve(tmp_path: Path, store: Path) -> Iterator[Callable[..., Served]]:
-    """`serve(**settings) -> Served`."""
+    """`serve(**settings) -> Served`; `before` is code that the process runs first."""
     started = []
 
-    def start(**settings: object) -> Served:
+    def start(**settings: Any) -> Served:
         started.append(Served(tmp_path, store, **settings))
         return started[-1]
 

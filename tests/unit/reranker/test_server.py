@@ -31,7 +31,8 @@ def test_metrics_are_on_a_port_of_their_own(serve):
 
 
 def test_sigterm_turns_unready_and_finishes_what_is_in_flight(serve, until):
-    served = serve()
+    # It stays unready for a second before it closes its port. Here it does until the second signal.
+    served = serve(before="from marquee_reranker import server; server.DRAIN_SECONDS = 600")
     host, port = served.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=120) as connection, connection.makefile("rb") as answer:
         connection.sendall(
@@ -47,6 +48,7 @@ def test_sigterm_turns_unready_and_finishes_what_is_in_flight(serve, until):
             return response.status_code == 503 and response.json()["detail"]
 
         assert until(unready).startswith("shutting down")
+        served.process.terminate()
         # No new connection is accepted any more; the old one still gets its answer.
         until(lambda: not accepts(host, port))
         connection.sendall(BODY)
