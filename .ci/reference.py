@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from marquee.settings import Settings
 from marquee_cli.main import app
-from marquee_reranker import document
+from marquee_reranker.app import create_app
 from marquee_reranker.telemetry import Telemetry
 from marquee_training.config import TrainingConfig
 
@@ -153,7 +153,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     if missing := tables.keys() - used:
         sys.exit(f"no page in docs/ has a place for: {', '.join(sorted(missing))}")
     yield CHART / "README.md", chart()
-    yield ROOT / "docs" / "openapi.json", document.text()
+    document = json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False)
+    yield ROOT / "docs" / "openapi.json", f"{document}\n"
 
 
 def main() -> None:

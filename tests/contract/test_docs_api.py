@@ -11,10 +11,10 @@ import httpx2
 import pytest
 
 from marquee.bundle import publish
-from marquee_reranker.document import text
 from tests.programs import skip_without
 
-PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
 CURLS = [
     line.strip() for line in re.findall(r"^    (curl .*)$", PAGE.replace("\\\n", " "), re.MULTILINE)
 ]  # fmt: skip
@@ -68,7 +68,7 @@ def test_a_documented_curl_line_runs(reranker, line, tmp_path):
 
 
 def requests_of_the_document():
-    document = json.loads(text())
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
     for path, methods in document["paths"].items():
         if body := methods.get("post", {}).get("requestBody"):
             reference = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]

@@ -1,7 +1,7 @@
 """The application factory."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
@@ -10,18 +10,24 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 
 from marquee import __version__
+from marquee.api.contracts import RecommendationRequest
+from marquee.bundle.bundle import Bundle
+from marquee.bundle.watch import Live
+from marquee.pipeline import Pipeline
+from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
-from marquee_reranker import openapi, problems
-from marquee_reranker.bodies import BodyLimit
-from marquee_reranker.live import MakeRetriever, live_pipeline
+from marquee_reranker import openapi
 from marquee_reranker.middleware.admission import Admission
-from marquee_reranker.middleware.head import Head
+from marquee_reranker.middleware.body_limit import BodyLimit
 from marquee_reranker.middleware.observe import Observe
 from marquee_reranker.operations import Operations
 from marquee_reranker.posters.fetch import Posters
-from marquee_reranker.routes import explained, films, operations, page, recommend
-from marquee_reranker.routes import posters as poster_routes
+from marquee_reranker.responses import install_exception_handlers
+from marquee_reranker.routes import films, operations, page, recommend
 from marquee_reranker.telemetry import Telemetry
+
+# A retriever for a bundle; None searches the bundle's own vectors in process.
+MakeRetriever = Callable[[Bundle], Retriever | None]
 
 
 def create_app(
@@ -34,20 +40,26 @@ def create_app(
 
     Args:
         settings: From `marquee.settings.load_settings`.
-        telemetry: Where to count; new metrics if left out.
-        make_retriever: Where candidates of a bundle come from; by default the bundle itself, in process.
+        telemetry: Metrics; new ones if left out.
+        make_retriever: Makes each bundle's source of candidates.
 
     Raises:
-        ConfigError: The key of TMDB can't be one.
+        ConfigError: The key of TMDB is malformed.
     """
     telemetry = telemetry or Telemetry()
-    live = live_pipeline(
-        settings.artifacts_dir,
-        make_retriever=make_retriever,
-        interval=settings.reload_seconds,
-        on_change=telemetry.bundle_checked,
+
+    def build(bundle: Bundle) -> Pipeline:
+        """A pipeline that has answered once: what would fail later fails here, beside the old pipeline."""
+        pipeline = Pipeline(bundle, make_retriever(bundle))
+        seeds = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
+        pipeline.recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True))
+        pipeline.films.reader.read("like misspelt")  # builds the indexes of titles
+        return pipeline
+
+    live = Live(
+        settings.artifacts_dir, build=build, interval=settings.reload_seconds, on_change=telemetry.bundle_checked
     )
-    posters = Posters.of_settings(settings, telemetry.poster_asked)
+    posters = Posters.from_settings(settings, telemetry.poster_requested)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,13 +82,12 @@ def create_app(
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
     app.state.settings, app.state.operations = settings, Operations(settings, telemetry, live)
     app.state.posters = posters
-    routers = [module.router for module in (films, recommend, page, explained, operations, poster_routes)]
+    routers = [module.router for module in (films, recommend, page, operations)]
     for router in routers:
         app.include_router(router)
-    problems.install(app, retry_after=math.ceil(settings.reload_seconds))
+    install_exception_handlers(app, retry_after=math.ceil(settings.reload_seconds))
     openapi.install(app)
-    # From the innermost layer to the outermost.
-    app.add_middleware(Head)
+    # From the innermost middleware to the outermost.
     app.add_middleware(
         Admission,
         telemetry=telemetry,

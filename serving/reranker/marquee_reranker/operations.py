@@ -1,26 +1,29 @@
-"""What an operator wants to see of one process: `marquee.bundle.history` and the metrics, put together."""
+"""State of one server process for its operator: the versions in the store, and the metrics added up."""
 
 import shlex
 import time
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
+from prometheus_client import Counter, Histogram
 from pydantic import Field
 
 from marquee.base_model import FrozenBaseModel
 from marquee.bundle.history import History
-from marquee.bundle.store import is_version_folder
+from marquee.bundle.store import is_version_folder, version_path
 from marquee.bundle.watch import Live
 from marquee.pipeline import Pipeline
 from marquee.settings import Settings
-from marquee_reranker.sweep_plot import sweep_plot
-from marquee_reranker.tally import buckets, quantile, totals
 from marquee_reranker.telemetry import Telemetry
 
 SCOPE = "this process alone, since it started; each replica has figures of its own, and docs/metrics.md adds them up"
 RECOMMENDATIONS = ("/v1/recommendations", "/recommend")
 # They come every few seconds, whether anybody uses the service or not.
 LEFT_OUT = ("/livez", "/readyz", "/v1/operations")
+MAX_PNG_BYTES = 4 * 1024 * 1024
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class Requests(FrozenBaseModel):
@@ -80,11 +83,11 @@ class OperationsNow(FrozenBaseModel):
 
 
 class Operations:
-    """Looks at one process. Thread-safe.
+    """Reports on one process. Thread-safe.
 
     Args:
-        settings: Of the application.
-        telemetry: Where it counts.
+        settings: The application's settings.
+        telemetry: Its metrics.
         live: Its bundle.
     """
 
@@ -97,14 +100,15 @@ class Operations:
         self._clock = time.monotonic()
 
     def now(self) -> OperationsNow:
-        """How the process fares now.
+        """The process's state now.
 
         Raises:
-            BundleError: One bundle is served, and no store, and it can't be read.
+            BundleError: A single bundle is served, not a store, and it can't be read.
         """
         telemetry = self._telemetry
         by_status = totals(telemetry.requests, "status", {"route": LEFT_OUT})
         durations = buckets(telemetry.duration, route=RECOMMENDATIONS)
+        seconds = {f"p{q}": quantile(durations, q / 100) for q in (50, 95, 99)}
         return OperationsNow(
             scope=SCOPE,
             model_version=self._live.get().version if self._live.ready else None,
@@ -114,7 +118,7 @@ class Operations:
                 total=sum(by_status.values()),
                 errors=sum(count for status, count in by_status.items() if int(status) >= 500),
             ),
-            latency_ms=Latency(**{f"p{q}": _ms(quantile(durations, q / 100)) for q in (50, 95, 99)}),
+            latency_ms=Latency(**{name: None if s is None else round(s * 1e3, 3) for name, s in seconds.items()}),
             served_by=totals(telemetry.recommendations, "served_by"),
             degraded=totals(telemetry.degraded, "reason"),
             shed=totals(telemetry.shed, "reason"),
@@ -124,8 +128,16 @@ class Operations:
         )
 
     def sweep_plot(self) -> Path | None:
-        """A picture of the re-ranker's sweep, if there is one."""
-        return sweep_plot(self._settings, self._live.get() if self._live.ready else None)
+        """Path of a plot of the re-ranker's sweep: the one in the settings, else the bundle's; None without."""
+        if plot := self._settings.sweep_plot:
+            return plot if plot.is_file() else None
+        if not self._live.ready:
+            return None
+        bundle, store = self._live.get().bundle, self._settings.artifacts_dir
+        folder = store if is_version_folder(store) else version_path(store, bundle.version)
+        plots = sorted(name for name in bundle.eval_files if name.startswith("sweep_") and name.endswith(".png"))
+        path = folder / "eval" / plots[-1] if plots else None
+        return path if path and path.is_file() else None
 
     def _versions(self) -> list[VersionNow]:
         return [
@@ -147,5 +159,47 @@ class Operations:
         return self._settings.rollback or f"marquee rollback --store {shlex.quote(str(store))}"
 
 
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1e3, 3)
+def read_png(path: Path) -> bytes | None:
+    """The bytes of a PNG file; None if it is something else, or longer than MAX_PNG_BYTES."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_PNG_BYTES + 1)
+    except OSError:
+        return None  # pruned meanwhile
+    return content if content.startswith(PNG_SIGNATURE) and len(content) <= MAX_PNG_BYTES else None
+
+
+def totals(counter: Counter, label: str, leave_out: Mapping[str, Collection[str]] | None = None) -> dict[str, int]:
+    """A counter's sums by one of its labels, without the series whose labels have the values in `leave_out`."""
+    sums: dict[str, int] = {}
+    for sample in (sample for metric in counter.collect() for sample in metric.samples):
+        left_out = any(sample.labels[name] in values for name, values in (leave_out or {}).items())
+        if sample.name.endswith("_total") and not left_out:
+            sums[sample.labels[label]] = sums.get(sample.labels[label], 0) + int(sample.value)
+    return sums
+
+
+def buckets(histogram: Histogram, **labels: Collection[str]) -> list[tuple[float, float]]:
+    """Upper bounds, ascending to infinity, and the observations below each, over all series of these label values."""
+    sums: dict[float, float] = {}
+    for sample in (sample for metric in histogram.collect() for sample in metric.samples):
+        wanted = all(sample.labels.get(name) in values for name, values in labels.items())
+        if sample.name.endswith("_bucket") and wanted:
+            bound = float(sample.labels["le"])
+            sums[bound] = sums.get(bound, 0.0) + sample.value
+    return sorted(sums.items())
+
+
+def quantile(cumulative: list[tuple[float, float]], q: float) -> float | None:
+    """A quantile as Prometheus' `histogram_quantile`: linear within a bucket, at most the last finite bound."""
+    if not cumulative or not cumulative[-1][1]:
+        return None
+    rank = q * cumulative[-1][1]
+    lower, below = 0.0, 0.0
+    for bound, count in cumulative:
+        if bound == inf:
+            break
+        if count >= rank and count > below:
+            return min(bound, lower + (bound - lower) * (rank - below) / (count - below))  # floats may overshoot
+        lower, below = bound, count
+    return lower

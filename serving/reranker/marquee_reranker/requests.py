@@ -1,19 +1,29 @@
-"""Parameters in paths and query strings."""
+"""Parameters and bodies of requests."""
 
 from typing import Annotated, Any
 
-from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Path, Request
+from pydantic import Field
 
-from marquee.api.contracts import MAX_TOP_N
+from marquee.api.contracts import MAX_TOP_N, RecommendationRequest
+from marquee.api.request_body import parse_request, require_json
+from marquee.base_model import FrozenBaseModel
 
 MovieIdInPath = Annotated[int, Path(ge=1, le=2**31 - 1, description="A MovieLens id.", examples=[1])]
 
 
-class SearchQuery(BaseModel):
-    """Of `GET /v1/movies`."""
+async def recommendation_request(request: Request) -> RecommendationRequest:
+    """The parsed body; a FastAPI dependency, since FastAPI's own parser isn't strict.
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    Raises:
+        ProblemError: 415, 400 or 422.
+    """
+    require_json(request.headers.get("content-type", ""))
+    return parse_request(await request.body())
+
+
+class SearchQuery(FrozenBaseModel):
+    """Of `GET /v1/movies`."""
 
     q: str = Field(min_length=1, max_length=200, examples=["matrix"])
     """Beginnings of the title's words, in any order; a year narrows: `heat 1995`."""
@@ -21,19 +31,15 @@ class SearchQuery(BaseModel):
     """How many films at most."""
 
 
-class SimilarQuery(BaseModel):
+class SimilarQuery(FrozenBaseModel):
     """Of `GET /v1/movies/{movie_id}/similar`."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     top_n: int = Field(10, ge=1, le=MAX_TOP_N)
     """How many films."""
 
 
-class SampleQuery(BaseModel):
+class SampleQuery(FrozenBaseModel):
     """Of `GET /v1/movies/sample`."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     n: int = Field(12, ge=1, le=50)
     """How many films."""
@@ -43,16 +49,14 @@ class SampleQuery(BaseModel):
     """Only films of this genre."""
 
 
-class UnderstandQuery(BaseModel):
+class UnderstandQuery(FrozenBaseModel):
     """Of `GET /v1/understand`."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     q: str = Field(min_length=1, max_length=300, examples=["something like Spirited Away but for adults, no horror"])
     """A wish in words: titles, genres, years, more or less known, and what not."""
 
 
-# What errors are worded from, by the location that FastAPI gives them and, for queries, by the path's last word.
+# JSON schemas for validation messages: of the path's parameters, and of queries by the last part of their path.
 PATH: dict[str, Any] = {"properties": {"movie_id": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}}}
 QUERIES: dict[str, dict[str, Any]] = {
     "movies": SearchQuery.model_json_schema(),

@@ -1,27 +1,113 @@
-"""What routes share: the pipeline of a request, and JSON as every runtime writes it."""
+"""Responses: JSON, JSON with an ETag, and problems for every expected exception."""
 
+import hashlib
 from collections.abc import Mapping
 
-from fastapi import Request
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 from marquee.api.contracts import response_json
+from marquee.api.problems import (
+    MEDIA_TYPE,
+    NO_STORE,
+    ProblemError,
+    method_not_allowed,
+    not_found,
+    not_ready,
+    request_refused,
+)
+from marquee.api.request_body import summary, validation_messages
+from marquee.errors import BundleError, RequestError
 from marquee.pipeline import Pipeline
-from marquee_reranker.telemetry import facts_of
+from marquee_reranker.requests import PATH, QUERIES
+from marquee_reranker.telemetry import log_fields
+
+# Films change with a new bundle only; a minute's staleness saves a request per key pressed.
+ONE_MINUTE = {"Cache-Control": "private, max-age=60"}
 
 
 def pipeline_of(request: Request) -> Pipeline:
-    """Taken once per request: what follows is of one version, whatever is swapped meanwhile.
+    """The pipeline in use. Taken once per request, which thus has one version even if the bundle is swapped meanwhile.
 
     Raises:
         BundleError: No bundle is loaded yet.
     """
     pipeline: Pipeline = request.app.state.live.get()
-    facts_of(request.scope).model_version = pipeline.version
+    log_fields(request.scope)["model_version"] = pipeline.version
     return pipeline
 
 
-def json_answer(model: BaseModel, headers: Mapping[str, str]) -> Response:
-    """The model's JSON."""
+def json_response(model: BaseModel, headers: Mapping[str, str] = NO_STORE) -> Response:
+    """The model as JSON."""
     return Response(response_json(model), media_type="application/json", headers=dict(headers))
+
+
+def cached_response(request: Request, model: BaseModel) -> Response:
+    """The model as JSON that a browser may keep for a minute, then revalidate by its ETag."""
+    body = response_json(model)
+    return etag_response(request, body, "application/json", ONE_MINUTE)
+
+
+def etag_response(request: Request, body: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
+    """The body with an ETag, or 304 if `If-None-Match` names it (RFC 9110, 13.1.2).
+
+    The ETag is a weak one, since the same body may be sent compressed or not (RFC 9110, 8.8.1).
+    """
+    etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+    headers = {**headers, "ETag": f"W/{etag}"}
+    known = [entry.strip().removeprefix("W/") for entry in request.headers.get("if-none-match", "").split(",")]
+    if "*" in known or etag in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def problem_response(scope: Scope, problem: ProblemError) -> Response:
+    """A problem as a response; usable from ASGI middleware too."""
+    body = problem.body(log_fields(scope)["request_id"])
+    return Response(body, problem.status, {**NO_STORE, **problem.headers}, MEDIA_TYPE)
+
+
+def install_exception_handlers(app: FastAPI, retry_after: int) -> None:
+    """Answer every expected exception with a problem; `retry_after`: seconds until a bundle may be there."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        match error:
+            case ProblemError():
+                problem = error
+            case RequestError():
+                problem = request_refused(error)
+            case BundleError():
+                problem = not_ready(error, retry_after)
+            case RequestValidationError():
+                problem = _invalid_parameters(request, error)
+            case HTTPException():
+                problem = _http_problem(request, error)
+            case _:
+                raise error
+        return problem_response(request.scope, problem)
+
+    for kind in (ProblemError, RequestError, BundleError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, handle)
+
+
+def _invalid_parameters(request: Request, error: RequestValidationError) -> ProblemError:
+    # Locations begin with "path" or "query"; bodies are validated by `requests.recommendation_request`.
+    query = QUERIES.get(request.url.path.rsplit("/", 1)[-1], {})
+    messages = []
+    for entry in error.errors():
+        schema = PATH if entry["loc"][0] == "path" else query
+        messages += validation_messages([{**entry, "loc": entry["loc"][1:]}], schema)
+    return ProblemError(422, summary(messages), errors=messages)
+
+
+def _http_problem(request: Request, error: HTTPException) -> ProblemError:
+    path = request.url.path
+    if error.status_code == 404:
+        return not_found(path)
+    if error.status_code == 405:
+        return method_not_allowed(request.method, path, (error.headers or {}).get("Allow", "another method"))
+    return ProblemError(error.status_code, str(error.detail), headers=error.headers)

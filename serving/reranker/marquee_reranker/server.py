@@ -18,9 +18,8 @@ from threadpoolctl import threadpool_limits
 from marquee.errors import MarqueeError
 from marquee.retrieval.http import RetrievalClient
 from marquee.settings import Settings
-from marquee_reranker import logs
 from marquee_reranker.app import create_app
-from marquee_reranker.telemetry import Telemetry
+from marquee_reranker.telemetry import Telemetry, configure_logging
 
 if TYPE_CHECKING:
     from marquee.retrieval.sagemaker import SageMakerClient
@@ -60,7 +59,7 @@ def serve(settings: Settings) -> None:
     Raises:
         MarqueeError: A port is taken, or the address is not ours.
     """
-    as_json = logs.configure(settings.log_format)
+    as_json = configure_logging(settings.log_format)
     # Requests run in threads. With threads of its own below each of them, OpenBLAS gets a hundred times slower.
     threadpool_limits(settings.threads, user_api="blas")
     telemetry = Telemetry()

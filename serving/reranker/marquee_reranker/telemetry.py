@@ -1,49 +1,51 @@
-"""What a request leaves behind: its facts, one log line, and the metrics. Every metric's name is in this file."""
+"""Log lines and metrics. Every metric's name is in this file."""
 
-from dataclasses import dataclass, field
+import logging
+import sys
+from typing import Any, Literal, TextIO
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
-from starlette.datastructures import Headers
 from starlette.types import Scope
+from structlog.typing import Processor
 
 from marquee.api.contracts import RecommendationResponse
 from marquee.api.request_context import RequestContext
+from marquee.inspect_request import RequestAccount
 from marquee.pipeline import Trace
 
 # 0.5 ms to 1 s: a healthy request takes a few milliseconds, and a client has given up after a second.
 SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0)
 CANDIDATES = (0, 10, 50, 100, 150, 200, 400, 1000)
 
-
-@dataclass
-class Facts:
-    """A request's share of its log line; filled in on its way through the layers."""
-
-    request_id: str
-    trace_id: str | None = None
-    route: str | None = None
-    served_by: str | None = None
-    degraded: list[str] = field(default_factory=list)
-    n_seeds: int | None = None
-    trace: Trace | None = None
-    model_version: str | None = None
-    shed: str | None = None
+_LATER = "served_by n_seeds n_candidates retrieval_ms rerank_ms model_version shed".split()
 
 
-def new_facts(headers: Headers) -> tuple[Facts, RequestContext]:
-    """Facts of a request and what is passed on with calls made for it: the client's ids where they can be trusted."""
-    asked = RequestContext.from_headers(headers)
-    return Facts(asked.request_id, trace_id=asked.trace_id or None), asked
+def new_log_fields(context: RequestContext) -> dict[str, Any]:
+    """The fields of a request's log line; what isn't known yet is None."""
+    ids = {"request_id": context.request_id, "trace_id": context.trace_id or None}
+    return {**ids, "degraded": [], **dict.fromkeys(_LATER)}
 
 
-def facts_of(scope: Scope) -> Facts:
-    """The facts of the request that a scope belongs to."""
-    facts: Facts = scope["state"]["facts"]
-    return facts
+def log_fields(scope: Scope) -> dict[str, Any]:
+    """The fields of the log line of the request that a scope belongs to, to be filled in."""
+    fields: dict[str, Any] = scope["state"]["log"]
+    return fields
+
+
+def log_answer(scope: Scope, answer: RecommendationResponse | RequestAccount, trace: Trace) -> None:
+    """Add to a request's log line how its answer came about."""
+    log_fields(scope).update(
+        served_by=answer.served_by,
+        degraded=answer.degraded,
+        n_candidates=trace.n_candidates,
+        retrieval_ms=round(trace.retrieval_ms, 3),
+        rerank_ms=round(trace.rerank_ms, 3),
+    )
 
 
 class Telemetry:
-    """The metrics of one application, in a registry of its own so that two applications never mix."""
+    """Metrics of one application, in a registry of its own so that two applications never mix."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -95,9 +97,8 @@ class Telemetry:
         for rung in ("two_tower", "item_cf", "popularity"):
             self.recommendations.labels(rung)
 
-    def recommended(self, facts: Facts, response: RecommendationResponse, trace: Trace) -> None:
-        """Note an answer in its request's facts and in the metrics."""
-        facts.served_by, facts.degraded, facts.trace = response.served_by, response.degraded, trace
+    def recommended(self, response: RecommendationResponse, trace: Trace) -> None:
+        """Count an answer with recommendations."""
         self.recommendations.labels(response.served_by).inc()
         for reason in response.degraded:
             self.degraded.labels(reason).inc()
@@ -106,16 +107,56 @@ class Telemetry:
         self.rerank.observe(trace.rerank_ms / 1e3)
 
     def retrieval_called(self, result: str) -> None:
-        """Note a call to the retrieval server: "ok", or why not."""
+        """Count a call to the retrieval server by result: "ok", or the reason of the failure."""
         self.retrieval_calls.labels(result).inc()
 
-    def poster_asked(self, result: str) -> None:
-        """Note that a poster was asked for: "kept", "fetched", "none", or why not."""
+    def poster_requested(self, result: str) -> None:
+        """Count a request for a poster by result: "kept", "fetched", "none", or the reason of the failure."""
         self.posters.labels(result).inc()
 
     def bundle_checked(self, result: str, version: str | None) -> None:
-        """Note that a bundle was brought into use or refused, and which one serves now."""
+        """Count a bundle that was loaded or refused; `version` is the one in use now."""
         self.bundle_loads.labels(result).inc()
         if version is not None:
             self.bundle.clear()
             self.bundle.labels(version).set(1)
+
+
+def configure_logging(log_format: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None) -> bool:
+    """Send every log line of the process, ours and the libraries', to one stream in one format.
+
+    Args:
+        log_format: `json` is one object per line; `auto` is console on a terminal and JSON elsewhere.
+        stream: Standard output if left out.
+
+    Returns:
+        Whether it is JSON.
+    """
+    stream = stream or sys.stdout
+    as_json = log_format == "json" or (log_format == "auto" and not stream.isatty())
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    renderer: list[Processor] = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+    if as_json:
+        renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    # uvicorn logs its start and stop; we do that ourselves, with the address that it was really given.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return as_json

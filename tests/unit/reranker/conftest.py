@@ -23,8 +23,8 @@ from fastapi.testclient import TestClient
 
 from marquee.bundle import publish
 from marquee.settings import Settings
-from marquee_reranker import logs
 from marquee_reranker.app import create_app
+from marquee_reranker.telemetry import configure_logging
 from tests import waiting
 
 
@@ -82,7 +82,7 @@ def json_logs() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     root = logging.getLogger()
     before = root.handlers[:], root.level, logging.getLogger("uvicorn").level
     stream = io.StringIO()
-    logs.configure("json", stream)
+    configure_logging("json", stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.handlers[:], root.level = before[0], before[1]
     logging.getLogger("uvicorn").setLevel(before[2])

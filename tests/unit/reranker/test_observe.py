@@ -4,6 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from marquee.pipeline import Pipeline
+from marquee_reranker.telemetry import configure_logging
 
 KEYS = {
     *("request_id", "trace_id", "method", "route", "status", "ms", "served_by", "degraded", "n_seeds", "n_candidates"),
@@ -107,7 +108,5 @@ def test_metrics_of_a_recommendation(client):
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_both_forms_of_log_can_be_set_up(log_format, json_logs, capsys):
-    from marquee_reranker import logs
-
-    assert logs.configure(log_format) is (log_format == "json")
-    assert logs.configure("auto") is True  # the captured output is no terminal
+    assert configure_logging(log_format) is (log_format == "json")
+    assert configure_logging("auto") is True  # the captured output is no terminal

@@ -12,9 +12,8 @@ from fastapi.testclient import TestClient
 
 from marquee.bundle import publish
 from marquee.retrieval.remote import CircuitBreaker
-from marquee_reranker.posters.cache import PosterCache
-from marquee_reranker.posters.fetch import Posters
-from marquee_reranker.posters.tmdb import Tmdb
+from marquee_reranker.posters.fetch import OVERHEAD, Posters, poster_cache
+from marquee_reranker.posters.tmdb import Poster, Tmdb
 from tests.unit.reranker.tmdb_server import JPEG, TmdbServer
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -212,7 +211,7 @@ def test_while_tmdb_is_down_nobody_asks(make_posters, tmdb):
 
 
 def test_failures_are_not_remembered(make_posters, tmdb):
-    cache = PosterCache()
+    cache = poster_cache()
     posters, _ = make_posters(cache=cache)
     tmdb.films[5] = (500, {})
     assert ask(posters, 5) == [None]
@@ -233,3 +232,25 @@ def test_threads_are_few(make_posters, tmdb):
     ask(posters, *range(1, 30))
     own = [thread for thread in threading.enumerate() if thread.name.startswith("posters")]
     assert 0 < len(own) <= 2
+
+
+def test_posters_are_kept_for_a_week_and_misses_for_six_hours():
+    now = [0.0]
+    cache = poster_cache(timer=lambda: now[0])
+    cache[1], cache[2] = Poster(b"12345", "image/png"), None
+    assert cache.currsize == 5 + 2 * OVERHEAD
+    now[0] = 6 * 3600 - 0.1
+    assert (1 in cache, 2 in cache) == (True, True)
+    now[0] = 6 * 3600
+    assert (1 in cache, 2 in cache) == (True, False)
+    now[0] = 7 * 24 * 3600
+    assert 1 not in cache
+
+
+def test_the_least_recently_used_poster_is_evicted():
+    cache = poster_cache(3 * (OVERHEAD + 100))
+    for tmdb_id in (1, 2, 3):
+        cache[tmdb_id] = Poster(bytes(100), "image/png")
+    assert cache[1]
+    cache[4] = Poster(bytes(100), "image/png")
+    assert [tmdb_id in cache for tmdb_id in (1, 2, 3, 4)] == [True, False, True, True]

@@ -5,8 +5,7 @@ import time
 import pytest
 
 from marquee.errors import ConfigError
-from marquee_reranker.posters.cache import Poster
-from marquee_reranker.posters.tmdb import MAX_BYTES, Tmdb, TmdbUnavailable
+from marquee_reranker.posters.tmdb import MAX_BYTES, Poster, Tmdb, TmdbUnavailable
 from tests.unit.reranker.tmdb_server import JPEG, PNG, WEBP, TmdbServer
 
 KEY = "0123456789abcdef0123456789abcdef"

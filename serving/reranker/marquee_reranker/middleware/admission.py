@@ -1,4 +1,4 @@
-"""Admission: a few requests are worked on, a few wait a moment, the rest is told to come back.
+"""Admission control: a bounded number of requests is worked on, a short queue waits, the rest gets 503.
 
 A server that accepts everything answers everybody too late. uvicorn's own `limit_concurrency` counts connections,
 idle ones and probes among them, so it is no substitute (docs/adr).
@@ -9,26 +9,27 @@ import asyncio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from marquee.api.problems import ProblemError
-from marquee_reranker.problems import respond
-from marquee_reranker.telemetry import Telemetry, facts_of
+from marquee_reranker.responses import problem_response
+from marquee_reranker.telemetry import Telemetry, log_fields
 
 # A probe that is shed under load would get the server killed just when it is needed.
 PROBES = {"/livez", "/readyz"}
-# Posters wait for another service, and have bounds of their own (`posters/fetch.py`): in here, a few slow ones
-# would take the recommendations' slots.
-APART = "/v1/posters/"
+# Posters wait for another service and have bounds of their own (posters/fetch.py): here, slow ones would take the
+# recommendations' slots.
+UNLIMITED = "/v1/posters/"
 RETRY_AFTER = "1"
+OVERLOADED = f"more requests than this server can answer in time: try again after {RETRY_AFTER} s, or add replicas"
 
 
 class Admission:
-    """Limits concurrency, with a short queue in order of arrival.
+    """Limits concurrency, with a queue in order of arrival. Also answers HEAD as GET (RFC 9110, 9.1).
 
     Args:
-        app: The layers within.
-        telemetry: Where work in progress and refusals are counted.
+        app: The inner application.
+        telemetry: Counts work in progress and refusals.
         max_inflight: Requests worked on at once.
         max_queue: Requests that may wait.
-        queue_seconds: How long one may wait.
+        queue_seconds: Longest wait.
     """
 
     def __init__(
@@ -42,12 +43,17 @@ class Admission:
         self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse."""
-        if scope["type"] != "http" or scope["path"] in PROBES or scope["path"].startswith(APART):
+        """Call the inner application, or answer 503."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # FastAPI has no HEAD; uvicorn leaves out the body
+        if scope["type"] != "http" or scope["path"] in PROBES or scope["path"].startswith(UNLIMITED):
             await self._app(scope, receive, send)
             return
         if reason := await self._enter():
-            await self._refuse(reason, scope, receive, send)
+            self._telemetry.shed.labels(reason).inc()
+            log_fields(scope)["shed"] = reason
+            problem = ProblemError(503, OVERLOADED, headers={"Retry-After": RETRY_AFTER})
+            await problem_response(scope, problem)(scope, receive, send)
             return
         try:
             with self._telemetry.inflight.track_inprogress():
@@ -56,7 +62,7 @@ class Admission:
             self._slots.release()
 
     async def _enter(self) -> str | None:
-        """Take a slot, or say why there is none."""
+        """Take a slot; else the reason why there is none."""
         if not self._slots.locked():
             await self._slots.acquire()  # returns at once
             return None
@@ -71,10 +77,3 @@ class Admission:
         finally:
             self._waiting -= 1
         return None
-
-    async def _refuse(self, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
-        self._telemetry.shed.labels(reason).inc()
-        facts_of(scope).shed = reason
-        detail = f"more requests than this server can answer in time: try again after {RETRY_AFTER} s, or add replicas"
-        problem = ProblemError(503, detail, headers={"Retry-After": RETRY_AFTER})
-        await respond(scope, problem)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, security headers, one log line, and the last catch for what nobody expected."""
+"""The outermost middleware: request ids, security headers, one log line, metrics, and unexpected exceptions as 500."""
 
 import time
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marquee.api.problems import internal_error, security_headers
-from marquee.api.request_context import request_context
-from marquee_reranker.problems import respond
-from marquee_reranker.telemetry import Facts, Telemetry, new_facts
+from marquee.api.request_context import RequestContext, request_context
+from marquee_reranker.responses import problem_response
+from marquee_reranker.telemetry import Telemetry, new_log_fields
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CLIENT_GONE = 499
@@ -21,9 +21,9 @@ class Observe:
     """Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
 
     Args:
-        app: The layers within.
-        telemetry: Where requests are counted.
-        routes: The application's routes, to name those requests that never reach the router.
+        app: The inner application.
+        telemetry: Counts requests.
+        routes: The application's routes, to name requests that never reach the router.
         cross_origin: Whether pages of other origins may read answers.
     """
 
@@ -35,13 +35,13 @@ class Observe:
         self._log = structlog.stdlib.get_logger("marquee.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on, and note what came of it."""
+        """Call the inner application, and record the outcome."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        facts, calls_as = new_facts(Headers(scope=scope))
-        request_context.set(calls_as)
-        scope.setdefault("state", {})["facts"] = facts
+        context = RequestContext.from_headers(Headers(scope=scope))
+        request_context.set(context)
+        scope.setdefault("state", {})["log"] = new_log_fields(context)
         started = time.perf_counter()
         status = 0
 
@@ -50,7 +50,7 @@ class Observe:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = facts.request_id
+                headers["X-Request-ID"] = context.request_id
                 headers.update(self._headers)
             await send(message)
 
@@ -60,36 +60,22 @@ class Observe:
         except Exception as error:
             failure = error
             if not status:
-                await respond(scope, internal_error())(scope, receive, send_with_headers)
+                await problem_response(scope, internal_error())(scope, receive, send_with_headers)
         finally:
-            self._record(scope, facts, status or CLIENT_GONE, time.perf_counter() - started, failure)
+            self._record(scope, status or CLIENT_GONE, time.perf_counter() - started, failure)
 
-    def _record(self, scope: Scope, facts: Facts, status: int, seconds: float, failure: Exception | None) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, failure: Exception | None) -> None:
         # Labels come from closed sets: a scanner that invents paths and methods must not fill Prometheus.
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = self._route(scope)
         self._telemetry.requests.labels(route, method, str(status)).inc()
         self._telemetry.duration.labels(route).observe(seconds)
-        trace = facts.trace
-        write = self._log.error if failure else self._log.info
-        write(
-            "request",
-            request_id=facts.request_id,
-            trace_id=facts.trace_id,
-            method=method,
-            route=route,
-            status=status,
-            ms=round(seconds * 1e3, 3),
-            served_by=facts.served_by,
-            degraded=facts.degraded,
-            n_seeds=facts.n_seeds,
-            n_candidates=trace.n_candidates if trace else None,
-            retrieval_ms=round(trace.retrieval_ms, 3) if trace else None,
-            rerank_ms=round(trace.rerank_ms, 3) if trace else None,
-            model_version=facts.model_version,
-            shed=facts.shed,
-            **({"exc_info": failure} if failure else {}),
-        )
+        fields = {**scope["state"]["log"], "method": method, "route": route, "status": status}
+        fields["ms"] = round(seconds * 1e3, 3)
+        if failure:
+            self._log.error("request", **fields, exc_info=failure)
+        else:
+            self._log.info("request", **fields)
 
     def _route(self, scope: Scope) -> str:
         route = scope.get("route")

@@ -1,53 +1,69 @@
-"""Posters out of memory or from TMDB: in time or not at all, few at once, and none while TMDB is known to be down."""
+"""Posters from memory or TMDB: within a time limit, a few calls at once, and none while TMDB is known to be down."""
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from cachetools import TLRUCache
+
 from marquee.retrieval.remote import CircuitBreaker
 from marquee.settings import Settings
-from marquee_reranker.posters.cache import Poster, PosterCache
-from marquee_reranker.posters.tmdb import Tmdb, TmdbUnavailable
+from marquee_reranker.posters.tmdb import Poster, Tmdb, TmdbUnavailable
 
 logger = logging.getLogger("marquee.posters")
 
 SECONDS = 2.0
 AT_ONCE = 4
-# So many films are asked for or wait; a page shows fewer.
-MOST = 64
+MAX_PENDING = 64  # a page shows fewer films
+DAY = 24 * 3600.0
+# Rough size of a cache entry beside the poster's bytes: else a million misses would count for nothing.
+OVERHEAD = 512
+
+
+def poster_cache(
+    max_bytes: int = 32 * 2**20, timer: Callable[[], float] = time.monotonic
+) -> TLRUCache[int, Poster | None]:
+    """A cache by TMDB id, of posters for a week and of misses for six hours."""
+    return TLRUCache(
+        max_bytes,
+        ttu=lambda _, poster, now: now + (7 * DAY if poster else DAY / 4),
+        timer=timer,
+        getsizeof=lambda poster: OVERHEAD + (len(poster.content) if poster else 0),
+    )
 
 
 class Posters:
-    """Posters by TMDB id. `get` is for the event loop; calls run on threads of their own.
+    """Posters by TMDB id. `get` is for the event loop; calls to TMDB run on threads of their own.
 
-    Threads are bounded, since a name that can't be looked up holds one beyond any timeout of a socket; those are few,
-    and the rest of the server has none of them.
+    The number of threads is bounded, since a DNS lookup can hold one beyond any timeout of a socket.
 
     Args:
-        tmdb: Asked for what isn't in memory.
-        cache: The memory.
-        seconds: How long a poster may take in all, waiting included.
+        tmdb: Client of TMDB.
+        cache: Posters in memory.
+        seconds: Time limit of a poster, waiting included.
         at_once: Calls at once; the rest waits.
-        most: Films that are asked for or wait; one more gets none.
+        most: Films that are fetched or wait; one more gets no poster.
         breaker: When to stop asking.
-        on_result: Told of each poster: `kept`, `fetched`, `none`, or why not.
+        on_result: Called for each poster with `kept`, `fetched`, `none`, or the reason of the failure.
     """
 
     def __init__(
         self,
         tmdb: Tmdb,
         *,
-        cache: PosterCache | None = None,
+        cache: TLRUCache[int, Poster | None] | None = None,
         seconds: float = SECONDS,
         at_once: int = AT_ONCE,
-        most: int = MOST,
+        most: int = MAX_PENDING,
         breaker: CircuitBreaker | None = None,
         on_result: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._tmdb = tmdb
-        self._cache = cache or PosterCache()
+        self._cache = poster_cache() if cache is None else cache
+        self._lock = threading.Lock()  # of the cache
         self._seconds = seconds
         self._most = most
         self._breaker = breaker or CircuitBreaker(longest_pause=30.0)
@@ -56,11 +72,11 @@ class Posters:
         self._running: dict[int, Future[tuple[Poster | None, str]]] = {}
 
     @classmethod
-    def of_settings(cls, settings: Settings, on_result: Callable[[str], object]) -> "Posters | None":
-        """As the settings say; None without a key.
+    def from_settings(cls, settings: Settings, on_result: Callable[[str], object]) -> "Posters | None":
+        """Posters as configured; None without a key.
 
         Raises:
-            ConfigError: The key can't be one.
+            ConfigError: The key is malformed.
         """
         key = settings.tmdb_key.get_secret_value().strip()
         if not key:
@@ -69,7 +85,7 @@ class Posters:
         return cls(tmdb, on_result=on_result)
 
     def close(self) -> None:
-        """Take no more calls; those that wait are dropped."""
+        """Drop the calls that wait, and take no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._tmdb.close()
 
@@ -80,11 +96,15 @@ class Posters:
         return poster
 
     async def _get(self, tmdb_id: int) -> tuple[Poster | None, str]:
-        kept = self._cache.get(tmdb_id)
-        if kept is not None:
-            return kept.poster, "kept" if kept.poster else "none"
+        try:
+            with self._lock:
+                poster = self._cache[tmdb_id]
+        except KeyError:
+            pass
+        else:
+            return poster, "kept" if poster else "none"
         running = self._running.get(tmdb_id)
-        if running is not None:  # somebody asked for the same a moment ago
+        if running is not None:  # another request for the same film
             return await self._wait(running) or (None, "timeout")
         if len(self._running) >= self._most:
             return None, "busy"
@@ -97,7 +117,7 @@ class Posters:
         future.add_done_callback(lambda _: self._running.pop(tmdb_id, None))
         found = await self._wait(future)
         if found is None:
-            # One that hasn't begun only had to wait too long, which says nothing against TMDB.
+            # A call that hasn't begun only had to wait too long, which says nothing against TMDB.
             if not future.cancel():
                 self._breaker.failed()
             return None, "timeout"
@@ -109,7 +129,7 @@ class Posters:
         return waiting.result() if done and not waiting.cancelled() else None
 
     def _fetch(self, tmdb_id: int, ends: float) -> tuple[Poster | None, str]:
-        """On a thread. Raises nothing, since nobody may be waiting any more."""
+        """Runs on a thread. Raises nothing, since nobody may be waiting any more."""
         was_open = self._breaker.is_open
         if not self._breaker.admit():
             return None, "circuit_open"
@@ -123,5 +143,6 @@ class Posters:
         self._breaker.succeeded()
         if was_open:
             logger.info("TMDB answers again")
-        self._cache.put(tmdb_id, poster)
+        with self._lock:
+            self._cache[tmdb_id] = poster
         return poster, "fetched" if poster else "none"

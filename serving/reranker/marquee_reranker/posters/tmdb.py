@@ -1,11 +1,11 @@
-"""Asks themoviedb.org for posters (developer.themoviedb.org), never longer than told and never for more than told.
+"""Client of themoviedb.org's API (developer.themoviedb.org) for posters, bounded in time and size.
 
-The key is part of the address or of a header of a call. Nothing here puts either into an error or a log line.
+The key is part of an address or a header. Neither is ever put into an error or a log line.
 """
 
 import re
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import urllib3
 from pydantic_core import from_json
@@ -13,7 +13,6 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from marquee.errors import ConfigError, MarqueeError
-from marquee_reranker.posters.cache import Poster
 
 MAX_BYTES = 512 * 1024
 CHUNK = 65536
@@ -21,36 +20,38 @@ WIDTH = "w342"  # pixels; the page shows posters at half of that, on screens wit
 POSTER_PATH = re.compile(r"/[\w-]{1,80}\.(jpe?g|png|webp)", re.ASCII)
 
 
-class TmdbUnavailable(MarqueeError):  # noqa: N818 - names the state, like RetrievalUnavailable
-    """No answer that is any good.
+class Poster(NamedTuple):
+    """A picture; its media type is image/jpeg, image/png or image/webp."""
 
-    Args:
-        reason: A short snake_case word for logs and metrics.
-        message: Details for the log; never an address.
-    """
+    content: bytes
+    media_type: str
+
+
+class TmdbUnavailable(MarqueeError):  # noqa: N818 - names the state, like RetrievalUnavailable
+    """No usable answer; `reason` is a snake_case word for logs and metrics, `message` never contains an address."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message, fix="the page draws its posters meanwhile")
+        super().__init__(message)
         self.reason = reason
 
 
 class Tmdb:
-    """A client. Thread-safe.
+    """Client of the API at `url` and of the pictures at `image_url`. Thread-safe.
 
     Args:
         key: A v3 key or a v4 read access token.
-        url: Of the API.
-        image_url: Of the pictures.
-        connections: That are kept, to each of the two.
+        url: Base URL of the API.
+        image_url: Base URL of the pictures.
+        connections: Number of pooled connections to each of the two.
 
     Raises:
-        ConfigError: The key can't be one.
+        ConfigError: The key is malformed.
     """
 
     def __init__(self, key: str, *, url: str, image_url: str, connections: int = 4) -> None:
         if not re.fullmatch(r"[\w.-]+", key, re.ASCII):
             fix = "set it to the API key, or the read access token, of your TMDB account's settings"
-            raise ConfigError("MARQUEE_TMDB_KEY is no key of TMDB: it has other characters than a key's", fix=fix)
+            raise ConfigError("MARQUEE_TMDB_KEY is malformed: it has characters that no key has", fix=fix)
         is_token = "." in key
         self._headers = {"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if is_token else {})}
         self._query = "" if is_token else f"?api_key={key}"
@@ -63,16 +64,14 @@ class Tmdb:
 
         Args:
             tmdb_id: The film.
-            ends: On the clock of `time.monotonic`.
+            ends: Time limit, by `time.monotonic`.
 
         Raises:
             TmdbUnavailable: `timeout`, `error`, `key_refused`, `too_large` or `bad_answer`.
         """
-        found = self._get(f"{self._url}/3/movie/{tmdb_id}{self._query}", ends, self._headers)
-        if found is None:
-            return None
-        path = _poster_path(found[0])
-        if path is None:
+        film = self._get(f"{self._url}/3/movie/{tmdb_id}{self._query}", ends, self._headers)
+        path = film and _poster_path(film[0])
+        if not path:
             return None
         # No key here: pictures are public, and may come from another host.
         picture = self._get(f"{self._image_url}/t/p/{WIDTH}{path}", ends, {"Accept-Encoding": "identity"})
@@ -87,8 +86,7 @@ class Tmdb:
         left = ends - time.monotonic()
         if left <= 0:
             raise TmdbUnavailable("timeout", "no time left")
-        whole = False
-        response: Any = None
+        whole, response = False, None
         try:
             response = self._pool.request(
                 "GET", address, headers=headers, timeout=left, redirect=False, preload_content=False

@@ -1,21 +1,15 @@
-"""`GET /v1/operations` and its picture, only where the setting `operator` is on: they show inner things."""
+"""`GET /v1/operations` and the sweep's plot, only with the setting `operator`, since they show internals."""
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from marquee.api.problems import NO_STORE, ProblemError
-from marquee_reranker.openapi import problem_told, problems_at
-from marquee_reranker.operations import Operations, OperationsNow
-from marquee_reranker.responses import json_answer
-from marquee_reranker.sweep_plot import read_png
+from marquee_reranker.openapi import problem_at, problems_at
+from marquee_reranker.operations import OperationsNow, read_png
+from marquee_reranker.responses import json_response
 
 OFF = "the operator's view is off: set MARQUEE_OPERATOR=true where only operators can reach this server"
 NO_PLOT = "there is no picture of a sweep: set MARQUEE_SWEEP_PLOT to a .png of at most 4 MiB"
-OPERATIONS_PROBLEMS = {**problems_at(503), **problem_told(404, "The operator's view is off.", OFF)}
-SWEEP_PROBLEMS = {
-    **problems_at(503),
-    **problem_told(404, "The operator's view is off, or has no such picture.", NO_PLOT),
-}
 
 
 def operators_only(request: Request) -> None:
@@ -31,18 +25,26 @@ def operators_only(request: Request) -> None:
 router = APIRouter(dependencies=[Depends(operators_only)])
 
 
-@router.get("/v1/operations", operation_id="operations", response_model=OperationsNow, responses=OPERATIONS_PROBLEMS)
+@router.get(
+    "/v1/operations",
+    operation_id="operations",
+    response_model=OperationsNow,
+    responses={**problems_at(503), **problem_at(404, "The operator's view is off.", OFF)},
+)
 def operations(request: Request) -> Response:
     """How this process fares: load, latency, rungs, and the versions in its store. For operators only."""
-    looked: Operations = request.app.state.operations
-    return json_answer(looked.now(), NO_STORE)
+    return json_response(request.app.state.operations.now())
 
 
 @router.get(
     "/v1/operations/sweep.png",
     operation_id="sweep_plot",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}, "description": "A picture."}, **SWEEP_PROBLEMS},
+    responses={
+        200: {"content": {"image/png": {}}, "description": "A picture."},
+        **problems_at(503),
+        **problem_at(404, "The operator's view is off, or has no such picture.", NO_PLOT),
+    },
 )
 def sweep(request: Request) -> Response:
     """A picture of the sweep that chose the re-ranker's dials. For operators only."""

@@ -1,4 +1,4 @@
-"""The web page and the API's reference: static files from memory, under a policy that lets nothing in from outside."""
+"""Routes of the web page and the API's reference: static files, under a Content-Security-Policy of `self`."""
 
 import json
 from functools import lru_cache
@@ -12,8 +12,7 @@ from starlette.responses import Response
 
 from marquee.errors import BundleError
 from marquee.pipeline import Pipeline
-from marquee_reranker.kept import has_already, weak_tag
-from marquee_reranker.routes.tastes import tastes
+from marquee_reranker.responses import etag_response
 
 UI = Path(__file__).parents[1] / "ui"
 MEDIA_TYPES = {
@@ -24,21 +23,27 @@ MEDIA_TYPES = {
     ".png": "image/png",
     ".json": "application/json",
 }
-POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "object-src 'none'",
-    )
-)
-# Others are kept by the browser as well but asked for each time, so that a new release shows at once. Browsers want the
-# icon again after each change of the address, which is each click.
-KEPT = dict.fromkeys((".svg", ".png"), "max-age=86400")
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+# Browsers ask for the icon after each change of the address, which is each click. The rest is revalidated each time, so
+# that a new release shows at once.
+CACHE_CONTROL = dict.fromkeys((".svg", ".png"), "max-age=86400")
 N_POPULAR = 12
-# Where index.html carries what only the bundle knows.
+# Where index.html gets what only the bundle knows.
 PLACEHOLDER = b"{}<!--catalog-->"
+MIN_FILMS = 3
+# Examples of tastes, by TMDB ids, which are the same in every MovieLens data set.
+TASTES: dict[str, tuple[int, ...]] = {
+    "Studio Ghibli": (129, 4935, 128, 8392),
+    "Twisty thrillers": (807, 77, 550, 680),
+    "Space and beyond": (62, 348, 78, 157336),
+    "Romantic comedies": (639, 509, 634, 712),
+    "Nights of horror": (694, 948, 9552, 539),
+    "Film noir": (996, 963, 1092, 599),
+    "Comic-book heroes": (1726, 24428, 118340),
+    "For all the family": (862, 12, 14160, 10681),
+    "Spaghetti westerns": (335, 391, 429),
+    "True stories, documentaries": (1430, 14048, 1667, 9372),
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -47,10 +52,10 @@ router = APIRouter(include_in_schema=False)
 def index(request: Request) -> Response:
     """The page, with the catalogue's genres and well-known films to begin with."""
     try:
-        facts = _facts(request.app.state.live.get(), request.app.state)
+        data = _page_data(request.app.state.live.get(), request.app.state)
     except BundleError:
-        facts = b"{}"
-    return _page(request, (UI / "index.html").read_bytes().replace(PLACEHOLDER, facts), ".html")
+        data = b"{}"
+    return _page(request, (UI / "index.html").read_bytes().replace(PLACEHOLDER, data), ".html")
 
 
 @router.get("/docs")
@@ -74,11 +79,8 @@ async def asset(request: Request, name: str) -> Response:
 
 
 def _page(request: Request, body: bytes, suffix: str) -> Response:
-    tag = weak_tag(body)
-    headers = {"Cache-Control": KEPT.get(suffix, "no-cache"), "ETag": tag, "Content-Security-Policy": POLICY}
-    if has_already(request, tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=MEDIA_TYPES[suffix], headers=headers)
+    headers = {"Cache-Control": CACHE_CONTROL.get(suffix, "no-cache"), "Content-Security-Policy": POLICY}
+    return etag_response(request, body, MEDIA_TYPES[suffix], headers)
 
 
 @lru_cache
@@ -91,20 +93,30 @@ def _file(name: str) -> tuple[bytes, str]:
     return (UI / name).read_bytes(), (UI / name).suffix
 
 
-def _facts(pipeline: Pipeline, state: State) -> bytes:
+def _page_data(pipeline: Pipeline, state: State) -> bytes:
     catalog = pipeline.catalog
     popular = np.argsort(-catalog.popularity, kind="stable")[:N_POPULAR]
     years = catalog.years[catalog.years > 0]
-    facts: dict[str, Any] = {
+    data: dict[str, Any] = {
         "diversity": round(1 - pipeline.bundle.rerank.weights.lambda_mmr, 4),  # what the dial shows until it is turned
         "novelty": state.settings.page_novelty,
         "genres": [name for name in catalog.genre_names if not name.startswith("(")],
         "popular": [pipeline.films.film(int(row)).model_dump() for row in popular],
         "years": [int(years.min()), int(years.max())] if len(years) else [],
         "n_films": len(catalog),
-        "tastes": tastes(pipeline),
+        "tastes": _tastes(pipeline),
         "posters": state.posters is not None,
         "operator": state.settings.operator,
     }
     # In a script element, "</script>" in a title would end it.
-    return json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c").encode()
+    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").encode()
+
+
+def _tastes(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The tastes of which the catalogue has at least MIN_FILMS films."""
+    found = {name: pipeline.catalog.rows_of_tmdb(ids)[0] for name, ids in TASTES.items()}
+    return [
+        {"name": name, "films": [pipeline.films.film(row).model_dump() for row in rows]}
+        for name, rows in found.items()
+        if len(rows) >= MIN_FILMS
+    ]

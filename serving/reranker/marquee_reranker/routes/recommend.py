@@ -1,26 +1,28 @@
-"""The API's routes. Those that compute are plain functions: they run in threads, so probes are never kept waiting."""
+"""Routes: recommendations, how one comes about, the model's card, and the probes.
+
+Routes that compute are plain functions: they run in threads, so that probes never wait.
+"""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from marquee.api.contracts import MovieList, RecommendationRequest, RecommendationResponse
-from marquee.api.problems import NO_STORE, ProblemError, not_ready
-from marquee.bundle.card import ModelCard
+from marquee.api.contracts import RecommendationRequest, RecommendationResponse
+from marquee.api.problems import ProblemError, not_ready
+from marquee.bundle.card import ModelCard, model_card
 from marquee.errors import BundleError
+from marquee.inspect_request import RequestAccount, account
 from marquee.pipeline import Trace
-from marquee_reranker.bodies import recommendation_request
-from marquee_reranker.kept import kept_answer, kept_json
-from marquee_reranker.openapi import RECOMMEND_BODY, problems_at
-from marquee_reranker.requests import MovieIdInPath, SearchQuery, SimilarQuery
-from marquee_reranker.responses import json_answer as _json
-from marquee_reranker.responses import pipeline_of as _pipeline
-from marquee_reranker.routes.card import card_of
-from marquee_reranker.telemetry import facts_of
+from marquee_reranker.openapi import problems_at, with_request_body
+from marquee_reranker.requests import recommendation_request
+from marquee_reranker.responses import cached_response, json_response, pipeline_of
+from marquee_reranker.telemetry import log_answer, log_fields
 
 router = APIRouter()
+
+RequestBody = Annotated[RecommendationRequest, Depends(recommendation_request)]
 
 
 class Alive(BaseModel):
@@ -36,41 +38,31 @@ class Ready(BaseModel):
     model_version: str
 
 
-@router.post("/recommend", operation_id="recommend_by_short_name", **RECOMMEND_BODY)
-@router.post("/v1/recommendations", operation_id="recommend", **RECOMMEND_BODY)
-def recommend(request: Request, asked: Annotated[RecommendationRequest, Depends(recommendation_request)]) -> Response:
+@router.post("/recommend", operation_id="recommend_by_short_name", **with_request_body(RecommendationResponse))
+@router.post("/v1/recommendations", operation_id="recommend", **with_request_body(RecommendationResponse))
+def recommend(request: Request, body: RequestBody) -> Response:
     """Recommend films for a few that somebody likes.
 
     `POST /recommend` is the short name of `POST /v1/recommendations`.
     """
-    facts = facts_of(request.scope)
-    facts.n_seeds = asked.n_seeds
-    pipeline = _pipeline(request)
+    fields = log_fields(request.scope)
+    fields["n_seeds"] = body.n_seeds
     trace = Trace()
-    response: RecommendationResponse = pipeline.recommend(asked, request_id=facts.request_id, trace=trace)
-    request.app.state.telemetry.recommended(facts, response, trace)
-    return _json(response, NO_STORE)
+    answer = pipeline_of(request).recommend(body, request_id=fields["request_id"], trace=trace)
+    log_answer(request.scope, answer, trace)
+    request.app.state.telemetry.recommended(answer, trace)
+    return json_response(answer)
 
 
-@router.get("/v1/movies", operation_id="search_movies", response_model=MovieList, responses=problems_at(422, 503))
-def search(request: Request, query: Annotated[SearchQuery, Query()]) -> Response:
-    """Find films by title, the best match first; typos are seen through where nothing matches as it is written."""
-    pipeline = _pipeline(request)
-    movies = pipeline.films.search(query.q, query.limit)
-    return kept_answer(request, MovieList(movies=movies, model_version=pipeline.version))
-
-
-@router.get(
-    "/v1/movies/{movie_id}/similar",
-    operation_id="similar_movies",
-    response_model=MovieList,
-    responses=problems_at(404, 422, 503),
-)
-def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQuery, Query()]) -> Response:
-    """Films like one film, whoever asks."""
-    pipeline = _pipeline(request)
-    movies = pipeline.films.similar(movie_id, query.top_n)
-    return kept_answer(request, MovieList(movies=movies, model_version=pipeline.version))
+@router.post("/v1/explain", operation_id="explain", **with_request_body(RequestAccount))
+def explain(request: Request, body: RequestBody) -> Response:
+    """How an answer of `POST /v1/recommendations` to the same body comes about, film by film."""
+    fields = log_fields(request.scope)
+    fields["n_seeds"] = body.n_seeds
+    trace = Trace()
+    answer = account(pipeline_of(request), body, request_id=fields["request_id"], trace=trace)
+    log_answer(request.scope, answer, trace)  # but not counted, since nobody was recommended anything
+    return json_response(answer)
 
 
 @router.get("/v1/model", operation_id="model_card", response_model=ModelCard, responses=problems_at(503))
@@ -79,13 +71,13 @@ def about_the_model(request: Request) -> Response:
 
     It carries an `ETag`; asked with `If-None-Match`, it answers 304 while the bundle is the same.
     """
-    return kept_json(request, *card_of(_pipeline(request)))
+    return cached_response(request, model_card(pipeline_of(request).bundle.manifest))
 
 
 @router.get("/livez", operation_id="livez", response_model=Alive)
 async def livez() -> Response:
     """Whether the process answers; anything else than 200 means: restart it."""
-    return JSONResponse({"status": "alive"}, headers=NO_STORE)
+    return json_response(Alive())
 
 
 @router.get("/readyz", operation_id="readyz", response_model=Ready, responses=problems_at(503))
@@ -96,7 +88,6 @@ async def readyz(request: Request) -> Response:
         detail = "shutting down: requests in flight are finished, send new ones elsewhere"
         raise ProblemError(503, detail, code="shutting_down")
     try:
-        version = state.live.get().version
+        return json_response(Ready(model_version=state.live.get().version))
     except BundleError as error:
         raise not_ready(error, 1) from None
-    return JSONResponse({"status": "ready", "model_version": version}, headers=NO_STORE)

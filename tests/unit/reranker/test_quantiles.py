@@ -1,4 +1,4 @@
-"""Sums and quantiles out of the metrics."""
+"""Sums and quantiles from the metrics."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from marquee_reranker.tally import buckets, quantile, totals
+from marquee_reranker.operations import buckets, quantile, totals
 
 INF = float("inf")
 
