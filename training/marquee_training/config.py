@@ -4,20 +4,18 @@ import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from marquee.errors import ConfigError
-from marquee.models.weights import BlendWeights
+from marquee.models.weights import BlendWeights, TrainedWeights
 
 CONFIGS = Path(__file__).parent / "configs"
 SMALL_UP_TO, MEDIUM_UP_TO = 300_000, 3_000_000
 """Ratings: above the first, folds are large enough for one of them to judge; above the second, epochs are dear."""
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(TrainedWeights):
     """Flat names, LensKit's and the classic design's where they exist. Reasons for values stand in the TOML files."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     # data
     positive_rating: float = Field(4.0, ge=0.5, le=5)
@@ -93,29 +91,11 @@ class TrainingConfig(BaseModel):
     svd_factors: int = Field(128, ge=1)
     """Factors of TruncatedSVD (pure_svd and svd_centered)."""
 
-    # re-ranker
+    # re-ranker; its weights are those of TrainedWeights
     n_candidates: int = Field(200, ge=1, le=1000)
     """Candidates that retrieval hands to the re-ranker."""
     n_item_cf_candidates: int = Field(100, ge=0, le=1000)
     """Candidates that the re-ranker adds by its item-item views."""
-    alpha_tower: float = Field(1.0, ge=0)
-    """Weight of the Two-Tower's standardised score."""
-    alpha_cf: float = Field(1.0, ge=0)
-    """Weight of the item-item view's standardised score."""
-    half_history: float = Field(50.0, gt=0)
-    """So many seeds give the view for long histories half of the weight of the two above together."""
-    beta_gen: float = 0.0
-    """Weight of genre similarity."""
-    gamma_year: float = 0.0
-    """Weight of closeness in years."""
-    delta_pop: float = 0.0
-    """Weight of log-popularity, times 1 - 1/k for k seeds; negative discounts hits."""
-    tau_year: float = Field(8.0, gt=0)
-    """Years over which closeness fades by a factor e."""
-    lambda_mmr: float = Field(0.9, ge=0, le=1)
-    """MMR: 1 is relevance alone."""
-    genre_weight: float = Field(0.6, ge=0, le=1)
-    """Share of genre similarity inside MMR."""
 
     @model_validator(mode="after")
     def _no_more_folds_than_there_are(self) -> Self:
@@ -126,7 +106,7 @@ class TrainingConfig(BaseModel):
     @property
     def blend_weights(self) -> BlendWeights:
         """The re-ranker's part, as the bundle carries it."""
-        return BlendWeights(**{name: getattr(self, name) for name in BlendWeights.model_fields if hasattr(self, name)})
+        return BlendWeights(**self.model_dump(include=set(TrainedWeights.model_fields)))
 
 
 def fitting(name: str, n_ratings: int) -> str:

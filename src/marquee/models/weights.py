@@ -1,59 +1,60 @@
-"""The re-ranker's dials and calibration: a bundle carries them, so that a model and its dials move together."""
+"""The re-ranker's weights and calibration: a bundle carries them, so that a model and its weights move together."""
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from marquee.base_model import FrozenBaseModel
 
 Rung = Literal["two_tower", "item_cf", "popularity"]
 
 
-class BlendWeights(BaseModel):
-    """Weights of the blended score, and of MMR. Names are the classic design's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class TrainedWeights(FrozenBaseModel):
+    """Weights that a training configuration sets. Names are the classic design's."""
 
     alpha_tower: float = Field(1.0, ge=0)
-    """Weight of the Two-Tower's score, standardised over the request's candidates."""
+    """Weight of the Two-Tower's score, standardised over a request's candidates."""
     alpha_cf: float = Field(1.0, ge=0)
-    """Weight of the item-item score, standardised likewise."""
+    """Weight of the item-item view's score, standardised likewise."""
     half_history: float = Field(50.0, gt=0)
-    """So many seeds give the view for long histories half of what the two above weigh together: k / (k + this)."""
+    """Number of seeds at which the view for long histories weighs as much as the two above: k / (k + half_history)."""
     beta_gen: float = 0.0
     """Weight of the Jaccard similarity between a film's genres and the seeds' genres, in [0, 1]."""
     gamma_year: float = 0.0
     """Weight of exp(-|year - seeds' mean year| / tau_year), in [0, 1]."""
     delta_pop: float = 0.0
-    """Weight of log-popularity, standardised likewise, times 1 - 1/k for k seeds; negative discounts hits."""
+    """Weight of standardised log-popularity, times 1 - 1/k for k seeds; negative discounts hits."""
     tau_year: float = Field(8.0, gt=0)
     """Years over which closeness in time fades by a factor e."""
     lambda_mmr: float = Field(0.9, ge=0, le=1)
     """MMR: 1 ranks by score alone, 0 by difference from what is already picked."""
     genre_weight: float = Field(0.6, ge=0, le=1)
     """Share of genre (against latent) similarity inside MMR."""
+
+
+class BlendWeights(TrainedWeights):
+    """All weights of the blended score, and of MMR."""
+
     novelty_scale: float = Field(1.5, ge=0)
-    """How strongly `novelty` = 1 discounts log-popularity, standardised likewise, when films are picked."""
+    """How strongly `novelty` = 1 discounts standardised log-popularity when films are picked."""
     dislike_weight: float = Field(1.0, ge=0)
     """How strongly a disliked film pushes its neighbours down, per unit of the seeds' own pull."""
 
 
-class Calibration(BaseModel):
+class Calibration(FrozenBaseModel):
     """affinity = 1 / (1 + exp(-(slope * score + intercept))): Platt scaling, one per rung."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     slope: float = Field(1.0, gt=0)
     intercept: float = -1.0
 
 
-class RerankConfig(BaseModel):
+class RerankConfig(FrozenBaseModel):
     """Everything that the re-ranker needs beside the models."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     n_candidates: int = Field(200, ge=1, le=1000)
-    """How many candidates retrieval hands over."""
+    """Candidates that retrieval hands to the re-ranker."""
     n_item_cf_candidates: int = Field(0, ge=0, le=1000)
-    """How many the re-ranker adds by its item-item views; those that retrieval found as well are counted once."""
+    """Candidates that the re-ranker adds by its item-item views, without those that retrieval found."""
     weights: BlendWeights = BlendWeights()
     calibration: dict[Rung, Calibration] = {
         "two_tower": Calibration(),
