@@ -33,7 +33,7 @@ def without_retrieval(serving, store):
         ("films=1", MODEL, None),
         (f"films={UNKNOWN}", "Widely liked films: there was nothing of yours to go by.",
          "None of the films you picked is known here."),
-        ("films=1&people=2&films2=7", "Picked from 50 films, for the films each of you likes.", None),
+        ("films=1&people=2&films2=7", "Picked from 50 films, for what each of you likes.", None),
         (f"films=1&people=2&films2={UNKNOWN}",
          "Partly just widely liked films: there was nothing to go by for one of you.",
          "None of Person 2’s films is known here."),

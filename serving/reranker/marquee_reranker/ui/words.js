@@ -37,10 +37,10 @@ export const match = (score) => `${level(score) === "Hardly" ? "Long shot" : `${
 export function groupMatch(share, scores, names) {
   const [one, other] = scores;
   if (scores.length === 2 && Math.abs(one - other) > APART) return `More ${possessive(names[one > other ? 0 : 1])} thing`;
-  if (scores.length === 2) return `${level(share)} for you both ${percent(share)}`;
+  if (scores.length === 2) return `${level(share)} for both ${percent(share)}`;
   const expected = Math.round(share * scores.length);
   if (expected === scores.length) return "Suits all of you";
-  return expected ? `Suits about ${expected} of you ${scores.length}` : "Hardly for any of you";
+  return expected ? `Suits about ${expected} of ${scores.length}` : "Long shot for all";
 }
 
 /** Which model picked the films, for `nLikes` films of one person, or for several people. */
@@ -48,7 +48,7 @@ export function servedBy(rung, nLikes, isGroup) {
   if (rung === "item_cf") return "Picked by a simpler model: films that people like together.";
   if (rung === "popularity" && isGroup) return "Partly just widely liked films: there was nothing to go by for one of you.";
   if (rung === "popularity") return "Widely liked films: there was nothing of yours to go by.";
-  const films = isGroup ? "the films each of you likes" : nLikes === 1 ? "the one you like" : `the ${nLikes} you like`;
+  const films = isGroup ? "what each of you likes" : nLikes === 1 ? "the one you like" : `the ${nLikes} you like`;
   return `Picked from ${catalog.n_films ? whole(catalog.n_films) : "all"} films, for ${films}.`; // a page that waited for a bundle has no count
 }
 
