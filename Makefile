@@ -94,6 +94,7 @@ test-cluster: setup ## Run the cluster tests on a kind cluster of their own (25 
 	$(BIN)/python -m pytest tests/cluster
 
 include aws/Makefile
+
 ##@ Work on Marquee
 test: setup retrieval-env lint ## Lint, type-check, and run all tests that need neither images nor a cluster.
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --durations=20
@@ -111,7 +112,7 @@ format: setup ## Format the code and apply automatic fixes.
 docs: setup ## Write the reference tables of docs/, docs/openapi.json and the chart's README from the code.
 	$(BIN)/python .ci/reference.py
 
-screenshots: setup ## Pictures of the page into docs/, from a server with MovieLens (URL=http://127.0.0.1:8080).
+screenshots: setup ## Take the pictures of the page in docs/, from a server with MovieLens (URL=http://127.0.0.1:8080).
 	$(BIN)/python -m tests.browser.screenshots $(or $(URL),http://127.0.0.1:8080)
 
 constraints: setup ## Resolve and pin dependencies (constraints*.txt).

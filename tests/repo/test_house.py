@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIMITS = {"Makefile": 120, "README.md": 150}
+LIMITS = {"Makefile": 130, "README.md": 150}
 CODE = (".py", ".js", ".css", ".html", ".sh")
 # What lies on one machine only, and hosts that users reach by their own configuration.
 LEAKS = re.compile(
