@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.quality.environments import DidNotInstall, environment, versions
-from benchmarks.quality.exchange import Answer, listed_row, write_round
+from benchmarks.quality.exchange import Answer, name_of, write_round
 from benchmarks.quality.opponents import Opponent
 from benchmarks.quality.ours import ours
 from benchmarks.quality.play import play
@@ -17,11 +17,10 @@ from marquee.errors import ConfigError
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.beyond import FilmFacts
-from marquee_training.evaluation.intervals import rounded_ci95
-from marquee_training.evaluation.judge import MAIN, Judged, judge, pooled
+from marquee_training.evaluation.judge import MAIN, Judged, judge
+from marquee_training.evaluation.metrics import rounded_ci95
 from marquee_training.evaluation.protocols import rounds_of
-from marquee_training.evaluation.report import Documents, Fit, Key, details, report_rows
+from marquee_training.evaluation.report import Documents, Results, details, pooled_results, report_rows
 from marquee_training.evaluation.rows import PRODUCT
 
 
@@ -31,20 +30,6 @@ class Budget:
 
     seconds: float = 150.0
     settings: int = 24
-
-
-@dataclass
-class Collected:
-    """What was judged so far: (protocol, key) -> rounds."""
-
-    judged: dict[str, dict[Key, list[Judged]]] = field(default_factory=dict)
-    fits: dict[str, dict[Key, list[Fit]]] = field(default_factory=dict)
-    costs: dict[str, list[dict[str, float]]] = field(default_factory=dict)
-
-    def add(self, protocol: str, key: Key, judged: Judged, fit: Fit) -> None:
-        """One row's round."""
-        self.judged.setdefault(protocol, {}).setdefault(key, []).append(judged)
-        self.fits.setdefault(protocol, {}).setdefault(key, []).append(fit)
 
 
 def compare(
@@ -92,7 +77,8 @@ def compare(
     if not with_ours and any(sum(name in who.protocols for who in present) < 2 for name in protocols):
         raise ConfigError("one row alone has nothing to be compared to", fix="ask for two or more, or for our rows")
     films = prepare(dataset, config)[1]
-    collected = Collected()
+    results: dict[str, Results] = {name: {} for name in protocols}
+    costs: dict[str, list[dict[str, float]]] = {}
     for number, round_ in enumerate(rounds_of(dataset, config, protocols, seed_counts)):
         place = work / f"round-{number + 1}"
         write_round(place / "round.npz", round_, films.catalog.genres)
@@ -112,24 +98,24 @@ def compare(
             known = {"data": str(data or ""), "name": name, "config": every}
             asked = {"protocols": list(protocols), "seeds": list(seed_counts), "number": number}
             own = ours(place, known | asked)
-            for protocol, rows in own.judged.items():
-                for key, judged in rows.items():
-                    collected.add(protocol, key, judged, own.fits[protocol][key])
-            collected.costs.setdefault("ours", []).append({"peak_mib": own.peak_mib})
-        train = round_.visible.of(round_.train)
-        facts = FilmFacts(films.catalog.genres, train.popularity, len(train.user_ids))
+            for protocol, rows in own.results.items():
+                for key, found in rows.items():
+                    results[protocol].setdefault(key, []).extend(found)
+            costs.setdefault("ours", []).append({"peak_mib": own.peak_mib})
+        train, genres = round_.fitted_on, films.catalog.genres
         for opponent, answer in zip(present, answers, strict=True):
             kept = {key: answer.facts[key] for key in ("search_s", "fit_s", "tried", "peak_mib")}
-            collected.costs.setdefault(opponent.name, []).append(kept)
+            costs.setdefault(opponent.name, []).append(kept)
             for question in round_.questions:
                 if question.protocol in opponent.protocols:
-                    row = listed_row(opponent.name, question.protocol, list(question.tests), answer)
                     for k in question.tests:
-                        fit = (row.fit_s, row.settings_at(k))
-                        collected.add(question.protocol, (row.name, k), judge(row, question, k, facts), fit)
+                        judged = judge(answer.recommend(question.protocol), question, k, train, genres)
+                        chosen = answer.facts["chosen"][name_of(question.protocol, k)]
+                        result = (judged, answer.facts["search_s"], chosen)
+                        results[question.protocol].setdefault((opponent.name, k), []).append(result)
     return {
-        "documents": _documents(dataset, config, collected, seed_counts),
-        "costs": {who: _costs(rounds) for who, rounds in collected.costs.items()},
+        "documents": _documents(dataset, config, results, seed_counts),
+        "costs": {who: _costs(rounds) for who, rounds in costs.items()},
         "absent": absent,
         "versions": {name: versions(python) for name, python in pythons.items()},
         "budget": {"seconds": budget.seconds, "settings": budget.settings},
@@ -151,20 +137,24 @@ def _pythons(
     return pythons, {who.name: reasons[who.environment] for who in opponents if who.environment in reasons}
 
 
-def _documents(dataset: Dataset, config: TrainingConfig, collected: Collected, seed_counts: Sequence[int]) -> Documents:
+def _documents(
+    dataset: Dataset, config: TrainingConfig, results: dict[str, Results], seed_counts: Sequence[int]
+) -> Documents:
     documents = []
-    for protocol, parts in collected.judged.items():
-        judged = {key: pooled(rounds) for key, rounds in parts.items()}
-        rows = report_rows(protocol, judged, collected.fits[protocol])
+    for protocol, own in results.items():
+        people = pooled_results(own)
+        rows = report_rows(protocol, own)
         for row in rows:
             for name in PRODUCT:
-                row[f"{name}_lead"] = lead_of(name, protocol, judged, row["model"], row["k"])
-        told = details(dataset, config, protocol, seed_counts)
-        documents.append({"dataset": dataset.name, "protocol": protocol, "rows": rows, "details": told})
+                row[f"{name}_lead"] = lead_of(name, protocol, people, row["model"], row["k"])
+        found = details(dataset, config, protocol, seed_counts)
+        documents.append({"dataset": dataset.name, "protocol": protocol, "rows": rows, "details": found})
     return documents
 
 
-def lead_of(ours: str, protocol: str, judged: dict[Key, Judged], model: str, k: int | None) -> dict[str, Any]:
+def lead_of(
+    ours: str, protocol: str, judged: dict[tuple[str, int | None], Judged], model: str, k: int | None
+) -> dict[str, Any]:
     """A row of the product minus another one, paired: same people, same seeds, same resamples.
 
     Empty where the product has no such row, and for the product itself.

@@ -11,8 +11,8 @@ more; `ANSWER.json` with `chosen`, `validation`, `search_s`, `fit_s`, `tried` an
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from marquee.errors import DataError
-from marquee_training.evaluation.judge import CANDIDATES
+from marquee_training.evaluation.judge import CANDIDATES, AskRow
+from marquee_training.evaluation.protocols import Round
 from marquee_training.evaluation.ranking import Lists, Recommend
-from marquee_training.evaluation.rounds import Round
-from marquee_training.evaluation.rows import Row
 
 LENGTH = {"few-seeds": CANDIDATES, "holdout": 100}
 
@@ -66,6 +65,23 @@ class Answer:
     lists: dict[str, Lists]
     facts: dict[str, Any]
 
+    def recommend(self, protocol: str) -> AskRow:
+        """Its lists of a protocol, to be judged like a row of ours."""
+
+        def ask(k: int | None, shelf: NDArray[np.bool_] | None, ties: int | None) -> Recommend:
+            if shelf is not None or ties is not None:
+                raise ValueError("lists that are known already have neither a shelf nor an order of equals")
+            known = self.lists[name_of(protocol, k)]
+
+            def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
+                if len(known) != seeds.shape[0] or max(lengths) > known.shape[1]:
+                    raise ValueError(f"{known.shape} lists for {seeds.shape[0]} requests of {max(lengths)}")
+                return [known[:, :length] for length in lengths]
+
+            return recommend
+
+        return ask
+
 
 def read_answer(path: Path, round_: Round, protocols: Sequence[str]) -> Answer:
     """Read and check an answer.
@@ -103,44 +119,3 @@ def _check(path: Path, name: str, lists: Lists | None, seeds: sparse.csr_matrix,
         raise DataError(
             f"{path.name}: {name}: {wrong}", fix="the model's file in benchmarks/quality/child has a mistake"
         )
-
-
-@dataclass(frozen=True)
-class ListedRow(Row):
-    """A row whose lists are known already: it is judged by the same code as ours."""
-
-    lists: Mapping[int | None, Lists] = field(default_factory=dict)
-    chosen: Mapping[int | None, dict[str, float]] = field(default_factory=dict)
-
-    def settings_at(self, k: int | None) -> dict[str, float]:
-        """What its search chose."""
-        return self.chosen[k]
-
-    def recommend(
-        self, k: int | None = None, shelf: NDArray[np.bool_] | None = None, ties: int | None = None
-    ) -> Recommend:
-        """Its lists of k seeds.
-
-        Raises:
-            ValueError: Asked of a shelf, or in a random order of equals: the lists were made without.
-        """
-        if shelf is not None or ties is not None:
-            raise ValueError("lists that are known already have neither a shelf nor an order of equals")
-        known = self.lists[k]
-
-        def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
-            if len(known) != seeds.shape[0] or max(lengths) > known.shape[1]:
-                raise ValueError(f"{self.name}: {known.shape} lists for {seeds.shape[0]} requests of {max(lengths)}")
-            return [known[:, :length] for length in lengths]
-
-        return recommend
-
-
-def listed_row(name: str, protocol: str, ks: Sequence[int | None], answer: Answer) -> ListedRow:
-    """An answer as a row of one protocol."""
-    return ListedRow(
-        name,
-        fit_s=answer.facts["search_s"],
-        lists={k: answer.lists[name_of(protocol, k)] for k in ks},
-        chosen={k: answer.facts["chosen"][name_of(protocol, k)] for k in ks},
-    )

@@ -17,11 +17,10 @@ from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
 from marquee_training.data.sources import obtain
-from marquee_training.evaluation.beyond import FilmFacts
-from marquee_training.evaluation.judge import Judged, judge
+from marquee_training.evaluation.judge import Judged
 from marquee_training.evaluation.protocols import rounds_of
-from marquee_training.evaluation.report import Fit, Key
-from marquee_training.evaluation.rows import classic_config, full_rows
+from marquee_training.evaluation.report import Results, judge_round
+from marquee_training.evaluation.rows import classic_config
 from marquee_training.progress import Reporter
 
 SOURCES = ("src/marquee", "training")
@@ -33,10 +32,9 @@ class OursFailed(MarqueeError):  # noqa: N818 - reads like OpponentFailed
 
 @dataclass(frozen=True)
 class Ours:
-    """What people say of our rows in one round, by protocol; and the most memory that all of them together took."""
+    """Our rows' results in one round, by protocol; and the most memory that all of them together took."""
 
-    judged: dict[str, dict[Key, Judged]]
-    fits: dict[str, dict[Key, Fit]]
+    results: dict[str, Results]
     peak_mib: float
 
 
@@ -84,10 +82,9 @@ def code_hash(told: str, root: Path = ROOT) -> str:
 def write(answer: Path, found: Ours) -> None:
     """Keep the values: one array per row, number of seeds and metric."""
     arrays, index = {}, []
-    for protocol, rows in found.judged.items():
-        for (model, k), judged in rows.items():
+    for protocol, rows in found.results.items():
+        for (model, k), ((judged, seconds, settings),) in rows.items():
             prefix = str(len(index))
-            seconds, settings = found.fits[protocol][model, k]
             index.append({"protocol": protocol, "model": model, "k": k, "fit_s": seconds, "settings": settings})
             arrays[f"{prefix}.shown"] = judged.shown
             arrays[f"{prefix}.likes_shown"] = judged.likes_shown
@@ -99,35 +96,26 @@ def write(answer: Path, found: Ours) -> None:
 def read(answer: Path) -> Ours:
     """What `write` kept."""
     told = json.loads(answer.with_suffix(".json").read_text("utf-8"))
-    result = Ours({}, {}, told["peak_mib"])
+    results: dict[str, Results] = {}
     with np.load(answer.with_suffix(".npz"), allow_pickle=False) as arrays:
         for number, row in enumerate(told["rows"]):
             start = f"{number}.value."
             values = {name.removeprefix(start): arrays[name] for name in arrays.files if name.startswith(start)}
             judged = Judged(values, arrays[f"{number}.shown"], arrays[f"{number}.likes_shown"])
             key = (row["model"], row["k"])
-            result.judged.setdefault(row["protocol"], {})[key] = judged
-            result.fits.setdefault(row["protocol"], {})[key] = (row["fit_s"], row["settings"])
-    return result
+            results.setdefault(row["protocol"], {})[key] = [(judged, row["fit_s"], row["settings"])]
+    return Ours(results, told["peak_mib"])
 
 
 def judged_rows(dataset: Dataset, config: TrainingConfig, job: dict[str, Any]) -> Ours:
     """Fit and judge our rows on one round, as `marquee evaluate` does."""
-    films = prepare(dataset, config)[1]
     rounds = rounds_of(dataset, config, job["protocols"], job["seeds"])
     round_ = next(found for number, found in enumerate(rounds) if number == job["number"])
-    train = round_.visible.of(round_.train)
-    facts = FilmFacts(films.catalog.genres, train.popularity, len(train.user_ids))
-    with Reporter(quiet=True).stage(round_.name) as report:
-        rows_by_question = full_rows(config, classic_config(config), films, round_, report)
-    result = Ours({}, {}, 0.0)
-    for question, rows in zip(round_.questions, rows_by_question, strict=True):
-        for row in rows:
-            for k in question.tests:
-                result.judged.setdefault(question.protocol, {})[row.name, k] = judge(row, question, k, facts)
-                result.fits.setdefault(question.protocol, {})[row.name, k] = (row.fit_s, row.settings_at(k))
+    results: dict[str, Results] = {protocol: {} for protocol in job["protocols"]}
+    films = prepare(dataset, config)[1]
+    judge_round(config, classic_config(config), films, round_, Reporter(quiet=True), results)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts KiB
-    return Ours(result.judged, result.fits, peak)
+    return Ours(results, peak)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from benchmarks.quality.environments import one_thread
 from benchmarks.quality.exchange import Answer, read_answer
 from benchmarks.quality.opponents import HERE, Opponent
 from marquee.errors import MarqueeError
-from marquee_training.evaluation.rounds import Round
+from marquee_training.evaluation.protocols import Round
 
 CHILD = HERE / "child" / "run.py"
 REQUIREMENTS = HERE / "requirements"

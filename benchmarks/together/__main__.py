@@ -16,7 +16,7 @@ from benchmarks.together.groups import gains, groups
 from benchmarks.together.models import folds
 from benchmarks.together.ways import WAYS
 from marquee_training.data.sources import obtain
-from marquee_training.evaluation.intervals import ci95
+from marquee_training.evaluation.metrics import ci95
 
 KINDS = {"two people": (2, False), "two unlike people": (2, True), "four people": (4, False)}
 SEEDS = 3

@@ -11,7 +11,7 @@ from marquee_training.calibrate import RUNGS, calibrate, sample
 from marquee_training.config import fitting, load_config
 from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.rounds import few_seeds
+from marquee_training.evaluation.protocols import few_seeds
 from marquee_training.fit import fit
 from marquee_training.interactions import Interactions, split_people
 from marquee_training.progress import Reporter

@@ -139,8 +139,8 @@ def sweep(
 
 def print_sweep(sweep: Any) -> None:
     """The front of each trade-off with its prices, and what follows; takes a `marquee_training.sweep.run.Sweep`."""
-    from marquee_training.sweep.front import AGAINST, shown
-    from marquee_training.sweep.words import WHAT, line_of
+    from marquee_training.sweep.plot import WHAT, line_of
+    from marquee_training.sweep.results import AGAINST, shown
 
     columns = ["", ">NDCG@10", ">difference [95 %]", *(f">{WHAT[name]}" for name in AGAINST)]
     for against in AGAINST:

@@ -46,12 +46,12 @@ def sample(pipeline: Pipeline, cases: Sequence[Case], rung: Rung) -> Sample:
     """
     people, scores, liked = [], [], []
     for at in np.linspace(0, len(cases), min(len(cases), MOST_CASES), endpoint=False, dtype=np.int64):
-        case = cases[at]
-        rows, blended = pipeline.score_candidates([int(column) for column in case.seeds], rung)
+        person, seeds, targets = cases[at]
+        rows, blended = pipeline.score_candidates(seeds.tolist(), rung)
         best = np.argsort(-blended, kind="stable")[:SHOWN]
-        people.append(np.full(len(best), case.person))
+        people.append(np.full(len(best), person))
         scores.append(blended[best].astype(np.float64))
-        liked.append(np.isin(rows[best], case.targets))
+        liked.append(np.isin(rows[best], targets))
     return Sample(np.concatenate(people), np.concatenate(scores), np.concatenate(liked))
 
 

@@ -9,11 +9,10 @@ from marquee_training.calibrate import RUNGS, sample
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
 from marquee_training.data.features import content_matrix, to_catalog
-from marquee_training.evaluation.beyond import FilmFacts
 from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS
-from marquee_training.evaluation.rounds import few_seeds
+from marquee_training.evaluation.judge import judge_briefly
+from marquee_training.evaluation.protocols import few_seeds
 from marquee_training.evaluation.rows import short_rows
-from marquee_training.evaluation.summary import judge_briefly
 from marquee_training.fit import Films, fit
 from marquee_training.fold_result import FoldResult, load_result, save_result
 from marquee_training.interactions import Fold, Interactions, build_interactions, split_people
@@ -67,8 +66,7 @@ def run_fold(
     )
     train = everybody.of(fold.train)
     rows = short_rows(config, train, fitted.contents)
-    facts = FilmFacts(films.catalog.genres, train.popularity, len(fold.train))
-    per_person, beyond = judge_briefly(config, everybody, fold.test, rows, facts)
+    per_person, beyond = judge_briefly(config, everybody, fold.test, rows, train, films.catalog.genres)
     report(fitted.epochs, fitted.epochs, {"test_ndcg@10": float(per_person["pipeline", MAIN_K].mean())})
     pipeline = Pipeline(fitted.contents)
     cases = [case for k in SEED_COUNTS for case in few_seeds(config, everybody, fold.test, k, 1, 3)]

@@ -11,8 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from marquee_training.calibrate import RUNGS, Sample
-from marquee_training.evaluation.judge import Judged
-from marquee_training.evaluation.summary import PER_PERSON, Beyond, PerPerson
+from marquee_training.evaluation.judge import PER_PERSON, Beyond, Judged, PerPerson
 
 FORMAT = "2"
 """Raise it when a result holds other things."""

@@ -20,7 +20,7 @@ from marquee_training.calibrate import RUNGS, calibrate, joined, reliability
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import cross_validate, prepare
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.summary import pooled_beyond, pooled_people, summarise, summarise_beyond
+from marquee_training.evaluation.judge import pooled_beyond, pooled_people, summarise, summarise_beyond
 from marquee_training.fit import fit
 from marquee_training.fold_result import FoldResult
 from marquee_training.progress import Reporter

@@ -12,7 +12,7 @@ from benchmarks.quality.environments import DidNotInstall
 from benchmarks.quality.ours import OursFailed, code_hash, ours
 from benchmarks.quality.page import page
 from marquee.errors import ConfigError, MarqueeError
-from marquee_training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, ROWS
+from marquee_training.evaluation.rows import PRODUCT, names_of
 
 
 def test_the_page_names_no_folder_of_this_machine():
@@ -59,8 +59,8 @@ def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
     report, opponents = run()
     few, holdout = report["documents"]
     rows = {(row["model"], row["k"]): row for row in few["rows"]}
-    assert {model for model, _ in rows} == {*FEW_SEEDS_ROWS, "theirs"}
-    assert {row["model"] for row in holdout["rows"]} == {*ROWS, "theirs"}
+    assert {model for model, _ in rows} == {*names_of("few-seeds"), "theirs"}
+    assert {row["model"] for row in holdout["rows"]} == {*names_of("holdout"), "theirs"}
     for k in (1, 3):
         theirs, popularity = rows["theirs", k], rows["popularity", k]
         assert theirs["metrics"] == popularity["metrics"]

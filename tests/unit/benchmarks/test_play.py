@@ -6,12 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.quality.exchange import LENGTH, listed_row, name_of, read_answer
+from benchmarks.quality.exchange import LENGTH, name_of, read_answer
 from benchmarks.quality.opponents import HERE
 from benchmarks.quality.play import OpponentFailed, play
 from marquee.errors import DataError
 from marquee_training.evaluation.baselines import popularity_scores
-from marquee_training.evaluation.beyond import FilmFacts
 from marquee_training.evaluation.judge import judge
 from marquee_training.evaluation.metrics import mean_ndcg, ndcg
 from marquee_training.evaluation.ranking import by_scores, hits_of, top_n
@@ -42,13 +41,12 @@ def fits(place, name="theirs"):
 
 def test_popularity_of_another_process_is_our_own_row_exactly(ask, world):
     answer = ask()
-    train = world.round.visible.of(world.round.train)
-    facts = FilmFacts(world.films.catalog.genres, train.popularity, len(train.user_ids))
-    own = Row("popularity", score=popularity_scores(train.popularity))
+    train, genres = world.round.fitted_on, world.films.catalog.genres
+    own = Row("popularity", 0.0, popularity_scores(train.popularity))
     for question in world.round.questions:
-        row = listed_row("theirs", question.protocol, list(question.tests), answer)
         for k in question.tests:
-            expected, found = judge(own, question, k, facts), judge(row, question, k, facts)
+            expected = judge(own.recommend, question, k, train, genres)
+            found = judge(answer.recommend(question.protocol), question, k, train, genres)
             assert expected.values.keys() == found.values.keys()
             for name, values in expected.values.items():
                 np.testing.assert_array_equal(values, found.values[name], err_msg=name)
@@ -58,7 +56,7 @@ def test_popularity_of_another_process_is_our_own_row_exactly(ask, world):
 
 def test_its_search_goes_by_our_ndcg_on_the_validation_people(ask, world):
     answer = ask(settings=({"weight": -1.0}, {"weight": 1.0}))
-    score = popularity_scores(world.round.visible.of(world.round.train).popularity)
+    score = popularity_scores(world.round.fitted_on.popularity)
     for question in world.round.questions:
         for k, cases in question.validations.items():
             name = name_of(question.protocol, k)
@@ -89,7 +87,7 @@ def test_an_answer_is_kept_until_something_changes(ask, place):
 
 
 def test_films_with_few_likes_are_left_out(ask, world):
-    popularity = world.round.visible.of(world.round.train).popularity
+    popularity = world.round.fitted_on.popularity
     listed = ask(min_likes=4).lists[name_of("few-seeds", 3)]
     assert popularity[listed[listed >= 0]].min() >= 4
     assert (popularity < 4).any()
@@ -141,14 +139,14 @@ def test_missing_lists_are_refused(ask, place, world):
         read_answer(place / "theirs", world.round, ("few-seeds", "holdout"))
 
 
-def test_a_listed_row_answers_only_what_it_was_asked(ask, world):
-    row = listed_row("theirs", "few-seeds", [1, 3], ask())
+def test_lists_of_another_library_answer_only_what_it_was_asked(ask, world):
+    recommend = ask().recommend("few-seeds")
     seeds = next(q for q in world.round.questions if q.protocol == "few-seeds").tests[3].seeds
-    assert [len(lists[0]) for lists in row.recommend(3)(seeds, (5, 10))] == [5, 10]
+    assert [len(lists[0]) for lists in recommend(3, None, None)(seeds, (5, 10))] == [5, 10]
     with pytest.raises(ValueError, match="requests of"):
-        row.recommend(3)(seeds, (LENGTH["few-seeds"] + 1,))
+        recommend(3, None, None)(seeds, (LENGTH["few-seeds"] + 1,))
     with pytest.raises(ValueError, match="shelf"):
-        row.recommend(3, ties=1)
+        recommend(3, None, 1)
 
 
 def test_the_childs_ranking_and_ndcg_are_ours(child, world):

@@ -6,7 +6,6 @@ import pytest
 from marquee.pipeline import Pipeline
 from marquee_training import calibrate as module
 from marquee_training.calibrate import Sample, calibrate, reliability, sample
-from marquee_training.evaluation.cases import Case
 
 
 def drawn(slope, intercept, n=40_000, seed=0):
@@ -45,7 +44,7 @@ def test_reliability_tells_true_from_false():
 
 def test_of_too_many_cases_some_are_taken_from_all_parts(make_contents, monkeypatch):
     pipeline = Pipeline(make_contents())
-    cases = [Case(person, np.array([person % 50]), np.array([(person + 1) % 50])) for person in range(1000)]
+    cases = [(person, np.array([person % 50]), np.array([(person + 1) % 50])) for person in range(1000)]
     monkeypatch.setattr(module, "MOST_CASES", 10)
     assert list(dict.fromkeys(sample(pipeline, cases, "two_tower").people)) == list(range(0, 1000, 100))
     few = sample(pipeline, cases[:7], "two_tower")

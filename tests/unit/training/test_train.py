@@ -18,11 +18,16 @@ from marquee.pipeline import Pipeline
 from marquee_training.calibrate import RUNGS
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import cross_validate, prepare
-from marquee_training.evaluation.beyond import FilmFacts
-from marquee_training.evaluation.judge import Judged, pooled
-from marquee_training.evaluation.product import by_pipeline
-from marquee_training.evaluation.rows import SHORT
-from marquee_training.evaluation.summary import PER_PERSON, judge_briefly, pooled_people, summarise, summarise_beyond
+from marquee_training.evaluation.judge import (
+    PER_PERSON,
+    Judged,
+    judge_briefly,
+    pooled,
+    pooled_people,
+    summarise,
+    summarise_beyond,
+)
+from marquee_training.evaluation.rows import SHORT, by_pipeline
 from marquee_training.fit import fit
 from marquee_training.fold_result import load_result, save_result
 from marquee_training.progress import Reporter
@@ -252,7 +257,7 @@ def test_the_pipeline_row_is_the_product(dataset):
         "plain": by_pipeline(Pipeline(contents)),
         "spread": by_pipeline(Pipeline(replace(contents, rerank=spread))),
     }
-    facts = FilmFacts(films.catalog.genres, everybody.popularity, 80)
-    marks, beyond = judge_briefly(CONFIG, everybody, np.arange(80, 120), rows, facts)
+    genres = films.catalog.genres
+    marks, beyond = judge_briefly(CONFIG, everybody, np.arange(80, 120), rows, everybody, genres)
     assert marks["plain", 5].mean() > marks["spread", 5].mean() + 0.1
     assert beyond["spread"].values["ild@10"].mean() > beyond["plain"].values["ild@10"].mean() + 0.1

@@ -1,6 +1,6 @@
-"""How good are the models? Imports go one way, from the question to the report.
+"""Offline evaluation; docs/quality.md defines every figure.
 
-`cases`, `ranking`, `accuracy`, `beyond` and `intervals` know no model, and the training loop uses them as well;
-`baselines`, `tuning`, `product` and `rows` make what is judged; `rounds` and `protocols` say who is fitted on and who
-is asked; `judge`, `summary` and `report` put it together. docs/quality.md defines every figure.
+Imports go one way, from requests to the report: `cases` (requests), `ranking` (scores to lists), `metrics`,
+`protocols` (who is fitted on and who is tested), `baselines` and `rows` (REGISTRY: every model that is judged),
+`judge` (metrics per person), `report` (JSON).
 """

@@ -1,19 +1,22 @@
-"""What a data scientist would reach for instead. Each is a score of every film for a few seeds."""
+"""Baselines: scores of every film for a few seeds, over a grid of settings. `rows.REGISTRY` lists them all."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from marquee_training.evaluation.ranking import Scorer, factor_scores
+from marquee_training.evaluation.metrics import mean_ndcg
+from marquee_training.evaluation.protocols import ByK
+from marquee_training.evaluation.ranking import Scorer, by_scores, factor_scores
 from marquee_training.interactions import Interactions
 from marquee_training.item_cf.edlae_svd import edlae_weights, fit_svd, gram_matrix
 from marquee_training.item_cf.neighbors import chosen_movies
 
 Settings = dict[str, float]
 Option = tuple[Settings, Scorer]
+Tuned = tuple[float, Settings, Scorer]
+"""The best option of a grid, behind its NDCG on the validation people."""
 
 # The grids. EDLAE's p is about 1 - k / n. With one seed the largest penalties and shrinkages are chosen on
 # ml-latest-small; beyond them little changes, since all three then count who likes both films.
@@ -25,27 +28,31 @@ EDLAE_L2: tuple[float, ...] = (50.0, 200.0, 800.0, 3200.0, 12_800.0)
 EDLAE_P: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95, 0.98, 0.995)
 
 
-@dataclass(frozen=True)
-class ItemWeights:
-    """A dense item-item model of some of the films.
+def best_of(options: Iterable[Option], validations: Sequence[tuple[ByK, int]]) -> list[dict[int | None, Tuned]]:
+    """Grid search: the best option for each question and number of seeds, since few seeds want more smoothing.
 
-    Attributes:
-        chosen: (c,) int64 columns of the catalogue that take part, ascending; the others score 0.
-        weights: (c, c) float32, [seed, film].
+    Each option is fitted once, and only the best so far stay in memory.
+
+    Args:
+        options: Settings and scorer of each.
+        validations: For each question, the validation people's requests by number of seeds, and the n of the NDCG@n
+            to maximise.
+
+    Returns:
+        One per question, by number of seeds; the first option where there is no request, the earlier one among equals.
     """
-
-    chosen: NDArray[np.int64]
-    weights: NDArray[np.float32]
-
-    def score(self, seeds: sparse.csr_matrix) -> NDArray[np.float32]:
-        """(b, n) CSR seeds -> (b, n) scores."""
-        scores = np.zeros(seeds.shape, dtype=np.float32)
-        scores[:, self.chosen] = seeds[:, self.chosen] @ self.weights
-        return scores
+    best: list[dict[int | None, Tuned]] = [{} for _ in validations]
+    for settings, score in options:
+        for found, (by_k, n) in zip(best, validations, strict=True):
+            for k, cases in by_k.items():
+                value = float(mean_ndcg(by_scores(score), cases, n).mean()) if len(cases) else 0.0
+                if k not in found or value > found[k][0]:
+                    found[k] = (value, settings, score)
+    return best
 
 
 def popularity_scores(popularity: NDArray[np.int32]) -> Scorer:
-    """The most liked films, whoever asks."""
+    """The most liked films, whatever the seeds."""
     values = popularity.astype(np.float32)
     return lambda seeds: np.tile(values, (seeds.shape[0], 1))
 
@@ -63,10 +70,8 @@ def item_knn(train: Interactions, *, min_positives: int, max_movies: int) -> Ite
     for shrink in KNN_SHRINK:
         similar = np.asarray(gram / (lengths + np.float32(shrink)), dtype=np.float32)
         for neighbors in KNN_NEIGHBORS:
-            yield (
-                {"shrink": shrink, "neighbors": neighbors},
-                ItemWeights(chosen, strongest_columns(similar, neighbors)).score,
-            )
+            settings = {"shrink": shrink, "neighbors": neighbors}
+            yield settings, weight_scores(chosen, strongest_columns(similar, neighbors))
 
 
 def strongest_columns(weights: NDArray[np.float32], n: int) -> NDArray[np.float32]:
@@ -75,6 +80,17 @@ def strongest_columns(weights: NDArray[np.float32], n: int) -> NDArray[np.float3
         return weights
     threshold = np.partition(weights, len(weights) - n, axis=0)[len(weights) - n]
     return np.where(weights >= threshold, weights, np.float32(0))
+
+
+def weight_scores(chosen: NDArray[np.int64], weights: NDArray[np.float32]) -> Scorer:
+    """Scores of a dense item-item model, (c, c) [seed, film], of some columns of the catalogue; other films score 0."""
+
+    def score(seeds: sparse.csr_matrix) -> NDArray[np.float32]:
+        scores = np.zeros(seeds.shape, dtype=np.float32)
+        scores[:, chosen] = seeds[:, chosen] @ weights
+        return scores
+
+    return score
 
 
 def pure_svd(train: Interactions, *, seed: int) -> Iterator[Option]:
@@ -97,13 +113,13 @@ def linear(
     for dropout in dropouts:
         for l2 in l2s:
             settings = {"l2": l2} if dropout == 0 else {"l2": l2, "p": dropout}
-            yield settings, ItemWeights(chosen, edlae_weights(gram.copy(), l2=l2, dropout=dropout)).score
+            yield settings, weight_scores(chosen, edlae_weights(gram.copy(), l2=l2, dropout=dropout))
 
 
 def genre_popularity(popularity: NDArray[np.int32], genres: NDArray[np.bool_]) -> Scorer:
-    """What one can say of a film without ratings: likeness of genres to the seeds', times expected popularity.
+    """A content baseline that needs no rating of a film: genre similarity to the seeds, times expected popularity.
 
-    Likeness is the cosine between a film's genres and the mean of the seeds'. A film's expected popularity is its
+    Similarity is the cosine between a film's genres and the mean of the seeds'. A film's expected popularity is its
     log(1 + likes) or, for a film without likes, the mean of that over the liked films of each of its genres.
     """
     own = genres.astype(np.float32)
@@ -122,6 +138,6 @@ def genre_popularity(popularity: NDArray[np.int32], genres: NDArray[np.bool_]) -
     return score
 
 
-def no_opinion() -> Scorer:
-    """All films alike: chance, where equal films come in a random order."""
+def chance() -> Scorer:
+    """Equal scores: a random order where ties are broken at random."""
     return lambda seeds: np.zeros(seeds.shape, dtype=np.float32)

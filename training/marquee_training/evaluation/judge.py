@@ -1,19 +1,21 @@
-"""Ask a row a protocol's question: one value per person and metric, and what the lists showed."""
+"""Judge rows on test requests: metrics per person, pooled over folds; and the figures of a bundle's manifest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from marquee_training.evaluation import beyond
-from marquee_training.evaluation.beyond import FilmFacts
-from marquee_training.evaluation.cases import Cases
-from marquee_training.evaluation.metrics import Values, mrr, ndcg, recall
-from marquee_training.evaluation.ranking import Lists, hits_of
-from marquee_training.evaluation.rounds import Question
-from marquee_training.evaluation.rows import Row
+from marquee_training.config import TrainingConfig
+from marquee_training.evaluation import metrics
+from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS, Cases
+from marquee_training.evaluation.metrics import Values, mean_ndcg, mrr, ndcg, recall, rounded_ci95
+from marquee_training.evaluation.protocols import Question, few_seeds
+from marquee_training.evaluation.ranking import Lists, Recommend, hits_of
+from marquee_training.evaluation.rows import SHORT
+from marquee_training.interactions import Interactions
 
 CANDIDATES = 200
 MAIN = {
@@ -23,15 +25,20 @@ MAIN = {
     "cold-items": ("new_ndcg@10", "new_recall@20", "recall@100"),
 }
 """The metrics whose differences are tested in pairs; the first one is the protocol's own."""
+PER_PERSON = ("stratified_recall@20", "niche_ndcg@10", "ild@10", "genre_divergence@10", "head_share@10")
+"""The manifest's metrics beyond NDCG that are means over people, in its order."""
+
+AskRow = Callable[[int | None, NDArray[np.bool_] | None, int | None], Recommend]
+"""As `Row.recommend`: number of seeds, shelf, ties."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What p people say of a row, at one number of seeds.
+    """A row's results at one number of seeds, on p people.
 
     Attributes:
-        values: Metric -> (p,) float64, NaN for people of whom it can't be said.
-        shown: (n,) int64, in how many lists of 10 each film stands.
+        values: Metric -> (p,) float64, NaN for people without a value.
+        shown: (n,) int64, in how many lists of 10 each film is.
         likes_shown: (m,) int32, the likes of every film shown, once per list.
         shelf: (n,) bool, the films that could be shown; None = all.
     """
@@ -42,43 +49,101 @@ class Judged:
     shelf: NDArray[np.bool_] | None = None
 
 
-def judge(row: Row, question: Question, k: int | None, facts: FilmFacts) -> Judged:
-    """Ask a row all requests of one number of seeds."""
-    cases = question.tests[k]
-    ask: Callable[[Row, Question, int | None, FilmFacts], tuple[dict[str, Values], Lists]] = {
-        "few-seeds": _few_seeds,
-        "holdout": _holdout,
-        "temporal": _few_seeds,
-        "cold-items": _cold_items,
-    }[question.protocol]
-    values, listed = ask(row, question, k, facts)
-    return judged(cases, values, listed, facts, question.shelf)
+PerPerson = dict[tuple[str, int], Values]
+"""(row, k) -> each held-out person's mean NDCG@10, people in the same order in every entry."""
+Beyond = dict[str, Judged]
+"""Row -> the same people's metrics beyond NDCG, at MAIN_K seeds."""
+
+
+def judge(ask: AskRow, question: Question, k: int | None, train: Interactions, genres: NDArray[np.bool_]) -> Judged:
+    """Judge a row on all requests with k seeds.
+
+    Args:
+        ask: The row's `recommend`.
+        question: The protocol's requests.
+        k: Number of seeds.
+        train: The people who were fitted on.
+        genres: (n, g) bool.
+
+    Raises:
+        ValueError: cold-items without a shelf of new films.
+    """
+    cases, ties, popularity = question.tests[k], question.ties, train.popularity
+    n = cases.n_targets
+
+    def hits(lists: Lists) -> NDArray[np.bool_]:
+        return hits_of(lists, cases.targets)
+
+    if question.protocol == "holdout":
+        ten, twenty, fifty, hundred = ask(k, None, ties)(cases.seeds, (10, 20, 50, 100))
+        values = {
+            "ndcg@100": ndcg(hits(hundred), n),
+            "recall@20": recall(hits(twenty), n),
+            "recall@50": recall(hits(fifty), n),
+        }
+    elif question.protocol == "cold-items":
+        new = question.shelf
+        if new is None:
+            raise ValueError("cold-items needs to know which films are new")
+        ten, shelf20 = ask(k, new, ties)(cases.seeds, (10, 20))
+        all10, all20, all100 = ask(k, None, ties)(cases.seeds, (10, 20, 100))
+        values = {
+            "new_ndcg@10": ndcg(hits(ten), n),
+            "new_recall@20": recall(hits(shelf20), n),
+            "new_mrr@10": mrr(hits(ten)),
+            "recall@20": recall(hits(all20), n),
+            "recall@100": recall(hits(all100), n),
+            "ndcg@100": ndcg(hits(all100), n),
+            "new_share@10": np.asarray((new[all10] & (all10 >= 0)).mean(axis=1), dtype=np.float64),
+        }
+    else:
+        ten, twenty, candidates = ask(k, None, ties)(cases.seeds, (10, 20, CANDIDATES))
+        quarters = metrics.popularity_quarters(popularity)
+        values = {
+            "ndcg@10": ndcg(hits(ten), n),
+            "recall@20": recall(hits(twenty), n),
+            "mrr@10": mrr(hits(ten)),
+            "candidate_recall@200": recall(hits(candidates), n),
+            "novelty@10": metrics.novelty(ten, popularity, len(train.user_ids)),
+            "tail_share@10": metrics.share_listed(ten, quarters == 3),
+            **beyond_accuracy(cases, ten, twenty, popularity, genres),
+        }
+        for quarter in range(4):
+            own = metrics.ndcg_within(hits(ten), ten, cases.targets, quarters == quarter)
+            values[f"ndcg@10_q{quarter + 1}"] = own
+    return judged(cases, values, ten, popularity, question.shelf)
 
 
 def judged(
-    cases: Cases, values: Mapping[str, Values], listed: Lists, facts: FilmFacts, shelf: NDArray[np.bool_] | None = None
+    cases: Cases,
+    values: Mapping[str, Values],
+    listed: Lists,
+    popularity: NDArray[np.int32],
+    shelf: NDArray[np.bool_] | None = None,
 ) -> Judged:
-    """From one value per request to one per person, and what the lists of 10 showed."""
+    """From one value per request to one per person, and the films of the lists of 10."""
     films = listed[listed >= 0]
     return Judged(
         {name: cases.per_person(value) for name, value in values.items()},
-        np.bincount(films, minlength=len(facts.popularity)),
-        facts.popularity[films],
+        np.bincount(films, minlength=len(popularity)),
+        popularity[films],
         shelf,
     )
 
 
-def beyond_accuracy(cases: Cases, ten: Lists, twenty: Lists, facts: FilmFacts) -> dict[str, Values]:
-    """What a list of 10 and a list of 20 say beyond NDCG; (c,) each, one value per request."""
+def beyond_accuracy(
+    cases: Cases, ten: Lists, twenty: Lists, popularity: NDArray[np.int32], genres: NDArray[np.bool_]
+) -> dict[str, Values]:
+    """PER_PERSON's metrics of lists of 10 and of 20; (c,) each, one value per request."""
     likes = sparse.csr_matrix(cases.seeds + cases.targets)
     hits10, hits20 = hits_of(ten, cases.targets), hits_of(twenty, cases.targets)
-    in_tail = beyond.niche(cases.people, likes, facts)
+    in_tail = metrics.niche(cases.people, likes, popularity)
     return {
-        "stratified_recall@20": beyond.stratified_recall(hits20, twenty, cases.targets, facts.popularity),
+        "stratified_recall@20": metrics.stratified_recall(hits20, twenty, cases.targets, popularity),
         "niche_ndcg@10": np.where(in_tail, ndcg(hits10, cases.n_targets), np.nan),
-        "ild@10": beyond.intra_list_diversity(ten, facts.genres),
-        "genre_divergence@10": beyond.genre_divergence(ten, likes, facts.genres),
-        "head_share@10": beyond.head_share(ten, facts),
+        "ild@10": metrics.intra_list_diversity(ten, genres),
+        "genre_divergence@10": metrics.genre_divergence(ten, likes, genres),
+        "head_share@10": metrics.share_listed(ten, metrics.most_liked(popularity)),
     }
 
 
@@ -94,9 +159,11 @@ def pooled(parts: Sequence[Judged]) -> Judged:
 
 
 def totals(judged: Judged) -> dict[str, float]:
-    """What can't be said of one person: `coverage@10`, the share of films that are in any list (of those that could
-    be), and `median_popularity@10`, the median likes of the films shown.
-    """  # noqa: D205 - one sentence
+    """Metrics that belong to no single person.
+
+    `coverage@10` is the share of films that are in any list (of those that could be), `median_popularity@10` the
+    median likes of the films shown.
+    """
     could = len(judged.shown) if judged.shelf is None else int(judged.shelf.sum())
     return {
         "coverage@10": float((judged.shown > 0).sum() / could),
@@ -104,49 +171,87 @@ def totals(judged: Judged) -> dict[str, float]:
     }
 
 
-def _few_seeds(row: Row, question: Question, k: int | None, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:
-    cases = question.tests[k]
-    ten, twenty, candidates = row.recommend(k, ties=question.ties)(cases.seeds, (10, 20, CANDIDATES))
-    hits10, hits20 = hits_of(ten, cases.targets), hits_of(twenty, cases.targets)
-    values = {
-        "ndcg@10": ndcg(hits10, cases.n_targets),
-        "recall@20": recall(hits20, cases.n_targets),
-        "mrr@10": mrr(hits10),
-        "candidate_recall@200": recall(hits_of(candidates, cases.targets), cases.n_targets),
-        "novelty@10": beyond.novelty(ten, facts),
-        "tail_share@10": beyond.tail_share(ten, facts),
-        **beyond_accuracy(cases, ten, twenty, facts),
-    }
-    for quarter in range(4):
-        values[f"ndcg@10_q{quarter + 1}"] = beyond.quarter_ndcg(hits10, ten, cases.targets, facts, quarter)
-    return values, ten
+def judge_briefly(
+    config: TrainingConfig,
+    everybody: Interactions,
+    people: NDArray[np.int64],
+    rows: Mapping[str, Recommend],
+    train: Interactions,
+    genres: NDArray[np.bool_],
+) -> tuple[PerPerson, Beyond]:
+    """Judge every row on every held-out person with enough likes, at every number of seeds.
+
+    Metrics beyond NDCG are computed at MAIN_K seeds alone: they need a list of 20, and so one more request per list.
+    """
+    per_person: PerPerson = {}
+    beyond: Beyond = {}
+    popularity = train.popularity
+    for k in SEED_COUNTS:
+        cases = few_seeds(config, everybody, people, k, config.eval_draws, 2)
+        for name, recommend in rows.items():
+            if k == MAIN_K:
+                ten, twenty = recommend(cases.seeds, (10, 20))
+                per_person[name, k] = cases.per_person(ndcg(hits_of(ten, cases.targets), cases.n_targets))
+                values = beyond_accuracy(cases, ten, twenty, popularity, genres)
+                beyond[name] = judged(cases, values, ten, popularity)
+            else:
+                per_person[name, k] = mean_ndcg(recommend, cases)
+    return per_person, beyond
 
 
-def _holdout(row: Row, question: Question, k: int | None, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:  # noqa: ARG001
-    cases = question.tests[k]
-    ten, twenty, fifty, hundred = row.recommend(k, ties=question.ties)(cases.seeds, (10, 20, 50, 100))
-    n = cases.n_targets
-    return {
-        "ndcg@100": ndcg(hits_of(hundred, cases.targets), n),
-        "recall@20": recall(hits_of(twenty, cases.targets), n),
-        "recall@50": recall(hits_of(fifty, cases.targets), n),
-    }, ten
+def pooled_people(folds: Sequence[PerPerson]) -> PerPerson:
+    """The people of all folds together."""
+    return {key: np.concatenate([fold[key] for fold in folds]) for key in folds[0]}
 
 
-def _cold_items(row: Row, question: Question, k: int | None, facts: FilmFacts) -> tuple[dict[str, Values], Lists]:  # noqa: ARG001
-    cases, new = question.tests[k], question.shelf
-    n = cases.n_targets
-    if new is None:
-        raise ValueError("cold-items needs to know which films are new")
-    shelf10, shelf20 = row.recommend(k, new, question.ties)(cases.seeds, (10, 20))
-    ten, twenty, hundred = row.recommend(k, ties=question.ties)(cases.seeds, (10, 20, 100))
-    on_shelf = hits_of(shelf10, cases.targets)
-    return {
-        "new_ndcg@10": ndcg(on_shelf, n),
-        "new_recall@20": recall(hits_of(shelf20, cases.targets), n),
-        "new_mrr@10": mrr(on_shelf),
-        "recall@20": recall(hits_of(twenty, cases.targets), n),
-        "recall@100": recall(hits_of(hundred, cases.targets), n),
-        "ndcg@100": ndcg(hits_of(hundred, cases.targets), n),
-        "new_share@10": np.asarray((new[ten] & (ten >= 0)).mean(axis=1), dtype=np.float64),
-    }, shelf10
+def pooled_beyond(folds: Sequence[Beyond]) -> Beyond:
+    """The people of all folds together."""
+    return {name: pooled([fold[name] for fold in folds]) for name in folds[0]}
+
+
+def protocol_name(config: TrainingConfig) -> str:
+    """Identifies the protocol and its settings: only figures under the same name may be compared."""
+    return (
+        f"few-seeds/1 positive>={config.positive_rating:g} min_positives={config.eval_min_positives} "
+        f"draws={config.eval_draws} folds={config.eval_folds_run}/{config.eval_folds} seed={config.seed}"
+    )
+
+
+def summarise(config: TrainingConfig, per_person: PerPerson) -> dict[str, Any]:
+    """Means and 95 % intervals over people, and the pipeline's lead over each row, paired, at each k.
+
+    Returns:
+        JSON values: `protocol`, `n_people`, `ndcg@10`[k][row], `ci95`[k][row], `pipeline_lead`[k][row].
+    """
+    found: dict[str, Any] = {"protocol": protocol_name(config), "ndcg@10": {}, "ci95": {}, "pipeline_lead": {}}
+    # In the order of SHORT and k, wherever the values come from: equal results must be equal bytes.
+    for name, k in sorted(per_person, key=lambda row: (row[1], SHORT.index(row[0]))):
+        values, key = per_person[name, k], str(k)
+        found["n_people"] = len(values)
+        found["ndcg@10"].setdefault(key, {})[name] = round(float(values.mean()), 4)
+        found["ci95"].setdefault(key, {})[name] = rounded_ci95(values)
+        if name != "pipeline":
+            lead = per_person["pipeline", k] - values
+            entry = {"mean": round(float(lead.mean()), 4), "ci95": rounded_ci95(lead)}
+            found["pipeline_lead"].setdefault(key, {})[name] = entry
+    return found
+
+
+def summarise_beyond(beyond: Beyond) -> dict[str, Any]:
+    """Metrics beyond NDCG, at MAIN_K seeds; coverage and median popularity belong to no person and have no interval.
+
+    Returns:
+        JSON values: `beyond`[k][row][metric], null where nobody has a value (such as genres that no film has);
+        `beyond_ci95`[k][row][metric]; `n_niche_people`, the number of people behind `niche_ndcg@10`.
+    """
+    means: dict[str, dict[str, float | None]] = {}
+    bounds: dict[str, dict[str, list[float]]] = {}
+    for name in sorted(beyond, key=SHORT.index):
+        values = {metric: beyond[name].values[metric] for metric in PER_PERSON}
+        known = {metric: value for metric, value in values.items() if not np.isnan(value).all()}
+        means[name] = {metric: round(total, 4) for metric, total in totals(beyond[name]).items()}
+        means[name] |= {m: round(float(np.nanmean(known[m])), 4) if m in known else None for m in PER_PERSON}
+        bounds[name] = {metric: rounded_ci95(value) for metric, value in known.items()}
+    niche = next(iter(beyond.values())).values["niche_ndcg@10"]
+    key = str(MAIN_K)
+    return {"beyond": {key: means}, "beyond_ci95": {key: bounds}, "n_niche_people": int((~np.isnan(niche)).sum())}

@@ -1,26 +1,78 @@
-"""The protocols by name, and the two that split people at random: few-seeds and holdout."""
+"""The evaluation protocols: which people and films are fitted on, and which requests test the models.
+
+few-seeds and holdout split people at random; temporal splits them by time; cold-items also holds out films.
+docs/quality.md defines them.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from marquee.errors import ConfigError
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from marquee.errors import ConfigError, DataError
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.cases import holdout_cases
-from marquee_training.evaluation.cold_items import cold_round, deal_films
-from marquee_training.evaluation.rounds import (
-    TUNING_DRAWS,
-    ByK,
-    Question,
-    Round,
-    asked,
-    few_seeds,
-    tuning_cases,
-    visible_part,
-)
-from marquee_training.evaluation.temporal import temporal_round
+from marquee_training.evaluation.cases import Cases, few_seed_cases, holdout_cases, pack
 from marquee_training.interactions import Fold, Interactions, build_interactions, split_people
 
 PROTOCOLS = ("few-seeds", "holdout", "temporal", "cold-items")
+TUNING_DRAWS = 10
+"""There are few validation people: more draws of their seeds make the choice of a setting less random."""
+LATE_SHARE = 0.2
+"""temporal: about this share of the people, those who came last, is tested on."""
+COLD_MIN_LIKES = 5
+"""cold-items: films with fewer likes are never held out, since hardly anybody could be tested on them."""
+
+ByK = dict[int | None, Cases]
+"""Requests by their number of seeds; None where a share of the likes is shown."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A protocol's test requests in one round.
+
+    Attributes:
+        protocol: One of PROTOCOLS.
+        tests: Requests of people no model was fitted on.
+        validations: Requests of the people who tune baselines.
+        depth: n of the NDCG@n that decides there.
+        shelf: (n,) bool, the new films (cold-items); None elsewhere.
+        ties: Random seed that orders equal scores anew for each request; None = the lower id first.
+    """
+
+    protocol: str
+    tests: ByK
+    validations: ByK
+    depth: int = 10
+    shelf: NDArray[np.bool_] | None = None
+    ties: int | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """One fit of every model.
+
+    Attributes:
+        name: For progress lines, such as "fold 1/5".
+        visible: All that any fit may see; the test people are not in it.
+        train: Rows of `visible` to fit on.
+        validation: Rows of `visible` for early stopping and for tuning baselines.
+        questions: The protocols that are tested with these fits.
+    """
+
+    name: str
+    visible: Interactions
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    questions: tuple[Question, ...]
+
+    @property
+    def fitted_on(self) -> Interactions:
+        """The ratings of the people who are fitted on."""
+        return self.visible.of(self.train)
 
 
 def rounds_of(
@@ -29,32 +81,71 @@ def rounds_of(
     """The rounds of some protocols. few-seeds and holdout share their folds, and so their fits.
 
     Raises:
-        ConfigError: An unknown protocol, or more seeds than the people asked have likes to spare.
-        DataError: Nobody held out can be asked.
+        ConfigError: An unknown protocol, or as many seeds as the test people have likes.
+        DataError: No held-out person can be tested.
     """
     if unknown := [name for name in protocols if name not in PROTOCOLS]:
         raise ConfigError(f"no protocol is called {unknown[0]!r}", fix=f"use one of {', '.join(PROTOCOLS)}")
     if max(seed_counts) >= config.eval_min_positives or min(seed_counts) < 1:
         raise ConfigError(
-            f"seeds {','.join(map(str, seed_counts))}: people with {config.eval_min_positives} likes are asked, "
-            "and some of their likes have to be left to be found",
+            f"seeds {','.join(map(str, seed_counts))}: test people have at least {config.eval_min_positives} likes "
+            "(eval_min_positives), and some of these must be left as targets",
             fix="give numbers from 1, below eval_min_positives in the configuration",
         )
     everybody = build_interactions(dataset, config.positive_rating)
-    split = tuple(name for name in ("few-seeds", "holdout") if name in protocols)
     folds = split_people(len(everybody.user_ids), config.eval_folds, config.validation_share, config.seed)
-    for number, fold in enumerate(folds[: config.eval_folds_run], start=1):
-        name = f"fold {number}/{config.eval_folds_run}"
-        if split:
-            yield split_round(config, everybody, fold, split, seed_counts, name)
+    names = [f"{number}/{config.eval_folds_run}" for number in range(1, config.eval_folds_run + 1)]
+    split = tuple(name for name in ("few-seeds", "holdout") if name in protocols)
+    if split:
+        for fold, name in zip(folds, names, strict=False):
+            yield split_round(config, everybody, fold, split, seed_counts, f"fold {name}")
     if "temporal" in protocols:
         yield temporal_round(dataset, config, seed_counts)
     if "cold-items" in protocols:
-        parts = deal_films(everybody, config)
-        for number, (fold, new) in enumerate(zip(folds, parts, strict=True), start=1):
-            if number <= config.eval_folds_run:
-                name = f"new films {number}/{config.eval_folds_run}"
-                yield cold_round(config, everybody, fold, new, seed_counts, name)
+        for fold, new, name in zip(folds, deal_films(everybody, config), names, strict=False):
+            yield cold_round(config, everybody, fold, new, seed_counts, f"new films {name}")
+
+
+def few_seeds(
+    config: TrainingConfig, interactions: Interactions, people: NDArray[np.int64], k: int, draws: int, offset: int
+) -> Cases:
+    """`few_seed_cases` by the configuration; `offset` separates the random numbers of different uses."""
+    return few_seed_cases(
+        interactions,
+        people,
+        k,
+        min_positives=config.eval_min_positives,
+        draws=draws,
+        seed=config.seed + offset,
+        max_people=config.eval_max_people,
+    )
+
+
+def require_cases(tests: ByK, config: TrainingConfig) -> ByK:
+    """The same requests.
+
+    Raises:
+        DataError: For some number of seeds there is no request.
+    """
+    if not all(len(cases) for cases in tests.values()):
+        raise DataError(
+            f"no held-out person has {config.eval_min_positives} likes (for cold-items, a new film among them), "
+            "so there is nothing to test on",
+            fix="give more ratings, or lower eval_min_positives in the configuration",
+        )
+    return tests
+
+
+def _tuning_cases(
+    config: TrainingConfig, visible: Interactions, validation: NDArray[np.int64], seed_counts: Sequence[int]
+) -> ByK:
+    return {k: few_seeds(config, visible, validation, k, TUNING_DRAWS, 5) for k in seed_counts}
+
+
+def _visible_part(everybody: Interactions, fold: Fold) -> tuple[Interactions, NDArray[np.int64], NDArray[np.int64]]:
+    """Everybody but the fold's test people; and the rows of its training and validation people in that."""
+    kept = np.sort(np.concatenate([fold.train, fold.validation]))
+    return everybody.of(kept), np.searchsorted(kept, fold.train), np.searchsorted(kept, fold.validation)
 
 
 def split_round(
@@ -66,16 +157,121 @@ def split_round(
     name: str,
 ) -> Round:
     """One random split by people: few-seeds, holdout, or both."""
-    visible, train, validation = visible_part(everybody, fold)
+    visible, train, validation = _visible_part(everybody, fold)
     questions = []
     if "few-seeds" in protocols:
         tests: ByK = {k: few_seeds(config, everybody, fold.test, k, config.eval_draws, 2) for k in seed_counts}
-        questions.append(
-            Question("few-seeds", asked(tests, config), tuning_cases(config, visible, validation, seed_counts))
-        )
+        tuning = _tuning_cases(config, visible, validation, seed_counts)
+        questions.append(Question("few-seeds", require_cases(tests, config), tuning))
     if "holdout" in protocols:
-        limits = {"max_people": config.eval_max_people}
-        test = holdout_cases(everybody, fold.test, draws=config.eval_draws, seed=config.seed + 6, **limits)
-        tuning = holdout_cases(visible, validation, draws=TUNING_DRAWS, seed=config.seed + 5, **limits)
-        questions.append(Question("holdout", asked({None: test}, config), {None: tuning}, depth=100))
+        most = config.eval_max_people
+        test = holdout_cases(everybody, fold.test, draws=config.eval_draws, seed=config.seed + 6, max_people=most)
+        tune = holdout_cases(visible, validation, draws=TUNING_DRAWS, seed=config.seed + 5, max_people=most)
+        questions.append(Question("holdout", require_cases({None: test}, config), {None: tune}, depth=100))
     return Round(name, visible, train, validation, tuple(questions))
+
+
+def temporal_round(dataset: Dataset, config: TrainingConfig, seed_counts: Sequence[int]) -> Round:
+    """Fit on ratings before T, test on the people whose first rating is at T or later.
+
+    T is the first rating of the earliest of the last LATE_SHARE of the people to come. Seeds are a person's
+    earliest k likes, targets all later ones. People who came before T are fitted on with what they rated before T.
+
+    Raises:
+        DataError: All people's first ratings have the same time, or nobody who came late has enough likes.
+    """
+    ratings = dataset.ratings
+    first = ratings.groupby("user_id")["timestamp"].transform("min")
+    firsts = np.sort(ratings.groupby("user_id")["timestamp"].min().to_numpy())
+    cut = firsts[min(int(np.ceil(len(firsts) * (1 - LATE_SHARE))), len(firsts) - 1)]
+    early = replace(dataset, ratings=ratings[ratings["timestamp"] < cut])
+    if not len(early.ratings):
+        raise DataError(
+            "the first ratings of all people have the same time, so they can't be split by time",
+            fix="use another protocol: this data has no times",
+        )
+    visible = build_interactions(early, config.positive_rating)
+    order = np.random.default_rng(config.seed).permutation(len(visible.user_ids))
+    n_validation = max(1, int(len(order) * config.validation_share))
+    train, validation = np.sort(order[n_validation:]), np.sort(order[:n_validation])
+    late = ratings[(first >= cut) & (ratings["rating"] >= config.positive_rating)]
+    tests: ByK = {k: earliest_cases(late, visible.movie_ids, k, config.eval_min_positives) for k in seed_counts}
+    tuning = _tuning_cases(config, visible, validation, seed_counts)
+    return Round("temporal", visible, train, validation, (Question("temporal", require_cases(tests, config), tuning),))
+
+
+def earliest_cases(likes: pd.DataFrame, movie_ids: NDArray[np.int64], k: int, min_positives: int) -> Cases:
+    """Each person's earliest k likes as seeds, all later ones as targets.
+
+    Args:
+        likes: Columns `user_id`, `movie_id`, `timestamp`. Equal times, of which MovieLens has many, keep the order
+            of the rows, so that the seeds don't depend on the sorting algorithm.
+        movie_ids: (n,) int64, the catalogue, ascending; films without a rating before T are in it.
+        k: How many seeds.
+        min_positives: People with fewer likes are left out.
+    """
+    ordered = likes.sort_values(["user_id", "timestamp"], kind="stable")
+    owners, seeds, targets = [], [], []
+    for user, own in ordered.groupby("user_id", sort=True)["movie_id"]:
+        if len(own) >= min_positives:
+            columns = np.searchsorted(movie_ids, own.to_numpy()).astype(np.int32)
+            owners.append(int(str(user)))
+            seeds.append(columns[:k])
+            targets.append(columns[k:])
+    return pack(owners, seeds, targets, len(movie_ids))
+
+
+def deal_films(everybody: Interactions, config: TrainingConfig) -> list[NDArray[np.bool_]]:
+    """(n,) bool per fold: the films that are new there. A film with enough likes is new in one fold."""
+    usual = np.flatnonzero(everybody.popularity >= COLD_MIN_LIKES)
+    order = np.random.default_rng(config.seed + 7).permutation(usual)
+    parts = []
+    for part in np.array_split(order, config.eval_folds):
+        new = np.zeros(everybody.n_movies, dtype=np.bool_)
+        new[part] = True
+        parts.append(new)
+    return parts
+
+
+def cold_round(
+    config: TrainingConfig,
+    everybody: Interactions,
+    fold: Fold,
+    new: NDArray[np.bool_],
+    seed_counts: Sequence[int],
+    name: str,
+) -> Round:
+    """Hold out people and films: the seeds are old films, the targets the new films that the person likes.
+
+    Test people have more old likes than the largest k, and at least one new one. Equally scored films come in a
+    random order per request: an id tells how long MovieLens has had a film, and rows that know nothing of new films
+    must not gain by it.
+    """
+    without = remove_films(everybody, new)
+    visible, train, validation = _visible_part(without, fold)
+    liked = np.asarray(everybody.likes[fold.test].sum(axis=1)).ravel()
+    old_likes = without.n_liked[fold.test]
+    people = fold.test[(old_likes > max(seed_counts)) & (liked > old_likes)]
+    draws = {"min_positives": max(seed_counts) + 1, "draws": config.eval_draws, "seed": config.seed + 8}
+    tests: ByK = {}
+    for k in seed_counts:
+        drawn = few_seed_cases(without, people, k, max_people=config.eval_max_people, **draws)
+        targets = everybody.likes[drawn.people].multiply(new.astype(np.float32)).tocsr()
+        targets.eliminate_zeros()
+        targets.sort_indices()
+        tests[k] = Cases(drawn.people, drawn.seeds, targets)
+    tuning = _tuning_cases(config, visible, validation, seed_counts)
+    question = Question("cold-items", require_cases(tests, config), tuning, shelf=new, ties=config.seed + 9)
+    return Round(name, visible, train, validation, (question,))
+
+
+def remove_films(interactions: Interactions, films: NDArray[np.bool_]) -> Interactions:
+    """The same people and catalogue, without any rating of some films, (n,) bool."""
+
+    def without(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+        left = matrix.copy()
+        left.data[films[left.indices]] = 0
+        left.eliminate_zeros()
+        return left
+
+    return replace(interactions, ratings=without(interactions.ratings), likes=without(interactions.likes))

@@ -1,35 +1,38 @@
-"""From scores to lists, for many requests at once: the whole catalogue, seeds masked, no sampled negatives.
+"""From scores to lists, for many requests at once: the whole catalogue without the seeds, no sampled negatives.
 
-Sampled negatives can turn the order of models around (Krichene and Rendle, KDD 2020).
+Sampled negatives can reverse the order of models (Krichene and Rendle, KDD 2020).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from marquee.models.item_cf import ItemCF
-from marquee.models.two_tower import TwoTower
+if TYPE_CHECKING:  # benchmarks/quality/child runs this file where only numpy and scipy are installed
+    from marquee.models.item_cf import ItemCF
+    from marquee.models.two_tower import TwoTower
 
 Lists = NDArray[np.int64]
-"""(b, n) columns of the catalogue, best first; -1 where there is nothing left to list."""
+"""(b, n) columns of the catalogue, best first; -1 where a list is shorter than n."""
 Scorer = Callable[[sparse.csr_matrix], NDArray[np.float32]]
 """(b, n) CSR seeds -> (b, n) scores of every film."""
 Recommend = Callable[[sparse.csr_matrix, Sequence[int]], list[Lists]]
-"""Seeds and lengths -> for each length, a list for every request."""
+"""Seeds and list lengths -> for each length, a list per request."""
 
-BLOCK = 4_000_000  # scores held at once
+BLOCK = 4_000_000  # scores in memory at once
 
 
 def by_scores(score: Scorer, *, allowed: NDArray[np.bool_] | None = None, ties: int | None = None) -> Recommend:
     """A recommender that ranks by a score.
 
     Args:
-        score: What to rank by.
+        score: Scores of all films.
         allowed: (n,) bool, the films that may be listed; None = all.
-        ties: Equal films come in a random order of each request's own, drawn from this seed and the request's
-            seeds; None = the lower id first.
+        ties: Random seed that orders equal scores anew for each request; None = the lower id first.
     """
 
     def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
@@ -41,7 +44,12 @@ def by_scores(score: Scorer, *, allowed: NDArray[np.bool_] | None = None, ties: 
             if allowed is not None:
                 scores[:, ~allowed] = -np.inf
             scores[shown.nonzero()] = -np.inf
-            parts.append(_with_ties(scores, max(lengths), None if ties is None else shuffles(shown, ties)))
+            if ties is None:
+                parts.append(top_n(scores, max(lengths)))
+            else:
+                order = shuffles(shown, ties)
+                found = top_n(np.take_along_axis(scores, order, axis=1), max(lengths))
+                parts.append(np.where(found >= 0, np.take_along_axis(order, found, axis=1), -1))
         longest = np.concatenate(parts)
         return [longest[:, :length] for length in lengths]
 
@@ -54,23 +62,15 @@ def shuffles(seeds: sparse.csr_matrix, seed: int) -> NDArray[np.int64]:
     return np.stack([np.random.default_rng((seed, *row)).permutation(seeds.shape[1]) for row in rows])
 
 
-def _with_ties(scores: NDArray[np.float32], n: int, order: NDArray[np.int64] | None) -> Lists:
-    """`top_n`, but equal columns in a given order of each row, (b, m)."""
-    if order is None:
-        return top_n(scores, n)
-    found = top_n(np.take_along_axis(scores, order, axis=1), n)
-    return np.where(found >= 0, np.take_along_axis(order, found, axis=1), -1)
-
-
 def top_n(scores: NDArray[np.float32], n: int) -> Lists:
     """(b, n) columns of each row's n best scores, best first, the lower column first among equals.
 
     Args:
-        scores: (b, m); -inf marks what may not be listed.
+        scores: (b, m); -inf excludes a film.
         n: Length of the lists.
 
     Raises:
-        ValueError: A score is NaN or +inf: there is no order then.
+        ValueError: A score is NaN or +inf.
     """
     if np.isnan(scores).any() or np.isposinf(scores).any():
         raise ValueError("a score is NaN or infinite, so films can't be ranked")
@@ -90,12 +90,7 @@ def top_n(scores: NDArray[np.float32], n: int) -> Lists:
 
 
 def hits_of(lists: Lists, targets: sparse.csr_matrix) -> NDArray[np.bool_]:
-    """(b, n) bool: which places of each list hold a target of its row.
-
-    Args:
-        lists: (b, n).
-        targets: (b, m) CSR with sorted indices.
-    """
+    """(b, n) bool: which places of each list hold a target; `targets` is (b, m) CSR with sorted indices."""
     if not targets.nnz:
         return np.zeros(lists.shape, dtype=np.bool_)
     m = targets.shape[1]
@@ -106,7 +101,7 @@ def hits_of(lists: Lists, targets: sparse.csr_matrix) -> NDArray[np.bool_]:
 
 
 def tower_scores(tower: TwoTower) -> Scorer:
-    """The Two-Tower as serving computes it, for many requests."""
+    """The Two-Tower's scores, computed as serving does, for many requests."""
 
     def score(seeds: sparse.csr_matrix) -> NDArray[np.float32]:
         sizes = np.diff(seeds.indptr).astype(np.float32)
@@ -117,7 +112,7 @@ def tower_scores(tower: TwoTower) -> Scorer:
 
 
 def item_cf_scores(view: ItemCF) -> Scorer:
-    """An item-item view as serving computes it, for many requests."""
+    """An item-item view's scores, computed as serving does, for many requests."""
     arrays = view.arrays()
     n = len(view)
     if "factors" in arrays:

@@ -1,4 +1,4 @@
-"""`marquee evaluate`: every row under every protocol asked for, as JSON documents."""
+"""`marquee evaluate`: every row under every protocol, as JSON documents."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,18 @@ from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.baselines import Settings
-from marquee_training.evaluation.beyond import FilmFacts
 from marquee_training.evaluation.cases import HOLDOUT_MIN_POSITIVES, SEED_COUNTS
-from marquee_training.evaluation.intervals import rounded_ci95
 from marquee_training.evaluation.judge import MAIN, Judged, judge, pooled, totals
-from marquee_training.evaluation.protocols import rounds_of
+from marquee_training.evaluation.metrics import rounded_ci95
+from marquee_training.evaluation.protocols import Round, rounds_of
 from marquee_training.evaluation.rows import PRODUCT, classic_config, full_rows
+from marquee_training.fit import Films
 from marquee_training.progress import Reporter
 
-Key = tuple[str, int | None]
-Fit = tuple[float, Settings]
-"""Seconds, and what the search chose."""
+Result = tuple[Judged, float, Settings]
+"""One round of a row: its metrics, the seconds that fitting took, and the settings that the search chose."""
+Results = dict[tuple[str, int | None], list[Result]]
+"""(row, number of seeds) -> a result per round."""
 Documents = list[dict[str, Any]]
 
 
@@ -37,50 +38,58 @@ def evaluate(
 
     Args:
         dataset: Ratings and films.
-        config: The product's configuration, and how many folds, draws and people.
-        reporter: Told of each stage.
+        config: The product's configuration, and the number of folds, draws and people.
+        reporter: Shows each stage.
         protocols: See `marquee_training.evaluation.protocols`.
-        seed_counts: Numbers of seeds that are shown.
+        seed_counts: Numbers of seeds.
         classic: The classic design; None = training/marquee_training/configs/classic.toml.
 
     Returns:
-        One document per protocol, in the order asked for: `{"dataset", "protocol", "rows": [{"model", "k",
-        "metrics", "ci95", "lead", "fit_s", "n_users", "settings"}], "details", "seconds"}`. `fit_s` is the mean
-        over the rounds; `lead` holds, for the protocol's main metrics, the paired difference to the best other row
-        at the same k; the product's two rows aren't each other's rivals.
+        One document per protocol, in the given order: `{"dataset", "protocol", "rows": [{"model", "k", "metrics",
+        "ci95", "lead", "fit_s", "n_users", "settings"}], "details", "seconds"}`. `fit_s` is the mean over the rounds;
+        `lead` holds, for the protocol's main metrics, the paired difference to the best other row at the same k; the
+        product's two rows aren't compared with each other.
 
     Raises:
-        ConfigError: An unknown protocol, or more seeds than people have likes to spare.
-        DataError: Nobody held out can be asked.
+        ConfigError: An unknown protocol, or as many seeds as the test people have likes.
+        DataError: No held-out person can be tested.
     """
     started = time.monotonic()
-    judged: dict[str, dict[Key, list[Judged]]] = {name: {} for name in protocols}
-    fits: dict[str, dict[Key, list[Fit]]] = {name: {} for name in protocols}
+    results: dict[str, Results] = {name: {} for name in protocols}
     films = prepare(dataset, config)[1]
     for round_ in rounds_of(dataset, config, protocols, seed_counts):
-        train = round_.visible.of(round_.train)
-        facts = FilmFacts(films.catalog.genres, train.popularity, len(train.user_ids))
-        with reporter.stage(f"{round_.name}: fit") as report:
-            all_rows = full_rows(config, classic or classic_config(config), films, round_, report)
-        for question, rows in zip(round_.questions, all_rows, strict=True):
-            with reporter.stage(f"{round_.name}: ask {question.protocol}"):
-                for row in rows:
-                    for k in question.tests:
-                        # Not the row itself: the models of all rounds together would fill the memory.
-                        fit = (row.fit_s, row.settings_at(k))
-                        fits[question.protocol].setdefault((row.name, k), []).append(fit)
-                        result = judge(row, question, k, facts)
-                        judged[question.protocol].setdefault((row.name, k), []).append(result)
+        judge_round(config, classic or classic_config(config), films, round_, reporter, results)
     return [
         {
             "dataset": dataset.name,
             "protocol": name,
-            "rows": report_rows(name, {key: pooled(parts) for key, parts in judged[name].items()}, fits[name]),
+            "rows": report_rows(name, results[name]),
             "details": details(dataset, config, name, seed_counts),
             "seconds": round(time.monotonic() - started, 1),
         }
         for name in protocols
     ]
+
+
+def judge_round(
+    config: TrainingConfig,
+    classic: TrainingConfig,
+    films: Films,
+    round_: Round,
+    reporter: Reporter,
+    results: Mapping[str, Results],
+) -> None:
+    """Fit all rows on a round, judge them, and add that to the results of each protocol."""
+    with reporter.stage(f"{round_.name}: fit") as report:
+        all_rows = full_rows(config, classic, films, round_, report)
+    train, genres = round_.fitted_on, films.catalog.genres
+    for question, rows in zip(round_.questions, all_rows, strict=True):
+        with reporter.stage(f"{round_.name}: ask {question.protocol}"):
+            for row in rows:
+                for k in question.tests:
+                    # Not the row itself: the models of all rounds together would fill the memory.
+                    result = (judge(row.recommend, question, k, train, genres), row.fit_s, row.settings_at(k))
+                    results[question.protocol].setdefault((row.name, k), []).append(result)
 
 
 def details(dataset: Dataset, config: TrainingConfig, protocol: str, seed_counts: Sequence[int]) -> dict[str, Any]:
@@ -98,14 +107,16 @@ def details(dataset: Dataset, config: TrainingConfig, protocol: str, seed_counts
     }
 
 
-def report_rows(protocol: str, judged: Mapping[Key, Judged], fits: Mapping[Key, Sequence[Fit]]) -> list[dict[str, Any]]:
+def report_rows(protocol: str, results: Results) -> list[dict[str, Any]]:
     """The rows of a document: means, intervals, leads."""
+    people = pooled_results(results)
     rows = []
-    for (model, k), own in judged.items():
+    for (model, k), own in people.items():
         values = own.values
         same = PRODUCT if model in PRODUCT else (model,)
-        rivals = {name: other.values for (name, at), other in judged.items() if at == k and name not in same}
+        rivals = {name: other.values for (name, at), other in people.items() if at == k and name not in same}
         means = {name: _mean(value) for name, value in values.items()} | totals(own)
+        _, seconds, settings = zip(*results[model, k], strict=True)
         rows.append(
             {
                 "model": model,
@@ -113,12 +124,17 @@ def report_rows(protocol: str, judged: Mapping[Key, Judged], fits: Mapping[Key, 
                 "metrics": {name: None if np.isnan(mean) else round(mean, 4) for name, mean in means.items()},
                 "ci95": {name: rounded_ci95(value) for name, value in values.items() if not np.isnan(value).all()},
                 "lead": {name: lead_over_best(name, values, rivals) for name in MAIN[protocol]},
-                "fit_s": round(float(np.mean([seconds for seconds, _ in fits[model, k]])), 2),
+                "fit_s": round(float(np.mean(seconds)), 2),
                 "n_users": len(values[MAIN[protocol][0]]),
-                "settings": [settings for _, settings in fits[model, k] if settings],
+                "settings": [chosen for chosen in settings if chosen],
             }
         )
     return rows
+
+
+def pooled_results(results: Results) -> dict[tuple[str, int | None], Judged]:
+    """Each row's metrics on the people of all rounds."""
+    return {key: pooled([judged for judged, _, _ in rounds]) for key, rounds in results.items()}
 
 
 def lead_over_best(metric: str, own: Mapping[str, Any], rivals: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,118 +1,136 @@
-"""The rows of the tables: baselines, the classic design, the parts of the product, and the product."""
+"""The rows of the tables: baselines, the classic design, the parts of the product, and the product.
+
+To add a baseline, write its scores in `baselines` and add it to REGISTRY.
+"""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from marquee.api.contracts import MAX_IDS, MAX_TOP_N, RecommendationRequest
 from marquee.bundle.bundle import Bundle
 from marquee.errors import DataError
 from marquee.pipeline import Pipeline
+from marquee.retrieval.exact import top_k
+from marquee.retrieval.port import Candidates, Where
 from marquee_training.config import TrainingConfig, load_config
-from marquee_training.evaluation.baselines import (
-    EASE_L2,
-    EDLAE_L2,
-    EDLAE_P,
-    ItemWeights,
-    Option,
-    Settings,
-    genre_popularity,
-    item_knn,
-    linear,
-    no_opinion,
-    popularity_scores,
-    pure_svd,
-)
-from marquee_training.evaluation.product import Shelf, by_pipeline, only_retrieved
-from marquee_training.evaluation.ranking import Recommend, Scorer, by_scores, item_cf_scores, tower_scores
-from marquee_training.evaluation.rounds import Question, Round
-from marquee_training.evaluation.tuning import Tuned, best_of
+from marquee_training.evaluation import baselines
+from marquee_training.evaluation.baselines import Settings, Tuned, best_of, popularity_scores, weight_scores
+from marquee_training.evaluation.protocols import Round
+from marquee_training.evaluation.ranking import Lists, Recommend, Scorer, by_scores, item_cf_scores, tower_scores
 from marquee_training.fit import Films, fit
 from marquee_training.interactions import Interactions
 from marquee_training.item_cf.edlae_svd import centered, edlae_weights, fit_svd, gram_matrix
 from marquee_training.item_cf.neighbors import chosen_movies
 from marquee_training.progress import EpochReport
 
+NOVELTY = 0.3
+"""The request's novelty in `pipeline_novel`: the product's accuracy where it shows more of the catalogue."""
 CLASSIC_SVD_FACTORS = 128
 USUAL_EDLAE = {"l2": 200.0, "dropout": 0.98}  # what the search chooses for five seeds on small data
-SHORT = ("popularity", "svd_centered", "edlae", "two_tower", "pipeline")
-ROWS = (
-    "popularity",
-    "item_knn",
-    "pure_svd",
-    "svd_centered",
-    "triplet",
-    "ease",
-    "edlae",
-    "two_tower",
-    "pipeline",
-    "pipeline_classic",
-)
-FEW_SEEDS_ROWS = (*ROWS, "pipeline_novel")
-COLD_ROWS = (*ROWS, "genre_popularity", "chance")
+
+
+def _sizes(config: TrainingConfig) -> dict[str, int]:
+    return {"min_positives": config.item_cf_min_positives, "max_movies": config.item_cf_max_movies}
+
+
+def _data(build: Callable[[Interactions, NDArray[np.bool_], TrainingConfig], Any]) -> tuple[str, Callable[..., Any]]:
+    """A row fitted by `baselines`: from likes, (n, g) genres and the configuration to a scorer or a grid of options."""
+    return "data", build
+
+
+def _product(build: Callable[[Bundle], Scorer | Bundle]) -> tuple[str, Callable[..., Any]]:
+    return "product", build
+
+
+def _classic(build: Callable[[Bundle], Scorer | Bundle]) -> tuple[str, Callable[..., Any]]:
+    return "classic", build
+
+
+REGISTRY = {
+    "popularity": _data(lambda train, _, __: popularity_scores(train.popularity)),
+    "item_knn": _data(lambda train, _, config: baselines.item_knn(train, **_sizes(config))),
+    "pure_svd": _data(lambda train, _, config: baselines.pure_svd(train, seed=config.seed)),
+    "svd_centered": _classic(lambda contents: item_cf_scores(contents.item_cf)),
+    "triplet": _classic(lambda contents: tower_scores(contents.two_tower)),
+    "ease": _data(lambda train, _, config: baselines.linear(train, baselines.EASE_L2, (0.0,), **_sizes(config))),
+    "edlae": _data(
+        lambda train, _, config: baselines.linear(train, baselines.EDLAE_L2, baselines.EDLAE_P, **_sizes(config))
+    ),
+    "two_tower": _product(lambda contents: tower_scores(contents.two_tower)),
+    "pipeline": _product(lambda contents: contents),
+    "pipeline_classic": _classic(lambda contents: contents),
+    "pipeline_novel": _product(lambda contents: contents),
+    "genre_popularity": _data(lambda train, genres, _: baselines.genre_popularity(train.popularity, genres)),
+    "chance": _data(lambda *_: baselines.chance()),
+}
+"""Every row in the order of the tables: which fit it comes from, and how."""
+ONLY_IN = {"pipeline_novel": "few-seeds", "genre_popularity": "cold-items", "chance": "cold-items"}
+"""Rows that are not in every protocol."""
 PRODUCT = ("pipeline", "pipeline_novel")
-"""One model, asked in two ways: neither is the other's rival."""
-NOVELTY = 0.3
-"""The dial of `pipeline_novel`: what the product is worth where it shows more of the catalogue."""
+"""One model with two request settings: neither is compared with the other."""
+SHORT = ("popularity", "svd_centered", "edlae", "two_tower", "pipeline")
+"""The rows of every training run."""
+
+
+def names_of(protocol: str) -> tuple[str, ...]:
+    """The rows of a protocol, in the order of its table."""
+    return tuple(name for name in REGISTRY if ONLY_IN.get(name, protocol) == protocol)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model that can be asked.
+    """A fitted model.
 
     Attributes:
-        name: One of FEW_SEEDS_ROWS or COLD_ROWS.
+        name: Its name in REGISTRY.
         fit_s: Seconds that fitting took, search included; rows that come out of one fit share its time.
-        score: What it ranks by, or None for a whole pipeline or what is tuned by number of seeds.
-        contents: The whole pipeline, or None.
-        tuned: What the search found, by number of seeds; empty where nothing was searched for.
-        settings: What else should be known of the fit.
-        novelty: The dial of the whole pipeline's requests.
+        model: A scorer, a whole pipeline, or the best options of a search by number of seeds.
+        settings: Of the fit or of the request, where nothing was searched for.
     """
 
     name: str
-    fit_s: float = 0.0
-    score: Scorer | None = None
-    contents: Bundle | None = None
-    tuned: Mapping[int | None, Tuned] = field(default_factory=dict)
+    fit_s: float
+    model: Scorer | Bundle | Mapping[int | None, Tuned]
     settings: Settings = field(default_factory=dict)
-    novelty: float = 0.0
 
     def settings_at(self, k: int | None) -> Settings:
-        """What the search chose for k seeds, or what else should be known."""
-        return self.tuned[k].settings if k in self.tuned else self.settings
+        """What the search chose for k seeds; else `settings`."""
+        return self.model[k][1] if isinstance(self.model, Mapping) else self.settings
 
     def recommend(
         self, k: int | None = None, shelf: NDArray[np.bool_] | None = None, ties: int | None = None
     ) -> Recommend:
-        """How to ask it.
+        """The row's recommender.
 
         Args:
-            k: How many seeds will be shown; None = a share of the likes.
+            k: Number of seeds in the requests; None = a share of the likes.
             shelf: (n,) bool, the only films that may be listed; None = all.
-            ties: Seed of a random order of equal films, for rows that rank by a score; None = the lower id first.
+            ties: Random seed for the order of equal scores, for rows that rank by one; None = the lower id first.
         """
-        if self.contents is not None:
+        if isinstance(self.model, Bundle):
             if shelf is None:
-                return by_pipeline(Pipeline(self.contents), self.novelty)
-            return by_pipeline(Pipeline(only_retrieved(self.contents), Shelf(self.contents, shelf)))
-        score = self.tuned[k].score if k in self.tuned else self.score
-        if score is None:
-            raise ValueError(f"the row {self.name} has nothing to rank by with {k} seeds")
+                return by_pipeline(Pipeline(self.model), self.settings.get("novelty", 0.0))
+            rerank = self.model.rerank.model_copy(update={"n_item_cf_candidates": 0})  # retrieved candidates alone
+            return by_pipeline(Pipeline(replace(self.model, rerank=rerank), Shelf(self.model, shelf)))
+        score = self.model[k][2] if isinstance(self.model, Mapping) else self.model
         return by_scores(score, allowed=shelf, ties=ties)
 
 
 def classic_config(config: TrainingConfig) -> TrainingConfig:
-    """The classic design with its own dials, fitted on what `config` calls a like, from the same random seed."""
+    """The classic design's own configuration, with the same definition of a like and the same random seed."""
     return load_config("classic").model_copy(update={"positive_rating": config.positive_rating, "seed": config.seed})
 
 
 def short_rows(config: TrainingConfig, train: Interactions, contents: Bundle) -> dict[str, Recommend]:
-    """What every training run judges: baselines that cost little, and the product.
+    """The rows of every training run: cheap baselines, and the product.
 
-    EDLAE has usual settings here, and all its weights; `full_rows` searches for it.
+    EDLAE has usual settings here; `full_rows` searches for them.
     """
     svd = fit_svd(centered(train.ratings), n_factors=CLASSIC_SVD_FACTORS, seed=config.seed, unit=True)
     chosen = chosen_movies(train, config.item_cf_min_positives, config.item_cf_max_movies)
@@ -120,75 +138,109 @@ def short_rows(config: TrainingConfig, train: Interactions, contents: Bundle) ->
     return {
         "popularity": by_scores(popularity_scores(train.popularity)),
         "svd_centered": by_scores(item_cf_scores(svd)),
-        "edlae": by_scores(ItemWeights(chosen, weights).score),
+        "edlae": by_scores(weight_scores(chosen, weights)),
         "two_tower": by_scores(tower_scores(contents.two_tower)),
-        "pipeline": Row("pipeline", contents=contents).recommend(),
+        "pipeline": by_pipeline(Pipeline(contents)),
     }
 
 
 def full_rows(
     config: TrainingConfig, classic: TrainingConfig, films: Films, round_: Round, report: EpochReport
 ) -> list[list[Row]]:
-    """All rows, fitted on a round's people; what needs a search is searched for each question by itself.
+    """All rows, fitted on a round's people; grids are searched for each question separately.
 
     Returns:
         For each of the round's questions, its rows in the order of `names_of`.
     """
-    train = round_.visible.of(round_.train)
-    size = {"min_positives": config.item_cf_min_positives, "max_movies": config.item_cf_max_movies}
-    searched = {
-        name: _searched(name, options, round_.questions)
-        for name, options in {
-            "item_knn": lambda: item_knn(train, **size),
-            "pure_svd": lambda: pure_svd(train, seed=config.seed),
-            "ease": lambda: linear(train, EASE_L2, (0.0,), **size),
-            "edlae": lambda: linear(train, EDLAE_L2, EDLAE_P, **size),
-        }.items()
-    }
-    ours, ours_s = _fitted(config, films, round_, report)
-    theirs, theirs_s, negatives = _classic(classic, films, round_, report)
-    fixed = [
-        Row("popularity", score=popularity_scores(train.popularity)),
-        Row("svd_centered", theirs_s, item_cf_scores(theirs.item_cf)),
-        Row("triplet", theirs_s, tower_scores(theirs.two_tower), settings=negatives),
-        Row("two_tower", ours_s, tower_scores(ours.two_tower)),
-        Row("pipeline", ours_s, contents=ours),
-        Row("pipeline_novel", ours_s, contents=ours, settings={"novelty": NOVELTY}, novelty=NOVELTY),
-        Row("pipeline_classic", theirs_s, contents=theirs, settings=negatives),
-        Row("genre_popularity", score=genre_popularity(train.popularity, films.catalog.genres)),
-        Row("chance", score=no_opinion()),
-    ]
-    result = []
-    for place, question in enumerate(round_.questions):
-        by_name = {row.name: row for row in (*fixed, *(rows[place] for rows in searched.values()))}
-        result.append([by_name[name] for name in names_of(question.protocol)])
+    train, genres = round_.fitted_on, films.catalog.genres
+    validations = [(question.validations, question.depth) for question in round_.questions]
+    wanted = [names_of(question.protocol) for question in round_.questions]
+    fits: dict[str, tuple[Bundle, float, Settings]] = {}
+    result: list[list[Row]] = [[] for _ in round_.questions]
+    for name, (source, build) in REGISTRY.items():
+        if not any(name in names for names in wanted):
+            continue
+        if source == "data":
+            started = time.perf_counter()
+            found = build(train, genres, config)
+            if callable(found):
+                rows = [Row(name, 0.0, found)] * len(wanted)
+            else:
+                best = best_of(found, validations)
+                rows = [Row(name, time.perf_counter() - started, tuned) for tuned in best]
+        else:
+            if source not in fits:
+                fitted = _fit(config, films, round_, report) if source == "product" else None
+                fits[source] = fitted or _fit_classic(classic, films, round_, report)
+            contents, seconds, settings = fits[source]
+            settings = {"novelty": NOVELTY} if name == "pipeline_novel" else settings
+            rows = [Row(name, seconds, build(contents), settings)] * len(wanted)
+        for own, names, row in zip(result, wanted, rows, strict=True):
+            if name in names:
+                own.append(row)
     return result
 
 
-def names_of(protocol: str) -> tuple[str, ...]:
-    """The rows of a protocol, in their order."""
-    return {"few-seeds": FEW_SEEDS_ROWS, "cold-items": COLD_ROWS}.get(protocol, ROWS)
-
-
-def _classic(
-    config: TrainingConfig, films: Films, round_: Round, report: EpochReport
-) -> tuple[Bundle, float, Settings]:
-    """The classic design; where nobody rated anything low, with random negatives, and the settings say so."""
-    try:
-        return *_fitted(config, films, round_, report), {}
-    except DataError:
-        random = config.model_copy(update={"triplet_negatives": "random"})
-        return *_fitted(random, films, round_, report), {"hard_negatives": 0.0}
-
-
-def _searched(name: str, options: Callable[[], Iterable[Option]], questions: Sequence[Question]) -> list[Row]:
-    started = time.perf_counter()
-    best = best_of(options(), [(question.validations, question.depth) for question in questions])
-    seconds = time.perf_counter() - started
-    return [Row(name, seconds, tuned=tuned) for tuned in best]
-
-
-def _fitted(config: TrainingConfig, films: Films, round_: Round, report: EpochReport) -> tuple[Bundle, float]:
+def _fit(config: TrainingConfig, films: Films, round_: Round, report: EpochReport) -> tuple[Bundle, float, Settings]:
     started = time.perf_counter()
     fitted = fit(config, round_.visible, films, people=round_.train, validation=round_.validation, report=report)
-    return fitted.contents, time.perf_counter() - started
+    return fitted.contents, time.perf_counter() - started, {}
+
+
+def _fit_classic(
+    config: TrainingConfig, films: Films, round_: Round, report: EpochReport
+) -> tuple[Bundle, float, Settings]:
+    """The classic design; without any low rating its triplets get random negatives, and the settings say so."""
+    try:
+        return _fit(config, films, round_, report)
+    except DataError:
+        random = config.model_copy(update={"triplet_negatives": "random"})
+        return *_fit(random, films, round_, report)[:2], {"hard_negatives": 0.0}
+
+
+def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
+    """The product's answers, one request per list, since MMR picks other films for a list of 20 than for one of 10.
+
+    A length above the API's limit (100) gives the candidates of stage one, in no meaningful order; more than 100
+    seeds, which the API refuses, are accepted, so that every row of the 80/20 protocol sees the same.
+    """
+    movie_ids = pipeline.catalog.movie_ids
+
+    def listed(seeds: NDArray[np.int32], length: int) -> NDArray[np.int64]:
+        if length > MAX_TOP_N:
+            return pipeline.score_candidates(seeds.tolist(), "two_tower")[0][:length]
+        given = movie_ids[seeds].tolist()
+        make = RecommendationRequest if len(given) <= MAX_IDS else RecommendationRequest.model_construct
+        answer = pipeline.recommend(make(movie_ids=given, top_n=length, novelty=novelty)).recommendations
+        return np.searchsorted(movie_ids, [film.movie_id for film in answer])
+
+    def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
+        lists = [np.full((seeds.shape[0], length), -1, dtype=np.int64) for length in lengths]
+        for row in range(seeds.shape[0]):
+            shown = seeds.indices[seeds.indptr[row] : seeds.indptr[row + 1]]
+            for part, length in zip(lists, lengths, strict=True):
+                films = listed(shown, length)
+                part[row, : len(films)] = films
+        return lists
+
+    return recommend
+
+
+class Shelf:
+    """A `Retriever` restricted to some films, such as the new ones.
+
+    Args:
+        contents: The models.
+        films: (n,) bool, the films that may be retrieved.
+    """
+
+    def __init__(self, contents: Bundle, films: NDArray[np.bool_]) -> None:
+        self._contents = contents
+        self._films = films
+
+    def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
+        """See `marquee.retrieval.port.Retriever.candidates`."""
+        catalog = self._contents.catalog
+        seeds, _ = catalog.rows_of_movies(seed_movie_ids)
+        rows, scores = top_k(self._contents.two_tower.scores(seeds), k, self._films & where.mask(catalog))
+        return Candidates(catalog.movie_ids[rows], scores, self._contents.version)

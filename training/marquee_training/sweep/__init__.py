@@ -1,6 +1,5 @@
-"""The re-ranker's dials: what each setting costs and brings, as a CSV, a plot and words.
+"""A sweep over the re-ranker's settings: accuracy against variety and coverage, as a CSV, a plot and text.
 
-From top to bottom: `dials` one setting of all dials, `sizes` which settings are tried, `folds` the models and who is
-asked, `lists` the lists that a setting gives, `marks` what people say of them, `workers` several processes, `table`
-the CSV, `front` which settings nothing beats, `choice` which one wins, `words` and `plot` for people, `run` all of it.
+Imports go one way: `grid` (settings), `lists` (fitted folds and their lists), `results` (metrics, CSV, fronts),
+`plot` (plot and text), `run` (processes; everything together).
 """

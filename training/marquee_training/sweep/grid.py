@@ -1,10 +1,12 @@
-"""One setting of all dials: the second view, the blend's weights, and what a request can ask for."""
+"""Settings of the re-ranker that a sweep tries: the second view, the blend's weights, and a request's options."""
 
 import hashlib
+import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from marquee.errors import ConfigError
 from marquee.models.weights import BlendWeights
 from marquee_training.config import TrainingConfig
 from marquee_training.evaluation.rows import USUAL_EDLAE
@@ -12,9 +14,48 @@ from marquee_training.evaluation.rows import USUAL_EDLAE
 AFTER_THE_BLEND = ("lambda_mmr", "genre_weight", "novelty_scale", "dislike_weight")
 """Weights that don't change a candidate's score: settings that differ in these alone share their blends."""
 
+STEPS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0]
+SVD_GRID = [f"{kind}:{factors}" for kind in ("svd_centered", "pure_svd") for factors in (16, 32, 64, 128, 256)]
+
+# Blocks of columns: every combination of a block is a setting; columns that it doesn't name stay as configured.
+SIZES: dict[str, list[dict[str, list[Any]]]] = {
+    "quick": [
+        {"diversity": [0.0, 0.3, 0.6], "novelty": [0.0, 0.5]},
+        {"delta_pop": [-1.2, 0.0], "beta_gen": [0.0, 1.0]},
+    ],
+    "medium": [
+        {"diversity": STEPS},
+        {"novelty": STEPS},
+        {
+            "beta_gen": [0.0, 0.5, 1.0],
+            "gamma_year": [0.0, 0.2],
+            "delta_pop": [-1.8, -1.2, -0.6, 0.0],
+            "lambda_mmr": [0.8, 0.9, 0.95, 1.0],
+        },
+        {"alpha_cf": [0.5, 1.0, 2.0]},
+        {"item_cf": [*SVD_GRID, "ease:200", "ease:1000", "edlae:200"]},
+    ],
+    "full": [
+        {"diversity": STEPS, "novelty": STEPS},
+        {
+            "alpha_cf": [0.75, 1.5, 2.0],
+            "beta_gen": [0.0, 0.25, 0.5, 1.0, 1.5],
+            "gamma_year": [0.0, 0.2, 0.5],
+            "delta_pop": [-1.8, -1.2, -0.6, 0.0],
+            "lambda_mmr": [0.8, 0.9, 0.95, 1.0],
+        },
+        {"genre_weight": [0.3, 0.6, 1.0], "lambda_mmr": [0.7, 0.8, 0.9]},
+        {"tau_year": [4.0, 16.0], "gamma_year": [0.2, 0.5]},
+        {
+            "item_cf": [*SVD_GRID, *(f"{kind}:{l2}" for kind in ("ease", "edlae") for l2 in (50, 200, 1000))],
+            "alpha_cf": [0.5, 1.0, 1.5],
+        },
+    ],
+}
+
 
 @dataclass(frozen=True)
-class Dials:
+class Setting:
     """A row of the sweep.
 
     Attributes:
@@ -31,43 +72,44 @@ class Dials:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """As the CSV has them; `dislike_weight` is left out, since nobody here dislikes a film."""
+        """The setting's columns in the CSV; without `dislike_weight`, since no test request dislikes a film."""
         weights = self.weights.model_dump(exclude={"dislike_weight"})
         return {"item_cf": self.view, **weights, "diversity": self.diversity, "novelty": self.novelty}
 
     @property
     def blend_key(self) -> str:
-        """The same for settings that give every candidate the same score."""
+        """Equal for settings that give every candidate the same score."""
         return json.dumps([self.view, self.weights.model_dump(exclude=set(AFTER_THE_BLEND))], sort_keys=True)
 
     @property
     def digest(self) -> str:
-        """Names the file that keeps what people said of it."""
+        """Identifies the setting in file names."""
         return hashlib.sha256(json.dumps(self.columns, sort_keys=True).encode()).hexdigest()[:16]
 
-    def changes(self, base: "Dials") -> str:
-        """How it differs from another setting, in words: `lambda_mmr 0.8, novelty 0.5`."""
-        theirs = base.columns
-        changed = [f"{name} {_number(value)}" for name, value in self.columns.items() if value != theirs[name]]
-        return ", ".join(changed) or "as configured"
+    def changes(self, base: "Setting") -> str:
+        """The columns that differ from another setting's, such as `lambda_mmr 0.8, novelty 0.5`."""
+        changed = [(name, value) for name, value in self.columns.items() if value != base.columns[name]]
+        texts = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in changed]
+        return ", ".join(texts) or "as configured"
+
+    def with_columns(self, columns: dict[str, Any]) -> "Setting":
+        """The same setting with other values in some columns."""
+        own = {name: value for name, value in columns.items() if name in ("diversity", "novelty")}
+        weights = {name: value for name, value in columns.items() if name not in (*own, "item_cf")}
+        weights = BlendWeights(**(self.weights.model_dump() | weights))
+        return replace(self, view=columns.get("item_cf", self.view), weights=weights, **own)
 
 
-def _number(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def configured(config: TrainingConfig) -> Dials:
+def configured(config: TrainingConfig) -> Setting:
     """The setting that training would publish."""
-    return Dials(config.item_cf, config.blend_weights)
+    return Setting(config.item_cf, config.blend_weights)
 
 
 def view_config(config: TrainingConfig, view: str) -> TrainingConfig:
-    """What to fit for a second view.
+    """The configuration that fits a second view.
 
-    Args:
-        config: The configuration that the sweep is about.
-        view: `kind` is fitted as `config` says; `kind:number` with so many factors (SVD) or this ridge penalty
-            (the others), EDLAE then with its usual dropout.
+    `kind` is fitted as `config` says; `kind:number` with this number of factors (SVD) or this ridge penalty (the
+    others), EDLAE then with its usual dropout.
     """
     kind, _, number = view.partition(":")
     changes: dict[str, Any] = {"item_cf": kind}
@@ -77,3 +119,18 @@ def view_config(config: TrainingConfig, view: str) -> TrainingConfig:
         changes["item_cf_l2"] = float(number)
         changes |= {"item_cf_dropout": USUAL_EDLAE["dropout"]} if kind == "edlae" else {}
     return config.model_copy(update=changes)
+
+
+def settings_of(config: TrainingConfig, size: str) -> list[Setting]:
+    """The settings of a sweep, each once, the configured one first.
+
+    Raises:
+        ConfigError: There is no such size.
+    """
+    if size not in SIZES:
+        raise ConfigError(f"no sweep is called {size!r}", fix=f"use one of {', '.join(SIZES)}")
+    found = [base := configured(config)]
+    for block in SIZES[size]:
+        values = itertools.product(*block.values())
+        found += [base.with_columns(dict(zip(block, own, strict=True))) for own in values]
+    return list({setting.digest: setting for setting in found}.values())

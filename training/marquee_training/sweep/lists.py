@@ -1,34 +1,62 @@
-"""The lists that settings give: the pipeline's very lists, with what settings have in common computed once.
+"""The models of each fold, fitted once and saved; the test requests; and the lists that settings give.
 
-Candidates don't depend on any dial, and the blend not on MMR's or the request's. Only picking is done anew for each
-setting; a longer list begins with the shorter one's picks, since MMR is greedy, so both come out of one run.
+Whoever tunes by people must not report on them. With one fold run, the sweep tests on its validation people, on whom
+`marquee evaluate` doesn't report. With more, everybody is held out in one of them, so each fold's held-out people are
+tested, with other seeds than evaluation draws, and the gain of the best setting is cross-fitted (`results.choose`).
 """
 
+<<<<<<< HEAD
+=======
+import copy
+import hashlib
+import json
+>>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
-from scipy import sparse
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
+from marquee import __version__
 from marquee.bundle.bundle import Bundle
+<<<<<<< HEAD
+=======
+from marquee.bundle.manifest import DataInfo
+from marquee.models.catalog import Catalog
+from marquee.models.item_cf import ItemCF
+from marquee.models.two_tower import Pooling, TwoTower
+from marquee.models.weights import BlendWeights, RerankConfig
+>>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)
 from marquee.pipeline import Pipeline
 from marquee.rerank.ranker import pick
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Candidates, Retriever, Where
+from marquee_training.config import TrainingConfig
+from marquee_training.data.dataset import Dataset
+from marquee_training.evaluation.cases import SEED_COUNTS
+from marquee_training.evaluation.protocols import ByK, few_seeds, require_cases
 from marquee_training.evaluation.ranking import Lists
-from marquee_training.sweep.grid import Dials
+from marquee_training.fit import Films, fit
+from marquee_training.interactions import Interactions, split_people
+from marquee_training.item_cf.edlae_svd import fit_item_cf
+from marquee_training.progress import Reporter
+from marquee_training.sweep.grid import Setting, view_config
+
+EXTRA_SEED = 4  # added to the random seed: evaluation draws other seeds of the same people
 
 
-class Remembered:
-    """A `Retriever` that asks another one once per set of seeds. Only for requests without filters.
+class CachedRetriever:
+    """A `Retriever` that asks another one once per set of seeds: no setting changes the candidates.
 
-    Args:
-        retriever: Whom to ask.
+    Only for requests without filters, which are not part of the key.
     """
 
-    def __init__(self, retriever: Retriever) -> None:
+    def __init__(self, retriever: Retriever, known: dict[tuple[int, ...], Candidates]) -> None:
         self._retriever = retriever
-        self._known: dict[tuple[int, ...], Candidates] = {}
+        self._known = known
 
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
         """See `marquee.retrieval.port.Retriever.candidates`."""
@@ -38,30 +66,45 @@ class Remembered:
         return self._known[key]
 
 
-class ListMaker:
-    """Lists of one fold's models.
+@dataclass(frozen=True)
+class SweepFold:
+    """One fold's test requests and saved models.
 
-    Args:
-        contents: The models; their item-item view and weights don't matter.
+    Attributes:
+        place: The folder of its models.
+        rerank: The re-ranker's numbers of candidates.
+        catalog: With the popularity among the people who were fitted on.
+        cases: Requests by number of seeds; the same people in the same order at each.
+        known: Candidates found so far.
     """
 
-    def __init__(self, contents: Bundle) -> None:
-        self._retriever = Remembered(ExactSearch(contents))
+    place: Path
+    rerank: RerankConfig
+    catalog: Catalog
+    cases: ByK
+    known: dict[tuple[int, ...], Candidates] = field(default_factory=dict)
 
-    def lists(
-        self, contents: Bundle, settings: Sequence[Dials], seeds: sparse.csr_matrix, lengths: Sequence[int]
-    ) -> list[list[Lists]]:
-        """Lists for many requests.
+    def contents(self, view: str, weights: BlendWeights) -> Bundle:
+        """The fold's models with a second view and a blend."""
+        with safe_open(self.place / "two_tower.safetensors", framework="numpy") as file:
+            pooling = cast("Pooling", file.metadata()["pooling"])
+        return Bundle(
+            catalog=self.catalog,
+            two_tower=TwoTower.from_arrays(load_file(self.place / "two_tower.safetensors"), pooling),
+            item_cf=ItemCF.from_arrays(load_file(_view_path(self.place, view))),
+            rerank=self.rerank.model_copy(update={"weights": weights}),
+            data=DataInfo(name="sweep"),
+        )
+
+    def lists(self, settings: Sequence[Setting], k: int | None, lengths: Sequence[int]) -> list[list[Lists]]:
+        """The pipeline's lists for the requests with k seeds: for each setting and length, (requests, length).
 
         Args:
-            contents: The same models, with the view and weights of the settings.
-            settings: With one `blend_key`.
-            seeds: (b, n) CSR, the requests.
-            lengths: Of the lists that each request gets.
-
-        Returns:
-            For each setting and each length, (b, length).
+            settings: With one `blend_key`: candidates are blended once, and only picked anew for each setting.
+            k: Number of seeds.
+            lengths: Of the lists. A longer list begins with the shorter one's picks, since MMR is greedy.
         """
+<<<<<<< HEAD
         pipeline = Pipeline(contents, self._retriever)
         weighted = [
             replace(contents, rerank=contents.rerank.model_copy(update={"weights": dials.weights}))
@@ -73,7 +116,103 @@ class ListMaker:
             rows, scores = pipeline.score_candidates(shown.tolist(), "two_tower")
             for bundle, dials, parts in zip(weighted, settings, found, strict=True):
                 picked = pick(bundle, rows, scores, n=max(lengths), diversity=dials.diversity, novelty=dials.novelty)
+=======
+        contents = self.contents(settings[0].view, settings[0].weights)
+        pipeline = Pipeline(contents, CachedRetriever(ExactSearch(contents), self.known))
+        pickers = [_with_weights(pipeline.stages, setting.weights) for setting in settings]
+        options = [steps.Dials(max(lengths), setting.diversity, setting.novelty) for setting in settings]
+        cases = self.cases[k]
+        found = [[np.full((len(cases), length), -1, dtype=np.int64) for length in lengths] for _ in settings]
+        for request, (_, seeds, _) in enumerate(cases):
+            rows, scores = pipeline.score_candidates(seeds.tolist(), "two_tower")
+            pool = steps.Pool("two_tower", rows)
+            for picker, own, parts in zip(pickers, options, found, strict=True):
+                picked = picker.pick(pool, scores, own, None)
+>>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)
                 for part, length in zip(parts, lengths, strict=True):
-                    own = picked[:length]
-                    part[request, : len(own)] = rows[own[np.lexsort((rows[own], -scores[own]))]]
+                    best = picked[:length]
+                    part[request, : len(best)] = rows[best[np.lexsort((rows[best], -scores[best]))]]
         return found
+<<<<<<< HEAD
+=======
+
+
+def _with_weights(stages: Stages, weights: BlendWeights) -> Stages:
+    """The same stages with other weights; their arrays are shared."""
+    other = copy.copy(stages)
+    other.bundle = replace(stages.bundle, rerank=stages.bundle.rerank.model_copy(update={"weights": weights}))
+    return other
+
+
+def work_key(dataset: Dataset, config: TrainingConfig) -> str:
+    """Identifies the models of this code on this data; the configured blend is no part of them."""
+    fields = config.model_dump(mode="json", exclude=set(BlendWeights.model_fields))
+    parts = json.dumps([__version__, dataset.sha256, fields], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def cross_fitted(config: TrainingConfig) -> bool:
+    """Whether held-out people are tested on: with several folds everybody is held out in one."""
+    return config.eval_folds_run > 1
+
+
+def fit_folds(
+    config: TrainingConfig,
+    everybody: Interactions,
+    films: Films,
+    views: Sequence[str],
+    work: Path,
+    reporter: Reporter,
+) -> list[SweepFold]:
+    """Fit the models that are not in the folder `work` yet.
+
+    Args:
+        config: What to fit.
+        everybody: All people.
+        films: All films.
+        views: Second views, as `view_config` reads them.
+        work: The folder of the models.
+        reporter: Shows each fit.
+
+    Raises:
+        DataError: No test person has enough likes, or there are too few ratings to learn from.
+    """
+    parts = split_people(len(everybody.user_ids), config.eval_folds, config.validation_share, config.seed)
+    rerank = RerankConfig(n_candidates=config.n_candidates, n_item_cf_candidates=config.n_item_cf_candidates)
+    folds = []
+    for number, part in enumerate(parts[: config.eval_folds_run], start=1):
+        place = work / f"fold-{number}"
+        people = part.test if cross_fitted(config) else part.validation
+        cases: ByK = {k: few_seeds(config, everybody, people, k, config.eval_draws, EXTRA_SEED) for k in SEED_COUNTS}
+        require_cases(cases, config)
+        if not (place / "two_tower.safetensors").is_file():
+            with reporter.stage(f"fold {number}/{config.eval_folds_run}") as report:
+                checkpoint = place / "checkpoint.safetensors"
+                own = {"people": part.train, "validation": part.validation}
+                fitted = fit(config, everybody, films, **own, checkpoint=checkpoint, report=report)
+                tower = fitted.contents.two_tower
+                save_whole(_view_path(place, config.item_cf), fitted.contents.item_cf.arrays())
+                save_whole(place / "two_tower.safetensors", tower.arrays(), {"pooling": tower.pooling})
+                checkpoint.unlink(missing_ok=True)
+        train = everybody.of(part.train)
+        missing = [view for view in views if not _view_path(place, view).is_file()]
+        if missing:
+            with reporter.stage(f"second views {number}/{config.eval_folds_run}", unit="view") as report:
+                for count, view in enumerate(missing, start=1):
+                    save_whole(_view_path(place, view), fit_item_cf(view_config(config, view), train).arrays())
+                    report(count, len(missing), {})
+        folds.append(SweepFold(place, rerank, replace(films.catalog, popularity=train.popularity), cases))
+    return folds
+
+
+def _view_path(place: Path, view: str) -> Path:
+    return place / f"item_cf-{view.replace(':', '-')}.safetensors"
+
+
+def save_whole(path: Path, arrays: dict[str, Any], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".tmp")
+    save_file(arrays, aside, metadata)
+    aside.replace(path)
+>>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)

@@ -1,4 +1,4 @@
-"""The trade-off as a picture, so that the dials can be picked by looking."""
+"""A sweep for people: the trade-offs as a plot, and the text that `marquee sweep` prints."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,21 +7,24 @@ from typing import Any
 import numpy as np
 
 from marquee.errors import ConfigError
-from marquee_training.sweep.front import ACCURACY, WORTH, on_front, shown
-from marquee_training.sweep.grid import Dials
-from marquee_training.sweep.table import Rows
+from marquee_training.evaluation.metrics import Values, ci95
+from marquee_training.sweep.grid import Setting
+from marquee_training.sweep.results import ACCURACY, WORTH, Rows, on_front, shown
 
 PANELS = {
     "ild@10": "variety: genre distance within a list (ild@10)",
     "coverage@10": "share of the catalogue in any list (coverage@10)",
 }
+WHAT = {"ild@10": "ILD", "coverage@10": "coverage", "median_popularity@10": "median popularity"}
+MORE = {"ild@10": "variety", "coverage@10": "coverage", "median_popularity@10": "little-known films"}
+DIGITS = {"ild@10": ".3f", "coverage@10": ".4f", "median_popularity@10": ".0f"}
 LABELS = 5
 FRONT, CONFIGURED = "#b5403a", "#1f4e79"
 INCHES, DPI = (11.0, 4.8), 72
 
 
 def check_plots() -> None:
-    """Is there something to plot with?
+    """Require matplotlib.
 
     Raises:
         ConfigError: matplotlib is missing.
@@ -29,10 +32,10 @@ def check_plots() -> None:
     try:
         import matplotlib as mpl  # noqa: F401, PLC0415 - an extra of its own: only plots need it
     except ImportError:
-        raise ConfigError("plotting needs matplotlib", fix="pip install 'marquee[plots]', or say --no-plot") from None
+        raise ConfigError("plotting needs matplotlib", fix="pip install 'marquee[plots]', or use --no-plot") from None
 
 
-def plot(path: Path, settings: Sequence[Dials], rows: Rows, *, title: str) -> None:
+def plot(path: Path, settings: Sequence[Setting], rows: Rows, *, title: str) -> None:
     """NDCG@10 against variety and against coverage, coloured by popularity; fronts marked and labelled.
 
     Args:
@@ -65,7 +68,7 @@ def plot(path: Path, settings: Sequence[Dials], rows: Rows, *, title: str) -> No
     aside.replace(path)
 
 
-def _panel(axes: Any, settings: Sequence[Dials], rows: Rows, against: str, popularity: Any) -> Any:
+def _panel(axes: Any, settings: Sequence[Setting], rows: Rows, against: str, popularity: Any) -> Any:
     x = np.array([row[against] for row in rows])
     y = np.array([row[ACCURACY] for row in rows])
     front = on_front(rows, against)
@@ -99,3 +102,76 @@ def _zoom(axes: Any, x: Any, y: Any) -> None:
     width = max(float(np.ptp(x[near])), 1e-6)
     axes.set_ylim(float(y[near].min()) - 0.08 * height, float(y.max()) + 0.15 * height)
     axes.set_xlim(float(x[near].min()) - 0.1 * width, float(x[near].max()) + 0.3 * width)
+
+
+def number(value: float, form: str = ".4f") -> str:
+    """Format without a leading zero: `.519`, `-.004`; 0 is never -0."""
+    text = format(value, form)
+    if float(text) == 0:
+        text = text.lstrip("-+")
+    return text.replace("0.", ".", 1) if text.lstrip("-+").startswith("0.") else text
+
+
+def signed(value: float, form: str = ".4f") -> str:
+    """`number` with its sign."""
+    return number(value, f"+{form}")
+
+
+def price(rows: Rows, settings: Sequence[Setting], place: int, against: str) -> str:
+    """A setting's cost and gain against the configured one, the first row.
+
+    Such as `diversity 0.2: -.004 [-.006, -.002] NDCG@10 for +.050 ILD`.
+    """
+    row, base = rows[place], rows[0]
+    gained = signed(row[against] - base[against], DIGITS[against])
+    interval = f"[{signed(row['diff_low'], '.3f')}, {signed(row['diff_high'], '.3f')}]"
+    cost = signed(row[ACCURACY] - base[ACCURACY], ".3f")
+    return f"{settings[place].changes(settings[0])}: {cost} {interval} NDCG@10 for {gained} {WHAT[against]}"
+
+
+def line_of(rows: Rows, settings: Sequence[Setting], place: int) -> list[str]:
+    """A setting in a table: its changes, NDCG@10, the difference with its interval, and what accuracy is traded for."""
+    row = rows[place]
+    interval = f"[{signed(row['diff_low'], '.3f')}, {signed(row['diff_high'], '.3f')}]"
+    difference = f"{signed(row['diff'], '.3f')} {interval}" if place else ""
+    traded = [number(row[against], DIGITS[against]) for against in WHAT]
+    return [settings[place].changes(settings[0]), number(row[ACCURACY]), difference, *traded]
+
+
+def sentences(
+    rows: Rows, settings: Sequence[Setting], choice: tuple[int, Values, Values | None], *, cross_fitted: bool
+) -> list[str]:
+    """The test people, the best setting's gain, and the largest gain at no sure cost in each trade-off.
+
+    Args:
+        rows: Of the CSV.
+        settings: In the same order.
+        choice: What `choose` found.
+        cross_fitted: Whether held-out people of all folds were tested on.
+    """
+    who = (
+        "held-out people of all folds, with seeds that evaluate doesn't draw"
+        if cross_fitted
+        else "validation people, whom evaluate doesn't report on"
+    )
+    found = [
+        f"asked: {rows[0]['n_people']} {who}; differences are to the configured dials, paired, with 95 % intervals"
+    ]
+    best, gain, honest = choice
+    text = f"most accurate: {settings[best].changes(settings[0])}"
+    if best:
+        text += f", {_interval(gain)} NDCG@10 over all numbers of seeds on the people who chose it"
+    if honest is not None:
+        text += f"; choosing so is worth {_interval(honest)}, cross-fitted"
+    found.append(text)
+    for against, more in MORE.items():
+        free = [place for place in on_front(rows, against) if rows[place]["diff_high"] >= 0]
+        if free:
+            text = price(rows, settings, free[-1], against) if free[-1] else "as configured"
+            found.append(f"most {more} at no sure cost: {text}")
+    return found
+
+
+def _interval(difference: Values) -> str:
+    low, high = ci95(difference)
+    return f"{signed(float(difference.mean()))} [{signed(low)}, {signed(high)}]"

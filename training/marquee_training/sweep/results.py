@@ -1,102 +1,166 @@
-"""What people say of a setting, and how that is kept, so that a sweep that was stopped goes on where it was."""
+"""A setting's metrics, how they are saved and compared: the CSV, the Pareto fronts, the best setting."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
-from scipy import sparse
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
-from marquee_training.evaluation import beyond
-from marquee_training.evaluation.beyond import FilmFacts
-from marquee_training.evaluation.cases import MAIN_K, Cases
-from marquee_training.evaluation.judge import Judged, pooled, totals
-from marquee_training.evaluation.metrics import Values, ndcg, recall
+from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS
+from marquee_training.evaluation.judge import Judged, beyond_accuracy, judged, pooled, totals
+from marquee_training.evaluation.metrics import Values, ndcg, recall, rounded_ci95
 from marquee_training.evaluation.ranking import Lists, hits_of
-from marquee_training.sweep.folds import SweepFold
-from marquee_training.sweep.grid import Dials
-from marquee_training.sweep.lists import ListMaker
+from marquee_training.sweep.grid import Setting
+from marquee_training.sweep.lists import SweepFold
 
-LENGTHS = (10, 20)
+Result = dict[str, Values]
+"""A setting's metrics: (p,) per person, NDCG@10 as `ndcg@10_k1`, ... by number of seeds and the others at MAIN_K;
+and (1,) each for TOTALS, which belong to no single person."""
+Rows = list[dict[str, Any]]
 
-
-@dataclass(frozen=True)
-class Marks:
-    """What p people say of one setting.
-
-    Attributes:
-        values: Metric -> (p,) float64; NDCG@10 by number of seeds as `ndcg@10_k1`, ..., the others at MAIN_K.
-        fold: (p,) int64, whose models answered.
-        totals: What can't be said of one person: `coverage@10`, `median_popularity@10`.
-    """
-
-    values: dict[str, Values]
-    fold: NDArray[np.int64]
-    totals: dict[str, float]
+TOTALS = ("coverage@10", "median_popularity@10")
+BEYOND = ("stratified_recall@20", "ild@10", "genre_divergence@10")
+ACCURACY = "ndcg@10"
+AGAINST = {"ild@10": 1.0, "coverage@10": 1.0, "median_popularity@10": -1.0}
+"""What accuracy is traded for; 1 where more is better, -1 where less is."""
+WORTH = 0.1
+"""Settings that lose more than this share of the accuracy are in the CSV alone."""
 
 
-def judge_settings(folds: Sequence[tuple[SweepFold, ListMaker]], settings: Sequence[Dials]) -> list[Marks]:
-    """Ask all people of all folds.
-
-    Args:
-        folds: Each with what makes its lists.
-        settings: With one `blend_key`.
-    """
-    judged: list[list[Judged]] = [[] for _ in settings]
-    sizes = []
-    for fold, maker in folds:
-        contents = fold.contents(settings[0].view, settings[0].weights)
-        facts = FilmFacts(contents.catalog.genres, contents.catalog.popularity, fold.n_people)
-        by_k = {k: maker.lists(contents, settings, cases.seeds, LENGTHS) for k, cases in fold.cases.items()}
-        for number, parts in enumerate(judged):
-            parts.append(_judged(fold.cases, {k: lists[number] for k, lists in by_k.items()}, facts))
-        sizes.append(len(fold.cases[MAIN_K].asked))
-    numbers = np.repeat(np.arange(len(sizes)), sizes)
-    together = [pooled(parts) for parts in judged]
-    return [Marks(everyone.values, numbers, totals(everyone)) for everyone in together]
+def judge_settings(folds: Sequence[SweepFold], settings: Sequence[Setting]) -> list[Result]:
+    """Metrics of settings with one `blend_key`, on the people of all folds."""
+    parts: list[list[Judged]] = [[] for _ in settings]
+    for fold in folds:
+        by_k = {k: fold.lists(settings, k, (10, 20)) for k in fold.cases}
+        for number, own in enumerate(parts):
+            own.append(_judged(fold, {k: lists[number] for k, lists in by_k.items()}))
+    together = [pooled(own) for own in parts]
+    return [own.values | {name: np.array([value]) for name, value in totals(own).items()} for own in together]
 
 
-def _judged(cases: dict[int, Cases], lists: dict[int, list[Lists]], facts: FilmFacts) -> Judged:
-    values: dict[str, Values] = {}
-    for k, asked in cases.items():
-        hits = hits_of(lists[k][0], asked.targets)
-        values[f"ndcg@10_k{k}"] = asked.per_person(ndcg(hits, asked.n_targets))
-    main, (ten, twenty) = cases[MAIN_K], lists[MAIN_K]
-    hits = hits_of(twenty, main.targets)
-    likes = sparse.csr_matrix(main.seeds + main.targets)
-    for name, own in {
-        "recall@20": recall(hits, main.n_targets),
-        "stratified_recall@20": beyond.stratified_recall(hits, twenty, main.targets, facts.popularity),
-        "ild@10": beyond.intra_list_diversity(ten, facts.genres),
-        "genre_divergence@10": beyond.genre_divergence(ten, likes, facts.genres),
-    }.items():
-        values[name] = main.per_person(own)
-    shown = ten[ten >= 0]
-    return Judged(values, np.bincount(shown, minlength=len(facts.popularity)), facts.popularity[shown])
+def _judged(fold: SweepFold, lists: dict[int, list[Lists]]) -> Judged:
+    by_k = {}
+    for k, cases in fold.cases.items():
+        hits = hits_of(lists[k][0], cases.targets)
+        by_k[f"{ACCURACY}_k{k}"] = cases.per_person(ndcg(hits, cases.n_targets))
+    cases, (ten, twenty) = fold.cases[MAIN_K], lists[MAIN_K]
+    beyond = beyond_accuracy(cases, ten, twenty, fold.catalog.popularity, fold.catalog.genres)
+    values = {"recall@20": recall(hits_of(twenty, cases.targets), cases.n_targets)}
+    main = judged(cases, values | {name: beyond[name] for name in BEYOND}, ten, fold.catalog.popularity)
+    return Judged(by_k | main.values, main.shown, main.likes_shown)
 
 
-def keep(path: Path, marks: Marks) -> None:
-    """Write marks, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    save_file({**marks.values, "fold": marks.fold}, aside, {"totals": json.dumps(marks.totals)})
-    aside.replace(path)
-
-
-def kept(path: Path) -> Marks | None:
-    """What `keep` wrote; None where there is nothing, or a damaged file, which is removed."""
+def load_result(path: Path) -> Result | None:
+    """A saved result; None where there is nothing, or a damaged file, which is removed."""
     if not path.is_file():
         return None
     try:
-        with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            found = json.loads(file.metadata()["totals"])
+        return load_file(path)
     except (SafetensorError, OSError):
-        path.unlink()  # asking again costs seconds
+        path.unlink()  # judging again costs seconds
         return None
-    fold = arrays.pop("fold")
-    return Marks(arrays, fold, found)
+
+
+def mean_ndcg(result: Result) -> Values:
+    """(p,): NDCG@10, the mean over all numbers of seeds: a setting is the same for all of them."""
+    return np.asarray(np.mean([result[f"{ACCURACY}_k{k}"] for k in SEED_COUNTS], axis=0))
+
+
+def table_of(settings: Sequence[Setting], results: Sequence[Result]) -> Rows:
+    """Rows in the order of the settings, of which the first is the configured one.
+
+    Returns:
+        The setting's columns; `n_people`; `ndcg@10` (at 5 seeds) and `ndcg@10_k1` ... `ndcg@10_k10`; the other metrics
+        at 5 seeds; `diff`, `diff_low`, `diff_high`: mean paired difference of `ndcg@10` to the configured setting, and
+        its 95 % interval; `diff_mean`, ...: the same of the mean over all numbers of seeds; `front`: in which
+        trade-offs (`ild@10`, `coverage@10`, `median_popularity@10`) the row is on the Pareto front.
+    """
+    rows = [_row(setting, own, results[0]) for setting, own in zip(settings, results, strict=True)]
+    fronts = {name: on_front(rows, name) for name in AGAINST}
+    for number, row in enumerate(rows):
+        row["front"] = " ".join(name for name, front in fronts.items() if number in front)
+    return rows
+
+
+def _row(setting: Setting, result: Result, base: Result) -> dict[str, Any]:
+    main = f"{ACCURACY}_k{MAIN_K}"
+    row = {**setting.columns, "n_people": len(result[main]), ACCURACY: _mean(result[main])}
+    row |= {name: _mean(values) for name, values in result.items() if name not in TOTALS}
+    row |= {name: _mean(result[name]) for name in TOTALS}
+    for name, difference in (("diff", result[main] - base[main]), ("diff_mean", mean_ndcg(result) - mean_ndcg(base))):
+        low, high = rounded_ci95(difference)
+        row |= {name: _mean(difference), f"{name}_low": low, f"{name}_high": high}
+    return row
+
+
+def _mean(values: Values) -> float:
+    return round(float(np.nanmean(values)), 5) if (~np.isnan(values)).any() else float("nan")
+
+
+def write_csv(path: Path, rows: Rows) -> None:
+    """Write the CSV, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".tmp")
+    pd.DataFrame(rows).to_csv(aside, index=False)
+    aside.replace(path)
+
+
+def on_front(rows: Rows, against: str) -> list[int]:
+    """The Pareto front: positions of the rows than which no other has more of both NDCG@10 and `against`.
+
+    Returns:
+        From the most accurate to the least; of rows that are equal in both, only the first.
+    """
+    sign = AGAINST[against]
+    order = sorted(range(len(rows)), key=lambda n: (-rows[n][ACCURACY], -sign * rows[n][against], n))
+    front: list[int] = []
+    best = float("-inf")
+    for number in order:
+        if sign * rows[number][against] > best:
+            best = sign * rows[number][against]
+            front.append(number)
+    return front
+
+
+def shown(rows: Rows, against: str, most: int) -> list[int]:
+    """At most `most` rows of a front that lose at most WORTH of the accuracy.
+
+    Both ends, and between them rows about equally far apart in what accuracy is traded for.
+    """
+    best = max(row[ACCURACY] for row in rows)
+    near = [place for place in on_front(rows, against) if rows[place][ACCURACY] >= (1 - WORTH) * best]
+    if len(near) <= most:
+        return near
+    first, last = rows[near[0]][against], rows[near[-1]][against]
+    wanted = [first + (last - first) * step / (most - 1) for step in range(most)]
+    spread = {min(near, key=lambda place: abs(rows[place][against] - value)) for value in wanted}
+    return [place for place in near if place in spread]
+
+
+def choose(results: Sequence[Result], fold: NDArray[np.int64]) -> tuple[int, Values, Values | None]:
+    """The best setting by mean NDCG@10 over the numbers of seeds; the first is the configured one, and wins ties.
+
+    The best of many settings on some people is partly best by chance. Cross-fitting corrects that: for each fold the
+    winner is chosen by the people of the other folds, and judged by the fold's own.
+
+    Args:
+        results: Of the settings, the configured one first.
+        fold: (p,), the fold in which each person is held out.
+
+    Returns:
+        Its position; its difference to the configured setting, (p,); and the cross-fitted difference, None for one fold.
+    """
+    values = np.stack([mean_ndcg(own) for own in results])  # (settings, people)
+    best = int(values.mean(axis=1).argmax())
+    honest = None
+    if len(np.unique(fold)) > 1:
+        honest = np.empty(values.shape[1])
+        for number in np.unique(fold):
+            own = fold == number
+            chosen = int(values[:, ~own].mean(axis=1).argmax())
+            honest[own] = (values[chosen] - values[0])[own]
+    return best, values[best] - values[0], honest

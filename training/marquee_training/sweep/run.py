@@ -1,36 +1,41 @@
-"""The whole sweep: fit, judge, write."""
+"""The whole sweep: fit, judge every setting, write the CSV and the plot. What was done before a kill is reused."""
 
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
 
 from marquee.errors import ConfigError
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
+from marquee_training.evaluation.cases import MAIN_K
 from marquee_training.progress import Reporter
-from marquee_training.sweep.choice import choose
-from marquee_training.sweep.folds import cross_fitted, fit_folds, work_key
-from marquee_training.sweep.grid import Dials
-from marquee_training.sweep.plot import check_plots, plot
-from marquee_training.sweep.results import Marks, kept
-from marquee_training.sweep.sizes import settings_of
-from marquee_training.sweep.table import Rows, mean_ndcg, table_of, write
-from marquee_training.sweep.words import sentences
-from marquee_training.sweep.workers import cores, judge_all
+from marquee_training.sweep.grid import Setting, settings_of
+from marquee_training.sweep.lists import SweepFold, cross_fitted, fit_folds, save_whole, work_key
+from marquee_training.sweep.plot import check_plots, plot, sentences
+from marquee_training.sweep.results import Rows, choose, judge_settings, load_result, mean_ndcg, table_of, write_csv
+
+GROUP = 6
+"""Most settings that share a blend's computation: more would save little, and lose more when killed."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What came out.
+    """A sweep's outcome: settings (the configured one first), the CSV's rows in the same order, and text.
 
     Attributes:
-        settings: The configured one first.
-        rows: Of the CSV, in the same order.
-        sentences: The trade-off in words.
-        image: The plot, or None where none was asked for.
+        image: The plot; None = not drawn.
     """
 
-    settings: list[Dials]
+    settings: list[Setting]
     rows: Rows
     sentences: list[str]
     image: Path | None
@@ -46,49 +51,118 @@ def run_sweep(
     jobs: int | None = None,
     draw: bool = True,
 ) -> Sweep:
-    """Judge every setting of a size. A sweep that was stopped, started again, goes on where it was.
-
-    Models and marks are kept in `.sweep/<key>` beside the CSV, by data and configuration; sizes share them.
+    """Judge every setting of a size; models and results in `.sweep/<key>` beside the CSV are reused by every size.
 
     Args:
         dataset: Ratings and films.
-        config: What is fitted, and the dials that others are compared with.
+        config: What is fitted, and the setting that others are compared with.
         size: One of SIZES.
         path: The CSV; the plot lies beside it, with the suffix .png.
-        reporter: Told of each stage.
-        jobs: How many processes judge; None = as many as there are processors.
+        reporter: Shows each stage.
+        jobs: Number of processes; None = one per processor.
         draw: Whether to plot.
 
     Raises:
         ConfigError: No such size, jobs below 1, or matplotlib is missing.
-        DataError: Too few ratings to learn from, or nobody who can be asked.
+        DataError: Too few ratings to learn from, or no test person with enough likes.
     """
     settings = settings_of(config, size)
     if jobs is not None and jobs < 1:
-        raise ConfigError(f"--jobs {jobs}: somebody has to do it", fix="give 1 or more")
+        raise ConfigError(f"--jobs {jobs}: at least one process is needed", fix="give 1 or more")
     if draw:
         check_plots()  # now, and not after an hour
     work = path.parent / ".sweep" / work_key(dataset, config)
     everybody, films = prepare(dataset, config)
-    views = list(dict.fromkeys(dials.view for dials in settings))
+    views = list(dict.fromkeys(setting.view for setting in settings))
     folds = fit_folds(config, everybody, films, views, work, reporter)
 
-    place = work / "marks"
-    found = {dials.digest: own for dials in settings if (own := _kept(place, dials)) is not None}
+    place = work / "results"
+    found = {setting.digest: own for setting in settings if (own := load_result(_path(place, setting))) is not None}
     with reporter.stage(f"sweep {size}", unit="setting") as report:
-        todo = [dials for dials in settings if dials.digest not in found]
+        todo = [setting for setting in settings if setting.digest not in found]
         for group in judge_all(folds, todo, place, jobs or cores()):
-            found |= {dials.digest: own for dials in group if (own := _kept(place, dials)) is not None}
+            found |= {one.digest: own for one in group if (own := load_result(_path(place, one))) is not None}
             best = max(float(mean_ndcg(own).mean()) for own in found.values())
             report(len(found), len(settings), {"best ndcg@10": best})
-    marks = [found[dials.digest] for dials in settings]
-    rows = table_of(settings, marks)
-    write(path, rows)
+    results = [found[setting.digest] for setting in settings]
+    rows = table_of(settings, results)
+    write_csv(path, rows)
     image = path.with_suffix(".png") if draw else None
     if image is not None:
         plot(image, settings, rows, title=f"{dataset.name}: {rows[0]['n_people']} people, 5 of their films shown")
-    return Sweep(settings, rows, sentences(rows, settings, choose(marks), cross_fitted=cross_fitted(config)), image)
+    numbers = np.repeat(np.arange(len(folds)), [len(fold.cases[MAIN_K].unique_people) for fold in folds])
+    text = sentences(rows, settings, choose(results, numbers), cross_fitted=cross_fitted(config))
+    return Sweep(settings, rows, text, image)
 
 
-def _kept(place: Path, dials: Dials) -> Marks | None:
-    return kept(place / f"{dials.digest}.safetensors")
+def grouped(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Settings with one `blend_key` together, at most GROUP of them, in order of first appearance."""
+    by_key: dict[str, list[Setting]] = {}
+    for setting in settings:
+        by_key.setdefault(setting.blend_key, []).append(setting)
+    return [own[start : start + GROUP] for own in by_key.values() for start in range(0, len(own), GROUP)]
+
+
+def judge_all(
+    folds: Sequence[SweepFold], settings: Sequence[Setting], place: Path, jobs: int
+) -> Iterator[list[Setting]]:
+    """Judge settings in `jobs` processes, each with one thread so that rounding doesn't depend on their number.
+
+    Yields:
+        Each group of settings when its results are saved.
+
+    Raises:
+        BrokenProcessPool: A process was killed, for example for want of memory. Results saved before remain.
+    """
+    groups = grouped(settings)
+    if jobs == 1 or len(groups) <= 1:
+        for group in groups:
+            _judge(folds, place, group)
+            yield group
+        return
+    # Not forked: a fork of a process in which torch has run threads can hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(groups)), context, _start_worker, (tuple(folds), place))
+    try:
+        waiting = {pool.submit(_judge_in_worker, group): group for group in groups}
+        for future in as_completed(waiting):
+            future.result()
+            yield waiting[future]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _judge(folds: Sequence[SweepFold], place: Path, settings: Sequence[Setting]) -> None:
+    with threadpool_limits(1):
+        results = judge_settings(folds, settings)
+    for setting, own in zip(settings, results, strict=True):
+        save_whole(_path(place, setting), own)
+
+
+def _path(place: Path, setting: Setting) -> Path:
+    return place / f"{setting.digest}.safetensors"
+
+
+_of_worker: list[tuple[Sequence[SweepFold], Path]] = []  # in a worker: its folds, sent once, and where results go
+
+
+def _start_worker(folds: Sequence[SweepFold], place: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once without a traceback; the parent reports it
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    _of_worker.append((folds, place))
+
+
+def _exit_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # the parent was killed: nobody waits for the result
+
+
+def _judge_in_worker(settings: Sequence[Setting]) -> None:
+    _judge(*_of_worker[0], settings)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,8 +6,9 @@ from scipy import sparse
 from sklearn.metrics.pairwise import cosine_similarity
 
 from marquee_training.evaluation import baselines
+from marquee_training.evaluation.baselines import best_of
 from marquee_training.evaluation.cases import few_seed_cases
-from marquee_training.evaluation.tuning import best_of
+from marquee_training.evaluation.protocols import remove_films
 
 SIZE = {"min_positives": 1, "max_movies": 1000}
 
@@ -58,8 +59,6 @@ def test_pure_svd_is_the_projection_of_the_seeds(world):
 
 
 def test_films_without_likes_have_no_factors(world):
-    from marquee_training.evaluation.cold_items import remove_films
-
     new = np.arange(60) >= 50
     found = options(baselines.pure_svd(remove_films(world, new), seed=0))
     assert not found[(16,)](one(4, 11))[0, 50:].any()
@@ -115,8 +114,8 @@ def test_the_search_finds_the_best_for_each_question(world):
     nobody = {1: few_seed_cases(world, np.arange(0), 1, min_positives=12, draws=1, seed=0)}
     found = best_of(grid(), [(cases, 10), (nobody, 10)])
     assert tried == ["nothing", "noise", "taste", "taste again"]
-    assert {k: tuned.settings["name"] for k, tuned in found[0].items()} == {1: "taste", 3: "taste"}
-    assert found[1][1].settings["name"] == "nothing"
+    assert {k: settings["name"] for k, (_, settings, _) in found[0].items()} == {1: "taste", 3: "taste"}
+    assert found[1][1][1]["name"] == "nothing"
 
 
 def test_the_search_may_choose_differently_for_each_number_of_seeds(world):
@@ -128,7 +127,7 @@ def test_the_search_may_choose_differently_for_each_number_of_seeds(world):
 
     cases = {k: few_seed_cases(world, np.arange(40), k, min_positives=12, draws=1, seed=0) for k in (1, 3)}
     (found,) = best_of([({"for": 1.0}, only_with(1)), ({"for": 3.0}, only_with(3))], [(cases, 10)])
-    assert {k: tuned.settings["for"] for k, tuned in found.items()} == {1: 1.0, 3: 3.0}
+    assert {k: settings["for"] for k, (_, settings, _) in found.items()} == {1: 1.0, 3: 3.0}
 
 
 @pytest.mark.parametrize("grid", ["KNN_SHRINK", "KNN_NEIGHBORS", "SVD_FACTORS", "EASE_L2", "EDLAE_L2", "EDLAE_P"])

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marquee_training.evaluation.intervals import ci95
 from marquee_training.evaluation.judge import MAIN, Judged, pooled, totals
+from marquee_training.evaluation.metrics import ci95
 from marquee_training.evaluation.report import evaluate, lead_over_best, report_rows
-from marquee_training.evaluation.rows import FEW_SEEDS_ROWS, PRODUCT, names_of
+from marquee_training.evaluation.rows import PRODUCT, names_of
 from marquee_training.progress import Reporter
 
 
@@ -58,8 +58,8 @@ def test_the_taste_is_found(documents):
 
 def test_leads_are_over_the_best_other_row(documents):
     rows = rows_of(documents, "few-seeds")
-    best = max(FEW_SEEDS_ROWS, key=lambda model: rows[model, 3]["metrics"]["ndcg@10"])
-    for model in FEW_SEEDS_ROWS:
+    best = max(names_of("few-seeds"), key=lambda model: rows[model, 3]["metrics"]["ndcg@10"])
+    for model in names_of("few-seeds"):
         lead = rows[model, 3]["lead"]["ndcg@10"]
         assert lead["over"] not in (PRODUCT if model in PRODUCT else (model,))
         assert (lead["mean"] > 0) <= (model == best or model in PRODUCT)
@@ -111,8 +111,11 @@ def test_report_of_a_known_table():
         marks = {name: np.array(values) for name in MAIN["holdout"]}
         return Judged(marks, np.array([1]), np.array([3], dtype=np.int32))
 
-    fits = {("a", None): [(2.0, {}), (3.0, {})], ("b", None): [(1.0, {"l2": 5.0})] * 2}
-    rows = report_rows("holdout", {("a", None): judged(0.5, 0.7), ("b", None): judged(0.4, np.nan)}, fits)
+    results = {
+        ("a", None): [(judged(0.5), 2.0, {}), (judged(0.7), 3.0, {})],
+        ("b", None): [(judged(0.4), 1.0, {"l2": 5.0}), (judged(np.nan), 1.0, {"l2": 5.0})],
+    }
+    rows = report_rows("holdout", results)
     assert [(row["model"], row["metrics"]["ndcg@100"], row["fit_s"]) for row in rows] == [
         ("a", 0.6, 2.5),
         ("b", 0.4, 1),

@@ -1,33 +1,34 @@
-"""A small sweep of the made-up world, run once by two processes."""
+"""A small sweep of the synthetic world, run once in two processes."""
 
 import pytest
 
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import prepare
 from marquee_training.progress import Reporter
-from marquee_training.sweep.folds import fit_folds, work_key
+from marquee_training.sweep.grid import SIZES
+from marquee_training.sweep.lists import fit_folds, work_key
 from marquee_training.sweep.run import run_sweep
-from marquee_training.sweep.sizes import SIZES
 
 CONFIG = TrainingConfig(
-    epochs=4,
-    eval_every=2,
-    patience=4,
-    embedding_size=16,
+    epochs=2,
+    eval_every=1,
+    patience=2,
+    embedding_size=8,
     batch_size=32,
     learning_rate=1e-2,
     eval_folds=3,
     eval_folds_run=2,
     eval_draws=1,
     eval_min_positives=12,
+    eval_max_people=16,
     item_cf_l2=10,
     beta_gen=0.2,
     n_item_cf_candidates=25,
 )
 TINY = [
-    {"lambda_mmr": [0.5, 0.9, 1.0], "delta_pop": [-0.5, 0.0]},
+    {"lambda_mmr": [0.5, 0.9], "delta_pop": [-0.5, 0.0]},
     {"diversity": [0.0, 0.5], "novelty": [0.0, 1.0]},
-    {"item_cf": ["pure_svd:4", "edlae:50"], "alpha_cf": [2.0]},
+    {"item_cf": ["pure_svd:4", "edlae:50"]},
 ]
 
 
@@ -38,12 +39,12 @@ def config():
 
 @pytest.fixture(scope="session")
 def sweep(dataset):
-    """`sweep(path, config=CONFIG, blocks=TINY, data=dataset, **arguments) -> Sweep`: a size of few settings."""
+    """`sweep(path, config=CONFIG, blocks=TINY, **arguments) -> Sweep`: a size of few settings."""
 
-    def run(path, config=CONFIG, blocks=TINY, data=dataset, reporter=None, **arguments):
+    def run(path, config=CONFIG, blocks=TINY, reporter=None, **arguments):
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(SIZES, "quick", blocks)
-            return run_sweep(data, config, "quick", path, reporter or Reporter(quiet=True), **arguments)
+            return run_sweep(dataset, config, "quick", path, reporter or Reporter(quiet=True), **arguments)
 
     return run
 
@@ -60,6 +61,6 @@ def swept(sweep, place):
 
 @pytest.fixture(scope="session")
 def folds(swept, dataset, config, place):
-    """The folds of that sweep, with the models that it kept."""
+    """The folds of that sweep, with the models that it saved."""
     everybody, films = prepare(dataset, config)
     return fit_folds(config, everybody, films, [], place / ".sweep" / work_key(dataset, config), Reporter(quiet=True))

@@ -1,4 +1,4 @@
-"""The tiny sweep, killing itself after so many reports: `killed_sweep.py FOLDER LIMIT JOBS`; 0 lets it live.
+"""The tiny sweep, which kills itself at its LIMITth report: `killed_sweep.py FOLDER LIMIT JOBS`; 0: never.
 
 Writes the ids of its processes into FOLDER/workers before it dies.
 """
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from marquee_training.progress import Reporter
+from marquee_training.sweep.grid import SIZES
 from marquee_training.sweep.run import run_sweep
-from marquee_training.sweep.sizes import SIZES
 
 HERE = Path(__file__).parent
 

@@ -1,18 +1,19 @@
-"""The fast lists are the pipeline's."""
+"""The sweep's lists are the pipeline's."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 from marquee.api.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Where
 from marquee_training.cross_validate import prepare
+from marquee_training.evaluation.cases import pack
 from marquee_training.fit import fit
-from marquee_training.sweep.lists import ListMaker, Remembered
-from marquee_training.sweep.sizes import turned
-from marquee_training.sweep.workers import grouped
+from marquee_training.sweep.lists import CachedRetriever
+from marquee_training.sweep.run import grouped
 
 SAMPLE = [
     {},
@@ -28,25 +29,23 @@ SAMPLE = [
 ]
 
 
-@pytest.mark.parametrize("changes", SAMPLE, ids=str)
-@pytest.mark.parametrize("k", [1, 5, 10])
-def test_the_lists_are_those_of_the_pipeline(folds, swept, changes, k):
-    dials = turned(swept.settings[0], changes)
+@pytest.mark.parametrize("columns", SAMPLE, ids=str)
+def test_the_lists_are_those_of_the_pipeline(folds, swept, columns):
+    setting = swept.settings[0].with_columns(columns)
+    # Beside another setting, which must not disturb it.
+    other = setting.with_columns({"lambda_mmr": 0.1, "novelty": 0.9})
     for fold in folds:
-        contents = fold.contents(dials.view, dials.weights)
-        cases = fold.cases[k]
-        # Beside another setting, which must not disturb it.
-        other = turned(dials, {"lambda_mmr": 0.1, "novelty": 0.9})
-        _, (ten, twenty) = ListMaker(contents).lists(contents, [other, dials], cases.seeds[::4], (10, 20))
-        pipeline = Pipeline(contents)
-        for row, case in enumerate(list(cases)[::4]):
-            given = fold.catalog.movie_ids[case.seeds].tolist()
-            for own, length in ((ten, 10), (twenty, 20)):
-                request = RecommendationRequest(
-                    movie_ids=given, top_n=length, diversity=dials.diversity, novelty=dials.novelty
-                )
-                wanted = [film.movie_id for film in pipeline.recommend(request).recommendations]
-                assert fold.catalog.movie_ids[own[row]].tolist() == wanted
+        pipeline = Pipeline(fold.contents(setting.view, setting.weights))
+        for k in (1, 10):
+            _, (ten, twenty) = fold.lists([other, setting], k, (10, 20))
+            for row, (_, seeds, _) in list(enumerate(fold.cases[k]))[::4]:
+                given = fold.catalog.movie_ids[seeds].tolist()
+                for own, length in ((ten, 10), (twenty, 20)):
+                    request = RecommendationRequest(
+                        movie_ids=given, top_n=length, diversity=setting.diversity, novelty=setting.novelty
+                    )
+                    wanted = [film.movie_id for film in pipeline.recommend(request).recommendations]
+                    assert fold.catalog.movie_ids[own[row]].tolist() == wanted
 
 
 def test_candidates_are_as_many_as_training_would_publish(folds, swept, config, dataset):
@@ -57,16 +56,15 @@ def test_candidates_are_as_many_as_training_would_publish(folds, swept, config, 
         assert fold.contents(configured.view, configured.weights).rerank == published
 
 
-def test_a_catalogue_too_small_leaves_places_empty(make_contents, swept):
-    contents = make_contents(n_movies=12)
-    dials = turned(swept.settings[0], {})
-    seeds = sparse.csr_matrix(np.eye(12, dtype=np.float32)[:2])
-    ((ten, twenty),) = ListMaker(contents).lists(contents, [dials], seeds, (10, 20))
+def test_a_catalogue_too_small_leaves_places_empty(folds, swept):
+    seeds = pack([0, 1], [np.array([0], np.int32), np.array([1], np.int32)], [np.array([], np.int32)] * 2, 60)
+    fold = replace(folds[0], cases={1: seeds}, known={})
+    ((ten, hundred),) = fold.lists([swept.settings[0]], 1, (10, 100))
     assert (ten >= 0).all()
-    assert (twenty[:, :11] >= 0).all()
-    assert (twenty[:, 11:] == -1).all()
+    assert (hundred[:, :59] >= 0).all()
+    assert (hundred[:, 59:] == -1).all()
     for row in range(2):
-        assert row not in twenty[row]
+        assert row not in hundred[row]
 
 
 def test_stage_one_is_asked_once_per_request(make_contents):
@@ -78,7 +76,7 @@ def test_stage_one_is_asked_once_per_request(make_contents):
             asked.append(seed_movie_ids)
             return ExactSearch(contents).candidates(seed_movie_ids, k, where)
 
-    retriever = Remembered(Counting())
+    retriever = CachedRetriever(Counting(), {})
     first = retriever.candidates([1, 4], 5, Where())
     again = retriever.candidates([1, 4], 5, Where())
     retriever.candidates([1, 4], 6, Where())
@@ -89,10 +87,9 @@ def test_stage_one_is_asked_once_per_request(make_contents):
 
 def test_settings_that_share_a_blend_are_judged_together(swept):
     base = swept.settings[0]
-    mmr_only = [turned(base, {"lambda_mmr": value / 20}) for value in range(8)]
-    groups = grouped([*mmr_only, turned(base, {"beta_gen": 3.0}), turned(base, {"novelty": 0.5})])
+    mmr_only = [base.with_columns({"lambda_mmr": value / 20}) for value in range(8)]
+    settings = [*mmr_only, base.with_columns({"beta_gen": 3.0}), base.with_columns({"novelty": 0.5})]
+    groups = grouped(settings)
     assert [len(group) for group in groups] == [6, 3, 1]
-    assert all(len({dials.blend_key for dials in group}) == 1 for group in groups)
-    assert sorted(dials.digest for group in groups for dials in group) == sorted(
-        dials.digest for dials in [*mmr_only, turned(base, {"beta_gen": 3.0}), turned(base, {"novelty": 0.5})]
-    )
+    assert all(len({setting.blend_key for setting in group}) == 1 for group in groups)
+    assert {setting.digest for group in groups for setting in group} == {setting.digest for setting in settings}

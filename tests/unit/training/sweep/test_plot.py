@@ -7,21 +7,20 @@ import sys
 import numpy as np
 
 from marquee_training.config import TrainingConfig
+from marquee_training.sweep.grid import settings_of
 from marquee_training.sweep.plot import DPI, INCHES, plot
-from marquee_training.sweep.results import Marks
-from marquee_training.sweep.sizes import settings_of
-from marquee_training.sweep.table import table_of
+from marquee_training.sweep.results import table_of
 
 
 def rows_of(n_settings):
     rng = np.random.default_rng(0)
     settings = settings_of(TrainingConfig(), "full")[:n_settings]
-    marks = []
+    results = []
     for ndcg, ild, coverage in rng.uniform(0.2, 0.8, (len(settings), 3)):
         values = {f"ndcg@10_k{k}": np.full(10, ndcg) for k in (1, 3, 5, 10)} | {"ild@10": np.full(10, ild)}
-        totals = {"coverage@10": coverage, "median_popularity@10": 7.0}
-        marks.append(Marks(values, np.zeros(10, dtype=np.int64), totals))
-    return settings, table_of(settings, marks)
+        totals = {"coverage@10": np.array([coverage]), "median_popularity@10": np.array([7.0])}
+        results.append(values | totals)
+    return settings, table_of(settings, results)
 
 
 def size_of(path):

@@ -6,12 +6,12 @@ import pytest
 from marquee.api.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
 from marquee.retrieval.port import Where
-from marquee_training.evaluation.product import Shelf, by_pipeline
+from marquee_training.evaluation.rows import Shelf, by_pipeline
 
 
 @pytest.fixture(scope="module")
 def contents(rounds):
-    return next(row.contents for _, rows in rounds for row in rows[0] if row.name == "pipeline")
+    return next(row.model for _, rows in rounds for row in rows[0] if row.name == "pipeline")
 
 
 def test_a_list_is_the_answer_to_a_request(contents, world):
