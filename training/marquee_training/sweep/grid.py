@@ -95,8 +95,8 @@ class Setting:
     def with_columns(self, columns: dict[str, Any]) -> "Setting":
         """The same setting with other values in some columns."""
         own = {name: value for name, value in columns.items() if name in ("diversity", "novelty")}
-        weights = {name: value for name, value in columns.items() if name not in (*own, "item_cf")}
-        weights = BlendWeights(**(self.weights.model_dump() | weights))
+        changed = {name: value for name, value in columns.items() if name not in (*own, "item_cf")}
+        weights = BlendWeights(**(self.weights.model_dump() | changed))
         return replace(self, view=columns.get("item_cf", self.view), weights=weights, **own)
 
 

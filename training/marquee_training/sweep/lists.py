@@ -188,8 +188,15 @@ def fit_folds(
         if not (place / "two_tower.safetensors").is_file():
             with reporter.stage(f"fold {number}/{config.eval_folds_run}") as report:
                 checkpoint = place / "checkpoint.safetensors"
-                own = {"people": part.train, "validation": part.validation}
-                fitted = fit(config, everybody, films, **own, checkpoint=checkpoint, report=report)
+                fitted = fit(
+                    config,
+                    everybody,
+                    films,
+                    people=part.train,
+                    validation=part.validation,
+                    checkpoint=checkpoint,
+                    report=report,
+                )
                 tower = fitted.contents.two_tower
                 save_whole(_view_path(place, config.item_cf), fitted.contents.item_cf.arrays())
                 save_whole(place / "two_tower.safetensors", tower.arrays(), {"pooling": tower.pooling})

@@ -42,7 +42,7 @@ def judge_settings(folds: Sequence[SweepFold], settings: Sequence[Setting]) -> l
     return [own.values | {name: np.array([value]) for name, value in totals(own).items()} for own in together]
 
 
-def _judged(fold: SweepFold, lists: dict[int, list[Lists]]) -> Judged:
+def _judged(fold: SweepFold, lists: dict[int | None, list[Lists]]) -> Judged:
     by_k = {}
     for k, cases in fold.cases.items():
         hits = hits_of(lists[k][0], cases.targets)
@@ -152,7 +152,7 @@ def choose(results: Sequence[Result], fold: NDArray[np.int64]) -> tuple[int, Val
         fold: (p,), the fold in which each person is held out.
 
     Returns:
-        Its position; its difference to the configured setting, (p,); and the cross-fitted difference, None for one fold.
+        Its position; its difference to the configured setting, (p,); and the cross-fitted one (None for one fold).
     """
     values = np.stack([mean_ndcg(own) for own in results])  # (settings, people)
     best = int(values.mean(axis=1).argmax())

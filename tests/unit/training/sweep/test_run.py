@@ -105,12 +105,12 @@ def test_a_second_run_only_writes_the_table(sweep, swept, place):
 def test_new_defaults_need_no_new_fits(sweep, swept, config, place):
     """The blend is no part of the models: what other sweeps found is compared with the new defaults."""
     before = files(place)
-    other = config.model_copy(update={"lambda_mmr": 1.0, "delta_pop": -0.5})
+    other = config.model_copy(update={"lambda_mmr": 0.5, "delta_pop": -0.5})
     again = sweep(place / "other.csv", config=other, blocks=[{"lambda_mmr": [0.5, 0.9]}], jobs=1, draw=False)
     assert again.image is None
     assert not (place / "other.png").exists()
     assert files(place) == before
-    assert again.settings[0].weights.lambda_mmr == 1.0
+    assert again.settings[0].weights.lambda_mmr == 0.5
     assert again.rows[0]["diff"] == 0
 
 
