@@ -9,7 +9,7 @@ from marquee_cli.main import main
 from marquee_cli.train import print_sweep
 <<<<<<< HEAD
 from marquee_training.data.synthetic import write_movielens
-from marquee_training.sweep.sizes import SIZES
+from marquee_training.sweep.grid import SIZES
 =======
 from marquee_training.data.write import write_movielens
 from marquee_training.sweep.grid import SIZES
