@@ -5,12 +5,8 @@ Whoever tunes by people must not report on them. With one fold run, the sweep te
 tested, with other seeds than evaluation draws, and the gain of the best setting is cross-fitted (`results.choose`).
 """
 
-<<<<<<< HEAD
-=======
-import copy
 import hashlib
 import json
->>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,14 +18,11 @@ from safetensors.numpy import load_file, save_file
 
 from marquee import __version__
 from marquee.bundle.bundle import Bundle
-<<<<<<< HEAD
-=======
 from marquee.bundle.manifest import DataInfo
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import Pooling, TwoTower
 from marquee.models.weights import BlendWeights, RerankConfig
->>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)
 from marquee.pipeline import Pipeline
 from marquee.rerank.ranker import pick
 from marquee.retrieval.exact import ExactSearch
@@ -104,44 +97,21 @@ class SweepFold:
             k: Number of seeds.
             lengths: Of the lists. A longer list begins with the shorter one's picks, since MMR is greedy.
         """
-<<<<<<< HEAD
-        pipeline = Pipeline(contents, self._retriever)
-        weighted = [
-            replace(contents, rerank=contents.rerank.model_copy(update={"weights": dials.weights}))
-            for dials in settings
-        ]
-        found = [[np.full((seeds.shape[0], length), -1, dtype=np.int64) for length in lengths] for _ in settings]
-        for request in range(seeds.shape[0]):
-            shown = seeds.indices[seeds.indptr[request] : seeds.indptr[request + 1]]
-            rows, scores = pipeline.score_candidates(shown.tolist(), "two_tower")
-            for bundle, dials, parts in zip(weighted, settings, found, strict=True):
-                picked = pick(bundle, rows, scores, n=max(lengths), diversity=dials.diversity, novelty=dials.novelty)
-=======
         contents = self.contents(settings[0].view, settings[0].weights)
         pipeline = Pipeline(contents, CachedRetriever(ExactSearch(contents), self.known))
-        pickers = [_with_weights(pipeline.stages, setting.weights) for setting in settings]
-        options = [steps.Dials(max(lengths), setting.diversity, setting.novelty) for setting in settings]
+        reranks = [self.rerank.model_copy(update={"weights": setting.weights}) for setting in settings]
+        bundles = [replace(contents, rerank=rerank) for rerank in reranks]
         cases = self.cases[k]
         found = [[np.full((len(cases), length), -1, dtype=np.int64) for length in lengths] for _ in settings]
         for request, (_, seeds, _) in enumerate(cases):
             rows, scores = pipeline.score_candidates(seeds.tolist(), "two_tower")
-            pool = steps.Pool("two_tower", rows)
-            for picker, own, parts in zip(pickers, options, found, strict=True):
-                picked = picker.pick(pool, scores, own, None)
->>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)
+            for bundle, setting, parts in zip(bundles, settings, found, strict=True):
+                diversity, novelty = setting.diversity, setting.novelty
+                picked = pick(bundle, rows, scores, n=max(lengths), diversity=diversity, novelty=novelty)
                 for part, length in zip(parts, lengths, strict=True):
                     best = picked[:length]
                     part[request, : len(best)] = rows[best[np.lexsort((rows[best], -scores[best]))]]
         return found
-<<<<<<< HEAD
-=======
-
-
-def _with_weights(stages: Stages, weights: BlendWeights) -> Stages:
-    """The same stages with other weights; their arrays are shared."""
-    other = copy.copy(stages)
-    other.bundle = replace(stages.bundle, rerank=stages.bundle.rerank.model_copy(update={"weights": weights}))
-    return other
 
 
 def work_key(dataset: Dataset, config: TrainingConfig) -> str:
@@ -222,4 +192,3 @@ def save_whole(path: Path, arrays: dict[str, Any], metadata: dict[str, str] | No
     aside = path.with_suffix(".tmp")
     save_file(arrays, aside, metadata)
     aside.replace(path)
->>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)

@@ -7,13 +7,8 @@ import pytest
 
 from marquee_cli.main import main
 from marquee_cli.train import print_sweep
-<<<<<<< HEAD
 from marquee_training.data.synthetic import write_movielens
 from marquee_training.sweep.grid import SIZES
-=======
-from marquee_training.data.write import write_movielens
-from marquee_training.sweep.grid import SIZES
->>>>>>> 2cb3916 (wip: evaluation in nine files, one registry of rows; the sweep in five)
 
 
 @pytest.fixture
