@@ -40,7 +40,7 @@ def alone(asked: Asked, seed: int) -> dict[str, dict[str, NDArray[np.float64]]]:
         def values(more: dict[str, Any], rest: NDArray[np.int32] = rest) -> dict[str, float]:
             request = RecommendationRequest.model_validate({"movie_ids": ids(pipeline, shown), "top_n": N, **more})  # noqa: B023
             rows = answer(pipeline, request)
-            series = pipeline.franchises[rows]
+            series = pipeline.films.franchises[rows]
             return {
                 "NDCG@10": float(gains(Group([shown], [wanted]), rows.tolist())[0]),  # noqa: B023
                 "films of a series shown before": float(len(rows) - len(np.unique(series))),

@@ -1,20 +1,31 @@
-"""Films by themselves: look-up, search by title, similar films, well-known ones to begin with."""
+"""Films by themselves: look-up, search by title, similar films, series, well-known films to begin with."""
 
+import re
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
 from marquee.api.contracts import Movie, MovieDetails
 from marquee.bundle.bundle import Bundle
-from marquee.models import LogOdds
+from marquee.models import Array, LogOdds, Rows
 from marquee.models.catalog import Catalog
 from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import Where
 from marquee.search import TitleIndex
+from marquee.search.text import fold, without_articles
 from marquee.wishes import Reader
 
 N_WELL_KNOWN = 200
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+_PARTS = re.compile(r": | - | – |\bepisode\b|\bpart\b|\bchapter\b|\bvolume\b|\bvol\b", re.IGNORECASE)
+_HEROES = re.compile(r"^(\S+ \S.*?) and the \S", re.IGNORECASE)  # "Harry Potter and the ..."
+_NUMBER = re.compile(r"^(\d{1,2}|i{1,3}|iv|vi{0,3}|ix|xi{0,3}|two|three|four|five|six)$")
+# Least cosine of two films' vectors in the Two-Tower, and least Jaccard similarity of their genres, by how many words
+# their titles share.
+ONE_WORD, WORDS = (0.7, 0.5), (0.5, 0.0)
 
 
 class Films:
@@ -73,6 +84,11 @@ class Films:
         return [self.film(int(other)) for other in top_k(likeness, top_n, others)[0]]
 
     @cached_property
+    def franchises(self) -> Rows:
+        """(n,) int64: films of one series share a number."""
+        return franchises(self.catalog, self._tower.unit_vectors)
+
+    @cached_property
     def reader(self) -> Reader:
         """Parses wishes in words about these films."""
         return Reader(self.catalog, self._titles, self._version)
@@ -108,3 +124,76 @@ def _times_drawn(catalog: Catalog, rows: Sequence[int], drawn: LogOdds) -> LogOd
     """(m,) how often films' genres were drawn, on average over each film's genres."""
     own = catalog.genres[rows]
     return np.asarray((own @ drawn) / np.maximum(own.sum(axis=1), 1))
+
+
+def franchises(catalog: Catalog, unit_vectors: Array) -> Rows:
+    """(n,) int64 by titles: films of one series share a number, which is the row of one of them.
+
+    MovieLens doesn't say which films are a series. Titles that are the same but for what numbers or names a part make
+    one ("Toy Story 2"), and so does a title that begins with another one ("Matrix Reloaded"), if the same people like
+    both. A single word says little ("Heat", "The Heat"): there, the films have to be alike in genres and by people's
+    taste. Series whose titles share nothing, such as James Bond's, aren't found.
+
+    Args:
+        catalog: The films.
+        unit_vectors: (n, d) float32, unit rows: films that the same people like are close.
+    """
+    by_stem: dict[tuple[str, ...], dict[int, bool]] = defaultdict(dict)
+    for row, title in enumerate(catalog.titles):
+        for stem, numbered in map(_stem, _names(title)):
+            by_stem[stem][row] = numbered or by_stem[stem].get(row, False)
+    pairs: list[tuple[int, int]] = []
+    for stem, parts in by_stem.items():
+        for one, other in combinations(parts, 2):
+            if len(stem) > 1 or parts[one] or parts[other] or _akin(catalog, unit_vectors, one, other, 1):
+                pairs.append((one, other))
+        for length in range(1, len(stem)):
+            for other in by_stem.get(stem[:length], ()):
+                pairs += [(other, row) for row in parts if _akin(catalog, unit_vectors, other, row, length)]
+    return _components(len(catalog), pairs)
+
+
+def _akin(catalog: Catalog, unit_vectors: Array, one: int, other: int, words: int) -> bool:
+    """Whether the same people like two films, and their genres agree, given how many words their titles share."""
+    cosine, jaccard = ONE_WORD if words == 1 else WORDS
+    if float(unit_vectors[one] @ unit_vectors[other]) < cosine:
+        return False
+    shared = int(np.count_nonzero(catalog.genres[one] & catalog.genres[other]))
+    either = int(np.count_nonzero(catalog.genres[one] | catalog.genres[other]))
+    return shared > 0 and shared >= jaccard * either
+
+
+def _components(n: int, pairs: Sequence[tuple[int, int]]) -> Rows:
+    """(n,) int64, each member's connected component, by its smallest member."""
+    parent = list(range(n))
+
+    def root(member: int) -> int:
+        while parent[member] != member:
+            parent[member] = parent[parent[member]]
+            member = parent[member]
+        return member
+
+    for one, other in pairs:
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    return np.array([root(member) for member in range(n)], dtype=np.int64)
+
+
+def _names(title: str) -> list[str]:
+    """The title, and those that it gives in brackets."""
+    return [_BRACKETS.sub(" ", title), *(name.removeprefix("a.k.a. ") for name in _BRACKETS.findall(title))]
+
+
+def _stem(name: str) -> tuple[tuple[str, ...], bool]:
+    """A title's words up to what numbers or names a part, all if none would be left; and whether it is numbered."""
+    cut = _PARTS.search(name)
+    begin = name[: cut.start()] if cut else name
+    if heroes := _HEROES.match(begin):
+        begin = heroes[1]
+    head = without_articles(fold(begin).split())
+    if not head:
+        return tuple(without_articles(fold(name).split())), False
+    bare = head
+    while len(bare) > 1 and _NUMBER.match(bare[-1]):
+        bare = bare[:-1]
+    return tuple(bare), len(bare) < len(head) or bool(cut and cut[0].isalpha())

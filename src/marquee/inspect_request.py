@@ -15,7 +15,7 @@ from marquee.errors import GroupWithoutAccount
 from marquee.models import Rows
 from marquee.models.weights import Rung
 from marquee.pipeline import Pipeline, Trace
-from marquee.rerank.ranker import Ranking, affinity
+from marquee.rerank.ranker import Ranking, affinity, log_odds
 
 # Films of the account by blended score; those that were shown come on top.
 N_BEST = 30
@@ -119,7 +119,7 @@ def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[Film
         tower_rank = _places(np.argsort(-pool.tower_scores[:n_from_tower], kind="stable"))
     shown_at, mmr_step = _places(ranking.shown), _places(ranking.picked)
     listed = [int(at) for at in order if score_rank[int(at)] <= N_BEST or int(at) in shown_at]
-    scores = affinity(pipeline.log_odds(ranking, np.asarray(listed, dtype=np.int64)))
+    scores = affinity(log_odds(pipeline.bundle, pool.rung, ranking.score[np.asarray(listed, dtype=np.int64)]))
     return [
         FilmAccount(
             movie=pipeline.films.film(int(pool.rows[at])),

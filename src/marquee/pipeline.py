@@ -4,7 +4,6 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from statistics import fmean
 from typing import get_args
 
@@ -19,11 +18,10 @@ from marquee.api.contracts import (
 from marquee.bundle.bundle import Bundle
 from marquee.errors import LikedAndDisliked
 from marquee.films import Films
-from marquee.models import Array, LogOdds, Rows
+from marquee.models import Array, Rows
 from marquee.models.catalog import Catalog
 from marquee.models.weights import Rung
 from marquee.rerank.explain import explain
-from marquee.rerank.franchises import franchises
 from marquee.rerank.groups import rank_together, split_interests
 from marquee.rerank.ranker import Ranking, affinity, log_odds, rank, score
 from marquee.retrieval.ladder import Ladder, Pool, Taste, make_taste
@@ -69,11 +67,6 @@ class Pipeline:
         other.ladder = Ladder(self.bundle, retriever)
         return other
 
-    @cached_property
-    def franchises(self) -> Rows:
-        """(n,) int64: films of one series share a number."""
-        return franchises(self.catalog, self.bundle.two_tower.unit_vectors)
-
     def recommend(
         self, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None
     ) -> RecommendationResponse:
@@ -113,7 +106,7 @@ class Pipeline:
             interests = list(zip(parts, self.ladder.candidates(parts, pools[0].rung), strict=True))
         retrieved = time.perf_counter()
 
-        series = self.franchises if request.one_per_franchise else None
+        series = self.films.franchises if request.one_per_franchise else None
         if request.people or interests:
             rankings = rank_together(self.bundle, people, interests, request, series)
         else:
@@ -122,10 +115,6 @@ class Pipeline:
         trace.retrieval_ms = (retrieved - started) * 1e3
         trace.rerank_ms = (time.perf_counter() - retrieved) * 1e3
         return rankings
-
-    def log_odds(self, ranking: Ranking, positions: Rows) -> LogOdds:
-        """(k,) float64 calibrated log-odds of k candidates, by their positions in the pool."""
-        return log_odds(self.bundle, ranking.pool.rung, ranking.score[positions])
 
     def score_candidates(self, seed_rows: Sequence[int], rung: Rung) -> tuple[Rows, Array]:
         """A rung's candidates for liked films and their blended scores, before calibration and MMR, for training.
@@ -161,7 +150,7 @@ class Pipeline:
 
     def _affinities(self, ranking: Ranking, explained: bool) -> list[tuple[float, Explanation | None]]:
         """The shown films' affinities, and their explanations if these are asked for."""
-        odds = self.log_odds(ranking, ranking.shown)
+        odds = log_odds(self.bundle, ranking.pool.rung, ranking.score[ranking.shown])
         why: Sequence[Explanation | None] = [None] * len(odds)
         if explained:
             why = explain(self.bundle, ranking, odds)

@@ -22,7 +22,7 @@ def without_retrieval(serving, store):
         port = taken.getsockname()[1]
     with (
         closing(RetrievalClient(f"http://127.0.0.1:{port}")) as client,
-        serving(store, lambda bundle: client.of(bundle.version)) as address,
+        serving(store, lambda bundle: client.retriever(bundle.version)) as address,
     ):
         yield address
 

@@ -124,7 +124,7 @@ def test_through_our_client(server, bundle, rng, protocol):
     client = RetrievalClient(server.url, protocol=protocol, seconds=60)
     search = ExactSearch(bundle)
     for query in queries(bundle, rng, 10):
-        found = client.of(bundle.version).candidates(query.seed_movie_ids, query.k, query.where)
+        found = client.retriever(bundle.version).candidates(query.seed_movie_ids, query.k, query.where)
         expected = search.candidates(query.seed_movie_ids, query.k, query.where)
         assert found.movie_ids.tobytes() == expected.movie_ids.tobytes()
         assert found.scores.tobytes() == expected.scores.tobytes()

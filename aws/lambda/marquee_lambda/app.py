@@ -153,7 +153,7 @@ def make_app() -> App:
 def _endpoint(settings: Settings, on_result: Callable[[str, float], object]) -> Callable[[str], Retriever]:
     from marquee.retrieval.sagemaker import SageMakerClient  # noqa: PLC0415 - boto3 is half of INIT: only if needed
 
-    return SageMakerClient.of_settings(settings, on_result=on_result).of
+    return SageMakerClient.of_settings(settings, on_result=on_result).retriever
 
 
 def _seconds_left(context: Any) -> float:

@@ -64,7 +64,7 @@ def serve(settings: Settings) -> None:
     threadpool_limits(settings.threads, user_api="blas")
     telemetry = Telemetry()
     client = _retrieval_client(settings, telemetry)
-    make_retriever = (lambda bundle: client.of(bundle.version)) if client else (lambda _: None)
+    make_retriever = (lambda bundle: client.retriever(bundle.version)) if client else (lambda _: None)
     app = create_app(settings, telemetry=telemetry, make_retriever=make_retriever)
     listener = _listen(settings.host, settings.port)
     config = uvicorn.Config(

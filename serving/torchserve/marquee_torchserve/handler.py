@@ -8,12 +8,11 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-import torch
 from ts.metrics.metric_type_enum import MetricTypes
 
 from marquee.retrieval.service import RetrievalService
 from marquee.settings import load_settings
-from marquee_torchserve.shortlist import device, torch_shortlist
+from marquee_torchserve.shortlist import start_service
 
 logger = logging.getLogger("marquee.torchserve")
 
@@ -32,17 +31,8 @@ class RetrievalHandler:
         logging.getLogger().setLevel(logging.WARNING)
         for name in ("ts", "marquee"):
             logging.getLogger(name).setLevel(logging.INFO)
-        # One batch at a time in one worker: more threads would only compete with other pods for the processor.
-        torch.set_num_threads(settings.threads)
-        on = device()
         self._metrics = context.metrics
-        self.service = RetrievalService(
-            settings.artifacts_dir,
-            make_shortlist=lambda tower: torch_shortlist(tower, on),
-            interval=settings.reload_seconds,
-        )
-        self.service.live.start()
-        logger.info("retrieval on %s from %s", on, settings.artifacts_dir)
+        self.service = start_service(settings)
 
     def handle(self, rows: list[dict[str, Any]], context: Any) -> list[bytes]:
         """One answer per row, each with its own status."""

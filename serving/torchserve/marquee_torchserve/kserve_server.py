@@ -5,7 +5,6 @@ import sys
 import uuid
 from typing import Any
 
-import torch
 from kserve import InferRequest, InferResponse, Model, ModelServer, model_server
 from kserve.errors import InvalidInput, ModelNotReady
 from prometheus_client import start_http_server
@@ -16,7 +15,7 @@ from marquee.errors import MarqueeError
 from marquee.retrieval.service import Reply, RetrievalService
 from marquee.retrieval.wire import INPUTS, MODEL_NAME, OUTPUTS
 from marquee.settings import Settings, load_settings
-from marquee_torchserve.shortlist import device, torch_shortlist
+from marquee_torchserve.shortlist import start_service
 
 
 class RetrievalModel(Model):
@@ -42,10 +41,12 @@ class RetrievalModel(Model):
     async def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:  # noqa: ARG002
         """Answer V1's dict with a dict, V2's request with a response. A search takes less than a thread's switch."""
         if not isinstance(payload, InferRequest):
-            return _accepted(self._service.answer([_never_empty(payload)])[0]).body
+            return _accepted(self._service.answer([_nonempty(payload)])[0]).body
         body, _ = payload.to_rest()
-        kept = {key: value for key, value in body.items() if key in {"id", "inputs", "outputs", "parameters"} and value}
-        answer = _accepted(self._service.answer([_never_empty(kept)])[0]).body
+        fields = {
+            key: value for key, value in body.items() if key in {"id", "inputs", "outputs", "parameters"} and value
+        }
+        answer = _accepted(self._service.answer([_nonempty(fields)])[0]).body
         return InferResponse.from_rest({**answer, "id": payload.id or uuid.uuid4().hex})
 
     def get_input_types(self) -> list[dict[str, Any]]:
@@ -63,7 +64,7 @@ class RetrievalModel(Model):
         ]
 
 
-def _never_empty(body: Any) -> Any:
+def _nonempty(body: Any) -> Any:
     """An empty body is a probe only where we say so: here it is a bad request."""
     return body or {"": None}
 
@@ -94,14 +95,7 @@ def add_routes(service: RetrievalService) -> None:
 
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it."""
-    torch.set_num_threads(settings.threads)
-    on = device()
-    service = RetrievalService(
-        settings.artifacts_dir,
-        make_shortlist=lambda tower: torch_shortlist(tower, on),
-        interval=settings.reload_seconds,
-    )
-    service.live.start()
+    service = start_service(settings)
     add_routes(service)
     start_http_server(settings.metrics_port, settings.host)
     server = ModelServer(http_port=settings.port, workers=1, enable_grpc=False, enable_latency_logging=False)

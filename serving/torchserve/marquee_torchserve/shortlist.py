@@ -1,5 +1,6 @@
-"""The product over the catalogue in torch, on a GPU where there is one."""
+"""The retrieval service with the product over the catalogue in torch, on a GPU where there is one."""
 
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -7,6 +8,10 @@ import torch
 from marquee.models import Array, Mask, Rows
 from marquee.models.two_tower import TwoTower
 from marquee.retrieval.exact import Shortlist
+from marquee.retrieval.service import RetrievalService
+from marquee.settings import Settings
+
+logger = logging.getLogger("marquee.torchserve")
 
 
 def torch_shortlist(tower: TwoTower, device: torch.device) -> Shortlist:
@@ -30,6 +35,16 @@ def torch_shortlist(tower: TwoTower, device: torch.device) -> Shortlist:
     return shortlist
 
 
-def device() -> torch.device:
-    """The first GPU, or the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def start_service(settings: Settings) -> RetrievalService:
+    """A service that follows the store, on the first GPU or the processor; it answers 503 until there is a bundle."""
+    # One batch at a time in one worker: more threads would only compete with other pods for the processor.
+    torch.set_num_threads(settings.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    service = RetrievalService(
+        settings.artifacts_dir,
+        make_shortlist=lambda tower: torch_shortlist(tower, device),
+        interval=settings.reload_seconds,
+    )
+    service.live.start()
+    logger.info("retrieval on %s from %s", device, settings.artifacts_dir)
+    return service

@@ -10,12 +10,13 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marquee.errors import BundleError
 from marquee.models import Array
 
 Pooling = Literal["sqrt_sum", "mean"]
+_ARRAYS = ("seed_vectors", "item_vectors", "item_bias")
+_HIDDEN = ("hidden_weight", "hidden_bias")
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,11 @@ class TwoTower:
         pooling: "sqrt_sum" divides the sum of seeds by sqrt(k), which keeps k visible; "mean" divides by k.
     """
 
-    seed_vectors: NDArray[np.float32]
-    item_vectors: NDArray[np.float32]
-    item_bias: NDArray[np.float32]
-    hidden_weight: NDArray[np.float32] | None = None
-    hidden_bias: NDArray[np.float32] | None = None
+    seed_vectors: Array
+    item_vectors: Array
+    item_bias: Array
+    hidden_weight: Array | None = None
+    hidden_bias: Array | None = None
     pooling: Pooling = "sqrt_sum"
 
     @cached_property
@@ -43,7 +44,7 @@ class TwoTower:
         """(n, d) float32, the item vectors scaled to length 1."""
         return np.asarray(self.item_vectors / (np.linalg.norm(self.item_vectors, axis=1, keepdims=True) + 1e-9))
 
-    def encode_sums(self, sums: NDArray[np.float32], sizes: NDArray[np.float32]) -> NDArray[np.float32]:
+    def encode_sums(self, sums: Array, sizes: Array) -> Array:
         """The user tower on sums of seed vectors.
 
         Args:
@@ -59,55 +60,35 @@ class TwoTower:
             return np.asarray(pooled, dtype=np.float32)
         return np.asarray(np.tanh(pooled @ self.hidden_weight.T + self.hidden_bias), dtype=np.float32)
 
-    def encode(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+    def encode(self, seed_rows: Sequence[int]) -> Array:
         """(d,) float32 user vector of a set of seeds, given by their rows in the catalogue."""
         # Sorted, so that the sum's rounding does not depend on the order in which seeds were typed.
         total = self.seed_vectors[sorted(seed_rows)].sum(axis=0, dtype=np.float32)[None, :]
         users = self.encode_sums(total, np.array([len(seed_rows)], dtype=np.float32))
         return np.asarray(users[0], dtype=np.float32)
 
-    def scores(self, seed_rows: Sequence[int]) -> NDArray[np.float32]:
+    def scores(self, seed_rows: Sequence[int]) -> Array:
         """(n,) float32 score of every film for a set of seeds."""
         return np.asarray(self.item_vectors @ self.encode(seed_rows) + self.item_bias, dtype=np.float32)
 
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
+    def arrays(self) -> dict[str, Array]:
         """The arrays by the names that the bundle's file uses."""
-        named = {
-            "seed_vectors": self.seed_vectors,
-            "item_vectors": self.item_vectors,
-            "item_bias": self.item_bias,
-        }
-        if self.hidden_weight is not None and self.hidden_bias is not None:
-            named |= {"hidden_weight": self.hidden_weight, "hidden_bias": self.hidden_bias}
-        return named
+        named = {name: getattr(self, name) for name in (*_ARRAYS, *_HIDDEN)}
+        return {name: array for name, array in named.items() if array is not None}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]], pooling: Pooling) -> "TwoTower":
+    def from_arrays(cls, arrays: Mapping[str, Array], pooling: Pooling) -> "TwoTower":
         """The inverse of `arrays`.
 
         Raises:
             BundleError: An array is missing, or shapes don't fit each other.
         """
-        try:
-            tower = cls(
-                arrays["seed_vectors"],
-                arrays["item_vectors"],
-                arrays["item_bias"],
-                arrays.get("hidden_weight"),
-                arrays.get("hidden_bias"),
-                pooling,
-            )
-        except KeyError as missing:
-            raise BundleError(f"the Two-Tower lacks the array {missing}") from None
+        if missing := [name for name in _ARRAYS if name not in arrays]:
+            raise BundleError(f"the Two-Tower lacks the array {missing[0]!r}")
+        tower = cls(**{name: arrays[name] for name in (*_ARRAYS, *_HIDDEN) if name in arrays}, pooling=pooling)
         n, d = tower.item_vectors.shape
-        wanted = {
-            "seed_vectors": (n, d),
-            "item_vectors": (n, d),
-            "item_bias": (n,),
-            "hidden_weight": (d, d),
-            "hidden_bias": (d,),
-        }
+        shapes = dict(zip((*_ARRAYS, *_HIDDEN), ((n, d), (n, d), (n,), (d, d), (d,)), strict=True))
         for name, array in tower.arrays().items():
-            if array.shape != wanted[name]:
-                raise BundleError(f"the Two-Tower's {name} has shape {array.shape}, expected {wanted[name]}")
+            if array.shape != shapes[name]:
+                raise BundleError(f"the Two-Tower's {name} has shape {array.shape}, expected {shapes[name]}")
         return tower

@@ -105,7 +105,7 @@ class RemoteClient(ABC):
     def candidates(self, query: Query, version: str) -> Candidates:
         """A bundle's candidates, or `RetrievalUnavailable` and nothing else."""
 
-    def of(self, version: str) -> "BoundRetriever":
+    def retriever(self, version: str) -> "BoundRetriever":
         """A retriever that asks for candidates of this bundle."""
         return BoundRetriever(self, version)
 

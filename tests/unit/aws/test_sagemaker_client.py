@@ -36,7 +36,7 @@ def make():
 
 def reason(client, bundle, where=ANY):
     with pytest.raises(RetrievalUnavailable) as caught:
-        client.of(bundle.version).candidates(SEEDS, 50, where)
+        client.retriever(bundle.version).candidates(SEEDS, 50, where)
     return caught.value.reason
 
 
@@ -44,7 +44,7 @@ def test_the_same_bytes_as_in_process(front, make, bundle):
     client = make()
     search = ExactSearch(bundle)
     for k, where in ((1, Where()), (50, Where(exclude_movie_ids=SEEDS)), (200, Where(genres_any=("Drama",)))):
-        found = client.of(bundle.version).candidates(SEEDS, k, where)
+        found = client.retriever(bundle.version).candidates(SEEDS, k, where)
         expected = search.candidates(SEEDS, k, where)
         assert found.movie_ids.tobytes() == expected.movie_ids.tobytes()
         assert found.scores.tobytes() == expected.scores.tobytes()
@@ -53,7 +53,7 @@ def test_the_same_bytes_as_in_process(front, make, bundle):
 
 def test_who_asks_goes_along(front, make, bundle):
     token = request_context.set(RequestContext("my-id", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"))
-    make().of(bundle.version).candidates(SEEDS, 5, Where())
+    make().retriever(bundle.version).candidates(SEEDS, 5, Where())
     request_context.reset(token)
     attributes = front.seen[-1]["X-Amzn-SageMaker-Custom-Attributes"]
     assert attributes == f"X-Request-ID=my-id; traceparent=00-{'a' * 32}-{'b' * 16}-01"
@@ -88,7 +88,7 @@ def test_failures_have_reasons_and_end_in_time(front, make, bundle, mode, expect
 @pytest.mark.parametrize("mode", ["throttled-once", "hangup-once"])
 def test_a_second_attempt_helps(front, make, bundle, mode):
     front.mode = mode
-    assert len(make().of(bundle.version).candidates(SEEDS, 5, Where()).movie_ids) == 5
+    assert len(make().retriever(bundle.version).candidates(SEEDS, 5, Where()).movie_ids) == 5
 
 
 def test_what_the_container_refuses(front, make, bundle):
@@ -142,7 +142,7 @@ def test_a_call_that_gets_no_thread_gives_its_slot_back(front, make, bundle, mon
     with monkeypatch.context() as patched:
         patched.setattr(client._threads, "submit", full)
         assert [reason(client, bundle) for _ in range(2)] == ["error", "error"]  # not busy
-    assert client.of(bundle.version).candidates(SEEDS, 5, ANY).model_version == bundle.version
+    assert client.retriever(bundle.version).candidates(SEEDS, 5, ANY).model_version == bundle.version
 
 
 def test_a_closed_client_is_unavailable(front, make, bundle):
@@ -159,15 +159,15 @@ def test_what_can_not_be_asked_costs_neither_slot_nor_trial(front, make, bundle)
     front.mode = "normal"
     now[0] = 1.5  # time for a trial
     with pytest.raises(RetrievalUnavailable) as caught:
-        client.of(bundle.version).candidates([object()], 5, ANY)
+        client.retriever(bundle.version).candidates([object()], 5, ANY)
     assert caught.value.reason == "error"
-    assert client.of(bundle.version).candidates(SEEDS, 5, ANY).model_version == bundle.version
+    assert client.retriever(bundle.version).candidates(SEEDS, 5, ANY).model_version == bundle.version
     assert not client.is_open
 
 
 def test_the_pipeline_goes_down_one_rung(front, make, bundle):
     front.mode = "throttled"
-    pipeline = Pipeline(bundle, make().of(bundle.version))
+    pipeline = Pipeline(bundle, make().retriever(bundle.version))
     answer = pipeline.recommend(RecommendationRequest(movie_ids=list(SEEDS), top_n=5))
     assert answer.served_by == "item_cf"
     assert answer.degraded == ["retrieval_throttled"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from marquee.films import franchises
 from marquee.models.catalog import Catalog
-from marquee.rerank.franchises import franchises
 
 ADVENTURE, COMEDY = [True, False], [False, True]
 

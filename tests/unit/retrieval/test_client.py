@@ -80,7 +80,9 @@ def make_client():
     ("protocol", "path"), [("v1", "/v1/models/two_tower:predict"), ("v2", "/v2/models/two_tower/infer")]
 )
 def test_it_asks_and_reads(server, make_client, protocol, path):
-    found = make_client(server.url, protocol=protocol).of("v1").candidates([1, 2], 10, Where(genres_any=("Drama",)))
+    found = (
+        make_client(server.url, protocol=protocol).retriever("v1").candidates([1, 2], 10, Where(genres_any=("Drama",)))
+    )
     assert found.movie_ids.tolist() == [7, 4]
     assert found.scores.tolist() == [0.5, 0.25]
     assert found.model_version == "v1"
