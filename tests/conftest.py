@@ -13,6 +13,7 @@ import pytest
 
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
+from marquee.bundle.metrics import Metrics
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import TwoTower
@@ -142,6 +143,7 @@ def _make_contents(
         "pipeline": {"coverage@10": 0.3, "stratified_recall@20": 0.2},
         "popularity": {"coverage@10": 0.1, "stratified_recall@20": 0.1},
     }
+    metrics = {"protocol": "test-v1", "ndcg@10": {"5": scores}, "beyond": {"5": beyond}}
     view = _factors(rng, n, d) if factors else _neighbors(rng, n)
     if history:
         view = replace(view, prior=rng.random(n).astype(np.float32), history=_neighbors(rng, n))
@@ -151,7 +153,7 @@ def _make_contents(
         item_cf=view,
         rerank=RerankConfig(n_candidates=20, n_item_cf_candidates=10 if history else 0),
         data=DataInfo(name="random", source=f"seed={seed}", sha256="d" * 64, counts={"ratings": 10 * n}),
-        metrics={} if ndcg is None else {"protocol": "test-v1", "ndcg@10": {"5": scores}, "beyond": {"5": beyond}},
+        metrics=Metrics.model_validate(metrics if ndcg is not None else {}),
         config={"seed": seed, "dimensions": d},
         eval_files={"report.json": b'{"seed": %d}\n' % seed},
     )

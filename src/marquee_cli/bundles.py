@@ -4,12 +4,16 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from marquee_cli.options import STORE, Json, Store
 from marquee_cli.output import out, print_json, print_table
+
+if TYPE_CHECKING:
+    from marquee.bundle import Published
+    from marquee.bundle.versions import VersionNow
 
 VersionArgument = Annotated[str | None, typer.Argument(help="A version's name; without it the current one.")]
 
@@ -30,15 +34,15 @@ def publish(
     force: Annotated[bool, typer.Option("--force", help="Even if it is worse, or nothing was measured.")] = False,
 ) -> None:
     """Copy a bundle into the store and make it current, if it is sound and no worse than what it replaces."""
-    from marquee.bundle.publish import publish as publish_contents
-    from marquee.bundle.read import load
+    from marquee.bundle import load
+    from marquee.bundle import publish as publish_bundle
 
-    _say_published(publish_contents(store, load(bundle), force=force))
+    _print_published(publish_bundle(store, load(bundle), force=force))
 
 
 def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json = False) -> None:
     """Check every file of a bundle against its manifest; names all that is wrong."""
-    from marquee.bundle.verify import verify as verify_bundle
+    from marquee.bundle import verify as verify_bundle
 
     report = verify_bundle(store, version)
     if as_json:
@@ -58,44 +62,28 @@ def rollback(
     store: Store = STORE,
 ) -> None:
     """Make the previous version current, or the one named. Only the pointer moves; readers follow by themselves."""
-    from marquee.bundle.versions import rollback as roll_back
+    from marquee.bundle import rollback as roll_back
 
     out.print(f"current is now {roll_back(store, version).version}", markup=False)
 
 
 def list_bundles(store: Store = STORE, as_json: Json = False) -> None:
     """List the versions in the store."""
-    from marquee.bundle.verify import list_versions
+    from marquee.bundle import list_versions
 
     found = list_versions(store)
     if as_json:
-        print_json(
-            [
-                {
-                    "version": entry.version,
-                    "created": entry.created.isoformat(),
-                    "current": entry.current,
-                    "complete": entry.complete,
-                    "bytes": entry.size,
-                    "n_movies": entry.n_movies,
-                    "ndcg@10": entry.ndcg,
-                    "ci95": entry.ci95,
-                    "n_people": entry.n_people,
-                    "data": entry.data,
-                }
-                for entry in found
-            ]
-        )
+        print_json([_as_json(entry) for entry in found])
         return
     rows = [
         (
             "*" if entry.current else "",
             entry.version,
             entry.data,
-            _estimate(entry.ndcg, entry.ci95),
+            _estimate(entry),
             "" if entry.n_people is None else f"{entry.n_people:,}",
             _age(entry.created),
-            "sound" if entry.complete else "damaged: marquee verify",
+            "damaged: marquee verify" if entry.refused else "sound",
         )
         for entry in found
     ]
@@ -114,10 +102,9 @@ def card(
     from rich.markdown import Markdown
 
     from marquee.api.contracts import response_json
-    from marquee.bundle.card import model_card
-    from marquee.bundle.read import load
+    from marquee.bundle import load
+    from marquee.bundle.card import markdown, model_card
     from marquee.errors import ConfigError
-    from marquee_cli.card_markdown import markdown
 
     if as_json and as_markdown:
         raise ConfigError("--json and --markdown are two answers to one question", fix="give one of them")
@@ -136,16 +123,31 @@ def import_bundle(
     force: Annotated[bool, typer.Option("--force", help="Publish although nothing was measured.")] = False,
 ) -> None:
     """Convert a bundle of the older layout (model.pth, *_encoder.pkl, ...). Nothing in it is ever executed."""
-    from marquee.bundle.publish import publish as publish_contents
+    from marquee.bundle import publish as publish_bundle
     from marquee_training.legacy.convert import import_legacy
 
-    _say_published(publish_contents(store, import_legacy(folder), force=force))
+    _print_published(publish_bundle(store, import_legacy(folder), force=force))
 
 
-def _estimate(mean: float | None, ci95: tuple[float, float] | None) -> str:
-    if mean is None:
+def _as_json(entry: "VersionNow") -> dict[str, Any]:
+    return {
+        "version": entry.version,
+        "created": entry.created.isoformat(),
+        "current": entry.current,
+        "complete": not entry.refused,
+        "bytes": entry.size,
+        "n_movies": entry.n_movies,
+        "ndcg@10": entry.ndcg,
+        "ci95": entry.ci95,
+        "n_people": entry.n_people,
+        "data": entry.data,
+    }
+
+
+def _estimate(entry: "VersionNow") -> str:
+    if entry.ndcg is None:
         return ""
-    return f"{mean:.3f}" + ("" if ci95 is None else f"\n[{ci95[0]:.3f}, {ci95[1]:.3f}]")
+    return f"{entry.ndcg:.3f}" + ("" if entry.ci95 is None else "\n[{:.3f}, {:.3f}]".format(*entry.ci95))
 
 
 def _age(created: datetime) -> str:
@@ -154,10 +156,7 @@ def _age(created: datetime) -> str:
     return f"{hours // 24} d" if hours >= 48 else f"{hours} h" if hours >= 1 else "now"
 
 
-def _say_published(published: object) -> None:
-    from marquee.bundle.publish import Published
-
-    assert isinstance(published, Published)  # noqa: S101 - narrows a lazily imported type
+def _print_published(published: "Published") -> None:
     out.print(f"published {published.manifest.version}", markup=False)
     for note in published.notes:
         out.print(f"  {note}", markup=False)

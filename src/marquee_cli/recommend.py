@@ -121,7 +121,7 @@ def demo(
 
     if retrain or current(store) is None:
         published = train_and_publish(folder, name, store, config, force=False, quiet=False)
-        print_metrics(published.manifest.metrics)
+        print_metrics(published.manifest.metrics.document)
     else:
         out.print(f"using the bundle in {store}; --retrain makes a new one", markup=False)
     pipeline = open_pipeline(store)

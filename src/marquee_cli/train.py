@@ -46,7 +46,7 @@ def train(
     if as_json:
         print_json(published.manifest.model_dump(mode="json"))
         return
-    print_metrics(published.manifest.metrics)
+    print_metrics(published.manifest.metrics.document)
     out.print(f"published {published.manifest.version} in {store}", markup=False)
     for note in published.notes:
         out.print(f"  {note}", markup=False)

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from marquee.bundle import DataInfo, publish
-from marquee.bundle.sample import sample_contents
+from marquee.bundle import DataInfo, Metrics, publish
+from tests.sample import load_sample
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -36,7 +36,8 @@ def url(serving, tmp_path_factory, make_contents):
     store = tmp_path_factory.mktemp("store")
     data = DataInfo(name="ml <b>small</b>", sha256="a" * 64, counts=COUNTS)
     config = {"item_cf": "ease", "item_cf_min_positives": 3}
-    publish(store, dataclasses.replace(make_contents(), metrics=METRICS, data=data, config=config))
+    metrics = Metrics.model_validate(METRICS)
+    publish(store, dataclasses.replace(make_contents(), metrics=metrics, data=data, config=config))
     with serving(store) as address:
         yield address
 
@@ -44,7 +45,7 @@ def url(serving, tmp_path_factory, make_contents):
 @pytest.fixture(scope="module")
 def bare_url(serving, tmp_path_factory):
     store = tmp_path_factory.mktemp("bare")
-    publish(store, sample_contents(), force=True)
+    publish(store, load_sample(), force=True)
     with serving(store) as address:
         yield address
 

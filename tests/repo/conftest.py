@@ -3,11 +3,11 @@
 import pytest
 
 from marquee.bundle.publish import publish
-from marquee.bundle.sample import sample_contents
+from tests.sample import load_sample
 
 
 @pytest.fixture(scope="session")
 def sample_store(tmp_path_factory):
     store = tmp_path_factory.mktemp("store")
-    publish(store, sample_contents(), force=True)
+    publish(store, load_sample(), force=True)
     return store

@@ -14,6 +14,7 @@ import pandas as pd
 from marquee import __version__
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
+from marquee.bundle.metrics import Metrics
 from marquee.bundle.publish import Published, publish
 from marquee_training import distributed
 from marquee_training.calibrate import RUNGS, calibrate, joined, reliability
@@ -94,7 +95,7 @@ def assemble(dataset: Dataset, config: TrainingConfig, contents: Bundle, results
             sha256=dataset.sha256,
             counts=count(dataset),
         ),
-        metrics=metrics,
+        metrics=Metrics.model_validate(metrics),
         config=config.model_dump(mode="json"),
         eval_files={
             "metrics.json": json.dumps(metrics, indent=1).encode(),

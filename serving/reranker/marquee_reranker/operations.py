@@ -8,11 +8,10 @@ from math import inf
 from pathlib import Path
 
 from prometheus_client import Counter, Histogram
-from pydantic import Field
 
 from marquee.base_model import FrozenBaseModel
-from marquee.bundle.history import History
 from marquee.bundle.store import is_version_folder, version_path
+from marquee.bundle.versions import History, VersionNow
 from marquee.bundle.watch import Live
 from marquee.pipeline import Pipeline
 from marquee.settings import Settings
@@ -40,21 +39,6 @@ class Latency(FrozenBaseModel):
     p50: float | None
     p95: float | None
     p99: float | None
-
-
-class VersionNow(FrozenBaseModel):
-    """A version in the store."""
-
-    version: str
-    created: datetime
-    current: bool
-    """Whether the store's pointer names it."""
-    ndcg: float | None = Field(alias="ndcg@10")
-    """At 5 films; null where it wasn't measured."""
-    ci95: tuple[float, float] | None
-    """Its 95 % interval over people."""
-    refused: bool
-    """Whether this process can't use it: its manifest is unreadable, or it was tried and refused."""
 
 
 class OperationsNow(FrozenBaseModel):
@@ -141,15 +125,8 @@ class Operations:
 
     def _versions(self) -> list[VersionNow]:
         return [
-            VersionNow(
-                version=past.version,
-                created=past.created,
-                current=past.current,
-                **{"ndcg@10": past.ndcg},
-                ci95=past.ci95,
-                refused=not past.manifest_sha256 or self._live.refuses(past.manifest_sha256),
-            )
-            for past in self._history.versions()
+            version.model_copy(update={"refused": version.refused or self._live.refuses(version.manifest_sha256)})
+            for version in self._history.versions()
         ]
 
     def _rollback(self) -> str | None:

@@ -1,13 +1,13 @@
-"""The bundle: immutable versions of the models, one pointer to the current one, and the ways to move it."""
+"""The bundle: immutable versions of the models, a pointer to the current one, and the ways to move it."""
 
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.gate import gate
 from marquee.bundle.manifest import DataInfo, Manifest
+from marquee.bundle.metrics import Metrics
 from marquee.bundle.publish import Published, publish, write_folder
-from marquee.bundle.read import load
+from marquee.bundle.read import Report, load, verify
 from marquee.bundle.store import Pointer, current
-from marquee.bundle.verify import Report, VersionInfo, list_versions, verify
-from marquee.bundle.versions import activate, export, prune, rollback
+from marquee.bundle.versions import activate, export, list_versions, prune, rollback
 from marquee.bundle.watch import Check, Live
 
 __all__ = [
@@ -16,10 +16,10 @@ __all__ = [
     "DataInfo",
     "Live",
     "Manifest",
+    "Metrics",
     "Pointer",
     "Published",
     "Report",
-    "VersionInfo",
     "activate",
     "current",
     "export",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marquee.bundle.manifest import CodeVersion, DataInfo, Manifest
+from marquee.bundle.metrics import Metrics
 from marquee.errors import BundleError
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
@@ -34,7 +35,7 @@ class Bundle:
     item_cf: ItemCF
     rerank: RerankConfig
     data: DataInfo
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=Metrics)
     config: dict[str, Any] = field(default_factory=dict)
     eval_files: dict[str, bytes] = field(default_factory=dict)
     code_version: CodeVersion | None = None

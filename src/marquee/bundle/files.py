@@ -1,22 +1,23 @@
-"""Bundles to files and back, in memory. Which file holds what is said here and in artifacts/README.md."""
+"""Bundles to files and back, in memory; artifacts/README.md describes the files."""
 
 import json
 import mmap
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
+from marquee.base_model import FrozenBaseModel
 from marquee.bundle.bundle import Bundle
+from marquee.bundle.manifest import Manifest, first_problem
 from marquee.errors import BundleError
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import HISTORY, ItemCF
-from marquee.models.two_tower import TwoTower
+from marquee.models.two_tower import Pooling, TwoTower
 from marquee.models.weights import RerankConfig
 
 TWO_TOWER = "two_tower.safetensors"
@@ -30,160 +31,201 @@ REQUIRED = (TWO_TOWER, ITEM_CF, CATALOG_ARRAYS, CATALOG_NAMES, RERANKER)
 
 M = TypeVar("M", bound=BaseModel)
 Arrays = dict[str, NDArray[Any]]
-Shapes = dict[str, dict[str, list[int]]]
+Dtypes = Mapping[str, tuple[str, ...]]
 
-_CATALOG_DTYPES = {
-    "movie_ids": "int64",
-    "tmdb_ids": "int64",
-    "years": "int16",
-    "genres": "bool",
-    "popularity": "int32",
+_CATALOG_DTYPES: Dtypes = {
+    "movie_ids": ("int64",),
+    "tmdb_ids": ("int64",),
+    "years": ("int16",),
+    "genres": ("bool",),
+    "popularity": ("int32",),
 }
-_TWO_TOWER_ARRAYS = ("seed_vectors", "item_vectors", "item_bias", "hidden_weight", "hidden_bias")
-_VIEW_DTYPES: dict[str, tuple[str, ...]] = {
+_TWO_TOWER_DTYPES: Dtypes = dict.fromkeys(
+    ("seed_vectors", "item_vectors", "item_bias", "hidden_weight", "hidden_bias"), ("float32",)
+)
+_VIEW_DTYPES: Dtypes = {
     "indptr": ("int64",),
     "indices": ("int32",),
     "values": ("float16", "float32"),
     "factors": ("float32",),
     "prior": ("float32",),
 }
-_ITEM_CF_DTYPES = _VIEW_DTYPES | {f"{HISTORY}{name}": dtypes for name, dtypes in _VIEW_DTYPES.items()}
+_ITEM_CF_DTYPES: Dtypes = {f"{view}{name}": kinds for view in ("", HISTORY) for name, kinds in _VIEW_DTYPES.items()}
+# The names that safetensors gives to these dtypes.
+_SAFETENSORS = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "BOOL": "?"}
 
 
-# Safetensors' names of the kinds that bundles have.
-_DTYPES = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "BOOL": "?"}
-
-
-class CatalogNames(BaseModel):
-    """What `catalog.json` says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class CatalogNames(FrozenBaseModel):
+    """The content of `catalog.json`."""
 
     titles: tuple[str, ...]
     genre_names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The decoded files of one bundle; not yet checked against each other."""
-
-    catalog: Catalog
-    two_tower: TwoTower
-    item_cf: ItemCF
-    rerank: RerankConfig
-    shapes: Shapes
-
-
-def encode(contents: Bundle) -> dict[str, bytes]:
-    """Every file of a bundle but the manifest, by its path; equal contents give equal bytes."""
-    catalog = contents.catalog
-    arrays = {name: getattr(catalog, name) for name in _CATALOG_DTYPES}
-    names = {"titles": list(catalog.titles), "genre_names": list(catalog.genre_names)}
+def encode(bundle: Bundle) -> dict[str, bytes]:
+    """Every file of a bundle but the manifest, by its path; equal bundles give equal bytes."""
+    catalog = bundle.catalog
     files = {
-        # One entry of metadata at most: safetensors doesn't keep the order of several, so hashes would differ.
-        TWO_TOWER: _save(contents.two_tower.arrays(), {"pooling": contents.two_tower.pooling}),
-        ITEM_CF: _save(contents.item_cf.arrays(), {}),
-        CATALOG_ARRAYS: _save(arrays, {}),
-        CATALOG_NAMES: _json(names),
-        RERANKER: _json(contents.rerank.model_dump(mode="json")),
+        CATALOG_NAMES: _json({"titles": list(catalog.titles), "genre_names": list(catalog.genre_names)}),
+        RERANKER: _json(bundle.rerank.model_dump(mode="json")),
     }
-    return files | {f"{EVAL_FOLDER}{name}": raw for name, raw in contents.eval_files.items()}
+    for name, arrays in _arrays(bundle).items():
+        # One entry of metadata at most: safetensors doesn't keep the order of several, so hashes would differ.
+        metadata: dict[str, str] | None = {"pooling": bundle.two_tower.pooling} if name == TWO_TOWER else None
+        # safetensors stores the memory as it lies, so a transposed view would come back scrambled.
+        dense = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+        files[name] = safetensors_numpy.save(dense, metadata=metadata)
+    return files | {f"{EVAL_FOLDER}{name}": raw for name, raw in bundle.eval_files.items()}
 
 
-def shapes_of(files: Mapping[str, bytes]) -> Shapes:
-    """The shape of every array in every .safetensors file.
-
-    Raises:
-        BundleError: A file is not in the safetensors format.
-    """
-    tensors = {name: _load(name, raw)[0] for name, raw in files.items() if name.endswith(ARRAYS)}
-    return {name: {key: list(array.shape) for key, array in held.items()} for name, held in tensors.items()}
-
-
-def decode(files: Mapping[str, bytes | mmap.mmap]) -> Parts:
-    """The inverse of `encode`, for files that have been verified to be all there; arrays of mapped files stay in them.
+def decode(files: Mapping[str, bytes | mmap.mmap], manifest: Manifest, eval_files: dict[str, bytes]) -> Bundle:
+    """The inverse of `encode`, for files whose hashes have been verified; arrays of mapped files stay in them.
 
     Raises:
         BundleError: A file can't be read, or its arrays don't fit each other; the message names the file.
     """
-    tower_arrays, metadata = _load(TWO_TOWER, files[TWO_TOWER])
-    cf_arrays, _ = _load(ITEM_CF, files[ITEM_CF])
-    catalog_arrays, _ = _load(CATALOG_ARRAYS, files[CATALOG_ARRAYS])
-    _want_dtypes(TWO_TOWER, tower_arrays, dict.fromkeys(_TWO_TOWER_ARRAYS, ("float32",)))
-    _want_dtypes(ITEM_CF, cf_arrays, _ITEM_CF_DTYPES)
-    _want_dtypes(CATALOG_ARRAYS, catalog_arrays, {name: (kind,) for name, kind in _CATALOG_DTYPES.items()})
-    if missing := [name for name in _CATALOG_DTYPES if name not in catalog_arrays]:
+    tower, metadata = _load(TWO_TOWER, files, _TWO_TOWER_DTYPES)
+    item_cf, _ = _load(ITEM_CF, files, _ITEM_CF_DTYPES)
+    catalog, _ = _load(CATALOG_ARRAYS, files, _CATALOG_DTYPES)
+    if missing := [name for name in _CATALOG_DTYPES if name not in catalog]:
         raise BundleError(f"{CATALOG_ARRAYS} lacks the array {missing[0]}")
-    if (pooling := metadata.get("pooling")) not in ("sqrt_sum", "mean"):
+    pooling = metadata.get("pooling")
+    if pooling not in {"sqrt_sum", "mean"}:
         raise BundleError(f"{TWO_TOWER} has the unknown pooling {pooling!r}")
-    names = _model(CATALOG_NAMES, bytes(files[CATALOG_NAMES]), CatalogNames)
+    names = _parse(CATALOG_NAMES, files, CatalogNames)
+    name = TWO_TOWER
     try:
-        two_tower = TwoTower.from_arrays(tower_arrays, cast("Literal['sqrt_sum', 'mean']", pooling))
+        two_tower = TwoTower.from_arrays(tower, cast("Pooling", pooling))
+        name = ITEM_CF
+        view = ItemCF.from_arrays(item_cf)
     except (BundleError, ValueError) as error:
-        raise BundleError(f"{TWO_TOWER}: {error}") from None
-    try:
-        item_cf = ItemCF.from_arrays(cf_arrays)
-    except (BundleError, ValueError) as error:
-        raise BundleError(f"{ITEM_CF}: {error}") from None
-    return Parts(
-        Catalog(titles=names.titles, genre_names=names.genre_names, **catalog_arrays),
+        raise BundleError(f"{name}: {error}") from None
+    return Bundle(
+        Catalog(titles=names.titles, genre_names=names.genre_names, **catalog),
         two_tower,
-        item_cf,
-        _model(RERANKER, bytes(files[RERANKER]), RerankConfig),
-        {
-            name: {key: list(array.shape) for key, array in held.items()}
-            for name, held in ((TWO_TOWER, tower_arrays), (ITEM_CF, cf_arrays), (CATALOG_ARRAYS, catalog_arrays))
-        },
+        view,
+        _parse(RERANKER, files, RerankConfig),
+        data=manifest.data,
+        metrics=manifest.metrics,
+        config=manifest.config,
+        eval_files=eval_files,
+        code_version=manifest.code_version,
+        stored=manifest,
     )
 
 
-def _save(arrays: Arrays, metadata: dict[str, str]) -> bytes:
-    # safetensors stores the memory as it lies, so a transposed view would come back scrambled.
-    dense = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    return safetensors_numpy.save(dense, metadata=metadata or None)
+def shapes_of(bundle: Bundle) -> dict[str, dict[str, list[int]]]:
+    """The shape of every array, by the file that holds it."""
+    return {name: {key: list(array.shape) for key, array in arrays.items()} for name, arrays in _arrays(bundle).items()}
 
 
-def _load(name: str, raw: bytes | mmap.mmap) -> tuple[Arrays, dict[str, str]]:
+def inconsistencies(bundle: Bundle) -> list[str]:
+    """Everything that is wrong with a bundle's arrays; each message begins with the file's name."""
+    n = len(bundle.catalog)
+    return [*_check_catalog(bundle.catalog), *_check_tower(bundle.two_tower, n), *_check_view(bundle.item_cf, n)]
+
+
+def _arrays(bundle: Bundle) -> dict[str, Arrays]:
+    return {
+        TWO_TOWER: dict(bundle.two_tower.arrays()),
+        ITEM_CF: bundle.item_cf.arrays(),
+        CATALOG_ARRAYS: {name: getattr(bundle.catalog, name) for name in _CATALOG_DTYPES},
+    }
+
+
+def _load(name: str, files: Mapping[str, bytes | mmap.mmap], wanted: Dtypes) -> tuple[Arrays, dict[str, str]]:
+    raw = files[name]
     try:
-        arrays = safetensors_numpy.load(raw) if isinstance(raw, bytes) else _views(raw)
         header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+        arrays = safetensors_numpy.load(raw) if isinstance(raw, bytes) else _views(raw, header)
     except (SafetensorError, ValueError, KeyError) as error:
         raise BundleError(f"{name} is not in the safetensors format: {error}") from None
-    for array in arrays.values():
-        array.flags.writeable = False  # shared by every thread of a server
-    return arrays, header.get("__metadata__", {})
-
-
-def _views(raw: mmap.mmap) -> Arrays:
-    # The library only copies. Its format: a header's length, the header, then each array where the header says.
-    # https://github.com/huggingface/safetensors#format
-    begin = 8 + int.from_bytes(raw[:8], "little")
-    header = json.loads(raw[8:begin])
-    header.pop("__metadata__", None)
-    arrays = {}
-    for name, told in header.items():
-        start, end = told["data_offsets"]
-        flat: NDArray[Any] = np.frombuffer(memoryview(raw)[begin + start : begin + end], _DTYPES[told["dtype"]])
-        arrays[name] = flat.reshape(told["shape"])
-    return arrays
-
-
-def _want_dtypes(name: str, arrays: Arrays, wanted: Mapping[str, tuple[str, ...]]) -> None:
     for key, array in arrays.items():
         if key not in wanted:
             raise BundleError(f"{name} holds the unknown array {key}")
         if array.dtype.name not in wanted[key]:
             raise BundleError(f"{name}: {key} is {array.dtype}, expected {' or '.join(wanted[key])}")
+        array.flags.writeable = False  # shared by every thread of a server
+    return arrays, header.get("__metadata__", {})
+
+
+def _views(raw: mmap.mmap, header: dict[str, Any]) -> Arrays:
+    # The library only copies. Its format: a header's length, the header, then each array where the header says.
+    # https://github.com/huggingface/safetensors#format
+    begin = 8 + int.from_bytes(raw[:8], "little")
+    arrays = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            start, end = entry["data_offsets"]
+            memory = memoryview(raw)[begin + start : begin + end]
+            flat: NDArray[Any] = np.frombuffer(memory, _SAFETENSORS[entry["dtype"]])
+            arrays[name] = flat.reshape(entry["shape"])
+    return arrays
 
 
 def _json(value: Any) -> bytes:
     return f"{json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
-def _model(name: str, raw: bytes, kind: type[M]) -> M:
+def _parse(name: str, files: Mapping[str, bytes | mmap.mmap], kind: type[M]) -> M:
     try:
-        return kind.model_validate_json(raw)
+        return kind.model_validate_json(bytes(files[name]))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise BundleError(f"{name} can't be read: {place}: {first['msg']}") from None
+        raise BundleError(f"{name} can't be read: {first_problem(error)}") from None
+
+
+def _check_catalog(catalog: Catalog) -> Iterator[str]:
+    ids, n = catalog.movie_ids, len(catalog)
+    if n == 0 or ids.ndim != 1:
+        yield f"{CATALOG_ARRAYS}: movie_ids has shape {ids.shape}, expected at least one film"
+        return
+    if unsorted := np.flatnonzero(np.diff(ids) <= 0).tolist():
+        row = unsorted[0]
+        yield f"{CATALOG_ARRAYS}: movie_ids must ascend, but {ids[row + 1]} follows {ids[row]} in row {row + 1}"
+    if ids[0] <= 0:
+        yield f"{CATALOG_ARRAYS}: movie_ids must be positive, but holds {ids[0]}"
+    wanted = {"tmdb_ids": (n,), "years": (n,), "popularity": (n,), "genres": (n, len(catalog.genre_names))}
+    for name, shape in wanted.items():
+        array = getattr(catalog, name)
+        if array.shape != shape:
+            yield f"{CATALOG_ARRAYS}: {name} has shape {array.shape}, expected {shape}"
+        elif name != "genres" and array.min() < 0:
+            yield f"{CATALOG_ARRAYS}: {name} must not be negative, but holds {array.min()}"
+    if len(catalog.titles) != n:
+        yield f"{CATALOG_NAMES}: {len(catalog.titles)} titles, expected {n}"
+    if list(catalog.genre_names) != sorted(set(catalog.genre_names)):
+        yield f"{CATALOG_NAMES}: genre_names must be sorted and without repetition"
+
+
+def _check_tower(tower: TwoTower, n: int) -> Iterator[str]:
+    if tower.item_vectors.ndim != 2:
+        yield f"{TWO_TOWER}: item_vectors has shape {tower.item_vectors.shape}, expected two dimensions"
+        return
+    d = tower.item_vectors.shape[1]
+    wanted = {"seed_vectors": (n, d), "item_vectors": (n, d), "item_bias": (n,), "hidden_weight": (d, d)}
+    for name, array in tower.arrays().items():
+        shape = wanted.get(name, (d,))
+        if array.shape != shape:
+            yield f"{TWO_TOWER}: {name} has shape {array.shape}, expected {shape}"
+        else:
+            yield from _check_finite(f"{TWO_TOWER}: {name}", array)
+    if (tower.hidden_weight is None) != (tower.hidden_bias is None):
+        yield f"{TWO_TOWER}: hidden_weight and hidden_bias come together or not at all"
+
+
+def _check_view(view: ItemCF, n: int, prefix: str = "") -> Iterator[str]:
+    if len(view) != n:
+        yield f"{ITEM_CF}: {len(view)} rows{f' of {prefix}' if prefix else ''}, expected {n}"
+    if view.factors is not None and view.factors.ndim != 2:
+        yield f"{ITEM_CF}: {prefix}factors has shape {view.factors.shape}, expected two dimensions"
+    if view.prior is not None and view.prior.shape != (n,):
+        yield f"{ITEM_CF}: {prefix}prior has shape {view.prior.shape}, expected {(n,)}"
+    for name in ("values", "factors", "prior"):
+        yield from _check_finite(f"{ITEM_CF}: {prefix}{name}", getattr(view, name))
+    if view.history is not None:
+        yield from _check_view(view.history, n, HISTORY)
+
+
+def _check_finite(name: str, array: NDArray[Any] | None) -> Iterator[str]:
+    if array is not None and not (finite := np.isfinite(array)).all():
+        yield f"{name} holds {array.size - int(finite.sum())} values that are not finite numbers"

@@ -1,86 +1,99 @@
-"""The publish gate: a worse bundle than the current one, or than plain popularity, doesn't go live by itself.
+"""The publish gate: a bundle that is worse than the current one, or than popularity, needs force to go live.
 
-It reads `metrics["ndcg@10"]["5"]`, the NDCG@10 of people with 5 seeds, for "pipeline" and "popularity"; and
-`metrics["protocol"]`, which says how that was measured. `marquee.bundle.gate_beyond` looks beyond NDCG.
+It compares metrics at 5 seeds. docs/quality.md defines them, and says how the margins were found.
 """
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
-from marquee.bundle.gate_beyond import against_current, against_popularity, measured
 from marquee.bundle.manifest import DataInfo, Manifest
+from marquee.bundle.metrics import MAIN_SEEDS as SEEDS
+from marquee.bundle.metrics import Metrics
 
 MARGIN = 0.01
-METRIC, SEEDS = "ndcg@10", "5"
+METRIC = "ndcg@10"
+# Metric, how much of the current bundle's value may be lost (negative: less is worse; positive: more is worse),
+# what a loss means, what helps. Shares, since these metrics have other sizes on other data.
+BOUNDS = (
+    ("coverage@10", -0.20, "less of the catalogue is shown", "lower delta_pop, so that hits count for less"),
+    ("ild@10", -0.02, "lists are less varied", "lower lambda_mmr"),
+    ("stratified_recall@20", -0.05, "fewer of the lesser-known films are found", "lower delta_pop"),
+    ("niche_ndcg@10", -0.04, "people with niche taste are served worse", "lower delta_pop"),
+    ("genre_divergence@10", 0.05, "lists keep less to a person's genres", "raise beta_gen or lambda_mmr"),
+)
+ABOVE_POPULARITY = ("coverage@10", "stratified_recall@20")
 
 
-def score(metrics: Mapping[str, Any], what: str) -> float | None:
-    """NDCG@10 at 5 seeds of "pipeline", "popularity" or a baseline; None where it wasn't measured."""
-    value: Any = metrics
-    for key in (METRIC, SEEDS, what):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def interval(metrics: Mapping[str, Any], what: str, seeds: str = SEEDS) -> tuple[float, float] | None:
-    """The 95 % interval of such a score; None where it wasn't measured."""
-    value: Any = metrics
-    for key in ("ci95", seeds, what):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        return None
-    low, high = (float(bound) if isinstance(bound, int | float) else math.nan for bound in value)
-    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
-
-
-def n_people(metrics: Mapping[str, Any]) -> int | None:
-    """How many held-out people are behind the scores; None where nobody says."""
-    value = metrics.get("n_people")
-    return value if isinstance(value, int) else None
-
-
-def gate(
-    candidate_metrics: Mapping[str, Any], current_metrics: Mapping[str, Any] | None, margin: float = MARGIN
-) -> list[str]:
-    """Reasons against publishing; none = go ahead.
+def gate(candidate: Metrics, current: Metrics | None, margin: float = MARGIN) -> list[str]:
+    """Reasons against publishing; empty where there are none.
 
     Args:
-        candidate_metrics: Of the bundle that would go live.
-        current_metrics: Of the bundle that is live, if the two can be compared (see `incomparable`).
-        margin: How much NDCG@10 the candidate may lose against the current bundle: evaluation is noisy.
+        candidate: Of the bundle that would go live.
+        current: Of the bundle that is live, if the two can be compared (see `incomparable`).
+        margin: How much NDCG@10 the candidate may lose against the current bundle, since evaluation is noisy.
     """
-    pipeline, popularity = score(candidate_metrics, "pipeline"), score(candidate_metrics, "popularity")
+    pipeline, popularity = candidate.score(), candidate.score("popularity")
     if pipeline is None or popularity is None:
         return [f"the bundle has no {METRIC} at {SEEDS} seeds, so nothing shows that it is any good"]
+    score = f"{METRIC} at {SEEDS} seeds is {pipeline:.4f}"
     reasons = []
     if pipeline < popularity:
-        reasons.append(
-            f"{METRIC} at {SEEDS} seeds is {pipeline:.4f}, below what popularity alone reaches ({popularity:.4f})"
-        )
-    reasons += against_popularity(candidate_metrics)
-    live = score(current_metrics or {}, "pipeline")
+        reasons.append(f"{score}, below what popularity alone reaches ({popularity:.4f})")
+    reasons += _against_popularity(candidate)
+    live = current.score() if current else None
     if live is not None and pipeline < live - margin:
-        reasons.append(
-            f"{METRIC} at {SEEDS} seeds is {pipeline:.4f}, more than {margin:g} below the current bundle's {live:.4f}"
-        )
-    return reasons + against_current(candidate_metrics, current_metrics or {})
+        reasons.append(f"{score}, more than {margin:g} below the current bundle's {live:.4f}")
+    return reasons + (_against_current(candidate, current) if current else [])
 
 
-def incomparable(metrics: Mapping[str, Any], data: DataInfo, current: Manifest) -> str | None:
-    """Why the candidate's numbers can't be held against the current bundle's; None where they can."""
-    if score(current.metrics, "pipeline") is None:
+def incomparable(metrics: Metrics, data: DataInfo, current: Manifest) -> str | None:
+    """Why a candidate's metrics can't be compared with the current bundle's; None where they can."""
+    if current.metrics.score() is None:
         return f"not compared with {current.version}: it has no {METRIC} at {SEEDS} seeds"
     if not data.sha256 or data.sha256 != current.data.sha256:
         return f"not compared with {current.version}: it was trained on other data ({current.data.name})"
-    ours, theirs = metrics.get("protocol"), current.metrics.get("protocol")
+    ours, theirs = metrics.protocol, current.metrics.protocol
     if ours != theirs:
         return f"not compared with {current.version}: measured by protocol {theirs!r}, this one by {ours!r}"
     return None
 
 
 def half_comparable(current: Manifest) -> str | None:
-    """Why only the NDCG@10 is held against the current bundle's; None where all figures are."""
-    if measured(current.metrics):
+    """Why only NDCG@10 is compared with the current bundle's; None where all metrics are."""
+    if _has_beyond(current.metrics):
         return None
     return f"compared with {current.version} by {METRIC} alone: it has no figures beyond accuracy"
+
+
+def _has_beyond(metrics: Metrics) -> bool:
+    models = ("pipeline", "popularity")
+    return all(metrics.beyond_accuracy(name, model) is not None for name in ABOVE_POPULARITY for model in models)
+
+
+def _against_popularity(metrics: Metrics) -> list[str]:
+    """A list of the most liked films can score well on NDCG: coverage and stratified recall tell the two apart."""
+    if not _has_beyond(metrics):
+        names = " and ".join(ABOVE_POPULARITY)
+        return [f"the bundle has no {names} at {SEEDS} seeds, so nothing shows that it is more than a list of hits"]
+    reasons = []
+    for name in ABOVE_POPULARITY:
+        ours, theirs = metrics.beyond_accuracy(name), metrics.beyond_accuracy(name, "popularity")
+        # In a tiny catalogue popularity can show or find everything; nothing can be above that.
+        if ours is not None and theirs is not None and ours <= theirs < 1:
+            reasons.append(
+                f"{name} at {SEEDS} seeds is {ours:.4f}, not above what popularity alone reaches ({theirs:.4f}): "
+                "lower delta_pop, so that hits count for less"
+            )
+    return reasons
+
+
+def _against_current(metrics: Metrics, current: Metrics) -> list[str]:
+    reasons = []
+    for name, may_lose, meaning, fix in BOUNDS:
+        ours, live = metrics.beyond_accuracy(name), current.beyond_accuracy(name)
+        if ours is None or live is None:
+            continue
+        limit = live * (1 + may_lose)
+        if ours > limit if may_lose > 0 else ours < limit:
+            reasons.append(
+                f"{name} at {SEEDS} seeds is {ours:.4f}, more than {abs(may_lose):.0%} "
+                f"{'above' if may_lose > 0 else 'below'} the current bundle's {live:.4f}: {meaning}; {fix}"
+            )
+    return reasons

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from marquee import __version__
 from marquee.base_model import FrozenBaseModel
+from marquee.bundle.metrics import Metrics
 from marquee.errors import BundleError
 
 SCHEMA_VERSION = 1
@@ -21,7 +22,9 @@ REQUIRES = "marquee>=0.1.0"
 # No other kind of file is ever opened: above all no pickle (docs/bundle.md).
 ALLOWED_SUFFIXES = (".safetensors", ".json", ".csv", ".png")
 VERSION_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z-[0-9a-f]{8}$"
+REPAIR = "go back with `marquee rollback`, or publish again"
 _TIME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
+_UPGRADE = "upgrade marquee, or go back to an older bundle with `marquee rollback`"
 
 Version = Annotated[str, Field(pattern=VERSION_PATTERN)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -37,10 +40,9 @@ def _safe_path(path: str) -> str:
 
 
 class FileEntry(FrozenBaseModel):
-    """One file of a bundle."""
+    """One file of a bundle; the path is relative to the version's folder, with forward slashes."""
 
     path: Annotated[str, AfterValidator(_safe_path)]
-    """Relative to the version's folder, with forward slashes."""
     bytes: int = Field(ge=0, le=2**40)
     sha256: Sha256
 
@@ -51,7 +53,7 @@ class DataInfo(FrozenBaseModel):
     name: str
     source: str = ""
     sha256: str = ""
-    """Hash of the data; empty where unknown. Only bundles of the same data are compared by the publish gate."""
+    """Hash of the data; empty where unknown. The publish gate only compares bundles of the same data."""
     counts: dict[str, int] = {}
 
 
@@ -63,7 +65,7 @@ class CodeVersion(FrozenBaseModel):
 
 
 class Manifest(FrozenBaseModel):
-    """What `manifest.json` says. It is written last, so a folder without one is not a bundle."""
+    """The content of `manifest.json`. It is written last, so a folder without one is not a bundle."""
 
     schema_version: int = Field(SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
     version: Version
@@ -74,7 +76,7 @@ class Manifest(FrozenBaseModel):
     dimensions: int = Field(ge=1)
     shapes: dict[str, dict[str, list[int]]]
     """Per .safetensors file, the shape of every array."""
-    metrics: dict[str, JsonValue] = {}
+    metrics: Metrics = Metrics()
     data: DataInfo
     config: dict[str, JsonValue] = {}
     """The training configuration."""
@@ -82,7 +84,7 @@ class Manifest(FrozenBaseModel):
     requires: str = Field(REQUIRES, pattern=r"^marquee>=\d+(\.\d+)*$")
 
     def to_bytes(self) -> bytes:
-        """The one way in which a manifest is written; a reader accepts no other bytes for it."""
+        """The file's bytes; a reader accepts no other spelling of the same values."""
         return _canonical(self.model_dump(mode="json"))
 
     def sha256(self) -> str:
@@ -107,7 +109,7 @@ def time_of(version: str) -> datetime:
 
 
 def parse_manifest(raw: bytes, where: str) -> Manifest:
-    """Read a manifest and prove that it is as it was written.
+    """Parse a manifest and verify its content hash.
 
     Args:
         raw: The file's bytes.
@@ -119,35 +121,31 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
     try:
         document = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
-        raise BundleError(f"{where} is not JSON: {error}", fix=_DAMAGED) from None
-    _refuse_newer(document, where)
+        raise BundleError(f"{where} is not JSON: {error}", fix=REPAIR) from None
+    _refuse_newer(document if isinstance(document, dict) else {}, where)
     try:
         manifest = Manifest.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise BundleError(f"{where} is not a bundle's manifest: {place}: {first['msg']}", fix=_DAMAGED) from None
+        raise BundleError(f"{where} is not a bundle's manifest: {first_problem(error)}", fix=REPAIR) from None
     if manifest.to_bytes() != raw or stamped(manifest, manifest.created).version != manifest.version:
-        raise BundleError(f"{where} was altered after it was written", fix=_DAMAGED)
+        raise BundleError(f"{where} was altered after it was written", fix=REPAIR)
     return manifest
 
 
-_DAMAGED = "publish again, or go back with `marquee rollback`"
+def first_problem(error: ValidationError) -> str:
+    """Place and message of the first thing that pydantic found."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
-def _refuse_newer(document: Any, where: str) -> None:
-    found = document.get("schema_version") if isinstance(document, dict) else None
-    if isinstance(found, int) and found > SCHEMA_VERSION:
-        raise BundleError(
-            f"{where} has schema_version {found}; marquee {__version__} reads up to {SCHEMA_VERSION}",
-            fix="upgrade marquee, or go back to an older bundle with `marquee rollback`",
-        )
-    requires = document.get("requires") if isinstance(document, dict) else None
+def _refuse_newer(document: dict[str, Any], where: str) -> None:
+    schema, requires = document.get("schema_version"), document.get("requires")
+    if isinstance(schema, int) and schema > SCHEMA_VERSION:
+        message = f"{where} has schema_version {schema}; marquee {__version__} reads up to {SCHEMA_VERSION}"
+        raise BundleError(message, fix=_UPGRADE)
     if isinstance(requires, str) and _numbers(requires) > _numbers(__version__):
-        raise BundleError(
-            f"{where} requires {requires}; this is marquee {__version__}",
-            fix="upgrade marquee, or go back to an older bundle with `marquee rollback`",
-        )
+        raise BundleError(f"{where} requires {requires}; this is marquee {__version__}", fix=_UPGRADE)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

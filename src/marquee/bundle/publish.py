@@ -1,7 +1,6 @@
 """Publishing: write aside, sync, verify, rename, and swap the pointer last."""
 
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -10,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from marquee.bundle.bundle import Bundle
-from marquee.bundle.checks import inconsistencies
-from marquee.bundle.examine import examine
-from marquee.bundle.files import encode, shapes_of
+from marquee.bundle.files import encode, inconsistencies, shapes_of
 from marquee.bundle.gate import MARGIN, gate, half_comparable, incomparable
 from marquee.bundle.manifest import MANIFEST_NAME, CodeVersion, FileEntry, Manifest, stamped, time_of
+from marquee.bundle.metrics import Metrics
+from marquee.bundle.read import examine
 from marquee.bundle.store import (
     Pointer,
     current,
@@ -34,14 +35,14 @@ logger = logging.getLogger("marquee.bundle")
 
 @dataclass(frozen=True)
 class Published:
-    """What a publish did.
+    """Result of a publish.
 
     Attributes:
         manifest: Of the version.
         path: The version's folder.
         activated: Whether the pointer names it now.
         written: False where the current version already held exactly this, so that nothing had to be done.
-        notes: What a person should know: comparisons that weren't possible, reasons that force overruled.
+        notes: Comparisons that weren't possible, and reasons that force overruled.
     """
 
     manifest: Manifest
@@ -53,7 +54,7 @@ class Published:
 
 def publish(
     store: Path,
-    contents: Bundle,
+    bundle: Bundle,
     *,
     force: bool = False,
     activate: bool = True,
@@ -65,7 +66,7 @@ def publish(
 
     Args:
         store: The folder of bundles; made if it is missing.
-        contents: What training made.
+        bundle: As training made it, or loaded from elsewhere.
         force: Publish even if the gate has reasons against it.
         activate: False only writes the version; `activate` of this package makes it current later.
         margin: How much NDCG@10 the bundle may lose against the current one.
@@ -75,14 +76,14 @@ def publish(
 
     Raises:
         PublishRefused: The gate has reasons against it; all of them are named.
-        BundleError: The contents are not sound, or another publisher never finished.
+        BundleError: The bundle is not sound, or another publisher never finished.
     """
-    draft, files = pack(contents, git_commit=git_commit or os.environ.get("MARQUEE_GIT_COMMIT"))
+    draft, files = pack(bundle, git_commit=git_commit or os.environ.get("MARQUEE_GIT_COMMIT"))
     with locked(store, lock_timeout):
         pointer, live, notes = _live(store)
         if activate:
             notes += _pass_gate(draft, live, margin=margin, force=force)
-            if pointer and live and live.content_hash() == draft.content_hash():
+            if live and live.content_hash() == draft.content_hash():
                 return Published(live, version_path(store, live.version), True, False, tuple(notes))
         manifest = stamped(draft, _time_after(version_names(store)))
         path = version_path(store, manifest.version)
@@ -96,22 +97,22 @@ def publish(
 
 
 def write_folder(
-    folder: Path, contents: Bundle, *, created: datetime | None = None, git_commit: str | None = None
+    folder: Path, bundle: Bundle, *, created: datetime | None = None, git_commit: str | None = None
 ) -> Manifest:
     """Write one version as a plain folder, for a tarball or a Lambda layer; no store, no pointer, no gate.
 
     Args:
         folder: Must not exist yet.
-        contents: What to write.
-        created: Time of writing; now, if not given. The same contents and time give the same bytes.
+        bundle: What to write.
+        created: Time of writing; now, if not given. The same bundle and time give the same bytes.
         git_commit: The commit of the code, if known.
 
     Raises:
-        BundleError: The contents are not sound, or the folder exists.
+        BundleError: The bundle is not sound, or the folder exists.
     """
     if folder.exists():
         raise BundleError(f"{folder} exists already", fix="name a new folder, or remove that one first")
-    draft, files = pack(contents, git_commit=git_commit)
+    draft, files = pack(bundle, git_commit=git_commit)
     manifest = stamped(draft, created or datetime.now(UTC))
     folder.parent.mkdir(parents=True, exist_ok=True)
     with written_aside(folder) as temporary:
@@ -119,15 +120,15 @@ def write_folder(
     return manifest
 
 
-def pack(contents: Bundle, *, git_commit: str | None = None) -> tuple[Manifest, dict[str, bytes]]:
+def pack(bundle: Bundle, *, git_commit: str | None = None) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest, still without its time and version, and every other file by its path.
 
     Raises:
-        BundleError: The contents are not sound.
+        BundleError: The bundle is not sound.
     """
-    if texts := inconsistencies(contents.catalog, contents.two_tower, contents.item_cf):
-        raise BundleError("these contents can't be published:\n  " + "\n  ".join(texts))
-    files = encode(contents)
+    if texts := inconsistencies(bundle):
+        raise BundleError("this bundle can't be published:\n  " + "\n  ".join(texts))
+    files = encode(bundle)
     try:
         draft = Manifest(
             version="1970-01-01T00-00-00Z-00000000",
@@ -136,16 +137,16 @@ def pack(contents: Bundle, *, git_commit: str | None = None) -> tuple[Manifest, 
                 FileEntry(path=name, bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest())
                 for name, raw in sorted(files.items())
             ),
-            n_movies=len(contents.catalog),
-            dimensions=contents.two_tower.item_vectors.shape[1],
-            shapes=shapes_of(files),
-            metrics=_as_json(contents.metrics),
-            data=contents.data,
-            config=_as_json(contents.config),
-            code_version=contents.code_version or CodeVersion(git_commit=git_commit),
+            n_movies=len(bundle.catalog),
+            dimensions=bundle.two_tower.item_vectors.shape[1],
+            shapes=shapes_of(bundle),
+            metrics=Metrics.model_validate(_as_json(bundle.metrics.document)),
+            data=bundle.data,
+            config=_as_json(bundle.config),
+            code_version=bundle.code_version or CodeVersion(git_commit=git_commit),
         )
-    except (ValueError, TypeError) as error:
-        raise BundleError(f"these contents can't be published: {error}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BundleError(f"this bundle can't be published: {error}") from None
     return draft, files
 
 
@@ -163,17 +164,17 @@ def _write(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None
 
 
 def _live(store: Path) -> tuple[Pointer | None, Manifest | None, list[str]]:
-    """The pointer and the manifest behind it, if that version is sound."""
+    """The pointer, the manifest behind it if that version is sound, and notes."""
     try:
         pointer = current(store)
     except BundleError as error:
         return None, None, [f"the pointer was unreadable and is replaced: {error.message}"]
     if pointer is None:
         return None, None, []
-    found = examine(version_path(store, pointer.version), pointer.manifest_sha256)
-    if found.bundle is None:
-        return pointer, None, [f"not compared with {pointer.version}: {found.problems[0].message}"]
-    return pointer, found.manifest, []
+    report = examine(version_path(store, pointer.version), pointer.manifest_sha256)
+    if not report.ok:
+        return pointer, None, [f"not compared with {pointer.version}: {report.problems[0].message}"]
+    return pointer, report.manifest, []
 
 
 def _pass_gate(draft: Manifest, live: Manifest | None, *, margin: float, force: bool) -> list[str]:
@@ -182,17 +183,15 @@ def _pass_gate(draft: Manifest, live: Manifest | None, *, margin: float, force: 
     Raises:
         PublishRefused: There are reasons against it, and no force.
     """
-    notes = []
-    if live and (why := incomparable(draft.metrics, draft.data, live)):
-        notes.append(why)
-    reasons = gate(draft.metrics, live.metrics if live and not notes else None, margin)
-    if live and not notes and (why := half_comparable(live)):
-        notes.append(why)
+    note = incomparable(draft.metrics, draft.data, live) if live else None
+    reasons = gate(draft.metrics, live.metrics if live and not note else None, margin)
     if reasons and not force:
         raise PublishRefused(
             "not published:\n  - " + "\n  - ".join(reasons), fix="train a better one, or publish anyway with --force"
         )
-    return notes + [f"published by force, although {reason}" for reason in reasons]
+    if live and not note:
+        note = half_comparable(live)
+    return ([note] if note else []) + [f"published by force, although {reason}" for reason in reasons]
 
 
 def _time_after(names: list[str]) -> datetime:
@@ -203,13 +202,6 @@ def _time_after(names: list[str]) -> datetime:
 
 
 def _as_json(value: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(value, allow_nan=False, default=_plain)
-    return dict(json.loads(text))
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # numpy's scalars and arrays
-        return value.tolist()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{value!r} has no place in JSON")
+    """A copy with JSON's types alone; numpy's scalars and arrays become numbers and lists."""
+    raw = to_json(value, inf_nan_mode="constants", fallback=lambda array: array.tolist())
+    return dict(from_json(raw, allow_inf_nan=False))

@@ -1,23 +1,52 @@
 """Reading a bundle: every byte is verified before any of it is used."""
 
+import hashlib
 import logging
-from dataclasses import replace
+import mmap
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marquee.bundle.bundle import Bundle
-from marquee.bundle.examine import Examination, examine
+from marquee.bundle.files import ARRAYS, EVAL_FOLDER, REQUIRED, decode, inconsistencies, shapes_of
+from marquee.bundle.manifest import MANIFEST_NAME, REPAIR, FileEntry, Manifest, parse_manifest
 from marquee.bundle.store import (
     LIST_THEM,
     POINTER_NAME,
     Pointer,
     current,
     is_version_folder,
+    is_version_name,
     version_names,
     version_path,
 )
 from marquee.errors import BundleError
 
 logger = logging.getLogger("marquee.bundle")
+
+_MANIFEST_LIMIT = 16 * 2**20  # bytes; a manifest is a few KB, so more is garbage that must not fill the memory
+
+
+@dataclass(frozen=True)
+class Report:
+    """Result of verifying one version.
+
+    Attributes:
+        path: The version's folder.
+        problems: Everything that is wrong, each with its file and a fix; empty = the bundle is sound.
+        manifest: The manifest, if at least that could be read.
+        bundle: The bundle, if nothing is wrong.
+    """
+
+    path: Path
+    problems: tuple[BundleError, ...] = ()
+    manifest: Manifest | None = None
+    bundle: Bundle | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the bundle is sound."""
+        return not self.problems
 
 
 def load(path: Path, version: str | None = None, *, fall_back: bool = False, mapped: bool = False) -> Bundle:
@@ -36,22 +65,88 @@ def load(path: Path, version: str | None = None, *, fall_back: bool = False, map
     Raises:
         BundleError: There is no bundle, or it is incomplete, altered, or of a newer schema.
     """
-    if is_version_folder(path):
-        if version is not None and path.resolve().name != version:
-            raise BundleError(f"{path} is one version, not a store, so {version} can't be chosen in it")
-        return _sound(examine(path, mapped=mapped))
-    if version is not None:
-        return _sound(examine(existing(path, version), mapped=mapped))
-    pointer = pointer_or_refuse(path)
+    located = _locate(path, version)
     for _ in range(3):
-        found = examine(version_path(path, pointer.version), pointer.manifest_sha256, mapped=mapped)
-        newer = pointer_or_refuse(path)
-        if found.bundle is not None or newer == pointer:
+        report = examine(*located, mapped=mapped)
+        if report.ok or located == (newer := _locate(path, version)):
             break
-        pointer = newer  # published and pruned while we were reading
-    if found.bundle is None and fall_back and pointer.previous is not None:
-        return _previous(path, pointer, found, mapped=mapped)
-    return _sound(found)
+        located = newer  # published and pruned while we were reading
+    if report.bundle is None and fall_back and version is None and (previous := _previous(path, report)):
+        return previous
+    if report.bundle is None:
+        first, *others = report.problems
+        more = f" (and {len(others)} more; `marquee verify` lists them)" if others else ""
+        raise BundleError(first.message + more, fix=first.fix)
+    return report.bundle
+
+
+def verify(path: Path, version: str | None = None) -> Report:
+    """Check everything about one version, and report all that is wrong, not just the first thing.
+
+    Args:
+        path: A store, or the folder of one version.
+        version: Of a store: this version instead of the current one.
+    """
+    try:
+        return examine(*_locate(path, version))
+    except BundleError as error:
+        return Report(path, (error,))
+
+
+def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = False) -> Report:
+    """Read and verify the folder of one version.
+
+    Args:
+        folder: The version's folder.
+        manifest_sha256: The manifest's hash according to the pointer; None where no pointer names it.
+        mapped: As in `load`.
+    """
+    try:
+        manifest = read_manifest(folder, manifest_sha256)
+    except BundleError as error:
+        return Report(folder, (error,))
+    problems = [BundleError(text, fix=REPAIR) for text in _wrong_files(folder, manifest)]
+    files: dict[str, bytes | mmap.mmap] = {}
+    eval_files: dict[str, bytes] = {}
+    for entry in manifest.files:
+        try:
+            if entry.path.startswith(EVAL_FOLDER):
+                eval_files[entry.path.removeprefix(EVAL_FOLDER)] = bytes(_read(folder, entry))
+            else:
+                files[entry.path] = _read(folder, entry, mapped=mapped and entry.path.endswith(ARRAYS))
+        except BundleError as error:
+            problems.append(error)
+    if problems:  # a file that fails its hash isn't worth decoding
+        return Report(folder, tuple(problems), manifest)
+    try:
+        bundle = decode(files, manifest, eval_files)
+        texts = [*inconsistencies(bundle), *_wrong_dimensions(bundle, manifest)]
+    except BundleError as error:
+        texts = [error.message]
+    if texts:
+        return Report(folder, tuple(BundleError(f"{folder}/{text}", fix=REPAIR) for text in texts), manifest)
+    return Report(folder, (), manifest, bundle)
+
+
+def read_manifest(folder: Path, sha256: str | None = None) -> Manifest:
+    """The manifest of a version's folder.
+
+    Raises:
+        BundleError: It is missing or altered, belongs to another folder, or its hash isn't the one given.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MANIFEST_LIMIT)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    manifest = parse_manifest(raw, str(path))
+    if sha256 not in (None, hashlib.sha256(raw).hexdigest()):
+        raise BundleError(f"{path} is not the one that {POINTER_NAME} names: its sha256 differs", fix=REPAIR)
+    name = folder.resolve().name
+    if is_version_name(name) and name != manifest.version:
+        raise BundleError(f"{path} belongs to {manifest.version}, not to this folder", fix=REPAIR)
+    return manifest
 
 
 def pointer_or_refuse(store: Path) -> Pointer:
@@ -82,19 +177,75 @@ def existing(store: Path, version: str) -> Path:
     return folder
 
 
-def _sound(found: Examination) -> Bundle:
-    if found.bundle is None:
-        first, *others = found.problems
-        more = f" (and {len(others)} more; `marquee verify` lists them)" if others else ""
-        raise BundleError(first.message + more, fix=first.fix)
-    return found.bundle
+def _locate(path: Path, version: str | None) -> tuple[Path, str | None]:
+    """The folder of the version asked for, and its manifest's hash if the pointer names it."""
+    if is_version_folder(path):
+        if version not in (None, path.resolve().name):
+            raise BundleError(f"{path} is one version, not a store, so {version} can't be chosen in it")
+        return path, None
+    if version is None:
+        pointer = pointer_or_refuse(path)
+        return version_path(path, pointer.version), pointer.manifest_sha256
+    return existing(path, version), None
 
 
-def _previous(store: Path, pointer: Pointer, found: Examination, *, mapped: bool) -> Bundle:
-    assert pointer.previous is not None  # noqa: S101 - the caller asked
-    older = examine(version_path(store, pointer.previous), mapped=mapped)
-    if older.bundle is None:
-        return _sound(found)
-    note = f"fell back to {pointer.previous}, since {pointer.version} is damaged: {found.problems[0].message}"
+def _previous(store: Path, damaged: Report) -> Bundle | None:
+    pointer = None if is_version_folder(store) else current(store)
+    if pointer is None or pointer.previous is None:
+        return None
+    bundle = examine(version_path(store, pointer.previous)).bundle
+    if bundle is None:
+        return None
+    note = f"fell back to {bundle.version}, since {pointer.version} is damaged: {damaged.problems[0].message}"
     logger.warning("%s", note)
-    return replace(older.bundle, notes=(note,))
+    return replace(bundle, notes=(note,))
+
+
+def _wrong_files(folder: Path, manifest: Manifest) -> list[str]:
+    listed = [entry.path for entry in manifest.files]
+    problems = [f"{folder / MANIFEST_NAME} does not list {name}" for name in REQUIRED if name not in listed]
+    if len(set(listed)) != len(listed):
+        problems.append(f"{folder / MANIFEST_NAME} lists a file twice")
+    present = {
+        (Path(place) / name).relative_to(folder).as_posix() for place, _, names in os.walk(folder) for name in names
+    }
+    extra = sorted(present - set(listed) - {MANIFEST_NAME})
+    return problems + [f"{folder / name} is not in the manifest" for name in extra]
+
+
+def _read(folder: Path, entry: FileEntry, *, mapped: bool = False) -> bytes | mmap.mmap:
+    path = folder / entry.path
+    raw: bytes | mmap.mmap
+    try:
+        with path.open("rb") as file:
+            if mapped and os.fstat(file.fileno()).st_size == entry.bytes > 0:
+                raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            else:
+                raw = file.read(entry.bytes + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if len(raw) != entry.bytes:
+        raise BundleError(f"{path} has {path.stat().st_size} bytes, the manifest says {entry.bytes}", fix=REPAIR)
+    if hashlib.sha256(raw).hexdigest() != entry.sha256:
+        raise BundleError(f"{path} was altered: its sha256 is not the manifest's", fix=REPAIR)
+    return raw
+
+
+def _unreadable(path: Path, error: OSError) -> BundleError:
+    what = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
+    return BundleError(f"{path} {what}", fix=REPAIR)
+
+
+def _wrong_dimensions(bundle: Bundle, manifest: Manifest) -> list[str]:
+    problems = []
+    for name, shapes in shapes_of(bundle).items():
+        for array, shape in shapes.items():
+            stated = manifest.shapes.get(name, {}).get(array, "nothing")
+            if shape != stated:
+                problems.append(f"{name}: {array} has shape {shape}, the manifest says {stated}")
+    n, d = len(bundle.catalog), bundle.two_tower.item_vectors.shape[-1]
+    if n != manifest.n_movies:
+        problems.append(f"{MANIFEST_NAME}: n_movies is {manifest.n_movies}, the catalogue has {n}")
+    if d != manifest.dimensions:
+        problems.append(f"{MANIFEST_NAME}: dimensions is {manifest.dimensions}, the vectors have {d}")
+    return problems

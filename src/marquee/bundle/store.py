@@ -1,4 +1,4 @@
-"""The folder of bundles: where things lie, the pointer, the publisher's lock, and writes that survive a crash."""
+"""The folder of bundles: its layout, the pointer, the publisher's lock, and writes that survive a crash."""
 
 import fcntl
 import os
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from marquee.bundle.manifest import MANIFEST_NAME, VERSION_PATTERN, Sha256, Version
+from marquee.base_model import FrozenBaseModel
+from marquee.bundle.manifest import MANIFEST_NAME, VERSION_PATTERN, Sha256, Version, first_problem
 from marquee.errors import BundleError
 
 POINTER_NAME = "CURRENT.json"
@@ -23,10 +24,8 @@ _TEMPORARY = ".tmp-"
 _POINTER_LIMIT = 65_536
 
 
-class Pointer(BaseModel):
-    """What `CURRENT.json` says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Pointer(FrozenBaseModel):
+    """The content of `CURRENT.json`."""
 
     version: Version
     manifest_sha256: Sha256
@@ -44,7 +43,7 @@ def is_version_name(name: str) -> bool:
 
 
 def version_path(store: Path, version: str) -> Path:
-    """Where a version lies, whether it exists or not.
+    """The folder of a version, whether it exists or not.
 
     Raises:
         BundleError: The name is not a version's.
@@ -55,7 +54,7 @@ def version_path(store: Path, version: str) -> Path:
 
 
 def version_names(store: Path) -> list[str]:
-    """The names of the versions in a store, oldest first; no promise that they are sound."""
+    """The names of the versions in a store, oldest first; they may be damaged."""
     folder = store / VERSIONS
     names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
     return sorted(name for name in names if is_version_name(name))
@@ -68,23 +67,20 @@ def current(store: Path) -> Pointer | None:
         BundleError: CURRENT.json can't be read as a pointer.
     """
     path = store / POINTER_NAME
-    fix = "name a good version with `marquee rollback VERSION`, or publish again"
     try:
         with path.open("rb") as file:
-            raw = file.read(_POINTER_LIMIT)
-        return Pointer.model_validate_json(raw)
+            return Pointer.model_validate_json(file.read(_POINTER_LIMIT))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BundleError(f"{path} can't be read: {error.strerror}", fix=fix) from None
+        problem = f"can't be read: {error.strerror}"
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{path} is not a pointer: {place + ': ' if place else ''}{first['msg']}", fix=fix) from None
+        problem = f"is not a pointer: {first_problem(error)}"
+    raise BundleError(f"{path} {problem}", fix="name a good version with `marquee rollback VERSION`, or publish again")
 
 
 def point_to(store: Path, pointer: Pointer) -> None:
-    """Swap the pointer: a reader sees the old one or the new one, whenever the power fails."""
+    """Replace the pointer atomically: a reader sees the old one or the new one, even if the power fails."""
     temporary = store / f"{POINTER_NAME}{_TEMPORARY}{secrets.token_hex(4)}"
     write_durably(temporary, pointer.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
     temporary.replace(store / POINTER_NAME)
@@ -92,7 +88,7 @@ def point_to(store: Path, pointer: Pointer) -> None:
 
 
 def write_durably(path: Path, raw: bytes) -> None:
-    """Write a new file, and return when the disk has it."""
+    """Write a new file and sync it to disk."""
     with path.open("xb") as file:
         file.write(raw)
         file.flush()
@@ -100,7 +96,7 @@ def write_durably(path: Path, raw: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Return when the disk has the folder's entries: a rename is only durable after that."""
+    """Sync a folder's entries to disk: a rename is only durable after that."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -110,10 +106,10 @@ def sync_folder(path: Path) -> None:
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """A folder to write in, that appears under its final name in one step, and not at all if writing fails.
+    """A temporary folder that is renamed to `path` in one step at the end, or removed if writing fails.
 
-    Readers never look into it; if we die, the next publisher clears it away. It isn't made by `tempfile.mkdtemp`,
-    whose mode 0700 would lock out servers that run as another user.
+    Readers never look into it; if the process dies, the next publisher removes it. It isn't made by
+    `tempfile.mkdtemp`, whose mode 0700 would lock out servers that run as another user.
     """
     temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
     temporary.mkdir()
@@ -135,7 +131,7 @@ def remove_version(path: Path) -> None:
 
 @contextmanager
 def locked(store: Path, timeout: float = 60.0) -> Iterator[None]:
-    """Be the only one who changes the store. A publisher that dies lets go of the lock, since the kernel closes it.
+    """Hold the publisher's lock. The kernel releases it if the process dies.
 
     Args:
         store: Made if it is missing.
@@ -149,7 +145,7 @@ def locked(store: Path, timeout: float = 60.0) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         _wait_for(descriptor, path, timeout)
-        _clear_leftovers(store)
+        _remove_leftovers(store)
         yield
     finally:
         os.close(descriptor)
@@ -159,19 +155,16 @@ def _wait_for(descriptor: int, path: Path, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise BundleError(
-                    f"another publisher has held {path} for {timeout:g} s", fix="let it finish, then publish again"
-                ) from None
+                message = f"another publisher has held {path} for {timeout:g} s"
+                raise BundleError(message, fix="let it finish, then publish again") from None
             time.sleep(0.02)
-        else:
-            return
 
 
-def _clear_leftovers(store: Path) -> None:
-    # Whoever holds the lock is alone, so every temporary thing belongs to a publisher that died.
+def _remove_leftovers(store: Path) -> None:
+    # The lock's holder is alone, so every temporary file belongs to a publisher that died.
     for path in (*(store / VERSIONS).glob(f"{_TEMPORARY}*"), *store.glob(f"{POINTER_NAME}{_TEMPORARY}*")):
         if path.is_dir():
             shutil.rmtree(path)

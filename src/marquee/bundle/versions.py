@@ -1,16 +1,22 @@
-"""Choosing among the versions of a store: make one current, go back, tidy up, take one out."""
+"""The versions of a store: list them, make one current, go back, delete old ones, copy one out."""
 
 import logging
 import shutil
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
-from marquee.bundle.examine import examine
-from marquee.bundle.manifest import MANIFEST_NAME
-from marquee.bundle.read import existing, load
+from pydantic import Field
+
+from marquee.base_model import FrozenBaseModel
+from marquee.bundle.manifest import Manifest, time_of
+from marquee.bundle.metrics import Metrics
+from marquee.bundle.read import examine, existing, load, read_manifest
 from marquee.bundle.store import (
     LIST_THEM,
     Pointer,
     current,
+    is_version_folder,
     locked,
     point_to,
     remove_version,
@@ -21,6 +27,78 @@ from marquee.bundle.store import (
 from marquee.errors import BundleError
 
 logger = logging.getLogger("marquee.bundle")
+
+HISTORY_LENGTH = 50
+
+
+class VersionNow(FrozenBaseModel):
+    """A version in the store."""
+
+    version: str
+    created: datetime
+    current: bool
+    """Whether the store's pointer names it."""
+    ndcg: float | None = Field(alias="ndcg@10")
+    """At 5 films; null where it wasn't measured."""
+    ci95: tuple[float, float] | None
+    """Its 95 % interval over people."""
+    refused: bool
+    """Whether this process can't use it: its manifest is unreadable, or it was tried and refused."""
+    n_movies: int | None = Field(None, exclude=True)
+    """None where the manifest is unreadable."""
+    n_people: int | None = Field(None, exclude=True)
+    """Held-out people behind `ndcg`; None where it wasn't measured."""
+    data: str = Field("", exclude=True)
+    """Name of the data set."""
+    manifest_sha256: str = Field("", exclude=True)
+    """According to the pointer, if that names the version."""
+    size: int = Field(0, exclude=True)
+    """Bytes of all its files; only counted by `list_versions`."""
+
+
+def list_versions(store: Path) -> list[VersionNow]:
+    """The versions of a store, newest first. Reads and verifies every file, so it takes a while for large stores."""
+    pointer = _readable_pointer(store)
+    found = []
+    for name in reversed(version_names(store)):
+        path = version_path(store, name)
+        report = examine(path, pointer.manifest_sha256 if pointer and pointer.version == name else None)
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        version = _version_now(name, report.manifest, pointer, refused=not report.ok)
+        found.append(version.model_copy(update={"size": size}))
+    return found
+
+
+class History:
+    """The versions of one store by their manifests alone, for a page that refreshes itself. Thread-safe.
+
+    Versions never change, so each manifest is read once.
+
+    Args:
+        path: A store, or the folder of one version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._manifests: dict[str, Manifest] = {}
+
+    def versions(self) -> list[VersionNow]:
+        """The newest versions, newest first, at most HISTORY_LENGTH; empty where nothing was published yet.
+
+        Raises:
+            BundleError: The path is one version's folder, and its manifest can't be read.
+        """
+        if is_version_folder(self._path):
+            only = read_manifest(self._path)
+            return [_version_now(only.version, only, Pointer(version=only.version, manifest_sha256=only.sha256()))]
+        pointer = _readable_pointer(self._path)
+        manifests = {}
+        names = version_names(self._path)[-HISTORY_LENGTH:]
+        for name in names:
+            with suppress(BundleError):  # read again next time: its files may still be arriving
+                manifests[name] = self._manifests.get(name) or read_manifest(version_path(self._path, name))
+        self._manifests = manifests  # swapped as a whole, since other threads read it
+        return [_version_now(name, manifests.get(name), pointer) for name in reversed(names)]
 
 
 def rollback(store: Path, version: str | None = None) -> Pointer:
@@ -39,11 +117,18 @@ def rollback(store: Path, version: str | None = None) -> Pointer:
         BundleError: There is no such version, it is damaged, or there is nothing to go back to.
     """
     with locked(store):
-        pointer = _pointer_if_readable(store)
-        target = version or _one_before(store, pointer)
-        if target is None:
-            raise BundleError(f"no sound version in {store} to go back to", fix=LIST_THEM)
-        return _move(store, target, pointer)
+        pointer = _readable_pointer(store)
+        if version is None:
+            version = _previous_sound(store, pointer)
+        report = examine(existing(store, version))
+        if report.manifest is None or not report.ok:
+            message = f"{version} is damaged, so it can't be current: {report.problems[0].message}"
+            raise BundleError(message, fix=LIST_THEM)
+        previous = pointer.version if pointer and pointer.version < version else _newest_sound(store, before=version)
+        moved = Pointer(version=version, manifest_sha256=report.manifest.sha256(), previous=previous)
+        point_to(store, moved)
+        logger.info("current is now %s", version)
+        return moved
 
 
 def activate(store: Path, version: str) -> Pointer:
@@ -74,7 +159,7 @@ def prune(store: Path, keep: int = 5) -> list[str]:
         pointer = current(store)
         in_use = {pointer.version, pointer.previous} if pointer else set()
         names = version_names(store)
-        sound = [name for name in names if examine(version_path(store, name)).bundle is not None]
+        sound = [name for name in names if _is_sound(store, name)]
         removed = [name for name in names if name not in in_use and name not in sound[-keep:]]
         for name in removed:
             remove_version(version_path(store, name))
@@ -97,46 +182,55 @@ def export(store: Path, folder: Path, version: str | None = None) -> str:
     """
     if folder.exists():
         raise BundleError(f"{folder} exists already", fix="name a new folder, or remove that one first")
-    manifest = load(store, version).manifest
-    source = store if (store / MANIFEST_NAME).is_file() else version_path(store, manifest.version)
+    name = load(store, version).version
+    source = store if is_version_folder(store) else version_path(store, name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with written_aside(folder) as temporary:
         shutil.copytree(source, temporary, dirs_exist_ok=True)
         if problems := examine(temporary).problems:
             raise problems[0]
-    return manifest.version
+    return name
 
 
-def _move(store: Path, target: str, pointer: Pointer | None) -> Pointer:
-    path = existing(store, target)
-    found = examine(path)
-    if found.manifest is None or found.problems:
-        raise BundleError(f"{target} is damaged, so it can't be current: {found.problems[0].message}", fix=LIST_THEM)
-    if pointer and pointer.version < target:
-        previous: str | None = pointer.version
-    else:
-        previous = _newest_sound_before(store, target)
-    moved = Pointer(version=target, manifest_sha256=found.manifest.sha256(), previous=previous)
-    point_to(store, moved)
-    logger.info("current is now %s", target)
-    return moved
+def _version_now(
+    name: str, manifest: Manifest | None, pointer: Pointer | None, *, refused: bool | None = None
+) -> VersionNow:
+    metrics = manifest.metrics if manifest else Metrics()
+    pointed = pointer.manifest_sha256 if pointer and pointer.version == name else None
+    return VersionNow(
+        version=name,
+        created=time_of(name),
+        current=pointed is not None,
+        **{"ndcg@10": metrics.score()},
+        ci95=metrics.interval(),
+        refused=manifest is None if refused is None else refused,
+        n_movies=manifest.n_movies if manifest else None,
+        n_people=metrics.n_people,
+        data=manifest.data.name if manifest else "",
+        manifest_sha256=pointed or (manifest.sha256() if manifest else ""),
+    )
 
 
-def _one_before(store: Path, pointer: Pointer | None) -> str | None:
-    if pointer and pointer.previous and examine(version_path(store, pointer.previous)).bundle is not None:
-        return pointer.previous
-    return _newest_sound_before(store, pointer.version if pointer else "9999")
-
-
-def _newest_sound_before(store: Path, version: str) -> str | None:
-    names = [name for name in version_names(store) if name < version]
-    sound = (name for name in reversed(names) if examine(version_path(store, name)).bundle is not None)
-    return next(sound, None)
-
-
-def _pointer_if_readable(store: Path) -> Pointer | None:
-    try:
+def _readable_pointer(store: Path) -> Pointer | None:
+    # None where it is garbage, too: lists and rollback are what one needs to repair it.
+    with suppress(BundleError):
         return current(store)
-    except BundleError as error:
-        logger.warning("the pointer was unreadable and is replaced: %s", error.message)
-        return None
+    return None
+
+
+def _previous_sound(store: Path, pointer: Pointer | None) -> str:
+    if pointer and pointer.previous and _is_sound(store, pointer.previous):
+        return pointer.previous
+    found = _newest_sound(store, before=pointer.version if pointer else "9999")
+    if found is None:
+        raise BundleError(f"no sound version in {store} to go back to", fix=LIST_THEM)
+    return found
+
+
+def _newest_sound(store: Path, *, before: str) -> str | None:
+    names = reversed([name for name in version_names(store) if name < before])
+    return next((name for name in names if _is_sound(store, name)), None)
+
+
+def _is_sound(store: Path, version: str) -> bool:
+    return examine(version_path(store, version)).ok

@@ -1,4 +1,4 @@
-"""What a server makes of the current bundle, following the pointer: build beside the old one, swap one reference."""
+"""Follow a store's current bundle in a server: build beside the old one, then swap one reference."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Check:
-    """What one look at the pointer led to.
+    """Result of looking at the pointer once.
 
     Attributes:
         outcome: "swapped" to the pointer's version; "refused" it (again, or for the first time) and went on with
@@ -37,17 +37,8 @@ class Check:
     error: BundleError | None = None
 
 
-@dataclass(frozen=True)
-class _InUse(Generic[T]):
-    """Kept in one object, so that one read of one reference sees all of it."""
-
-    version: str
-    made: T
-    before: "tuple[str, T] | None"
-
-
 class Live(Generic[T]):
-    """What is made of a store's current bundle, for a server. Safe to use from any number of threads.
+    """What a server builds from a store's current bundle. Thread-safe.
 
     A request calls `get` once, at its start, and works with that to its end: so it never mixes versions.
 
@@ -58,12 +49,11 @@ class Live(Generic[T]):
         interval: Seconds between two looks at the pointer by the background thread. Polling, because file
             notifications miss NFS, volumes that are swapped by symlink, and object stores.
         retry: Seconds until a refused bundle is tried again, since its files may still be arriving.
-        on_change: Told when a bundle goes live or is refused (once each), with the outcome and the version in use.
+        on_change: Called when a bundle goes live or is refused (once each), with the outcome and the version in use.
 
     Attributes:
-        swaps: How many bundles went live, the first one included.
-        refusals: How many bundles were refused; one that stays bad counts once.
-        last: The latest check.
+        swaps: Number of bundles that went live, the first one included.
+        refusals: Number of bundles that were refused; one that stays bad counts once.
     """
 
     def __init__(
@@ -80,48 +70,46 @@ class Live(Generic[T]):
         self._interval = interval
         self._retry = retry
         self._on_change = on_change
-        self._in_use: _InUse[T] | None = None
+        # (version, what was built from it): the live one, and behind it the one before. Replaced as a whole, so that
+        # one read of one reference sees all of it.
+        self._built: tuple[tuple[str, T], ...] = ()
         self._seen = ""  # the sha256 of the live bundle's manifest
         self._refused = ""
         self._refused_at = 0.0
-        self._why: BundleError | None = None
+        self._why = BundleError(f"no bundle of {path} is loaded yet")
         self._checking = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.swaps = 0
         self.refusals = 0
-        self.last = Check("unchanged", None)
 
     def get(self, version: str | None = None) -> T:
-        """What is live now; or, if it was asked for and is the one before, that.
+        """What is live now; or, if its version is given, what was live before.
 
         A caller that still works with the bundle before thus goes on getting answers of that very bundle.
 
         Raises:
             BundleError: None is live yet; the message is that of the last refusal.
         """
-        in_use = self._in_use  # one read of one reference: atomic
-        if in_use is None:
-            why = self._why or BundleError(f"no bundle of {self._path} is loaded yet")
-            raise BundleError(why.message, fix=why.fix)
-        if in_use.before is not None and version == in_use.before[0]:
-            return in_use.before[1]
-        return in_use.made
+        built = self._built
+        if not built:
+            raise BundleError(self._why.message, fix=self._why.fix)
+        return dict(built).get(version or "", built[0][1])
 
     @property
     def ready(self) -> bool:
         """Whether a bundle is live."""
-        return self._in_use is not None
+        return bool(self._built)
 
     def refuses(self, manifest_sha256: str) -> bool:
         """Whether the bundle with this manifest is the one that the pointer names and that can't be used."""
         return bool(manifest_sha256) and manifest_sha256 == self._refused
 
     def check(self) -> Check:
-        """Look at the pointer once, and go with it. Never raises because of a bad bundle."""
+        """Look at the pointer once, and follow it. Never raises because of a bad bundle."""
         with self._checking:
             refusals = self.refusals
-            self.last = check = self._check()
+            check = self._check()
             if check.outcome in {"swapped", "fell_back"} or self.refusals > refusals:
                 self._on_change(check.outcome, check.version)
             return check
@@ -159,11 +147,13 @@ class Live(Generic[T]):
         if pointed == self._refused and time.monotonic() < self._refused_at + self._retry:
             return Check("unchanged", self._version())
         try:
-            bundle, made = self._load_and_build()
+            bundle = load(self._path, fall_back=not self.ready)
+            self._built = ((bundle.version, self._build(bundle)), *self._built[:1])
         except BundleError as error:
             return self._refuse(pointed, error)
-        old = self._in_use
-        self._in_use = _InUse(bundle.version, made, (old.version, old.made) if old else None)
+        except Exception as error:  # whatever goes wrong here must not end the old bundle's service
+            message = f"the new bundle can't be used: {type(error).__name__}: {error}"
+            return self._refuse(pointed, BundleError(message))
         self.swaps += 1
         if bundle.notes:
             return self._refuse(pointed, BundleError(bundle.notes[0]), "fell_back")
@@ -180,17 +170,8 @@ class Live(Generic[T]):
         except OSError as error:
             raise BundleError(f"{self._path / MANIFEST_NAME} can't be read: {error.strerror}") from None
 
-    def _load_and_build(self) -> tuple[Bundle, T]:
-        try:
-            bundle = load(self._path, fall_back=self._in_use is None)
-            return bundle, self._build(bundle)
-        except BundleError:
-            raise
-        except Exception as error:  # whatever goes wrong here must not end the old bundle's service
-            raise BundleError(f"the new bundle can't be used: {type(error).__name__}: {error}") from error
-
     def _version(self) -> str | None:
-        return self._in_use.version if self._in_use else None
+        return self._built[0][0] if self._built else None
 
     def _refuse(self, pointed: str, error: BundleError, outcome: Outcome = "refused") -> Check:
         self._refused_at, self._why = time.monotonic(), error

@@ -1,7 +1,10 @@
 """Stores with a few versions in them, and a way to forge a version whose hashes are right."""
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +17,42 @@ from marquee.bundle.store import Pointer, point_to
 Forge = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here outlives the machine's power; test_kill checks the order of the calls."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, make_contents: Any) -> tuple[Published, Published]:
+    """Two versions in a store that nobody changes."""
+    store = tmp_path_factory.mktemp("template") / "artifacts"
+    return publish(store, make_contents(seed=1)), publish(store, make_contents(seed=2))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "artifacts"
 
 
 @pytest.fixture
-def first(store: Path, make_contents: Any) -> Published:
+def first(store: Path, template: tuple[Published, Published]) -> Published:
     """A store with one version."""
-    return publish(store, make_contents(seed=1))
+    return _copy(store, template[0])
 
 
 @pytest.fixture
-def two(store: Path, first: Published, make_contents: Any) -> tuple[Published, Published]:
+def two(store: Path, first: Published, template: tuple[Published, Published]) -> tuple[Published, Published]:
     """A store with two versions, the second one current."""
-    return first, publish(store, make_contents(seed=2))
+    return first, _copy(store, template[1], first.manifest.version)
+
+
+def _copy(store: Path, published: Published, previous: str | None = None) -> Published:
+    manifest = published.manifest
+    path = store / "versions" / manifest.version
+    shutil.copytree(published.path, path)
+    point_to(store, Pointer(version=manifest.version, manifest_sha256=manifest.sha256(), previous=previous))
+    return replace(published, path=path)
 
 
 @pytest.fixture

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from marquee.bundle import load, publish
-from marquee.bundle.sample import sample_contents
+
+SAMPLE = Path(__file__).parents[3] / "artifacts" / "sample"
 
 POINTS = ("fsync", "rename", "replace", "mkdir")
 
 
 def publish_number(store: Path, number: int) -> None:
-    publish(store, replace(sample_contents(), config={"number": number}), force=True)
+    publish(store, replace(load(SAMPLE), config={"number": number}), force=True)
 
 
 def published(store: Path) -> int:

@@ -31,7 +31,7 @@ def test_readers_load_a_complete_version_while_100_publishers_are_killed(store: 
     output, _ = process.communicate()
     assert (process.returncode, output) == (0, "100\n")
     infos = list_versions(store)
-    assert all(info.complete for info in infos)
+    assert not any(info.refused for info in infos)
     assert len(infos) >= 20  # some finished before they were killed
     assert loads >= 20
     assert len(versions) >= 2  # the pointer moved under our eyes

@@ -1,9 +1,24 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from marquee.bundle import Published, activate, current, export, list_versions, load, prune, publish, rollback, verify
+from marquee.bundle import (
+    Live,
+    Published,
+    activate,
+    current,
+    export,
+    list_versions,
+    load,
+    prune,
+    publish,
+    rollback,
+    verify,
+)
+from marquee.bundle import versions as module
+from marquee.bundle.versions import History
 from marquee.errors import BundleError
 
 
@@ -73,9 +88,7 @@ def test_the_list_tells_all(store: Path, names: list[str]) -> None:
     infos = list_versions(store)
     assert [info.version for info in infos] == names[::-1]
     assert [info.current for info in infos] == [True, False, False, False]
-    assert [info.complete for info in infos] == [True, True, True, False]
-    assert infos[3].problem is not None
-    assert "reranker.json has 2 bytes" in infos[3].problem.message
+    assert [info.refused for info in infos] == [False, False, False, True]
     assert (infos[0].n_movies, infos[0].ndcg, infos[0].data) == (50, 0.5, "random")
     assert infos[0].size == sum(path.stat().st_size for path in load_path(store, names[3]).rglob("*") if path.is_file())
     assert infos[0].created.isoformat().startswith(names[3][:10])
@@ -133,3 +146,91 @@ def test_export_refuses_a_damaged_version(store: Path, names: list[str], tmp_pat
     with pytest.raises(BundleError, match=r"reranker\.json"):
         export(store, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_history_says_what_the_list_says(store: Path, two: tuple[Published, Published]) -> None:
+    found = History(store).versions()
+    listed = list_versions(store)
+    assert found == [entry.model_copy(update={"size": 0}) for entry in listed]
+    assert [past.version for past in found] == [two[1].manifest.version, two[0].manifest.version]
+    assert [past.manifest_sha256 for past in found] == [one.manifest.sha256() for one in reversed(two)]
+    assert found[0].ndcg == 0.5
+
+
+def test_it_follows_the_store_and_reads_each_manifest_once(
+    store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    original = module.read_manifest
+    monkeypatch.setattr(module, "read_manifest", lambda folder: (read.append(folder), original(folder))[1])
+    history = History(store)
+    assert [past.current for past in history.versions()] == [True]
+    second = publish(store, make_contents(seed=2))
+    assert [past.current for past in history.versions()] == [True, False]
+    rollback(store)
+    assert [past.current for past in history.versions()] == [False, True]
+    history.versions()
+    assert read == [first.path, second.path]
+
+
+def test_pruned_versions_are_forgotten(store: Path, make_contents: Any) -> None:
+    for seed in range(4):
+        publish(store, make_contents(seed=seed))
+    history = History(store)
+    assert len(history.versions()) == 4
+    gone = prune(store, keep=1)
+    assert not {past.version for past in history.versions()} & set(gone)
+    assert not set(history._manifests) & set(gone)
+
+
+def test_an_unreadable_manifest_leaves_the_rest(store: Path, two: tuple[Published, Published]) -> None:
+    (two[0].path / "manifest.json").write_text("{}")
+    newest, older = History(store).versions()
+    assert (newest.ndcg, newest.manifest_sha256) == (0.5, two[1].manifest.sha256())
+    assert (older.version, older.ndcg, older.ci95, older.manifest_sha256) == (two[0].manifest.version, None, None, "")
+    assert (newest.refused, older.refused) == (False, True)
+
+
+def test_the_rest_of_a_copy_may_still_arrive(store: Path, first: Published) -> None:
+    manifest = first.path / "manifest.json"
+    whole = manifest.read_bytes()
+    manifest.unlink()
+    history = History(store)
+    assert history.versions()[0].ndcg is None
+    manifest.write_bytes(whole)
+    assert history.versions()[0].ndcg == 0.5
+
+
+def test_no_store_and_no_pointer(tmp_path: Path, store: Path, two: tuple[Published, Published]) -> None:
+    assert History(tmp_path / "none").versions() == []
+    (store / "CURRENT.json").write_text("nonsense")
+    assert [past.current for past in History(store).versions()] == [False, False]
+
+
+def test_only_the_newest_are_listed(store: Path, first: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    for second in range(60):
+        (store / "versions" / f"2020-01-01T00-00-{second:02}Z-00000000").mkdir()
+    found = History(store).versions()
+    assert len(found) == module.HISTORY_LENGTH
+    assert found[0].version == first.manifest.version
+
+
+def test_the_folder_of_one_version(tmp_path: Path, store: Path, first: Published) -> None:
+    export(store, tmp_path / "one")
+    (only,) = History(tmp_path / "one").versions()
+    assert (only.version, only.current, only.ndcg) == (first.manifest.version, True, 0.5)
+    (tmp_path / "one" / "manifest.json").write_text("{}")
+    with pytest.raises(BundleError, match="not a bundle's manifest"):
+        History(tmp_path / "one").versions()
+
+
+def test_a_server_says_which_version_it_refuses(store: Path, two: tuple[Published, Published]) -> None:
+    shutil.rmtree(two[1].path)
+    live = Live(store)
+    live.check()  # falls back to the first
+    assert live.refuses(two[1].manifest.sha256())
+    assert not live.refuses(two[0].manifest.sha256())
+    assert not live.refuses("")
+    rollback(store)
+    live.check()
+    assert not live.refuses(two[1].manifest.sha256())

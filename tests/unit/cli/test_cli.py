@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from marquee.bundle.card import ModelCard, model_card
+from marquee.bundle.card import ModelCard, markdown, model_card
+from marquee.bundle.metrics import Metrics
 from marquee.bundle.publish import publish, write_folder
 from marquee.bundle.read import load
-from marquee.bundle.sample import sample_contents
-from marquee_cli.card_markdown import markdown
 from marquee_cli.main import main
 from marquee_training.data.synthetic import synthesize, write_movielens
+from tests.sample import load_sample
 
-TITLE = sample_contents().catalog.titles[0]
+TITLE = load_sample().catalog.titles[0]
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def run(monkeypatch, capsys):
 
 @pytest.fixture
 def store(tmp_path):
-    publish(tmp_path / "store", sample_contents(), force=True)
+    publish(tmp_path / "store", load_sample(), force=True)
     return tmp_path / "store"
 
 
 @pytest.fixture
 def liked():
-    return [int(tmdb) for tmdb in sample_contents().catalog.tmdb_ids if tmdb][:3]
+    return [int(tmdb) for tmdb in load_sample().catalog.tmdb_ids if tmdb][:3]
 
 
 def test_recommend_prints_the_response(run, store, liked):
@@ -58,7 +58,7 @@ def test_recommend_prints_the_response(run, store, liked):
 
 
 def test_recommend_as_a_table_by_title(run, store):
-    title = sample_contents().catalog.titles[0]
+    title = load_sample().catalog.titles[0]
     code, out, _ = run("recommend", "-s", store, "--like", title, "--explain", "-n", 3)
     assert code == 0
     assert "affinity" in out
@@ -68,7 +68,7 @@ def test_recommend_as_a_table_by_title(run, store):
 
 
 def test_a_table_says_which_films_were_taken(run, store):
-    first, second, third = sample_contents().catalog.titles[:3]
+    first, second, third = load_sample().catalog.titles[:3]
     out = run("recommend", "-s", store, "--person", first[:-1], "--person", f"{second};{third}", "-n", 1)[1]
     assert all(title in out.split("┏")[0] for title in (first, second, third))
     out = run("recommend", "-s", store, "--like", first, "--dislike", second, "-n", 1)[1]
@@ -76,7 +76,7 @@ def test_a_table_says_which_films_were_taken(run, store):
 
 
 def test_brackets_in_titles_are_shown_as_they_are(run, tmp_path):
-    contents = sample_contents()
+    contents = load_sample()
     titles = ("[rec] of [/b]", *(f"{title} [bold]" for title in contents.catalog.titles[1:]))
     publish(tmp_path, replace(contents, catalog=replace(contents.catalog, titles=titles)), force=True)
     out = run("recommend", "-s", tmp_path, "--movie-ids", int(contents.catalog.movie_ids[0]), "-n", 100)[1]
@@ -93,7 +93,7 @@ def test_recommend_leaves_out_what_is_disliked(run, store, liked):
 
 
 def test_recommend_for_several_people(run, store):
-    first, second, third = sample_contents().catalog.titles[:3]
+    first, second, third = load_sample().catalog.titles[:3]
     people = ("--person", first, "--person", f"{second}; {third}")
     code, out, _ = run("recommend", "-s", store, *people, "-n", 5, "--one-per-franchise", "--json")
     assert code == 0
@@ -129,9 +129,8 @@ def test_list_verify_and_rollback(run, store):
     (first,) = json.loads(run("list", "-s", store, "--json")[1])
     assert first["current"]
     assert first["complete"]
-    publish(store, sample_contents(), force=True)  # the same again: nothing new
-    changed = sample_contents()
-    second = publish(store, changed.__class__(**{**vars(changed), "config": {"changed": True}}), force=True)
+    publish(store, load_sample(), force=True)  # the same again: nothing new
+    second = publish(store, replace(load_sample(), config={"changed": True}), force=True)
     assert run("verify", "-s", store)[0] == 0
     assert first["version"] in run("rollback", "-s", store)[1]
     vectors = second.path / "two_tower.safetensors"
@@ -146,9 +145,9 @@ def test_list_verify_and_rollback(run, store):
 
 def test_list_shows_what_helps_to_choose(run, tmp_path, make_contents):
     contents = make_contents(seed=1)
-    metrics = contents.metrics | {"ci95": {"5": {"pipeline": [0.48, 0.52]}}, "n_people": 1465}
-    publish(tmp_path, replace(contents, metrics=metrics))
-    publish(tmp_path, sample_contents(), force=True)
+    metrics = contents.metrics.document | {"ci95": {"5": {"pipeline": [0.48, 0.52]}}, "n_people": 1465}
+    publish(tmp_path, replace(contents, metrics=Metrics.model_validate(metrics)))
+    publish(tmp_path, load_sample(), force=True)
     out = run("list", "-s", tmp_path)[1]
     for shown in ("NDCG@10 [95 %]", "0.500", "[0.480, 0.520]", "1,465", "now"):
         assert shown in out
@@ -185,7 +184,7 @@ def test_no_card_of_what_is_not_there(run, store):
 
 
 def test_publish_a_folder_made_elsewhere(run, tmp_path):
-    write_folder(tmp_path / "bundle", sample_contents())
+    write_folder(tmp_path / "bundle", load_sample())
     code, _, err = run("publish", tmp_path / "bundle", "-s", tmp_path / "store")
     assert code == 5
     assert "--force" in err

@@ -2,17 +2,16 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from marquee.bundle.card import ModelCard, model_card
-from marquee.bundle.card_words import judged_in_words, source_in_words
+from marquee.bundle.card import ModelCard, describe_protocol, describe_source, markdown, model_card
 from marquee.bundle.manifest import CodeVersion, DataInfo, Manifest, stamped
+from marquee.bundle.metrics import Metrics
 from marquee.bundle.publish import pack
-from marquee.bundle.sample import CREATED
-from marquee_cli.card_markdown import markdown
 
 GOLDEN = Path(__file__).with_name("golden") / "model_card.md"
 PROTOCOL = "few-seeds/1 positive>=4 min_positives=20 draws=3 folds=5/5 seed=1"
@@ -60,8 +59,9 @@ def manifest_of(make_contents):
 
     def make(metrics=METRICS, data=DATA, config=CONFIG) -> Manifest:
         version = CodeVersion(marquee="0.1.0")
-        contents = replace(make_contents(), metrics=metrics, data=data, config=config, code_version=version)
-        return stamped(pack(contents)[0], CREATED)
+        measured = Metrics.model_validate(metrics)
+        bundle = replace(make_contents(), metrics=measured, data=data, config=config, code_version=version)
+        return stamped(pack(bundle)[0], datetime(2026, 1, 1, tzinfo=UTC))
 
     return make
 
@@ -150,13 +150,13 @@ def test_rows_of_a_later_marquee_keep_their_names(manifest_of):
 
 
 def test_protocols_in_words():
-    words = judged_in_words(PROTOCOL, 465)
+    words = describe_protocol(PROTOCOL, 465)
     assert words.startswith("465 people with at least 20 likes (ratings of 4 or more), in 5 parts, each by models")
     assert "drawn at random 3 times" in words
-    one = judged_in_words("few-seeds/1 positive>=3.5 min_positives=12 draws=1 folds=1/5 seed=7", None)
+    one = describe_protocol("few-seeds/1 positive>=3.5 min_positives=12 draws=1 folds=1/5 seed=7", None)
     assert one.startswith("People with at least 12 likes (ratings of 3.5 or more), in 5 parts, of which 1 judged")
     assert "drawn at random once" in one
-    assert "'few-seeds/2 x', which this version of Marquee can't put in words" in judged_in_words("few-seeds/2 x", 3)
+    assert "'few-seeds/2 x', which this version of Marquee can't put in words" in describe_protocol("few-seeds/2 x", 3)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_protocols_in_words():
     ],
 )
 def test_a_public_card_shows_no_paths(source, words):
-    assert source_in_words(source) == words
+    assert describe_source(source) == words
 
 
 def test_names_are_no_markup(manifest_of):

@@ -82,9 +82,9 @@ def test_gradients_of_the_shares_add_up_to_the_batch_gradient(world, content, pr
 def test_three_processes_train_the_model_of_one(of_three, tmp_path):
     """Sums are added in another order, so the weights differ a little; the films that they find don't."""
     one, three = trained(1, tmp_path), of_three
-    assert three.manifest.metrics["n_people"] == one.manifest.metrics["n_people"]
-    for k, rows in one.manifest.metrics["ndcg@10"].items():
-        assert three.manifest.metrics["ndcg@10"][k] == pytest.approx(rows, abs=0.02), k
+    assert three.manifest.metrics.document["n_people"] == one.manifest.metrics.document["n_people"]
+    for k, rows in one.manifest.metrics.document["ndcg@10"].items():
+        assert three.manifest.metrics.document["ndcg@10"][k] == pytest.approx(rows, abs=0.02), k
     for seeds in ([0], [3, 7, 12], list(range(0, 60, 6))):
         scores = [bundle.two_tower.scores(seeds) for bundle in (three, one)]
         # The loss doesn't see a shift of all scores, so rounding decides it.

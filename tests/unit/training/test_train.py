@@ -76,7 +76,7 @@ def test_publishes_a_bundle_that_knows_where_it_came_from(published, dataset):
 
 
 def test_the_manifest_says_how_good_it_is_beside_the_baselines(published):
-    metrics = published.manifest.metrics
+    metrics = published.manifest.metrics.document
     for k in ("1", "3", "5", "10"):
         assert set(metrics["ndcg@10"][k]) == {"popularity", "svd_centered", "edlae", "two_tower", "pipeline"}
         low, high = metrics["ci95"][k]["pipeline"]
@@ -87,7 +87,7 @@ def test_the_manifest_says_how_good_it_is_beside_the_baselines(published):
 
 
 def test_the_manifest_says_what_lies_beyond_accuracy(published):
-    metrics = published.manifest.metrics
+    metrics = published.manifest.metrics.document
     (rows,) = metrics["beyond"].values()
     assert set(rows) == set(SHORT)
     for name, row in rows.items():
@@ -106,7 +106,7 @@ def test_the_manifest_says_what_lies_beyond_accuracy(published):
 def test_affinity_is_calibrated_on_every_rung(published):
     bundle = load(published.path.parents[1])
     assert set(bundle.rerank.calibration) == set(RUNGS)
-    assert published.manifest.metrics["calibration"]["two_tower"]["ece"] < 0.1
+    assert published.manifest.metrics.document["calibration"]["two_tower"]["ece"] < 0.1
     pipeline = Pipeline(bundle)
     movies = bundle.catalog.movie_ids
     answer = pipeline.recommend(RecommendationRequest(movie_ids=[int(movies[0]), int(movies[3])], top_n=5))
