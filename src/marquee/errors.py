@@ -1,4 +1,4 @@
-"""The errors that a user can meet. Each says what is wrong and, where one exists, names the fix."""
+"""Errors for users: each says what is wrong and, where there is one, names the fix."""
 
 
 class MarqueeError(Exception):
@@ -52,13 +52,13 @@ class RequestError(MarqueeError):
 
 
 class UnknownMovie(RequestError):  # noqa: N818 - reads as what it says
-    """No film of the catalogue has this id."""
+    """No film has this id."""
 
     code = "unknown_movie"
 
 
 class UnknownGenre(RequestError):  # noqa: N818 - as above
-    """No film of the catalogue has this genre."""
+    """No film has this genre."""
 
     code = "unknown_genre"
 
@@ -70,7 +70,7 @@ class LikedAndDisliked(RequestError):  # noqa: N818 - as above
 
 
 class GroupWithoutAccount(RequestError):  # noqa: N818 - as above
-    """The account of a request is one person's."""
+    """A request's account was asked for several people."""
 
     code = "group_without_account"
 

@@ -1,4 +1,4 @@
-"""TorchServe's handler: its batches, parsed and answered by `marquee.retrieval.service`.
+"""TorchServe's handler: batches, parsed and answered by `marquee.retrieval.service`.
 
 It loads safetensors out of the mounted bundle; nothing is unpickled, and the archive (.mar) holds code only. Neither
 KServe's wrapper nor a service envelope is in between: an envelope takes a batch's first request and drops the rest.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marquee.errors import UnknownMovie
-from marquee.models import Array
+from marquee.models import Array, Mask, Rows
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Catalog:
         popularity: (n,) int32, how many people of the training data rated the film 4 or more.
     """
 
-    movie_ids: NDArray[np.int64]
-    tmdb_ids: NDArray[np.int64]
+    movie_ids: Rows
+    tmdb_ids: Rows
     titles: tuple[str, ...]
     years: NDArray[np.int16]
     genre_names: tuple[str, ...]
-    genres: NDArray[np.bool_]
+    genres: Mask
     popularity: NDArray[np.int32]
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class Catalog:
         return rows
 
     @cached_property
-    def log_popularity(self) -> NDArray[np.float32]:
+    def log_popularity(self) -> Array:
         """(n,) float32, standardised log(1 + popularity)."""
         value = np.log1p(self.popularity.astype(np.float32))
         return np.asarray((value - value.mean()) / (value.std() + 1e-6), dtype=np.float32)
@@ -65,15 +65,14 @@ class Catalog:
         return _look_up(self._row_of_movie, ids)
 
     def row_of_movie(self, movie_id: int) -> int:
-        """The film's row.
+        """A film's row.
 
         Raises:
             UnknownMovie: No film has this MovieLens id.
         """
-        rows, unknown = self.rows_of_movies([movie_id])
-        if unknown:
+        if movie_id not in self._row_of_movie:
             raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
-        return rows[0]
+        return self._row_of_movie[movie_id]
 
     def rows_of_tmdb(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
         """Rows of TMDB ids, in their order, and the ids that no film has."""
@@ -81,12 +80,5 @@ class Catalog:
 
 
 def _look_up(rows: dict[int, int], ids: Iterable[int]) -> tuple[list[int], list[int]]:
-    known: list[int] = []
-    unknown: list[int] = []
-    for identifier in dict.fromkeys(ids):
-        row = rows.get(identifier)
-        if row is None:
-            unknown.append(identifier)
-        else:
-            known.append(row)
-    return known, unknown
+    unique = dict.fromkeys(ids)
+    return [rows[known] for known in unique if known in rows], [unknown for unknown in unique if unknown not in rows]

@@ -96,8 +96,8 @@ class ItemCF:
             BundleError: An array is missing, or the sparse structure points outside of itself.
         """
         prior = arrays.get("prior")
-        of_history = {name[len(HISTORY) :]: array for name, array in arrays.items() if name.startswith(HISTORY)}
-        history = cls.from_arrays(of_history) if of_history else None
+        second = {name.removeprefix(HISTORY): array for name, array in arrays.items() if name.startswith(HISTORY)}
+        history = cls.from_arrays(second) if second else None
         if "factors" in arrays:
             return cls(factors=arrays["factors"], prior=prior, history=history)
         try:

@@ -28,10 +28,7 @@ class _LostConnection(RetrievalUnavailable):
 
 
 class _Aging:
-    """Mixed into a connection: after its time it counts as dropped, and the pool connects anew.
-
-    A Service's new pods would get no traffic from connections that are used for ever.
-    """
+    """A connection that counts as dropped after its time: a Service's new pods would get no traffic from old ones."""
 
     max_age = 30.0
     _ends = 0.0
@@ -47,7 +44,7 @@ class _Aging:
 
 
 class RetrievalClient(RemoteClient):
-    """A client of one address. Thread-safe; `of` makes the retriever for a bundle.
+    """A client of one address. Thread-safe; `retriever` makes the one for a bundle.
 
     Args:
         url: Of the server, without a path.

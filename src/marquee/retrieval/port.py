@@ -1,27 +1,21 @@
-"""Stage one: from seeds to candidates. The port that every retrieval tier implements."""
+"""The retrieval port, stage one: from seeds to candidates. Every retrieval tier implements `Retriever`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marquee.errors import UnknownGenre
+from marquee.models import Array, Mask, Rows
 from marquee.models.catalog import Catalog
 
 
 class Candidates(NamedTuple):
-    """What retrieval found.
+    """(m,) MovieLens ids, best first, their scores, and the version of the bundle that they come from."""
 
-    Attributes:
-        movie_ids: (m,) int64 MovieLens ids, best first.
-        scores: (m,) float32, their scores.
-        model_version: The bundle that they come from.
-    """
-
-    movie_ids: NDArray[np.int64]
-    scores: NDArray[np.float32]
+    movie_ids: Rows
+    scores: Array
     model_version: str
 
 
@@ -35,7 +29,7 @@ class Where:
     year_max: int | None = None
     exclude_movie_ids: tuple[int, ...] = ()
 
-    def mask(self, catalog: Catalog) -> NDArray[np.bool_]:
+    def mask(self, catalog: Catalog) -> Mask:
         """(n,) bool, True for the films that may be recommended.
 
         Raises:

@@ -64,7 +64,7 @@ _STATUSES = {429: "throttled", 503: "not_ready", 403: "denied"}
 
 
 class SageMakerClient(RemoteClient):
-    """A client of one endpoint. Thread-safe; `of` makes the retriever for a bundle.
+    """A client of one endpoint. Thread-safe; `retriever` makes the one for a bundle.
 
     Credentials come from where boto3 finds them (in Lambda: the function's role), and so does the address: with
     AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME set, boto3 asks there, which is how tests put a local server in its place.
@@ -119,11 +119,7 @@ class SageMakerClient(RemoteClient):
     def of_settings(
         cls, settings: Settings, *, on_result: Callable[[str, float], object], workers: int = 4
     ) -> "SageMakerClient":
-        """A client of the endpoint that the settings name.
-
-        Raises:
-            ConfigError: No region is known.
-        """
+        """A client of the endpoint that the settings name; raises as the constructor does."""
         return cls(
             settings.sagemaker_endpoint,
             region=settings.aws_region,
@@ -191,11 +187,7 @@ class SageMakerClient(RemoteClient):
 
 
 def _request(query: Query, version: str) -> tuple[bytes, dict[str, str]]:
-    """The body, and the headers that go along.
-
-    Raises:
-        RetrievalUnavailable: The query can't be written as JSON.
-    """
+    """The body and the headers that go along, or `RetrievalUnavailable` if the query can't be written as JSON."""
     try:
         return ask(query, "v1", version), _attributes()
     except (TypeError, ValueError) as error:

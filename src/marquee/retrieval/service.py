@@ -1,4 +1,4 @@
-"""What every retrieval server does with bodies: parse, search in one batch, answer. Servers add only transport."""
+"""The retrieval service behind every server: parse bodies, search in one batch, answer. Servers add only transport."""
 
 import json
 from collections.abc import Callable, Sequence
