@@ -36,6 +36,12 @@ def scope_of(nodeid: str) -> str:
     return shared[1] or shared[2] if shared else nodeid.split("::", maxsplit=1)[0]
 
 
+def pytest_configure() -> None:
+    """Forget the settings of the person who runs the tests; tests/cluster trains on MARQUEE_DATA_DIR."""
+    for name in [name for name in os.environ if name.startswith("MARQUEE_") and name != "MARQUEE_DATA_DIR"]:
+        del os.environ[name]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
     """Divide the processors among the workers: more threads than processors make linear algebra slower."""
