@@ -1,4 +1,4 @@
-"""Ours beside other libraries: runs what isn't kept from earlier, judges all of it, writes a page and plots."""
+"""Compare our rows with other libraries: run what has no answer yet, judge all of it, write a page and plots."""
 
 import argparse
 import hashlib
@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.quality.compare import Budget, compare
+from benchmarks.quality.compare import SECONDS, SETTINGS, compare
 from benchmarks.quality.environments import ROOT, DidNotInstall, environment
 from benchmarks.quality.opponents import HERE, PROTOCOLS, chosen, read_opponents
 from benchmarks.quality.page import page
@@ -30,10 +30,9 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="repeat for more; without it both")
     parser.add_argument("--seeds", default="1,3,5,10", help="numbers of seeds")
     parser.add_argument("--opponent", action="append", help="names from opponents.toml; without it all")
-    parser.add_argument("--seconds", type=float, default=Budget.seconds, help="processor time of one search")
-    parser.add_argument("--settings", type=int, default=Budget.settings, help="most settings of one search")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="processor time of one search")
+    parser.add_argument("--settings", type=int, default=SETTINGS, help="most settings of one search")
     parser.add_argument("--jobs", type=int, default=1, help="libraries that run at a time")
-    parser.add_argument("--without-ours", action="store_true", help="leave our own rows out")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "quality", help="what is kept between runs")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "quality-opponents.md", help="the page")
     return parser.parse_args(words)
@@ -49,25 +48,26 @@ def configuration(given: argparse.Namespace, n_ratings: int) -> TrainingConfig:
     if given.folds is None:
         return config
     if not 1 <= given.folds <= config.eval_folds:
-        raise ConfigError(f"--folds {given.folds}: there are {config.eval_folds} folds", fix="give at most so many")
+        raise ConfigError(f"--folds {given.folds}: there are {config.eval_folds} folds", fix="give at most this number")
     return config.model_copy(update={"eval_folds_run": given.folds})
 
 
 def work_folder(given: argparse.Namespace, data_sha256: str) -> Path:
-    """Different data, protocols or numbers of seeds are kept apart; how many folds are run isn't."""
-    told = json.dumps([data_sha256, given.protocol, given.seeds])
-    return Path(given.work / hashlib.sha256(told.encode()).hexdigest()[:12])
+    """A folder per data, protocols and numbers of seeds; runs of more folds or fewer share it."""
+    key = json.dumps([data_sha256, given.protocol, given.seeds])
+    return Path(given.work / hashlib.sha256(key.encode()).hexdigest()[:12])
 
 
-def shareable(words: list[str]) -> list[str]:
-    """The same words with the folder of the data as DIR and without where things are kept: that is one machine's."""
-    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    shown = []
-    for option, word in zip(["", *words], words, strict=False):
-        if "--work" in {option, word} or "--output" in {option, word}:
-            continue
-        shown.append("DIR" if option == "--data" else word)
-    return shown
+def shareable(given: argparse.Namespace) -> str:
+    """The command for the page, without the folders of one machine."""
+    defaults = vars(arguments([]))
+    words = ["python", "-m", "benchmarks.quality", *(["--data", "DIR"] if given.data else [])]
+    for name, value in vars(given).items():
+        if name not in ("data", "work", "output") and value != defaults[name]:
+            words += [
+                word for one in (value if isinstance(value, list) else [value]) for word in (f"--{name}", str(one))
+            ]
+    return shlex.join(words)
 
 
 def run(words: list[str]) -> None:
@@ -85,12 +85,12 @@ def run(words: list[str]) -> None:
         seed_counts=sorted({int(part) for part in given.seeds.split(",")}),
         data=given.data,
         name=given.dataset,
-        budget=Budget(given.seconds, given.settings),
+        seconds=given.seconds,
+        settings=given.settings,
         jobs=given.jobs,
-        with_ours=not given.without_ours,
         say=lambda text: print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True),
     )
-    report["command"] = shlex.join(["python", "-m", "benchmarks.quality", *shareable(words)])
+    report["command"] = shareable(given)
     report["date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     path = work / "report.json"
     path.write_text(json.dumps(report, indent=1) + "\n", "utf-8")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +10,17 @@ import numpy as np
 from benchmarks.quality.environments import DidNotInstall, environment, versions
 from benchmarks.quality.exchange import Answer, name_of, write_round
 from benchmarks.quality.opponents import Opponent
-from benchmarks.quality.ours import ours
-from benchmarks.quality.play import play
-from marquee.errors import ConfigError
+from benchmarks.quality.play import ours, play
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.judge import MAIN, Judged, judge
 from marquee_training.evaluation.metrics import rounded_ci95
-from marquee_training.evaluation.protocols import rounds_of
+from marquee_training.evaluation.protocols import Round, rounds_of
 from marquee_training.evaluation.report import Documents, Results, details, pooled_results, report_rows
 from marquee_training.evaluation.rows import PRODUCT
 
-
-@dataclass(frozen=True)
-class Budget:
-    """What each opponent may spend on one round's search: seconds of processor time, and settings."""
-
-    seconds: float = 150.0
-    settings: int = 24
+SECONDS, SETTINGS = 150.0, 24
 
 
 def compare(
@@ -42,25 +33,25 @@ def compare(
     seed_counts: Sequence[int],
     data: Path | None = None,
     name: str = "",
-    budget: Budget | None = None,
+    seconds: float = SECONDS,
+    settings: int = SETTINGS,
     jobs: int = 1,
-    with_ours: bool = True,
     say: Callable[[str], None] = print,
     python_of: Callable[[str], Path] = environment,
 ) -> dict[str, Any]:
-    """Run all that isn't kept from earlier, and judge it.
+    """Run what an earlier run has not answered, and judge all of it.
 
     Args:
-        dataset: Ratings and films; `data` and `name` are where our own process finds them again.
-        config: The product's, and how many folds, draws and people.
-        opponents: Whom to ask.
-        work: Where rounds and answers are kept.
+        dataset: Ratings and films; our own process reads them again by `data` and `name`.
+        config: The product's, and the number of folds, draws and people.
+        opponents: Which to run.
+        work: The folder of rounds and answers.
         protocols: few-seeds, holdout, or both.
         seed_counts: Numbers of seeds.
-        budget: Of each search.
+        seconds: Processor time of each search in a round.
+        settings: Settings of each search in a round.
         jobs: Processes at a time.
-        with_ours: Whether our own rows take part; without them nothing is compared to the pipeline.
-        say: Told what is going on.
+        say: Prints progress.
         python_of: The Python of an environment.
 
     Returns:
@@ -68,57 +59,50 @@ def compare(
         {"mean", "ci95"}}, "costs", "absent": {name: reason}, "versions"}`.
 
     Raises:
-        ConfigError: Fewer than two rows.
-        OpponentFailed, OursFailed: A process ended with an error.
+        ProcessFailed: A process ended with an error.
     """
-    budget = budget or Budget()
     pythons, absent = _pythons(opponents, python_of, say)
     present = [opponent for opponent in opponents if opponent.environment in pythons]
-    if not with_ours and any(sum(name in who.protocols for who in present) < 2 for name in protocols):
-        raise ConfigError("one row alone has nothing to be compared to", fix="ask for two or more, or for our rows")
-    films = prepare(dataset, config)[1]
+    limits = {"seconds": seconds, "settings": settings}
+    # As if all folds were run: then a run of more folds reuses the answers of a run of fewer.
+    every = config.model_copy(update={"eval_folds_run": config.eval_folds}).model_dump(mode="json")
+    job = {"data": str(data or ""), "name": name, "config": every, "protocols": [*protocols], "seeds": [*seed_counts]}
+    genres = prepare(dataset, config)[1].catalog.genres
     results: dict[str, Results] = {name: {} for name in protocols}
     costs: dict[str, list[dict[str, float]]] = {}
     for number, round_ in enumerate(rounds_of(dataset, config, protocols, seed_counts)):
         place = work / f"round-{number + 1}"
-        write_round(place / "round.npz", round_, films.catalog.genres)
+        write_round(place / "round.npz", round_, genres)
 
-        def ask(opponent: Opponent, place: Path = place, round_: Any = round_) -> Answer:
+        def run(opponent: Opponent, place: Path = place, round_: Round = round_) -> Answer:
             say(f"{round_.name}: {opponent.name}")
-            python = pythons[opponent.environment]
-            limits = {"seconds": budget.seconds, "settings": budget.settings}
-            return play(opponent, python, place, round_, seed=config.seed, **limits)
+            return play(opponent, pythons[opponent.environment], place, round_, seed=config.seed, **limits)
 
         with ThreadPoolExecutor(jobs) as pool:
-            answers = list(pool.map(ask, present))
-        if with_ours:
-            say(f"{round_.name}: our own rows")
-            # As if all folds were run: then more folds add to what is kept.
-            every = config.model_copy(update={"eval_folds_run": config.eval_folds}).model_dump(mode="json")
-            known = {"data": str(data or ""), "name": name, "config": every}
-            asked = {"protocols": list(protocols), "seeds": list(seed_counts), "number": number}
-            own = ours(place, known | asked)
-            for protocol, rows in own.results.items():
-                for key, found in rows.items():
-                    results[protocol].setdefault(key, []).extend(found)
-            costs.setdefault("ours", []).append({"peak_mib": own.peak_mib})
-        train, genres = round_.fitted_on, films.catalog.genres
+            answers = list(pool.map(run, present))
+        say(f"{round_.name}: our own rows")
+        own, peak_mib = ours(place, job | {"number": number})
+        for protocol, rows in own.items():
+            for key, found in rows.items():
+                results[protocol].setdefault(key, []).extend(found)
+        costs.setdefault("ours", []).append({"peak_mib": peak_mib})
+        train = round_.fitted_on
         for opponent, answer in zip(present, answers, strict=True):
-            kept = {key: answer.facts[key] for key in ("search_s", "fit_s", "tried", "peak_mib")}
-            costs.setdefault(opponent.name, []).append(kept)
+            cost = {key: answer.facts[key] for key in ("search_s", "fit_s", "tried", "peak_mib")}
+            costs.setdefault(opponent.name, []).append(cost)
             for question in round_.questions:
                 if question.protocol in opponent.protocols:
                     for k in question.tests:
                         judged = judge(answer.recommend(question.protocol), question, k, train, genres)
                         chosen = answer.facts["chosen"][name_of(question.protocol, k)]
-                        result = (judged, answer.facts["search_s"], chosen)
+                        result = (judged, cost["search_s"], chosen)
                         results[question.protocol].setdefault((opponent.name, k), []).append(result)
     return {
         "documents": _documents(dataset, config, results, seed_counts),
         "costs": {who: _costs(rounds) for who, rounds in costs.items()},
         "absent": absent,
         "versions": {name: versions(python) for name, python in pythons.items()},
-        "budget": {"seconds": budget.seconds, "settings": budget.settings},
+        "budget": limits,
     }
 
 
@@ -157,7 +141,7 @@ def lead_of(
 ) -> dict[str, Any]:
     """A row of the product minus another one, paired: same people, same seeds, same resamples.
 
-    Empty where the product has no such row, and for the product itself.
+    Empty where the product has no such row in this protocol, and for the product itself.
     """
     if (ours, k) not in judged or model in PRODUCT:
         return {}
@@ -169,6 +153,6 @@ def lead_of(
 
 
 def _costs(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Means over the rounds; of memory the most."""
+    """Means over the rounds; the maximum of the memory."""
     found = {key: float(np.mean([one[key] for one in rounds])) for key in rounds[0]}
     return found | {"peak_mib": max(one["peak_mib"] for one in rounds)}

@@ -21,9 +21,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from marquee.errors import DataError
-from marquee_training.evaluation.judge import CANDIDATES, AskRow
+from marquee_training.evaluation.judge import CANDIDATES, AskRow, Judged
 from marquee_training.evaluation.protocols import Round
 from marquee_training.evaluation.ranking import Lists, Recommend
+from marquee_training.evaluation.report import Results
+
+OurRows = tuple[dict[str, Results], float]
+"""Our rows of one round by protocol, and the memory in MiB that all of them took together."""
 
 LENGTH = {"few-seeds": CANDIDATES, "holdout": 100}
 
@@ -119,3 +123,31 @@ def _check(path: Path, name: str, lists: Lists | None, seeds: sparse.csr_matrix,
         raise DataError(
             f"{path.name}: {name}: {wrong}", fix="the model's file in benchmarks/quality/child has a mistake"
         )
+
+
+def write_ours(answer: Path, results: dict[str, Results], peak_mib: float) -> None:
+    """Save our own rows of one round: an array per row, number of seeds and metric."""
+    arrays, index = {}, []
+    for protocol, rows in results.items():
+        for (model, k), ((judged, seconds, settings),) in rows.items():
+            prefix = str(len(index))
+            index.append({"protocol": protocol, "model": model, "k": k, "fit_s": seconds, "settings": settings})
+            arrays[f"{prefix}.shown"] = judged.shown
+            arrays[f"{prefix}.likes_shown"] = judged.likes_shown
+            arrays |= {f"{prefix}.value.{name}": values for name, values in judged.values.items()}
+    np.savez_compressed(answer.with_suffix(".npz"), **arrays)
+    answer.with_suffix(".json").write_text(json.dumps({"rows": index, "peak_mib": peak_mib}), "utf-8")
+
+
+def read_ours(answer: Path) -> OurRows:
+    """Read what `write_ours` saved."""
+    facts = json.loads(answer.with_suffix(".json").read_text("utf-8"))
+    results: dict[str, Results] = {}
+    with np.load(answer.with_suffix(".npz"), allow_pickle=False) as arrays:
+        for number, row in enumerate(facts["rows"]):
+            start = f"{number}.value."
+            values = {name.removeprefix(start): arrays[name] for name in arrays.files if name.startswith(start)}
+            judged = Judged(values, arrays[f"{number}.shown"], arrays[f"{number}.likes_shown"])
+            key = (row["model"], row["k"])
+            results.setdefault(row["protocol"], {})[key] = [(judged, row["fit_s"], row["settings"])]
+    return results, facts["peak_mib"]

@@ -1,43 +1,47 @@
-"""One opponent on one round, in a process of its own; or its answer of last time, if nothing has changed since."""
+"""One opponent, or our own rows, on one round: a process each, whose answer is reused until something changes."""
 
 import hashlib
 import json
 import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from benchmarks.quality.environments import one_thread
-from benchmarks.quality.exchange import Answer, read_answer
+from benchmarks.quality.environments import ROOT, one_thread
+from benchmarks.quality.exchange import Answer, OurRows, read_answer, read_ours
 from benchmarks.quality.opponents import HERE, Opponent
 from marquee.errors import MarqueeError
 from marquee_training.evaluation.protocols import Round
 
 CHILD = HERE / "child" / "run.py"
 REQUIREMENTS = HERE / "requirements"
+OF_CHILD = [ROOT / "training/marquee_training/evaluation" / f"{name}.py" for name in ("cases", "metrics", "ranking")]
+SOURCES = ("src/marquee", "training")
 
 
-class OpponentFailed(MarqueeError):  # noqa: N818 - what happened, not whose fault it is
-    """A library's process ended with an error."""
+class ProcessFailed(MarqueeError):  # noqa: N818 - an outcome
+    """The process of a library or of our own rows ended with an error."""
 
 
 def play(
     opponent: Opponent, python: Path, place: Path, round_: Round, *, seconds: float, settings: int, seed: int
 ) -> Answer:
-    """Ask an opponent a round's questions.
+    """Run an opponent on a round.
 
     Args:
-        opponent: Whom.
+        opponent: Which.
         python: Of its environment.
-        place: The round's folder, with `round.npz`; the answer is kept there.
+        place: The round's folder, with `round.npz`; the answer is saved there.
         round_: The same round, to check the answer by.
         seconds: Of processor time, after which no further setting is begun.
-        settings: At most so many are tried.
+        settings: The most settings to try.
         seed: Of the models.
 
     Raises:
-        OpponentFailed: With the end of what the process said.
+        ProcessFailed: With the end of the process's output.
         DataError: The answer can't be right.
     """
-    answer = place / opponent.name
     job = {
         "round": str(place / "round.npz"),
         "model": opponent.model,
@@ -46,40 +50,72 @@ def play(
         "settings": opponent.settings[:settings],
         "seconds": seconds,
         "seed": seed,
-        "answer": str(answer),
+        "answer": str(place / opponent.name),
     }
-    stamp, wanted = answer.with_suffix(".stamp"), fingerprint(opponent, job)
-    if not (stamp.exists() and stamp.read_text("utf-8") == wanted):
-        stamp.unlink(missing_ok=True)
-        job_file = answer.with_suffix(".job")
-        job_file.write_text(json.dumps(job), "utf-8")
-        scratch = place / f"{opponent.name}.scratch"  # libraries leave logs and checkpoints where they run
+    stamp, wanted = place / f"{opponent.name}.stamp", fingerprint(opponent, job)
+    if not _is_current(stamp, wanted):
+        scratch = place / f"{opponent.name}.scratch"  # libraries leave logs and checkpoints in their folder
         scratch.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [str(python), "-I", str(CHILD), str(job_file)],
-            cwd=scratch,
-            env=one_thread(),
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        answer.with_suffix(".log").write_text(done.stdout + done.stderr, "utf-8")
-        if done.returncode:
-            raise OpponentFailed(
-                f"{opponent.name} on {round_.name} ended with {done.returncode}:\n{done.stderr[-2000:].strip()}",
-                fix=f"run it alone: {python} -I {CHILD} {job_file}",
-            )
-    result = read_answer(answer, round_, opponent.protocols)
+        _run([str(python), "-I", str(CHILD)], job, scratch)
+    result = read_answer(place / opponent.name, round_, opponent.protocols)
     stamp.write_text(wanted, "utf-8")
     return result
 
 
 def fingerprint(opponent: Opponent, job: dict[str, object]) -> str:
-    """Of all that an answer depends on: the round, the job, the code, the pins."""
+    """Of everything that an answer depends on: the round, the job, the code, the pins."""
     pins = REQUIREMENTS / f"{opponent.environment}.txt"
-    parts = [Path(str(job["round"])), CHILD, opponent.code, *([pins] if pins.exists() else [])]
-    told = json.dumps({key: value for key, value in job.items() if key not in {"round", "answer", "model"}})
-    digest = hashlib.sha256(told.encode() + opponent.model.rsplit(":", 1)[1].encode())
-    for part in parts:
-        digest.update(hashlib.sha256(part.read_bytes()).digest())
+    parts = [Path(str(job["round"])), CHILD, *OF_CHILD, opponent.code, *([pins] if pins.exists() else [])]
+    described = json.dumps({key: value for key, value in job.items() if key not in {"round", "answer", "model"}})
+    return _digest(described + opponent.model.rsplit(":", 1)[1], parts)
+
+
+def ours(place: Path, job: dict[str, Any]) -> OurRows:
+    """Our rows of one round, saved in its folder.
+
+    Args:
+        place: The round's folder.
+        job: `data`, `name`, `config` (its JSON), `protocols`, `seeds`, `number` of the round from 0.
+
+    Raises:
+        ProcessFailed: With the end of the process's output.
+    """
+    stamp, wanted = place / "ours.stamp", code_hash(json.dumps(job, sort_keys=True))
+    if not _is_current(stamp, wanted):
+        _run([sys.executable, "-m", "benchmarks.quality.ours"], job | {"answer": str(place / "ours")}, None)
+        stamp.write_text(wanted, "utf-8")
+    return read_ours(place / "ours")
+
+
+def code_hash(described: str, root: Path = ROOT) -> str:
+    """Of our code that the rows depend on, and of the job."""
+    files = [path for folder in SOURCES for path in (root / folder).rglob("*") if path.suffix in {".py", ".toml"}]
+    return _digest(described, sorted(files))
+
+
+def _is_current(stamp: Path, wanted: str) -> bool:
+    current = stamp.exists() and stamp.read_text("utf-8") == wanted
+    if not current:
+        stamp.unlink(missing_ok=True)
+    return current
+
+
+def _digest(described: str, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(described.encode())
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _run(command: list[str], job: dict[str, Any], folder: Path | None) -> None:
+    answer = Path(job["answer"])
+    job_file = answer.with_suffix(".job")
+    job_file.write_text(json.dumps(job), "utf-8")
+    command = [*command, str(job_file)]
+    done = subprocess.run(command, cwd=folder, env=one_thread(), check=False, capture_output=True, text=True)
+    answer.with_suffix(".log").write_text(done.stdout + done.stderr, "utf-8")
+    if done.returncode:
+        raise ProcessFailed(
+            f"{answer.name} in {answer.parent.name} ended with {done.returncode}:\n{done.stderr[-2000:].strip()}",
+            fix=f"run it alone: {' '.join(command)}",
+        )

@@ -35,9 +35,9 @@ def main() -> None:
     single: Found = defaultdict(lambda: defaultdict(list))
     for number, asked in enumerate(folds(obtain(options.data), options.folds)):
         for kind, (size, unlike) in KINDS.items():
-            for group in groups(asked, size, SEEDS, unlike=unlike, seed=number):
+            for members, wanted in groups(asked, size, SEEDS, unlike=unlike, seed=number):
                 for name, way in WAYS.items():
-                    found[kind][name].append(gains(group, way(asked.pipeline, group).tolist()))
+                    found[kind][name].append(gains(wanted, way(asked.pipeline, members)))
         for name, values in alone(asked, seed=number).items():
             for metric, of_people in values.items():
                 single[name][metric].append(of_people)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.together.groups import Group, gains
+from benchmarks.together.groups import gains
 from benchmarks.together.models import Asked
 from benchmarks.together.ways import N, answer, ids
 from marquee.api.contracts import RecommendationRequest
@@ -42,7 +42,7 @@ def alone(asked: Asked, seed: int) -> dict[str, dict[str, NDArray[np.float64]]]:
             rows = answer(pipeline, request)
             series = pipeline.films.franchises[rows]
             return {
-                "NDCG@10": float(gains(Group([shown], [wanted]), rows.tolist())[0]),  # noqa: B023
+                "NDCG@10": float(gains([wanted], rows)[0]),  # noqa: B023
                 "films of a series shown before": float(len(rows) - len(np.unique(series))),
                 "films rated 2 or less": float(np.isin(rows, rest).sum()),
             }

@@ -1,25 +1,15 @@
 """Groups of people whom no model has seen, and what their members get from a list."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.together.models import Asked
+from marquee_training.evaluation.metrics import Values, ndcg
 
-
-@dataclass(frozen=True)
-class Group:
-    """People who ask together.
-
-    Attributes:
-        members: What each shows: rows of films.
-        wanted: What each likes beside what anybody of them shows.
-    """
-
-    members: list[list[int]]
-    wanted: list[NDArray[np.int64]]
+Group = tuple[list[list[int]], list[NDArray[np.int64]]]
+"""What each member shows, rows of films; and what each likes besides anything that a member shows."""
 
 
 def groups(asked: Asked, size: int, seeds: int, *, unlike: bool, seed: int) -> list[Group]:
@@ -46,15 +36,11 @@ def groups(asked: Asked, size: int, seeds: int, *, unlike: bool, seed: int) -> l
             shown.append([int(row) for row in order[:seeds]])
             liked.append(order)
         everything = np.unique(np.concatenate([np.asarray(rows) for rows in shown]))
-        found.append(Group(shown, [np.setdiff1d(rows, everything).astype(np.int64) for rows in liked]))
+        found.append((shown, [np.setdiff1d(rows, everything).astype(np.int64) for rows in liked]))
     return found
 
 
-def gains(group: Group, rows: Sequence[int]) -> NDArray[np.float64]:
-    """(p,) NDCG@n of each member for one list of n films, by what the members like beside what was shown."""
-    discounts = 1 / np.log2(np.arange(2, len(rows) + 2))
-    values = []
-    for wanted in group.wanted:
-        best = discounts[: min(len(wanted), len(rows))].sum()
-        values.append(float(np.isin(rows, wanted) @ discounts / best) if len(wanted) else np.nan)
-    return np.array(values)
+def gains(wanted: Sequence[NDArray[np.int64]], rows: NDArray[np.int64]) -> Values:
+    """(p,) NDCG@n of each member for one list of n films, (n,), by the films that each wants; NaN for no film."""
+    hits = np.array([np.isin(rows, own) for own in wanted])
+    return ndcg(hits, np.array([len(own) for own in wanted]))

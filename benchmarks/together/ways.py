@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.together.groups import Group
 from marquee.api.contracts import Person, RecommendationRequest
 from marquee.pipeline import Pipeline
 from marquee.rerank.groups import liking, score_alike
@@ -16,7 +15,8 @@ from marquee.retrieval.port import Where
 
 N = 10
 Rows = NDArray[np.int64]
-Way = Callable[[Pipeline, Group], Rows]
+Members = list[list[int]]
+Way = Callable[[Pipeline, Members], Rows]
 
 
 def ids(pipeline: Pipeline, rows: list[int]) -> list[int]:
@@ -30,36 +30,36 @@ def answer(pipeline: Pipeline, request: RecommendationRequest) -> Rows:
     return np.searchsorted(pipeline.catalog.movie_ids, [film.movie_id for film in films])
 
 
-def together(pipeline: Pipeline, group: Group) -> Rows:
+def together(pipeline: Pipeline, members: Members) -> Rows:
     """Ours: `people`."""
-    people = [Person(movie_ids=ids(pipeline, rows)) for rows in group.members]
+    people = [Person(movie_ids=ids(pipeline, rows)) for rows in members]
     return answer(pipeline, RecommendationRequest(people=people, top_n=N))
 
 
-def one_list(pipeline: Pipeline, group: Group) -> Rows:
+def one_list(pipeline: Pipeline, members: Members) -> Rows:
     """Everybody's films as if one person liked them."""
-    return answer(pipeline, RecommendationRequest(movie_ids=_all(pipeline, group), top_n=N))
+    return answer(pipeline, RecommendationRequest(movie_ids=_all(pipeline, members), top_n=N))
 
 
-def several_interests(pipeline: Pipeline, group: Group) -> Rows:
+def several_interests(pipeline: Pipeline, members: Members) -> Rows:
     """The same, but the tastes are told apart by the films alone."""
-    return answer(pipeline, RecommendationRequest(movie_ids=_all(pipeline, group), top_n=N, several_interests=True))
+    return answer(pipeline, RecommendationRequest(movie_ids=_all(pipeline, members), top_n=N, several_interests=True))
 
 
-def mean_affinity(pipeline: Pipeline, group: Group) -> Rows:
+def mean_affinity(pipeline: Pipeline, members: Members) -> Rows:
     """By the mean of the members' affinities, and MMR."""
-    return _by(pipeline, group, lambda liking: liking.mean(axis=0))
+    return _by(pipeline, members, lambda liking: liking.mean(axis=0))
 
 
-def least_misery(pipeline: Pipeline, group: Group) -> Rows:
+def least_misery(pipeline: Pipeline, members: Members) -> Rows:
     """By the lowest of the members' affinities, and MMR (M. O'Connor et al., PolyLens, 2001)."""
-    return _by(pipeline, group, lambda liking: liking.min(axis=0))
+    return _by(pipeline, members, lambda liking: liking.min(axis=0))
 
 
-def in_turn(pipeline: Pipeline, group: Group) -> Rows:
+def in_turn(pipeline: Pipeline, members: Members) -> Rows:
     """Each member's next best film, one after the other."""
-    members, rows = _liking(pipeline, group)
-    order = np.argsort(-members, axis=1, kind="stable").T.ravel()
+    likings, rows = _liking(pipeline, members)
+    order = np.argsort(-likings, axis=1, kind="stable").T.ravel()
     first = np.sort(np.unique(order, return_index=True)[1])
     return rows[order[first][:N]]
 
@@ -74,21 +74,21 @@ WAYS: dict[str, Way] = {
 }
 
 
-def _all(pipeline: Pipeline, group: Group) -> list[int]:
-    return ids(pipeline, list(dict.fromkeys(row for rows in group.members for row in rows)))
+def _all(pipeline: Pipeline, members: Members) -> list[int]:
+    return ids(pipeline, list(dict.fromkeys(row for rows in members for row in rows)))
 
 
-def _liking(pipeline: Pipeline, group: Group) -> tuple[NDArray[np.float64], Rows]:
+def _liking(pipeline: Pipeline, members: Members) -> tuple[NDArray[np.float64], Rows]:
     bundle = pipeline.bundle
-    where = Where(exclude_movie_ids=tuple(_all(pipeline, group)))
-    tastes = [make_taste(bundle, rows, where, where.mask(bundle.catalog)) for rows in group.members]
+    where = Where(exclude_movie_ids=tuple(_all(pipeline, members)))
+    tastes = [make_taste(bundle, rows, where, where.mask(bundle.catalog)) for rows in members]
     rows, rankings = score_alike(bundle, list(zip(tastes, pipeline.ladder.candidates(tastes), strict=True)))
     return np.stack([liking(bundle, ranking) for ranking in rankings]), rows
 
 
-def _by(pipeline: Pipeline, group: Group, worth: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Rows:
-    members, rows = _liking(pipeline, group)
-    value = worth(members).astype(np.float32)
+def _by(pipeline: Pipeline, members: Members, worth: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Rows:
+    likings, rows = _liking(pipeline, members)
+    value = worth(likings).astype(np.float32)
     bundle = pipeline.bundle
     picked = mmr(value, likeness(bundle, rows), n=N, lam=lambda_mmr(bundle, None))
     return rows[picked[np.argsort(-value[picked], kind="stable")]]

@@ -1,10 +1,10 @@
-"""Runs one library on one fold, in that library's environment: nothing of ours is installed there.
+"""Runs one library on one fold, in that library's environment; of ours only numpy and scipy code is imported.
 
     python -I run.py JOB.json
 
 The job names the round's file, a model, its settings and where the answer goes (`benchmarks/quality/exchange.py`
-says how the files look). The search is the one that our own baselines get: NDCG@n of the validation people's requests,
-for every number of seeds by itself. What is written are lists; whoever asked judges them.
+describes the files). The search is that of our own baselines: NDCG@n of the validation people's requests, separately
+for every number of seeds. The answer holds lists, which the calling process judges.
 """
 
 import importlib.util
@@ -17,7 +17,10 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-BLOCK = 2_000_000  # scores held at once
+sys.path.insert(0, str(Path(__file__).parents[3] / "training"))
+from marquee_training.evaluation.cases import Cases
+from marquee_training.evaluation.metrics import mean_ndcg
+from marquee_training.evaluation.ranking import by_scores
 
 
 def read_matrix(arrays, name):
@@ -27,68 +30,26 @@ def read_matrix(arrays, name):
     return sparse.csr_matrix((np.ones(len(columns), dtype=np.float32), columns, indptr), shape=shape)
 
 
-def top_n(scores, n):
-    """(b, n) columns of each row's best scores, the lower column first among equals; -1 for what is -inf.
-
-    Raises:
-        ValueError: A score is NaN or +inf.
-    """
-    if np.isnan(scores).any() or np.isposinf(scores).any():
-        raise ValueError("the model gave a score that is NaN or infinite")
-    b, m = scores.shape
-    short = min(n, m)
-    threshold = np.partition(scores, m - short, axis=1)[:, m - short, None]
-    above, equal = scores > threshold, scores == threshold
-    room = short - above.sum(axis=1, keepdims=True)
-    for row in np.flatnonzero(equal.sum(axis=1) > room[:, 0]):  # more equals than places: the lower columns come in
-        equal[row, np.flatnonzero(equal[row])[room[row, 0] :]] = False
-    columns = np.nonzero(above | equal)[1].reshape(b, short)
-    values = np.take_along_axis(scores, columns, axis=1)
-    best = np.argsort(-values, axis=1, kind="stable")  # columns ascend, so equal scores keep that order
-    listed = np.take_along_axis(columns, best, axis=1)
-    lists = np.full((b, n), -1, dtype=np.int64)
-    lists[:, :short] = np.where(np.take_along_axis(values, best, axis=1) > -np.inf, listed, -1)
-    return lists
-
-
-def ndcg(lists, targets):
-    """(b,) NDCG of the lists, as training/marquee_training/evaluation/metrics.py defines it."""
-    wanted = np.repeat(np.arange(targets.shape[0]), np.diff(targets.indptr)) * targets.shape[1] + targets.indices
-    listed = np.arange(len(lists))[:, None] * targets.shape[1] + lists
-    hits = np.isin(listed, wanted) & (lists >= 0)
-    gains = 1.0 / np.log2(np.arange(2, lists.shape[1] + 2))
-    sizes = np.minimum(np.diff(targets.indptr), lists.shape[1])
-    return (hits @ gains) / np.concatenate([[np.nan], np.cumsum(gains)])[sizes]
-
-
-def per_person(values, people):
-    """Mean over people, of whom each is a mean over their requests."""
-    _, rows = np.unique(people, return_inverse=True)
-    return float((np.bincount(rows, values) / np.bincount(rows)).mean())
-
-
 class Films:
-    """The films that take part, and lists of all films out of scores of those."""
+    """The films that take part, and recommendations of all films out of scores of those."""
 
     def __init__(self, likes, min_likes):
         self.popularity = np.bincount(likes.indices, minlength=likes.shape[1]).astype(np.float32)
         self.chosen = np.flatnonzero(self.popularity >= min_likes)
 
-    def lists(self, model, seeds, n):
-        """(b, n) columns of the catalogue; a request none of whose films takes part gets the most liked ones."""
-        height = max(1, BLOCK // seeds.shape[1])
-        parts = [np.empty((0, n), dtype=np.int64)]
-        for start in range(0, seeds.shape[0], height):
-            shown = seeds[start : start + height]
-            known = shown[:, self.chosen]
-            scores = np.full(shown.shape, -np.inf, dtype=np.float32)
+    def recommender(self, model):
+        """Ranks by the model; a request none of whose films takes part gets the most liked ones."""
+
+        def score(seeds):
+            known = seeds[:, self.chosen]
+            scores = np.full(seeds.shape, -np.inf, dtype=np.float32)
             some = np.diff(known.indptr) > 0
             scores[:, self.chosen] = self.popularity[self.chosen]
             if some.any():
                 scores[np.ix_(some, self.chosen)] = model.scores(known[some])
-            scores[shown.nonzero()] = -np.inf
-            parts.append(top_n(scores, n))
-        return np.concatenate(parts)
+            return scores
+
+        return by_scores(score)
 
 
 def search(make, films, questions, settings, seconds):
@@ -98,44 +59,46 @@ def search(make, films, questions, settings, seconds):
         make: Settings -> a fitted model.
         films: Which films take part.
         questions: Name -> validation and test requests (`read_questions`).
-        settings: What to try, in this order.
-        seconds: No further setting is begun after so many, of processor time: others may use the machine.
+        settings: To try, in this order.
+        seconds: Of processor time, after which no further setting is begun: others may use the machine.
 
     Returns:
-        Name -> (lists, settings, value); the seconds of the search; those of each fit; how many were tried.
+        Name -> (lists, settings, value); the seconds of the search; those of each fit.
     """
     best, spent, fits = {}, 0.0, []
     for tried in settings:
         if fits and spent > seconds:
             break
         started = time.process_time()
-        model = make(tried)
+        recommend = films.recommender(make(tried))
         fits.append(time.process_time() - started)
         values = {}
-        for name, question in questions.items():
-            people = question["people"]
-            lists = films.lists(model, question["validation"], question["depth"])
-            values[name] = per_person(ndcg(lists, question["targets"]), people) if len(people) else 0.0
+        for name, (validation, _, depth, _) in questions.items():
+            values[name] = float(mean_ndcg(recommend, validation, depth).mean()) if len(validation) else 0.0
         spent += time.process_time() - started
         for name, value in values.items():
             if name not in best or value > best[name][2]:
-                best[name] = (films.lists(model, questions[name]["test"], questions[name]["length"]), tried, value)
+                _, seeds, _, length = questions[name]
+                best[name] = (recommend(seeds, (length,))[0], tried, value)
         print(f"{len(fits)}/{len(settings)} {spent:.0f}s {tried} {values}", flush=True)
     return best, spent, fits
 
 
-def read_questions(arrays):
-    """The round's questions: seeds and targets of the validation people, seeds alone of the test people."""
+def read_questions(arrays, protocols):
+    """Name -> validation cases, the test people's seeds, n of the NDCG@n to go by, and the length of the lists."""
     return {
-        name: {
-            "validation": read_matrix(arrays, f"{name}.validation.seeds"),
-            "targets": read_matrix(arrays, f"{name}.validation.targets"),
-            "people": arrays[f"{name}.validation.people"],
-            "test": read_matrix(arrays, f"{name}.test.seeds"),
-            "depth": int(arrays[f"{name}.depth"]),
-            "length": int(arrays[f"{name}.length"]),
-        }
+        name: (
+            Cases(
+                arrays[f"{name}.validation.people"],
+                read_matrix(arrays, f"{name}.validation.seeds"),
+                read_matrix(arrays, f"{name}.validation.targets"),
+            ),
+            read_matrix(arrays, f"{name}.test.seeds"),
+            int(arrays[f"{name}.depth"]),
+            int(arrays[f"{name}.length"]),
+        )
         for name in arrays["questions"].tolist()
+        if name.split("@")[0] in protocols
     }
 
 
@@ -149,7 +112,7 @@ def load_model(place):
 
 
 def main(job):
-    """Do what a job says."""
+    """Run a job."""
     with np.load(job["round"], allow_pickle=False) as stored:
         arrays = dict(stored)
     likes = read_matrix(arrays, "likes")
@@ -161,7 +124,7 @@ def main(job):
     best, spent, fits = search(
         lambda settings: model(known, genres, settings, job["seed"]),
         films,
-        {name: asked for name, asked in read_questions(arrays).items() if name.split("@")[0] in job["protocols"]},
+        read_questions(arrays, job["protocols"]),
         job["settings"],
         job["seconds"],
     )

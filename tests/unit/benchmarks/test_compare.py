@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality import __main__ as command
-from benchmarks.quality import ours as own
-from benchmarks.quality.compare import Budget, compare
+from benchmarks.quality import play
+from benchmarks.quality.compare import compare
 from benchmarks.quality.environments import DidNotInstall
-from benchmarks.quality.ours import OursFailed, code_hash, ours
 from benchmarks.quality.page import page
-from marquee.errors import ConfigError, MarqueeError
+from benchmarks.quality.play import ProcessFailed, code_hash, ours
+from marquee.errors import MarqueeError
 from marquee_training.evaluation.rows import PRODUCT, names_of
 
 
 def test_the_page_names_no_folder_of_this_machine():
-    words = ["--data", "/home/me/ml", "--folds", "5", "--work", "/home/me/kept", "--output", "/home/me/page.md"]
-    assert command.shareable(words) == ["--data", "DIR", "--folds", "5"]
-    assert command.shareable(["--data=/home/me/ml", "--work=/home/me/kept"]) == ["--data", "DIR"]
+    words = ["--data=/home/me/ml", "--folds", "5", "--work", "/home/me/kept", "--opponent", "a", "--opponent", "b"]
+    given = command.arguments([*words, "--output", "/home/me/page.md"])
+    assert command.shareable(given) == "python -m benchmarks.quality --data DIR --folds 5 --opponent a --opponent b"
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,9 @@ def run(world, where, opponent, python):
             raise DidNotInstall("ERROR: no wheel for this machine")
         return python
 
-    def run(names=("theirs",), **given):
+    def run():
         config = world.config.model_copy(update={"eval_folds_run": 1})
-        opponents = [*(opponent(name=name) for name in names), opponent(name="absent", environment="nowhere")]
+        opponents = [opponent(name="theirs"), opponent(name="absent", environment="nowhere")]
         report = compare(
             world.dataset,
             config,
@@ -44,10 +44,10 @@ def run(world, where, opponent, python):
             protocols=("few-seeds", "holdout"),
             seed_counts=(1, 3),
             data=world.folder,
-            budget=Budget(60, 3),
+            seconds=60,
+            settings=3,
             say=lambda text: None,
             python_of=python_of,
-            **given,
         )
         return report, opponents
 
@@ -75,7 +75,7 @@ def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
     assert report["absent"] == {"absent": "ERROR: no wheel for this machine"}
     assert report["costs"]["ours"]["peak_mib"] > 50
 
-    monkeypatch.setattr(own, "subprocess", None)  # running ours again would fail
+    monkeypatch.setattr(play, "subprocess", None)  # running ours again would fail
     again, _ = run()
     assert again["documents"] == report["documents"]
 
@@ -85,19 +85,6 @@ def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
         assert expected in text
     assert f"{few['rows'][0]['n_users']} people" in text
     assert json.loads(json.dumps(report, allow_nan=False)) == report
-
-
-def test_without_ours_nothing_is_compared_to_the_pipeline(run):
-    report, opponents = run(("theirs", "others"), with_ours=False)
-    for document in report["documents"]:
-        assert {row["model"] for row in document["rows"]} == {"theirs", "others"}
-        assert not any(row["pipeline_lead"] for row in document["rows"])
-    assert "lead, ndcg" not in page({**report, "command": "c", "date": "d"}, opponents, [])
-
-
-def test_one_row_alone_is_an_error(run):
-    with pytest.raises(ConfigError, match="one row alone"):
-        run(with_ours=False)
 
 
 def test_ours_run_again_when_our_code_changes(tmp_path):
@@ -111,7 +98,7 @@ def test_ours_run_again_when_our_code_changes(tmp_path):
 
 def test_an_error_of_our_rows_shows_and_nothing_is_kept(tmp_path):
     job = {"data": str(tmp_path / "missing"), "name": "", "config": {}, "protocols": [], "seeds": [1], "number": 0}
-    with pytest.raises(OursFailed, match="missing"):
+    with pytest.raises(ProcessFailed, match="missing"):
         ours(tmp_path, job)
     assert not (tmp_path / "ours.stamp").exists()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.together.alone import ALONE, alone
-from benchmarks.together.groups import Group, gains, groups
+from benchmarks.together.groups import gains, groups
 from benchmarks.together.models import Asked
 from benchmarks.together.ways import WAYS, N
 from marquee.pipeline import Pipeline
@@ -27,25 +27,24 @@ def asked():
 def test_groups_want_what_nobody_showed(asked, unlike):
     found = groups(asked, 3, 2, unlike=unlike, seed=0)
     assert len(found) == len(asked.people)
-    for group in found:
-        shown = {row for member in group.members for row in member}
-        assert len(group.members) == 3
-        assert all(not shown & set(wanted.tolist()) for wanted in group.wanted)
+    for members, wanted in found:
+        shown = {row for member in members for row in member}
+        assert len(members) == 3
+        assert all(not shown & set(own.tolist()) for own in wanted)
 
 
 def test_gains_are_ndcg():
-    group = Group([[0], [1]], [np.array([5, 6]), np.array([7])])
-    first, second = gains(group, [5, 6, 7])
+    first, second = gains([np.array([5, 6]), np.array([7])], np.array([5, 6, 7]))
     assert first == 1.0
     assert second == pytest.approx(0.5)  # the third place of three: 1 / log2(4)
 
 
 @pytest.mark.parametrize("name", WAYS)
 def test_every_way_gives_a_list_without_what_was_shown(asked, name):
-    for group in groups(asked, 2, 2, unlike=False, seed=1)[:5]:
-        rows = WAYS[name](asked.pipeline, group).tolist()
+    for members, _ in groups(asked, 2, 2, unlike=False, seed=1)[:5]:
+        rows = WAYS[name](asked.pipeline, members).tolist()
         assert len(set(rows)) == N
-        assert not set(rows) & {row for member in group.members for row in member}
+        assert not set(rows) & {row for member in members for row in member}
 
 
 def test_options_are_compared_on_the_same_people(asked):
