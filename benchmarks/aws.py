@@ -125,7 +125,12 @@ def events() -> Iterator[dict[str, Any]]:
         body = json.dumps({"movie_ids": seeds, "top_n": 10})
         http = {"method": "POST", "path": "/v1/recommendations"}
         headers = {"content-type": "application/json"}
-        yield {"rawPath": http["path"], "headers": headers, "requestContext": {"http": http}, "body": body}
+        yield {
+            "rawPath": http["path"],
+            "headers": headers,
+            "requestContext": {"stage": "$default", "http": http},
+            "body": body,
+        }
         index += 1
 
 

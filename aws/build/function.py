@@ -37,7 +37,6 @@ class Function:
 def build_code(target: Path) -> Built:
     """Write the function's zip: the handler and the core, which Lambda unpacks to /var/task."""
     files = files_below(HANDLER, "", (".py",))
-    del files["build_layer.py"]
     return write_zip(target, files | core(""))
 
 

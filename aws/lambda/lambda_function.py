@@ -1,4 +1,4 @@
-"""AWS Lambda's way in: `lambda_function.lambda_handler`. What is at module scope runs once per environment, at INIT."""
+"""AWS Lambda's entry point: `lambda_function.lambda_handler`. Module scope runs once per environment, at INIT."""
 
 import os
 from typing import Any
@@ -12,14 +12,13 @@ app = make_app()
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
-    """Answer an event of an HTTP API (2.0), of a REST API (1.0), or a bare `{"tmdb_ids": [...], "top_n": 5}`.
+    """Answer an event of API Gateway, a function URL or a load balancer, or a bare `{"tmdb_ids": [...], "top_n": 5}`.
 
     Args:
-        event: As Lambda hands it over.
-        context: Of the invocation; only its remaining time and its request id are used.
+        event: As Lambda passes it.
+        context: Of the invocation; only its remaining time is used.
 
     Returns:
-        For the first two a response with `statusCode`, `headers` and `body`; for a bare event the answer itself, or the
-        problem. It never raises.
+        For a gateway a response in its format; for a bare event the answer itself, or the problem. It never raises.
     """
     return app.answer(event, context)

@@ -1,1 +1,1 @@
-"""The function's own code: events in, answers out, one log line, metrics. All else is the core, `marquee`."""
+"""The Lambda function's own code: events, log line, metrics. Everything else is the core, `marquee`."""

@@ -1,9 +1,21 @@
-"""The function: a pipeline on the bundle in its layer, candidates from SageMaker, the API's words for every error."""
+"""The Lambda function: Powertools reads the event, the core answers it as the API does, each event is logged once."""
 
+import base64
+import binascii
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from typing import Any
+from typing import Any, Literal
+
+from aws_lambda_powertools.event_handler.api_gateway import (
+    ALBResolver,
+    APIGatewayHttpResolver,
+    ApiGatewayResolver,
+    APIGatewayRestResolver,
+    CORSConfig,
+    Response,
+)
 
 from marquee.api.contracts import MAX_BODY_BYTES, RecommendationRequest, response_json
 from marquee.api.problems import (
@@ -25,12 +37,16 @@ from marquee.errors import BundleError, RequestError
 from marquee.pipeline import Pipeline, Trace
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings, load_settings
-from marquee_lambda import cors
-from marquee_lambda.events import Answer, Asked, read_body, read_event, write_answer
 from marquee_lambda.telemetry import Facts, Telemetry
 
-ROUTES = {"/v1/recommendations": "POST", "/recommend": "POST"}
+ROUTES = ("/v1/recommendations", "/recommend")
 RETRY_AFTER = 5
+Kind = Literal["http", "rest", "alb", "bare"]
+RESOLVERS: dict[Kind, type[ApiGatewayResolver]] = {
+    "http": APIGatewayHttpResolver,
+    "rest": APIGatewayRestResolver,
+    "alb": ALBResolver,
+}
 
 
 class App:
@@ -38,8 +54,8 @@ class App:
 
     Args:
         settings: From the environment.
-        telemetry: Where to log and count.
-        make_retriever: Where candidates of a bundle's version come from; None searches in process.
+        telemetry: Logger and metrics.
+        make_retriever: Makes the retriever for a bundle's version; None searches in process.
     """
 
     def __init__(
@@ -49,12 +65,14 @@ class App:
         telemetry: Telemetry | None = None,
         make_retriever: Callable[[str], Retriever] | None = None,
     ) -> None:
-        self._origins = settings.cors_origins
+        origins = settings.cors_origins
         self._telemetry = telemetry or Telemetry()
-        self._facts: Facts | None = None
-        self._security = security_headers(cross_origin=bool(self._origins))
+        self._facts = Facts()
+        # Every answer has these. Answers differ by Origin where CORS is on, so caches must know.
+        self._headers = security_headers(cross_origin=bool(origins)) | ({"Vary": "Origin"} if origins else {})
+        self._resolvers = {kind: self._make_resolver(make, origins) for kind, make in RESOLVERS.items()}
         if make_retriever is None and settings.profile == "aws":
-            make_retriever = _endpoint(settings, self._asked_endpoint)
+            make_retriever = _endpoint(settings, self._note_endpoint)
         self._pipeline: Pipeline | BundleError
         try:
             bundle = load(settings.artifacts_dir, mapped=True)  # a layer never changes
@@ -70,56 +88,64 @@ class App:
 
     def answer(self, event: Any, context: Any) -> dict[str, Any]:
         """See `lambda_function.lambda_handler`. Never raises."""
+        kind = kind_of(event)
+        self._facts = Facts(event=kind)
         try:
-            # Who asks and until when holds for this event alone.
-            return copy_context().run(self._within, event, context)
-        except Exception:  # before or after what `_within` answers for: in the reading or the writing of events
+            resolver = self._resolvers["http" if kind == "bare" else kind]
+            # The request context and the deadline hold for this event alone.
+            result = copy_context().run(resolver.resolve, _as_http(event) if kind == "bare" else event, context)
+        except Exception:
+            # Outside of `_observe`, so no answer could be made. `headers` is what every gateway understands.
             self._telemetry.logger.exception("an event failed")
-            return self._unread(event)
+            self._facts.request_id = RequestContext.from_headers({}).request_id
+            response = self._problem(internal_error())
+            headers = {**response.headers, "X-Request-ID": self._facts.request_id, **self._headers}
+            result = {"statusCode": 500, "headers": headers, "body": response.body, "isBase64Encoded": False}
+        return dict(json.loads(result["body"])) if kind == "bare" else result
 
-    def _within(self, event: Any, context: Any) -> dict[str, Any]:
+    def _make_resolver(self, make: type[ApiGatewayResolver], origins: list[str]) -> ApiGatewayResolver:
+        cors = None
+        if origins:
+            exposed = ["X-Request-ID", "Retry-After"]
+            cors = CORSConfig(origins[0], origins[1:], ["X-Request-ID"], exposed, max_age=600)
+        resolver = make(cors=cors)
+        resolver.use([self._observe])
+        resolver.not_found(lambda _: self._no_route(resolver))
+        for path in ROUTES:
+            resolver.post(path)(lambda: self._recommend(resolver))
+        return resolver
+
+    def _observe(self, resolver: ApiGatewayResolver, next_middleware: Callable[[Any], Response[str]]) -> Response[str]:
+        """Middleware around every route: request context, body limit, problems, headers, log line and metrics."""
         started = time.monotonic()
-        asked = read_event(event)
-        readers = cors.headers_for(asked.headers.get("origin"), self._origins)
-        who = RequestContext.from_headers(asked.headers)
-        facts = self._facts = Facts(who.request_id, who.trace_id or None, asked.kind, asked.method)
-        request_context.set(who)
-        deadline.set(started + _seconds_left(context))
+        headers = headers_of(resolver)
+        context, facts = RequestContext.from_headers(headers), self._facts
+        facts.request_id, facts.trace_id = context.request_id, context.trace_id or None
+        facts.method = resolver.current_event.http_method.upper()
+        request_context.set(context)
+        deadline.set(started + _seconds_left(resolver.lambda_context))
         failure: Exception | None = None
         try:
-            answer = cors.preflight(asked, self._origins) or self._answer(asked, facts, readers)
+            body = body_of(resolver)
+            if len(body) > MAX_BODY_BYTES:
+                raise body_too_long()
+            resolver.context.update(body=body, headers=headers)
+            response = next_middleware(resolver)
         except ProblemError as problem:
-            answer = self._problem(problem, facts, readers)
-        except Exception as error:  # a stack trace belongs in the log, and a problem to the caller
+            response = self._problem(problem)
+        except Exception as error:  # the stack trace goes to the log, a problem to the client
             failure = error
-            answer = self._problem(internal_error(), facts, readers)
-        facts.status, facts.ms = answer.status, (time.monotonic() - started) * 1e3
+            response = self._problem(internal_error())
+        response.headers.update({"X-Request-ID": facts.request_id, **self._headers})
+        facts.status, facts.ms = response.status_code, (time.monotonic() - started) * 1e3
         self._telemetry.record(facts, failure)
-        headers = {**answer.headers, "X-Request-ID": facts.request_id, **self._security}
-        return write_answer(asked, Answer(answer.status, answer.body, headers))
+        return response
 
-    def _unread(self, event: Any) -> dict[str, Any]:
-        """A fault of ours, in the form for whoever sent this event."""
-        is_gateways = isinstance(event, dict) and isinstance(event.get("requestContext"), dict)
-        who = RequestContext.from_headers({})
-        answer = self._problem(internal_error(), Facts(who.request_id, None, "http", "POST"), {})
-        headers = {**answer.headers, "X-Request-ID": who.request_id, **self._security}
-        asked = Asked("http" if is_gateways else "bare", "POST", "/")
-        return write_answer(asked, Answer(answer.status, answer.body, headers))
-
-    def _answer(self, asked: Asked, facts: Facts, readers: Mapping[str, str]) -> Answer:
-        """In the order of the API's layers: the body's length, route, method, type, content."""
-        body = read_body(asked)
-        if len(body) > MAX_BODY_BYTES:
-            raise body_too_long()
-        allowed = ROUTES.get(asked.path)
-        if allowed is None:
-            raise not_found(asked.path)
-        facts.route = asked.path
-        if asked.method != allowed:
-            raise method_not_allowed(asked.method, asked.path, allowed)
-        require_json(asked.headers.get("content-type", ""))
-        request = parse_request(body)
+    def _recommend(self, resolver: ApiGatewayResolver) -> Response[str]:
+        facts = self._facts
+        facts.route = _path(resolver)
+        require_json(resolver.context["headers"].get("content-type", ""))
+        request = parse_request(resolver.context["body"])
         facts.n_seeds = request.n_seeds
         if isinstance(self._pipeline, BundleError):
             raise not_ready(self._pipeline, RETRY_AFTER)
@@ -130,24 +156,90 @@ class App:
         except RequestError as error:
             raise request_refused(error) from None
         facts.recommended(response, trace)
-        return Answer(200, response_json(response), {"Content-Type": "application/json", **NO_STORE, **readers})
+        return Response(200, "application/json", response_json(response).decode(), dict(NO_STORE))
 
-    def _problem(self, problem: ProblemError, facts: Facts, readers: Mapping[str, str]) -> Answer:
-        headers = {"Content-Type": MEDIA_TYPE, **NO_STORE, **problem.headers, **readers}
-        return Answer(problem.status, problem.body(facts.request_id), headers)
+    def _no_route(self, resolver: ApiGatewayResolver) -> Response[str]:
+        path = _path(resolver)
+        if path not in ROUTES:
+            raise not_found(path)
+        self._facts.route = path
+        raise method_not_allowed(self._facts.method, path, "POST")
 
-    def _asked_endpoint(self, result: str, milliseconds: float) -> None:
-        if self._facts is not None:
-            self._facts.endpoint, self._facts.endpoint_ms = result, milliseconds
+    def _problem(self, problem: ProblemError) -> Response[str]:
+        body = problem.body(self._facts.request_id).decode()
+        return Response(problem.status, MEDIA_TYPE, body, {**NO_STORE, **problem.headers})
+
+    def _note_endpoint(self, result: str, milliseconds: float) -> None:
+        self._facts.endpoint, self._facts.endpoint_ms = result, milliseconds
 
 
 def make_app() -> App:
-    """The function's application, as the environment says.
+    """The function's application, configured by the environment.
 
     Raises:
         ConfigError: A setting is unknown, out of range or missing; INIT fails, and its log says which.
     """
     return App(load_settings())
+
+
+def kind_of(event: Any) -> Kind:
+    """The shape of an event; whatever is no well-formed event of a gateway is a bare request.
+
+    Returns:
+        http: Payload format 2.0, of HTTP APIs and function URLs. rest: 1.0, of REST APIs. alb: a load balancer's.
+    """
+    if not isinstance(event, dict) or not _is_well_formed(event):
+        return "bare"
+    match event:
+        case {"requestContext": {"http": {"method": str()}, "stage": str()}, "rawPath": str()}:
+            return "http"
+        case {"requestContext": {"elb": dict()}, "httpMethod": str(), "path": str()}:
+            return "alb"
+        case {"requestContext": dict(), "httpMethod": str(), "path": str()}:
+            return "rest"
+    return "bare"
+
+
+def _is_well_formed(event: Mapping[str, Any]) -> bool:
+    maps = all(isinstance(event.get(name), dict | None) for name in ("headers", "multiValueHeaders"))
+    return maps and isinstance(event.get("body"), str | None)
+
+
+def _as_http(event: Any) -> dict[str, Any]:
+    """A bare request as the event of an HTTP API."""
+    http = {"method": "POST", "path": ROUTES[0]}
+    return {
+        "rawPath": http["path"],
+        "requestContext": {"stage": "$default", "http": http},
+        "headers": {"content-type": "application/json"},
+        "body": json.dumps(event),
+    }
+
+
+def headers_of(resolver: ApiGatewayResolver) -> dict[str, str]:
+    """The request's headers by lower-case names; values of a repeated one are joined by commas, as in HTTP."""
+    found = resolver.current_event.resolved_headers_field
+    return {name: ",".join(map(str, one)) if isinstance(one, list) else str(one) for name, one in found.items()}
+
+
+def body_of(resolver: ApiGatewayResolver) -> bytes:
+    """The body's bytes. Powertools' own `decoded_body` fails on what isn't UTF-8.
+
+    Raises:
+        ProblemError: 400, where the event says base64 and it isn't.
+    """
+    event = resolver.current_event
+    if event.is_base64_encoded is not True:
+        return (event.body or "").encode(errors="surrogatepass")
+    try:
+        return base64.b64decode(event.body or "", validate=True)
+    except (binascii.Error, ValueError):
+        raise ProblemError(400, "the body is not base64, though isBase64Encoded says so: send it as it is") from None
+
+
+def _path(resolver: ApiGatewayResolver) -> str:
+    # Half a surrogate pair, which JSON can hold, can't be repeated in an answer.
+    return resolver.current_event.path.encode(errors="replace").decode()
 
 
 def _endpoint(settings: Settings, on_result: Callable[[str, float], object]) -> Callable[[str], Retriever]:

@@ -16,11 +16,11 @@ SERVED_BY = {"two_tower": "ServedByTwoTower", "item_cf": "ServedByItemCf", "popu
 
 @dataclass
 class Facts:
-    """A request's share of its log line; filled in on its way."""
+    """The fields of a request's log line, filled in while it is answered."""
 
-    request_id: str
-    trace_id: str | None
-    event: str
+    request_id: str = ""
+    trace_id: str | None = None
+    event: str = ""
     method: str = ""
     route: str = "unmatched"
     status: int = 0

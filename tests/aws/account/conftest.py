@@ -141,7 +141,12 @@ class Account:
     def answer(self, method: str, path: str, headers: dict[str, str], body: str) -> Any:
         """What the deployed function answers."""
         http = {"method": method, "path": path}
-        event = {"headers": headers, "rawPath": path, "requestContext": {"http": http}, "body": body}
+        event = {
+            "headers": headers,
+            "rawPath": path,
+            "requestContext": {"stage": "$default", "http": http},
+            "body": body,
+        }
         return self.apps[str(self.deployed())].answer(event, None)
 
 

@@ -128,22 +128,18 @@ def test_bad_input_gets_the_apis_problem(function, api, make_event, body, status
     assert answer["body"].encode() == expected.content
 
 
-def test_a_preflight(function, api):
+def test_a_preflight(function):
     asked = {
         "origin": ORIGIN,
         "access-control-request-method": "POST",
         "access-control-request-headers": "content-type",
     }
-    expected = api.options("/v1/recommendations", headers=asked)
     answer = function.invoke(http_event("", "OPTIONS", headers=asked))
-    assert answer["statusCode"] == expected.status_code == 200
+    assert answer["statusCode"] == 204
     assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
-    assert (
-        "Access-Control-Allow-Origin"
-        not in function.invoke(http_event("", "OPTIONS", headers={**asked, "origin": "https://evil.example.org"}))[
-            "headers"
-        ]
-    )
+    assert "POST" in answer["headers"]["Access-Control-Allow-Methods"]
+    evil = function.invoke(http_event("", "OPTIONS", headers={**asked, "origin": "https://evil.example.org"}))
+    assert "Access-Control-Allow-Origin" not in evil["headers"]
 
 
 @pytest.mark.parametrize(

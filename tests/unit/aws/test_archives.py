@@ -69,14 +69,12 @@ def test_the_functions_zip(tmp_path):
     with zipfile.ZipFile(first.path) as archive:
         names = archive.namelist()
     assert {"lambda_function.py", "marquee_lambda/app.py", "marquee/pipeline.py"} <= set(names)
-    assert not [
-        name for name in names if name.startswith(("marquee/cli", "marquee/client", "marquee/data", "build_layer"))
-    ]
+    assert not [name for name in names if name.startswith(("marquee/cli", "marquee/client", "marquee/data"))]
     assert {name.rpartition(".")[2] for name in names} == {"py"}
 
 
 def test_the_core_ships_without_the_command_line():
-    assert "code/marquee/retrieval_service.py" in core("code/")
+    assert "code/marquee/retrieval/service.py" in core("code/")
     assert not any("/cli/" in name for name in core("code/"))
 
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.settings import Settings
-from marquee_lambda.app import App
-from marquee_lambda.events import read_event
+from marquee_lambda.app import App, kind_of
 from marquee_reranker.app import create_app
 
 from .conftest import ROOT, load_file
@@ -26,7 +25,7 @@ bad = load_file("bad_requests", ROOT / "tests/unit/reranker/test_bad_requests.py
 ID = "a-request-of-mine"
 JSON = {"Content-Type": "application/json", "X-Request-ID": ID}
 ORIGIN = "https://films.example.org"
-KINDS = ("http", "rest")
+KINDS = ("http", "rest", "alb")
 
 
 def event(kind, body="", method="POST", path="/v1/recommendations", headers=JSON, stage="$default"):
@@ -45,17 +44,27 @@ def event(kind, body="", method="POST", path="/v1/recommendations", headers=JSON
             "body": text,
             "isBase64Encoded": is_base64,
         }
+    context = {"stage": "prod", "identity": {"sourceIp": "192.0.2.1"}}
+    several = {"multiValueHeaders": {name: [value] for name, value in headers.items()}}
+    if kind == "alb":
+        context, several = {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:x"}}, {}
     return {
         "resource": "/{proxy+}",
         "httpMethod": method,
         "path": path,
         "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
-        "requestContext": {"stage": "prod", "identity": {"sourceIp": "192.0.2.1"}},
+        "requestContext": context,
         "body": text,
         "isBase64Encoded": is_base64,
+        **several,
     }
+
+
+def headers_of(answer):
+    """An answer's headers, in either of the two forms that gateways take."""
+    several = answer.get("multiValueHeaders", {})
+    return {**answer.get("headers", {}), **{name: ", ".join(values) for name, values in several.items()}}
 
 
 def uncompressed(headers):
@@ -140,7 +149,7 @@ def test_answers_are_the_apis_bytes(ask, api, kind, request_):
         answer = ask(given)
         assert answer["statusCode"] == 200
         assert answer["body"].encode() == expected.content
-        assert answer["headers"] == {
+        assert headers_of(answer) == {
             name.title().replace("Id", "ID"): value for name, value in uncompressed(expected.headers).items()
         } | {"Content-Type": "application/json", "X-Request-ID": ID}
 
@@ -166,7 +175,7 @@ def test_bad_bodies_get_the_apis_problem(ask, api, kind, body):
     answer = ask(event(kind, body, path="/recommend"))
     assert 400 <= answer["statusCode"] == expected.status_code < 500
     assert answer["body"].encode() == expected.content
-    assert answer["headers"]["Content-Type"] == expected.headers["content-type"] == "application/problem+json"
+    assert headers_of(answer)["Content-Type"] == expected.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -189,7 +198,7 @@ def test_other_bad_requests_get_the_apis_problem(ask, api, kind, method, path, b
     expected = api.request(method, path, content=body or None, headers=headers)
     answer = ask(event(kind, body, method, path, headers))
     assert (answer["statusCode"], answer["body"].encode()) == (expected.status_code, expected.content)
-    assert answer["headers"].get("Allow") == expected.headers.get("allow")
+    assert headers_of(answer).get("Allow") == expected.headers.get("allow")
 
 
 def test_who_asks_is_forgotten_after_the_event(ask):
@@ -207,30 +216,49 @@ def test_a_named_stage_is_no_part_of_the_path(ask):
     assert ask(event("http", '{"tmdb_ids": [1001]}', stage="prod"))["statusCode"] == 200
 
 
+def lets_through(status, headers, origin, method, wanted):
+    """What a browser concludes from the answer to a preflight."""
+    allowed = {name.strip().lower() for name in headers.get("access-control-allow-headers", "").split(",")}
+    return (
+        status in {200, 204}
+        and headers.get("access-control-allow-origin") == origin
+        and method in headers["access-control-allow-methods"]
+        and (wanted is None or wanted in allowed)
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example.org"])
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-@pytest.mark.parametrize("wanted", ["content-type", "x-secret", None])
-def test_preflights_are_the_apis(make, store, kind, origin, method, wanted):
+@pytest.mark.parametrize("wanted", ["content-type", "x-request-id", "x-secret", None])
+def test_preflights_let_through_what_the_api_does(make, store, kind, origin, method, wanted):
     headers = {"Origin": origin, "Access-Control-Request-Method": method, "X-Request-ID": ID}
     if wanted:
         headers["Access-Control-Request-Headers"] = wanted
     with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
         expected = client.options("/v1/recommendations", headers=headers)
     answer = make(cors_origins=[ORIGIN]).answer(event(kind, "", "OPTIONS", headers=headers), Context())
-    assert (answer["statusCode"], answer["body"]) == (expected.status_code, expected.text)
-    ours = {name.lower(): value for name, value in answer["headers"].items()}
-    assert ours == {name: value for name, value in expected.headers.items() if name != "content-length"}
+    ours = {name.lower(): value for name, value in headers_of(answer).items()}
+    let_through = lets_through(answer["statusCode"], ours, origin, method, wanted)
+    assert let_through == lets_through(expected.status_code, expected.headers, origin, method, wanted)
+    assert let_through == (origin == ORIGIN and method == "POST" and wanted != "x-secret")
+    assert not let_through or ours["access-control-max-age"] == expected.headers["access-control-max-age"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("body", ['{"tmdb_ids": [1001]}', "{}"])
 @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example.org", None])
-def test_pages_of_allowed_origins_may_read(make, store, origin):
+def test_pages_of_allowed_origins_may_read(make, store, kind, body, origin):
     headers = JSON | ({"Origin": origin} if origin else {})
     with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
-        expected = client.post("/recommend", content='{"tmdb_ids": [1001]}', headers=headers)
-    given = event("rest", '{"tmdb_ids": [1001]}', path="/recommend", headers=headers)
-    answer = make(cors_origins=[ORIGIN]).answer(given, Context())
-    assert {name.lower(): value for name, value in answer["headers"].items()} == uncompressed(expected.headers)
+        expected = uncompressed(client.post("/recommend", content=body, headers=headers).headers)
+    answer = make(cors_origins=[ORIGIN]).answer(event(kind, body, path="/recommend", headers=headers), Context())
+    ours = {name.lower(): value for name, value in headers_of(answer).items()}
+    for name in ("access-control-allow-origin", "vary", "cross-origin-resource-policy"):
+        assert ours.get(name) == expected.get(name)
+    if origin == ORIGIN:
+        exposed = [set(one["access-control-expose-headers"].replace(" ", "").split(",")) for one in (ours, expected)]
+        assert exposed[0] == exposed[1] == {"X-Request-ID", "Retry-After"}
 
 
 def test_without_origins_there_is_no_cors(ask):
@@ -314,17 +342,26 @@ def test_a_fault_of_ours_is_a_problem_and_logged(capsys, make, api, monkeypatch)
 def test_without_a_bundle_it_answers_503_like_the_api(make, tmp_path):
     answer = make(artifacts_dir=tmp_path).answer(event("http", '{"tmdb_ids": [1001]}'), Context())
     assert answer["statusCode"] == 503
-    assert answer["headers"]["Retry-After"] == "5"
+    assert headers_of(answer)["Retry-After"] == "5"
     with TestClient(create_app(Settings(artifacts_dir=tmp_path))) as client:
         expected = client.post("/recommend", content='{"tmdb_ids": [1001]}', headers=JSON)
     assert answer["body"].encode() == expected.content
 
 
-def test_odd_gateway_events():
-    asked = read_event({"requestContext": {"http": {}}, "headers": None, "body": None})
-    assert (asked.kind, asked.method, asked.path, asked.body) == ("http", "GET", "/", "")
-    asked = read_event({"requestContext": {}, "httpMethod": "post", "multiValueHeaders": {"A": ["1", "2"], "B": None}})
-    assert (asked.kind, asked.method, asked.headers) == ("rest", "POST", {"a": "1, 2"})
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kind_of_an_event(kind):
+    assert kind_of(event(kind)) == kind
+
+
+@pytest.mark.parametrize("change", [{"headers": [1]}, {"body": 5}, {"requestContext": "x"}, {"path": 1, "rawPath": 1}])
+def test_what_is_no_well_formed_event_is_a_bare_request(change):
+    assert {kind_of({**event(kind), **change}) for kind in KINDS} == {"bare"}
+
+
+def test_repeated_headers_are_joined(ask):
+    given = {**event("rest", '{"tmdb_ids": [1001]}'), "headers": None}
+    given["multiValueHeaders"] = {"content-type": ["application/json"], "X-Request-ID": ["a", "b"]}
+    assert headers_of(ask(given))["X-Request-ID"] == "a,b"
 
 
 JSON_VALUES = st.recursive(
@@ -357,7 +394,7 @@ def test_no_event_makes_it_raise(plain, event):
 @pytest.mark.parametrize("kind", [*KINDS, "bare"])
 def test_a_fault_outside_the_pipeline_is_a_problem_and_logged(capsys, make, monkeypatch, kind):
     app = make()
-    monkeypatch.setattr("marquee_lambda.app.read_event", lambda _: 1 / 0)
+    monkeypatch.setattr("marquee_lambda.app.headers_of", lambda _: 1 / 0)
     answer = app.answer({"movie_ids": [1]} if kind == "bare" else event(kind, "{}"), Context())
     status = answer["status"] if kind == "bare" else answer["statusCode"]
     assert status == 500
