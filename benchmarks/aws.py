@@ -27,10 +27,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from aws.build.archives import Built
-from aws.build.function import LIMIT_UNPACKED, MB, build_function
-from aws.build.model import build_model
-from aws.build.parts import Arch
+from aws.archives import Built
+from aws.build import LIMIT_UNPACKED, MB, Arch, build_function, build_model, bundle_store
 from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish
 from marquee.pipeline import Pipeline
@@ -50,17 +48,19 @@ def build(folder: Path) -> tuple[list[tuple[str, Built]], Path, tuple[Path, Path
     store = folder / "store"
     publish(store, _make_contents(n_movies=N_MOVIES, dimensions=DIMENSIONS, seed=1), force=True)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    model = build_model(store, folder / "model.tar.gz", pythons=(version,)).built
-    alone = build_model(store, folder / "alone.tar.gz", with_code=False).built
-    made = {arch: build_function(store, folder / arch, arch) for arch in ("arm64", "x86_64")}
+    files = bundle_store(store)[1]
+    model = build_model(files, folder / "model.tar.gz", python=version)
+    alone = build_model(files, folder / "alone.tar.gz")
+    architectures: tuple[Arch, ...] = ("arm64", "x86_64")
+    made = {arch: build_function(files, folder / arch, arch) for arch in architectures}
     here = made[ARCH]
     with tarfile.open(model.path) as archive:
         archive.extractall(folder / "opt-ml", filter="data")
-    for built, target in ((here.code, "task"), (here.packages, "opt"), (here.bundle, "opt")):
+    for what, built in here.items():
         with zipfile.ZipFile(built.path) as archive:
-            archive.extractall(folder / target)  # noqa: S202 - ours, just built
-    rows = [("function.zip", here.code), ("layer of the bundle", here.bundle)]
-    rows += [(f"layer of packages, {arch}", one.packages) for arch, one in made.items()]
+            archive.extractall(folder / ("task" if what == "function" else "opt"))  # noqa: S202 - ours, just built
+    rows = [("function.zip", here["function"]), ("layer of the bundle", here["bundle"])]
+    rows += [(f"layer of packages, {arch}", one["packages"]) for arch, one in made.items()]
     rows += [("model.tar.gz", model), ("model.tar.gz without code/", alone)]
     return rows, folder / "opt-ml", (folder / "task", folder / "opt")
 

@@ -1,7 +1,6 @@
-"""An account: moto's. What it can't run (SAM, aliases, gateways) is left to a small stack with the same parameters.
-
-The API that this stack names as its output is real: the function itself, over HTTP on this machine, with the model that
-the stack's parameters say. `make test-aws` runs this folder with .venv-aws/tools.
+"""An account: moto's server. What it can't run (SAM's resources, aliases, gateways) is left to a small stack with the
+same parameters, whose output names a real API: the function itself, over HTTP on this machine, with the model that the
+stack's parameters name. `make test-aws` runs this folder with .venv-aws/tools, and SAM in .venv-aws/sam.
 """
 
 import io
@@ -9,32 +8,36 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import boto3
 import pytest
-from moto import mock_aws
 from moto.cloudformation.models import ChangeSet, Stack
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.moto_api._internal import moto_api_backend
+from moto.server import ThreadedMotoServer
 
-from aws.build.archives import write_zip
-from aws.deploy import account as accounts
-from aws.deploy import artifacts, commands, stacks
+from aws import deploy
+from aws.archives import write_zip
+from aws.build import write_manifest
 from marquee.bundle import load, publish
 from marquee.errors import RetrievalUnavailable
 from marquee.retrieval.exact import ExactSearch
 from marquee.settings import Settings
 from marquee_lambda.app import App
 
+ROOT = Path(__file__).parents[3]
 ORIGIN = "https://films.example.org"
-TEMPLATES = stacks.TEMPLATES
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
+    "SAM": str(Path(os.environ.get("AWS_ENVS", ROOT / ".venv-aws")) / "sam/bin/sam"),
+    "SAM_CLI_POLL_DELAY": "0.1",
     "CORS_ORIGINS": ORIGIN,
     "STAGE": "test",
     "SMOKE_SECONDS": "1",
@@ -50,7 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _outputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto forgets that a change set also changes a stack's parameters and outputs, and tells lists as Python's."""
+    """What moto does differently.
+
+    It forgets that a change set also changes a stack's parameters and outputs, and has lists as Python's. It refuses to
+    make an empty change set, where CloudFormation makes one that has failed.
+    """
     apply = ChangeSet.apply
 
     def apply_with_outputs(changes: Any) -> None:
@@ -65,6 +72,7 @@ def _outputs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ChangeSet, "apply", apply_with_outputs)
     monkeypatch.setattr(Stack, "parameter_list", property(as_text))
+    monkeypatch.setattr(CloudFormationResponse, "_validate_different_update", lambda *_: None)
 
 
 class Down:
@@ -75,78 +83,69 @@ class Down:
 
 
 class Skewed:
-    """A retriever whose endpoint has another bundle still."""
+    """A retriever whose endpoint still has another bundle."""
 
     def __init__(self, search: ExactSearch) -> None:
         self._search = search
 
-    def candidates(self, *asked: Any) -> Any:
-        return self._search.candidates(*asked)._replace(model_version="another")
+    def candidates(self, *query: Any) -> Any:
+        return self._search.candidates(*query)._replace(model_version="another")
 
 
 class Account:
-    """moto's, and what a user has on their machine."""
+    """moto's account, and what a user has on their machine."""
 
-    def __init__(self, folder: Path, make_contents: Any, run: Callable[[str], int]) -> None:
-        self._folder, self._make_contents, self.run = folder, make_contents, run
+    def __init__(self, folder: Path, make_contents: Any) -> None:
+        self._folder, self._make_contents = folder, make_contents
         self.apps: dict[str, App] = {}  # by the key of the model that they have
-        self.hang_ups: dict[str, int] = {}  # by the key of a model: how many bad requests get no answer, only an end
-        self._log = io.StringIO()
 
-    @cached_property
-    def connected(self) -> accounts.Account:
-        return accounts.connect()
+    @property
+    def record(self) -> deploy.Account:
+        return deploy.Account()
 
-    def stack(self, name: str) -> Any:
-        return accounts.stack(self.connected, name)
+    def run(self, command: str) -> int:
+        return deploy.main([command])
 
-    def build(self, seed: int, *, endpoint: Literal["healthy", "down", "skewed"] = "healthy") -> artifacts.Artifacts:
-        """Train and build version `seed`; an endpoint that is down never answers, a skewed one has another version."""
+    def stacks(self) -> list[str]:
+        found = boto3.client("cloudformation").describe_stacks()["Stacks"]
+        return sorted(one["StackName"] for one in found)
+
+    def build(self, seed: int, endpoint: str = "healthy") -> str:
+        """Train and build version `seed`; the model's key."""
         store = self._folder / f"store-{seed}"
         publish(store, self._make_contents(n_movies=60, seed=seed), force=True)
-        os.environ["STORE"] = str(store)
-        target = commands.FOLDER
-        built = {what: write_zip(target / what, {what: b"%d" % seed}) for what in ("model", "function", "packages")}
-        built["bundle"] = write_zip(target / "bundle", {"bundle": b"%d" % seed})
-        made = artifacts.note(target, load(store).version, "arm64", built)
-        settings = Settings(artifacts_dir=store, cors_origins=[ORIGIN])
+        names = ("model", "function", "packages", "bundle")
+        built = {what: write_zip(deploy.FOLDER / what, {what: b"%d" % seed}) for what in names}
+        write_manifest(deploy.FOLDER, load(store), "arm64", built)
         made_by = {"healthy": None, "down": lambda _: Down(), "skewed": lambda _: Skewed(ExactSearch(load(store)))}
-        app = App(settings, make_retriever=made_by[endpoint])
-        app._telemetry.logger.registered_handler.setStream(self._log)
-        self.apps[made.keys()["ModelKey"]] = app
-        return made
+        app = App(Settings(artifacts_dir=store, cors_origins=[ORIGIN]), make_retriever=made_by[endpoint])
+        app._telemetry.logger.registered_handler.setStream(io.StringIO())
+        key = deploy.KEYS["ModelKey"][1].format(sha256=built["model"].sha256)
+        self.apps[key] = app
+        return key
 
-    def push(self) -> str:
-        """An image in the repository, by digest."""
-        repository = accounts.outputs(self.stack("marquee-test-bootstrap"))["Repository"]
+    def push(self) -> None:
+        """Push an image to the repository, and name it by digest."""
         kind = "application/vnd.docker.distribution.manifest.v2+json"
         manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": {}, "layers": []})
-        pushed = self.connected.client("ecr").put_image(
-            repositoryName=repository.partition("/")[2], imageManifest=manifest, imageTag="1"
-        )
-        os.environ["IMAGE"] = f"{repository}@{pushed['image']['imageId']['imageDigest']}"
-        return os.environ["IMAGE"]
+        image = {"repositoryName": "marquee-sagemaker-test", "imageManifest": manifest, "imageTag": "1"}
+        digest = boto3.client("ecr").put_image(**image)["image"]["imageId"]["imageDigest"]
+        os.environ["IMAGE"] = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/marquee-sagemaker-test@{digest}"
+
+    def parameters(self) -> dict[str, str]:
+        """Of the app stack; empty without one."""
+        found = boto3.client("cloudformation").describe_stacks()["Stacks"]
+        (mine,) = [one for one in found if one["StackName"] == "marquee-test"] or [{}]
+        return {one["ParameterKey"]: one["ParameterValue"] for one in mine.get("Parameters", [])}
 
     def deployed(self) -> str | None:
-        """The key of the model that the app stack has; None without a stack."""
-        return accounts.parameters_of(self.stack("marquee-test")).get("ModelKey")
-
-    def hangs_up(self, body: str) -> bool:
-        """Whether the connection breaks now."""
-        left = self.hang_ups.get(str(self.deployed()), 0) if body == "{}" else 0
-        if left:
-            self.hang_ups[str(self.deployed())] = left - 1
-        return left > 0
+        """The key of the model that the app stack has."""
+        return self.parameters().get("ModelKey")
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: str) -> Any:
-        """What the deployed function answers."""
-        http = {"method": method, "path": path}
-        event = {
-            "headers": headers,
-            "rawPath": path,
-            "requestContext": {"stage": "$default", "http": http},
-            "body": body,
-        }
+        """The deployed function's answer."""
+        context = {"stage": "$default", "http": {"method": method, "path": path}}
+        event = {"headers": headers, "rawPath": path, "requestContext": context, "body": body}
         return self.apps[str(self.deployed())].answer(event, None)
 
 
@@ -154,9 +153,6 @@ def serve(account: Account) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            if account.hangs_up(body):
-                self.close_connection = True
-                return
             answer = account.answer(self.command, self.path, dict(self.headers.items()), body)
             self.send_response(answer["statusCode"])
             for name, value in answer["headers"].items():
@@ -172,42 +168,44 @@ def serve(account: Account) -> ThreadingHTTPServer:
     return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
 
-@pytest.fixture
-def account(
-    tmp_path: Path, make_contents: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Account]:
-    """An empty account, and a machine on which version 1 was built."""
-    from aws.deploy.__main__ import main
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
 
+
+@pytest.fixture
+def account(tmp_path: Path, make_contents: Any, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Iterator[Account]:
+    """An empty account, and a machine on which version 1 was built."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "MARQUEE_")) or name in {"IMAGE", "CONFIRM", "PURGE", "STORE"}:
+        if name.startswith(("AWS_", "MARQUEE_")):
             monkeypatch.delenv(name)
-    for name, value in ENVIRONMENT.items():
+    unset = dict.fromkeys(("IMAGE", "CONFIRM", "PURGE"), "")
+    for name, value in {**ENVIRONMENT, **unset, "AWS_ENDPOINT_URL": endpoint}.items():
         monkeypatch.setenv(name, value)
-    for name in ("IMAGE", "STORE", "CONFIRM", "PURGE"):
-        monkeypatch.setenv(name, "")
     monkeypatch.chdir(tmp_path)
-    with mock_aws():
-        made = Account(tmp_path, make_contents, lambda command: main([command]))
-        server = serve(made)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        templates = tmp_path / "templates"
-        templates.mkdir()
-        (templates / "bootstrap.yaml").write_bytes((TEMPLATES / "bootstrap.yaml").read_bytes())
-        (templates / "app.yaml").write_text(stand_in(f"http://127.0.0.1:{server.server_port}"))
-        for module in (stacks, commands):
-            monkeypatch.setattr(module, "TEMPLATES", templates)
-        made.build(1)
-        yield made
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    moto_api_backend.reset()
+    made = Account(tmp_path, make_contents)
+    server = serve(made)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "bootstrap.yaml").write_bytes((deploy.TEMPLATES / "bootstrap.yaml").read_bytes())
+    (templates / "app.yaml").write_text(stand_in(f"http://127.0.0.1:{server.server_port}"))
+    monkeypatch.setattr(deploy, "TEMPLATES", templates)
+    made.build(1)
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 def stand_in(url: str) -> str:
     """The app stack's parameters, and next to nothing behind them."""
-    text = (TEMPLATES / "app.yaml").read_text()
+    text = (deploy.TEMPLATES / "app.yaml").read_text()
     (parameters,) = re.findall(r"^Parameters:\n.*?(?=^\w+:)", text, re.MULTILINE | re.DOTALL)
     resources = (
         'Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n    Properties: {TopicName: !Sub "marquee-${Stage}"}\n'

@@ -12,7 +12,7 @@ from cfnlint.decode import cfn_yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from aws.deploy.artifacts import OF_FUNCTION, release
+from aws.deploy import OF_FUNCTION, release
 
 ROOT = Path(__file__).parents[3]
 NAMES = sorted(path.name for path in (ROOT / "aws/templates").glob("*.yaml"))

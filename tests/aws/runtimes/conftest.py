@@ -16,8 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from aws.build.function import build_function
-from aws.build.model import build_model
+from aws.build import build_function, build_model, bundle_store
 from marquee.bundle import load, publish
 from tests.aws.runtimes import front
 from tests.aws.runtimes.containers import STARTS, Container, started
@@ -41,8 +40,8 @@ def model_folder(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """model.tar.gz for this machine's toolkit, as SageMaker unpacks it to /opt/ml/model."""
     folder = tmp_path_factory.mktemp("opt-ml") / "model"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    made = build_model(store, folder.parent / "model.tar.gz", pythons=(version,))
-    with tarfile.open(made.built.path) as archive:
+    made = build_model(bundle_store(store)[1], folder.parent / "model.tar.gz", python=version)
+    with tarfile.open(made.path) as archive:
         archive.extractall(folder, filter="data")
     # pytest's folders are for their owner alone, and our own image doesn't run as root.
     for parent in [folder, *list(folder.parents)[:3]]:
@@ -63,10 +62,10 @@ def container(
 def lambda_folders(store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The zips, unpacked as Lambda does: (/var/task, /opt)."""
     folder = tmp_path_factory.mktemp("lambda")
-    made = build_function(store, folder, "arm64" if platform.machine() == "aarch64" else "x86_64")
-    for built, target in ((made.code, "task"), (made.packages, "opt"), (made.bundle, "opt")):
+    arch = "arm64" if platform.machine() == "aarch64" else "x86_64"
+    for what, built in build_function(bundle_store(store)[1], folder, arch).items():
         with zipfile.ZipFile(built.path) as archive:
-            archive.extractall(folder / target)  # noqa: S202 - ours, just built
+            archive.extractall(folder / ("task" if what == "function" else "opt"))  # noqa: S202 - ours, just built
     return folder / "task", folder / "opt"
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aws.build import function, model
-from aws.build.archives import Built, files_below, write_tar_gz, write_zip
-from aws.build.parts import bundle_store, core
-from aws.build.verify import model_problems, zip_problems
+from aws import build
+from aws.archives import Built, problems, write_tar_gz, write_zip
 from marquee.bundle import load
 from marquee.errors import BundleError, MarqueeError
 
@@ -43,115 +41,106 @@ def test_bytecode_stays_at_home(tmp_path):
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "a.pyc").write_bytes(b"")
     (tmp_path / "a.py").write_bytes(b"1")
-    assert files_below(tmp_path, "x/", (".py",)) == {"x/a.py": b"1"}
+    assert build.files_below(tmp_path, (".py",)) == {"a.py": b"1"}
 
 
 def test_a_store_of_one_version(store, bundle, tmp_path):
-    version, files = bundle_store(store, "marquee/")
-    assert version == bundle.version
+    found, files = build.bundle_store(store)
+    assert found.version == bundle.version
     for name, raw in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(raw)
-    assert load(tmp_path / "marquee").version == version
+    assert load(tmp_path).version == bundle.version
     # One version's folder gives the same archive as the store.
-    assert bundle_store(store / "versions" / version, "marquee/") == (version, files)
+    assert build.bundle_store(store / "versions" / bundle.version)[1] == files
 
 
 def test_no_bundle_is_an_error_that_names_the_fix(tmp_path):
     with pytest.raises(BundleError, match="no bundle in"):
-        bundle_store(tmp_path, "")
+        build.bundle_store(tmp_path)
 
 
-def test_the_functions_zip(tmp_path):
-    first, second = function.build_code(tmp_path / "1.zip"), function.build_code(tmp_path / "2.zip")
-    assert first.sha256 == second.sha256
-    with zipfile.ZipFile(first.path) as archive:
-        names = archive.namelist()
-    assert {"lambda_function.py", "marquee_lambda/app.py", "marquee/pipeline.py"} <= set(names)
-    assert not [name for name in names if name.startswith(("marquee/cli", "marquee/client", "marquee/data"))]
-    assert {name.rpartition(".")[2] for name in names} == {"py"}
+WHEELS = {"numpy/__init__.py": b"", "aws_lambda_powertools/__init__.py": b""}
 
 
-def test_the_core_ships_without_the_command_line():
-    assert "code/marquee/retrieval/service.py" in core("code/")
-    assert not any("/cli/" in name for name in core("code/"))
+@pytest.fixture
+def no_downloads(monkeypatch):
+    monkeypatch.setattr(build, "packages", lambda *_: dict(WHEELS))
+
+
+def test_everything_that_is_built(store, bundle, tmp_path, no_downloads):
+    manifest = build.build(store, tmp_path / "1", "arm64")
+    assert build.build(store, tmp_path / "2", "arm64") == manifest  # hashes included
+    assert build.read_manifest(tmp_path / "1") == manifest
+    assert (manifest["version"], manifest["arch"]) == (bundle.version, "arm64")
+    assert manifest["movie_ids"] == bundle.catalog.movie_ids[:3].tolist()
+    names = {what: tmp_path / "1" / one["path"] for what, one in manifest["files"].items()}
+    assert [problem for path in names.values() for problem in problems(path)] == []
+    with tarfile.open(names["model"]) as archive:
+        inside = set(archive.getnames())
+    assert {
+        "CURRENT.json",
+        "code/inference.py",
+        "code/numpy/__init__.py",
+        "code/marquee/retrieval/service.py",
+    } <= inside
+    found = {what: set(zipfile.ZipFile(names[what]).namelist()) for what in ("function", "packages", "bundle")}
+    assert {"lambda_function.py", "marquee_lambda/app.py", "marquee/pipeline.py"} <= found["function"]
+    assert {Path(name).suffix for name in found["function"]} == {".py"}
+    assert found["packages"] == {f"python/{name}" for name in WHEELS}
+    assert {f"marquee/{name}" for name in build.bundle_store(store)[1]} == found["bundle"]
+    (tmp_path / "1/function.zip").write_bytes(b"another")
+    with pytest.raises(MarqueeError, match=r"function\.zip is not what was built"):
+        build.read_manifest(tmp_path / "1")
+
+
+def test_the_core_ships_without_training_and_clients():
+    assert not [name for name in build.core() if "/client/" in name or name == "marquee/retrieval/http.py"]
 
 
 def test_the_models_archive_without_code(store, tmp_path):
-    made = model.build_model(store, tmp_path / "model.tar.gz", with_code=False)
-    assert made.built.sha256 == model.build_model(store, tmp_path / "2.tar.gz", with_code=False).built.sha256
-    with tarfile.open(made.built.path) as archive:
-        endings = {Path(name).suffix for name in archive.getnames()}
-    assert endings <= set(model.HARMLESS)
+    made = build.build_model(build.bundle_store(store)[1], tmp_path / "model.tar.gz")
+    with tarfile.open(made.path) as archive:
+        assert {Path(name).suffix for name in archive.getnames()} <= set(build.HARMLESS)
 
 
-def test_a_strange_file_in_a_bundle_is_refused(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(model, "bundle_store", lambda *_: ("v", {"versions/v/model.pth": b""}))
+def test_a_strange_file_in_a_bundle_is_refused(tmp_path):
     with pytest.raises(MarqueeError, match=r"model\.pth is no kind of file"):
-        model.build_model(store, tmp_path / "m")
-
-
-def test_what_is_built_is_sound(store, tmp_path):
-    made = model.build_model(store, tmp_path / "model.tar.gz", with_code=False)
-    assert list(model_problems(made.built.path)) == []
-    assert list(zip_problems(function.build_code(tmp_path / "f.zip").path, "function")) == []
-    assert list(zip_problems(function.build_bundle(store, tmp_path / "b.zip")[1].path, "bundle")) == []
-
-
-INFERENCE = "\n".join(f"def {name}_fn(): 1" for name in ("model", "input", "predict", "output"))
-CODE = {"CURRENT.json": b"{}", "code/inference.py": INFERENCE.encode()}
+        build.build_model({"versions/v/model.pth": b""}, tmp_path / "m")
 
 
 @pytest.mark.parametrize(
-    ("files", "complaint"),
+    ("name", "complaint"),
     [
-        (CODE, None),
-        ({"model/CURRENT.json": b""}, "CURRENT.json is not at the root"),
-        ({**CODE, "code/requirements.txt": b"numpy"}, "would be installed at start"),
-        ({**CODE, "code/inference.py": b"def model_fn(): 1"}, "code/inference.py has no input_fn"),
-        ({"CURRENT.json": b"", "code/other.py": b""}, "code/inference.py has no model_fn"),
-        ({**CODE, "model.pth": b""}, "model.pth has no business there"),
-        ({**CODE, "code/._inference.py": b""}, "code/._inference.py has no business there"),
-        ({**CODE, "../up.json": b""}, "outside of its folder"),
-        ({**CODE, "run.sh": b""}, "run.sh is no kind of file"),
+        ("model.pth", "must not be in an archive"),
+        ("python/numpy/a.pyc", "must not be in an archive"),
+        ("code/._inference.py", "must not be in an archive"),
+        ("../up.json", "outside of its folder"),
+        ("/up.json", "outside of its folder"),
+        ("python/torch/__init__.py", "too heavy"),
+        ("a.json", None),
     ],
 )
-def test_a_models_archive_that_would_fail_later(tmp_path, files, complaint):
-    problems = list(model_problems(write_tar_gz(tmp_path / "m", files).path))
-    assert any(complaint in problem for problem in problems) if complaint else not problems
+def test_what_must_not_be_in_an_archive(tmp_path, name, complaint):
+    for path in (
+        write_tar_gz(tmp_path / "a.tar.gz", {name: b""}).path,
+        write_zip(tmp_path / "a.zip", {name: b""}).path,
+    ):
+        found = list(problems(path))
+        assert complaint in found[0] if complaint else not found
 
 
-def test_links_in_a_models_archive(tmp_path):
-    with tarfile.open(tmp_path / "m", "w:gz") as archive:
+def test_links_in_an_archive(tmp_path):
+    with tarfile.open(tmp_path / "m.tar.gz", "w:gz") as archive:
         link = tarfile.TarInfo("CURRENT.json")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
-    assert "CURRENT.json is no plain file" in list(model_problems(tmp_path / "m"))
-
-
-@pytest.mark.parametrize(
-    ("kind", "files", "complaint"),
-    [
-        ("function", {"app.py": b""}, "lambda_function.py is missing"),
-        ("bundle", {"marquee/CURRENT.json": b""}, "no version"),
-        ("packages", {"python/torch/__init__.py": b""}, "torch is in the layer"),
-        ("packages", {"python/numpy/a.pyc": b""}, "a.pyc has no business there"),
-    ],
-)
-def test_a_zip_that_would_fail_later(tmp_path, kind, files, complaint):
-    problems = list(zip_problems(write_zip(tmp_path / "z", files).path, kind))
-    assert any(complaint in problem for problem in problems)
-
-
-def test_a_zip_with_dates_is_not_reproducible(tmp_path):
-    with zipfile.ZipFile(tmp_path / "z", "w") as archive:
-        archive.writestr(zipfile.ZipInfo("lambda_function.py", (2026, 1, 1, 0, 0, 0)), b"")
-    assert "lambda_function.py has a date" in next(zip_problems(tmp_path / "z", "function"))
+    assert "CURRENT.json is no plain file" in list(problems(tmp_path / "m.tar.gz"))
 
 
 def built(name, packed, unpacked):
-    return Built(Path(name), "0", packed * function.MB, unpacked * function.MB)
+    return Built(Path(name), "0", packed * build.MB, unpacked * build.MB)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +149,9 @@ def built(name, packed, unpacked):
 )
 def test_lambdas_limits(packed, unpacked, complaint):
     parts = built("function.zip", 1, 1), built("packages.zip", packed, unpacked), built("bundle.zip", 5, 5)
-    made = function.Function(*parts, "v")
+    made = {one.path.stem: one for one in parts}
     if complaint is None:
-        function.check_sizes(made)
+        build.check_sizes(made)
         return
     with pytest.raises(MarqueeError, match=complaint):
-        function.check_sizes(made)
+        build.check_sizes(made)

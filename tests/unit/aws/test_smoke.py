@@ -1,4 +1,4 @@
-"""The smoke test against servers that misbehave, and what is said about AWS's own errors."""
+"""The smoke test against servers that misbehave."""
 
 import json
 import socketserver
@@ -6,10 +6,8 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from botocore import exceptions
 
-from aws.deploy.faults import LOGIN, fix_of
-from aws.deploy.smoke import ATTEMPTS, smoke
+from aws.smoke import ATTEMPTS, smoke
 from marquee.errors import MarqueeError
 
 GOOD = {"served_by": "two_tower", "model_version": "v", "degraded": [], "recommendations": [{}] * 5}
@@ -58,7 +56,7 @@ def test_what_is_right_passes():
         ({**GOOD, "degraded": ["version_skew"]}, "served by two_tower, degraded ['version_skew']"),
         ({**GOOD, "degraded": None}, "degraded None"),
         ({**GOOD, "model_version": "w"}, "bundle w"),
-        ([1, 2], "is no object of JSON"),
+        ([1, 2], "is no JSON object"),
     ],
 )
 def test_what_proves_nothing(answer, complaint):
@@ -80,23 +78,3 @@ def test_a_server_that_hangs_up_on_the_second_request(broken, name):
             smoke(url, [1], "v", seconds=0.1)
         assert caught.value.fix
         assert len(seen) == 1 + ATTEMPTS
-
-
-def refusal(code):
-    return exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeStacks")
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (refusal("ExpiredToken"), LOGIN),
-        (refusal("AccessDenied"), "the deployer's rights"),
-        (refusal("ValidationError"), "AWS refuses a value"),
-        (refusal("Throttling"), "again"),
-        (exceptions.NoCredentialsError(), LOGIN),
-        (exceptions.EndpointConnectionError(endpoint_url="https://x"), "the network"),
-    ],
-)
-def test_only_missing_rights_point_to_the_policy(error, expected):
-    assert expected in fix_of(error)
-    assert ("rights" in fix_of(error)) == (expected == "the deployer's rights")

@@ -6,9 +6,7 @@ import re
 import pytest
 import yaml
 
-from aws.deploy.artifacts import KEYS, OF_FUNCTION, release
-from aws.deploy.options import PARAMETERS, read_options
-from marquee.errors import ConfigError
+from aws.deploy import KEYS, OF_FUNCTION, choose, release, variable
 from marquee.settings import FOREIGN, Settings
 
 from .conftest import ROOT
@@ -212,15 +210,33 @@ def test_the_dashboard_is_json():
 def test_cors_is_a_list_and_never_everything():
     cors = of("AWS::Serverless::HttpApi")["Api"]["CorsConfiguration"]
     assert cors["AllowOrigins"] == {"Ref": "CorsOrigins"}
-    assert "*" not in APP["Parameters"]["CorsOrigins"]["Default"]
-    assert json.loads(APP["Parameters"]["CorsOriginsJson"]["Default"]) == [APP["Parameters"]["CorsOrigins"]["Default"]]
+    origins = APP["Parameters"]["CorsOrigins"]
+    allowed = re.compile(origins["AllowedPattern"])  # CloudFormation holds each item of the list against it
+    for origin, fits in (
+        ("*", False),
+        ("https://a.example", True),
+        ("http://localhost:3000", True),
+        ("a.example", False),
+    ):
+        assert bool(allowed.fullmatch(origin)) == fits
+    assert allowed.fullmatch(origins["Default"])
+    text, parts = of("AWS::Serverless::Function")["Function"]["Environment"]["Variables"]["MARQUEE_CORS_ORIGINS"]["Sub"]
+    separator, items = parts["Origins"]["Join"]
+    assert items == {"Ref": "CorsOrigins"}
+    given = text.replace("${Origins}", separator.join(["https://a.example", "https://b.example"]))
+    assert Settings(cors_origins=json.loads(given)).cors_origins == ["https://a.example", "https://b.example"]
 
 
-def test_the_tools_parameters_are_the_templates():
-    made = {"Stage", "Bucket", "RepositoryArn", "ImageUri", "Architecture", "CorsOrigins", "CorsOriginsJson", "Release"}
-    assert set(PARAMETERS.values()) | set(KEYS) | made <= set(APP["Parameters"])
-    needed = {name for name, one in APP["Parameters"].items() if "Default" not in one}
-    assert needed <= made | set(KEYS)
+def test_the_tool_gives_every_parameter_without_a_default():
+    made = {"Bucket", "RepositoryArn", "ImageUri"}
+    assert {name for name, one in APP["Parameters"].items() if "Default" not in one} == made | set(KEYS)
+
+
+def test_the_variables_are_the_documented_ones():
+    text = (ROOT / "docs/aws.md").read_text()
+    made = {"Stage", "Bucket", "RepositoryArn", "ImageUri", "Architecture", "Release", *KEYS}
+    for name in set(APP["Parameters"]) - made:
+        assert f"`{variable(name)}`" in text
 
 
 def named(value):
@@ -228,7 +244,7 @@ def named(value):
     if isinstance(value, list):
         return set().union(*map(named, value))
     if isinstance(value, str):
-        return set(re.findall(r"\$\{(\w+)\}", value))
+        return set(re.findall(r"\$\{(\w+)\}", value)) & set(APP["Parameters"])
     if not isinstance(value, dict):
         return set()
     if isinstance(name := value.get("Ref"), str):
@@ -253,24 +269,15 @@ def test_another_release_for_each_of_them_and_for_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("given", "deployed", "expected"),
     [
-        ({"STAGE": "Prod!"}, "STAGE=Prod!"),
-        ({"IMAGE": "x/y:latest"}, "has a tag"),
-        ({"CORS_ORIGINS": "*"}, r"CORS_ORIGINS has '\*'"),
+        ({}, {}, "30"),
+        ({"LOG_DAYS": "7"}, {}, "7"),
+        ({}, {"LogDays": "7"}, "7"),  # what was chosen once stays chosen
+        ({"LOG_DAYS": ""}, {"LogDays": "7"}, "7"),
+        ({"LOG_DAYS": "14"}, {"LogDays": "7"}, "14"),
+        ({"LOG_DAYS": "default"}, {"LogDays": "7"}, "30"),
     ],
 )
-def test_bad_options_name_the_fix(given, complaint):
-    with pytest.raises(ConfigError, match=complaint) as caught:
-        read_options(given)
-    assert caught.value.fix
-
-
-def test_good_options():
-    options = read_options({"STAGE": "prod", "CORS_ORIGINS": "https://a.example, https://b.example", "LOG_DAYS": "7"})
-    assert options.app_stack == "marquee-prod"
-    assert options.parameters == {
-        "LogDays": "7",
-        "CorsOrigins": "https://a.example,https://b.example",
-        "CorsOriginsJson": '["https://a.example", "https://b.example"]',
-    }
+def test_the_choice_of_a_parameter(given, deployed, expected):
+    assert choose({"LogDays": "30"}, {**deployed, "GoneSince": "1"}, given) == {"LogDays": expected}

@@ -1,0 +1,254 @@
+"""Build what AWS gets, in build/aws: model.tar.gz, the function's zip, its two layers, and a manifest of their hashes.
+
+`python -m aws.build` builds from STORE for ARCH, `python -m aws.build verify` checks what was built.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from aws.archives import Built, problems, write_tar_gz, write_zip
+from marquee.bundle import Bundle, load
+from marquee.bundle.store import POINTER_NAME, VERSIONS, Pointer, is_version_folder, version_path
+from marquee.errors import MarqueeError
+
+ROOT = Path(__file__).parents[1]
+FOLDER = Path("build/aws")
+MANIFEST = "manifest.json"
+Arch = Literal["x86_64", "arm64"]
+MB = 1024 * 1024
+HARMLESS = (".safetensors", ".json", ".csv", ".png")  # what a bundle is made of
+# AWS allows 250 MB for function and layers together, unzipped; 10 of them are left free.
+LIMIT_UNPACKED = 240 * MB
+# AWS allows 50 MB for a zip that is uploaded directly; more is possible through S3, but small packages start sooner.
+LIMIT_PACKED = 50 * MB
+# A serverless endpoint downloads the model within the three minutes that it has to start.
+LIMIT_MODEL = 1024 * MB
+LAMBDA_PYTHON = "3.13"
+# AWS's last PyTorch image for inference has 3.12. Only code/ of the archive depends on it; our own image ignores that.
+IMAGE_PYTHON = "3.12"
+# Amazon Linux 2023 has glibc 2.34; wheels name the oldest one that they run on.
+PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+# Of no use to a function or a container that only retrieves.
+NOT_SHIPPED = ("client/", "retrieval/http.py", "retrieval/connections.py")
+USELESS = ("/tests/", "/test/", "/include/", "/f2py/", "/_pyinstaller/", "/direct_url.json", "/INSTALLER", "/RECORD")
+USELESS_ENDINGS = (".pyi", ".pyc", ".h", ".pxd", ".lib", ".a", "/REQUESTED", "/uv_cache.json", "/py.typed")
+
+
+def build(path: Path, folder: Path, arch: Arch, python: str = IMAGE_PYTHON) -> dict[str, Any]:
+    """Build everything and write the manifest.
+
+    Args:
+        path: A bundle store, or the folder of one version.
+        folder: Gets the files.
+        arch: The function's processor.
+        python: Version of the interpreter in AWS's PyTorch image.
+
+    Returns:
+        The manifest: version, movie_ids (a few, for the smoke test), arch, and in files for each of model, function,
+        packages and bundle its path, sha256, packed and unpacked bytes.
+
+    Raises:
+        BundleError: There is no bundle, or it is damaged.
+        MarqueeError: A wheel is missing, or an archive is over a limit.
+    """
+    bundle, store = bundle_store(path)
+    built = {"model": build_model(store, folder / "model.tar.gz", python=python), **build_function(store, folder, arch)}
+    return write_manifest(folder, bundle, arch, built)
+
+
+def write_manifest(folder: Path, bundle: Bundle, arch: Arch, built: Mapping[str, Built]) -> dict[str, Any]:
+    """Write manifest.json, and return it."""
+    files = {what: {**asdict(one), "path": one.path.name} for what, one in built.items()}
+    movies = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
+    manifest = {"version": bundle.version, "movie_ids": movies, "arch": arch, "files": files}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read manifest.json, and check every file against its hash.
+
+    Raises:
+        MarqueeError: Nothing was built, or a file was changed since.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        raise MarqueeError(f"no artifacts in {folder}", fix="make aws-build") from None
+    for one in manifest["files"].values():
+        path = folder / one["path"]
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != one["sha256"]:
+            raise MarqueeError(f"{path} is not what was built", fix="make aws-build again")
+    return manifest
+
+
+def size_table(manifest: Mapping[str, Any]) -> str:
+    """The sizes of what was built, beside Lambda's limits."""
+    rows = [f"bundle {manifest['version']}", f"{'':10}{'MB':>8}{'unpacked':>10}  sha256"]
+    for what, one in manifest["files"].items():
+        rows.append(f"{what:10}{one['packed'] / MB:8.1f}{one['unpacked'] / MB:10.1f}  {one['sha256'][:16]}")
+    used = sum(one["unpacked"] for what, one in manifest["files"].items() if what != "model")
+    rows.append(f"function and layers: {used / MB:.0f} of {LIMIT_UNPACKED // MB} MB; each {LIMIT_PACKED // MB} packed")
+    return "\n".join(rows)
+
+
+def build_model(store: Mapping[str, bytes], target: Path, *, python: str = "", arch: Arch = "x86_64") -> Built:
+    """Write model.tar.gz: a bundle store at its root, and code/ for SageMaker's PyTorch toolkit.
+
+    Args:
+        store: Contents by path (`bundle_store`).
+        target: The archive's path.
+        python: Version of the interpreter that runs code/; without it there is no code/, which our image ignores.
+        arch: Of the machines.
+
+    Raises:
+        MarqueeError: A wheel is missing, the bundle holds a kind of file that could run code, or it is too large.
+    """
+    if strange := [name for name in store if not name.endswith(HARMLESS)]:
+        raise MarqueeError(f"{strange[0]} is no kind of file that a bundle has", fix=f"only {', '.join(HARMLESS)}")
+    files = dict(store)
+    if python:
+        files |= _prefix("code", packages(ROOT / "aws/requirements-model.txt", python, arch) | core())
+        files["code/inference.py"] = (ROOT / "aws/sagemaker/inference.py").read_bytes()
+    built = write_tar_gz(target, files)
+    if built.packed > LIMIT_MODEL:
+        raise MarqueeError(
+            f"{target.name} has {built.packed / MB:.0f} MB, more than a serverless endpoint loads in time",
+            fix="choose instances (ENDPOINT_MODE=instance) and raise aws.build.LIMIT_MODEL",
+        )
+    return built
+
+
+def build_function(store: Mapping[str, bytes], folder: Path, arch: Arch) -> dict[str, Built]:
+    """Write function.zip (to /var/task), packages-ARCH.zip and bundle.zip (layers, to /opt).
+
+    Raises:
+        MarqueeError: A wheel is missing, or an archive is over Lambda's limits.
+    """
+    wheels = packages(ROOT / "aws/requirements-layer.txt", LAMBDA_PYTHON, arch)
+    built = {
+        "function": write_zip(folder / "function.zip", files_below(ROOT / "aws/lambda", (".py",)) | core()),
+        "packages": write_zip(folder / f"packages-{arch}.zip", _prefix("python", wheels)),
+        "bundle": write_zip(folder / "bundle.zip", _prefix("marquee", store)),
+    }
+    check_sizes(built)
+    return built
+
+
+def check_sizes(built: Mapping[str, Built]) -> None:
+    """Check Lambda's limits.
+
+    Raises:
+        MarqueeError: Names the archive, its size, and the limit.
+    """
+    for one in built.values():
+        if one.packed > LIMIT_PACKED:
+            raise MarqueeError(
+                f"{one.path.name} has {one.packed / MB:.1f} MB, the limit is {LIMIT_PACKED // MB}",
+                fix="a smaller catalogue or fewer dimensions; for packages, see aws/requirements-layer.txt",
+            )
+    unpacked = sum(one.unpacked for one in built.values())
+    if unpacked > LIMIT_UNPACKED:
+        raise MarqueeError(
+            f"function and layers have {unpacked / MB:.1f} MB unpacked, the limit is {LIMIT_UNPACKED // MB}",
+            fix="a smaller catalogue or fewer dimensions",
+        )
+
+
+def bundle_store(path: Path) -> tuple[Bundle, dict[str, bytes]]:
+    """Read a bundle as the files of a store: one version, and a pointer to it.
+
+    Args:
+        path: A store, whose current version is taken, or the folder of one version.
+
+    Raises:
+        BundleError: There is no bundle, or it is damaged.
+    """
+    bundle = load(path)  # verifies every byte
+    folder = path if is_version_folder(path) else version_path(path, bundle.version)
+    pointer = Pointer(version=bundle.version, manifest_sha256=bundle.manifest.sha256(), previous=None)
+    files = _prefix(f"{VERSIONS}/{bundle.version}", files_below(folder))
+    return bundle, files | {POINTER_NAME: pointer.model_dump_json().encode()}
+
+
+def core() -> dict[str, bytes]:
+    """The package `marquee`, without what is of no use on AWS."""
+    files = files_below(ROOT / "src/marquee", (".py",))
+    return _prefix("marquee", {name: raw for name, raw in files.items() if not name.startswith(NOT_SHIPPED)})
+
+
+def packages(requirements: Path, python: str, arch: Arch) -> dict[str, bytes]:
+    """Download wheels for another machine, pinned by version and hash, and return their files.
+
+    Args:
+        requirements: Made by `make constraints`.
+        python: Version of the interpreter, such as 3.13.
+        arch: Its processor.
+
+    Raises:
+        MarqueeError: There is no uv, or a wheel is missing.
+    """
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    if not Path(uv).exists():
+        raise MarqueeError("uv, which downloads wheels for other machines, is missing", fix="make setup")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [uv, "pip", "install", "--quiet", "--no-config", "--target", folder, "--only-binary", ":all:"]
+        command += ["--python-version", python, "--python-platform", PLATFORMS[arch], "--no-compile-bytecode"]
+        command += ["--require-hashes", "--no-deps", "--link-mode", "copy", "--requirement", str(requirements)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - a list, no shell
+        if done.returncode:
+            why = done.stderr.strip()[-600:]
+            raise MarqueeError(
+                f"no wheels for Python {python} on {arch}: {why}", fix="check the index; make constraints"
+            )
+        return {name: raw for name, raw in files_below(Path(folder)).items() if not _is_useless(f"/{name}")}
+
+
+def _is_useless(name: str) -> bool:
+    # Licences stay: the archives are copies of the packages.
+    return any(part in name for part in USELESS) or name.endswith(USELESS_ENDINGS) or name.startswith("/bin/")
+
+
+def files_below(folder: Path, suffixes: tuple[str, ...] = ("",)) -> dict[str, bytes]:
+    """Read the files of a folder that end with one of `suffixes`, by relative path; no bytecode."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and path.name.endswith(suffixes)
+    }
+
+
+def _prefix(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {f"{folder}/{name}": raw for name, raw in files.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Build, or verify what was built; the exit code."""
+    try:
+        if arguments == ["verify"]:
+            manifest = read_manifest(FOLDER)
+            paths = [FOLDER / one["path"] for one in manifest["files"].values()]
+            found = [f"{path}: {problem}" for path in paths for problem in problems(path)]
+        else:
+            if (arch := os.environ.get("ARCH") or "arm64") not in PLATFORMS:
+                raise MarqueeError(f"ARCH={arch}", fix="arm64 or x86_64")
+            store, python = os.environ.get("STORE") or "artifacts", os.environ.get("IMAGE_PYTHON") or IMAGE_PYTHON
+            manifest, found = build(Path(store), FOLDER, cast("Arch", arch), python), []
+    except MarqueeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print("\n".join(found) or size_table(manifest))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,1 +1,0 @@
-"""Plan, deploy, prove, roll back and destroy: `python -m aws.deploy COMMAND`, or `make aws-COMMAND`."""

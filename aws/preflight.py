@@ -1,0 +1,106 @@
+"""Checks of a deployment: what CloudFormation would find out only after many minutes, if at all."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from marquee.errors import MarqueeError
+
+# v1 and v2; a manifest list is another type. https://github.com/aws/amazon-sagemaker-feedback/issues/180
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v"
+
+
+def preflight(
+    session: Any, account: str, deployed: Mapping[str, str], wanted: Mapping[str, str], model_bytes: int
+) -> Iterator[str]:
+    """Check what is wanted; yields notes for the user.
+
+    Args:
+        session: boto3's.
+        account: The account's number.
+        deployed: Parameters of the app stack as it is; empty before the first deployment.
+        wanted: Its parameters after the deployment, all of them.
+        model_bytes: Of the model, unpacked.
+
+    Raises:
+        MarqueeError: It can't work, and why.
+    """
+    check_endpoint(deployed, wanted)
+    yield _image(session, account, wanted.get("ImageUri", ""))
+    if wanted["EndpointMode"] == "instance":
+        yield from _instances(session, wanted, is_update=bool(deployed))
+    elif model_bytes * 2 > 1024 * 1024 * int(wanted["ServerlessMemory"]):
+        raise MarqueeError("the model is too large for ServerlessMemory", fix="SERVERLESS_MEMORY=6144, or instances")
+    if reserved := int(wanted["ReservedConcurrency"]):
+        limits = session.client("lambda").get_account_settings()["AccountLimit"]
+        # What the function has reserved already is free for it. Lambda keeps 100 for all the others.
+        free = limits["UnreservedConcurrentExecutions"] + int(deployed.get("ReservedConcurrency", "0"))
+        if free - reserved < 100:
+            raise MarqueeError(
+                f"the account can't reserve {reserved}", fix="RESERVED_CONCURRENCY=0, or ask AWS for more"
+            )
+
+
+def check_endpoint(deployed: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Check that SageMaker can change the endpoint so.
+
+    Raises:
+        MarqueeError: It can't: not from serverless to instances or back, nor to another type of instance.
+    """
+    before, after = deployed.get("EndpointMode"), wanted["EndpointMode"]
+    fix = f"another STAGE, or make aws-destroy CONFIRM=marquee-{wanted['Stage']} first, which takes the API down"
+    if before and before != after:
+        raise MarqueeError(f"the endpoint is {before} and SageMaker can't make it {after}", fix=fix)
+    if before == "instance" and deployed["InstanceType"] != wanted["InstanceType"]:
+        raise MarqueeError(
+            f"the endpoint's instances are {deployed['InstanceType']}, and SageMaker can't make them "
+            f"{wanted['InstanceType']} while autoscaling has them registered",
+            fix=fix,
+        )
+
+
+def _instances(session: Any, wanted: Mapping[str, str], *, is_update: bool) -> Iterator[str]:
+    count, maximum = int(wanted["InstanceCount"]), int(wanted["InstanceMaximum"])
+    if maximum < count:
+        raise MarqueeError(
+            f"InstanceMaximum is {maximum}, less than InstanceCount, {count}", fix="INSTANCE_MAXIMUM=..."
+        )
+    # A new fleet runs beside the old one until the traffic has moved. New accounts have a quota of 0.
+    name, needed = f"{wanted['InstanceType']} for endpoint usage", count * 2 if is_update else count
+    try:
+        pages = session.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
+        values = [one["Value"] for page in pages for one in page["Quotas"] if one["QuotaName"] == name]
+    except (BotoCoreError, ClientError) as error:
+        values = []
+        yield f"quotas are not readable: {type(error).__name__}"
+    if values and values[0] < needed:
+        raise MarqueeError(
+            f"the account's quota of {name} is {values[0]:.0f}, and {needed} are wanted",
+            fix="ask for more under Service Quotas, a smaller INSTANCE_COUNT, or serverless",
+        )
+    yield f"quota of {name}: {values[0] if values else 'unknown'}; scaled out, a deployment needs {maximum * 2}"
+
+
+def _image(session: Any, account: str, image: str) -> str:
+    """SageMaker pulls from ECR of its own region, by digest, and takes no OCI manifest."""
+    repository, _, digest = image.partition("@")
+    host, _, name = repository.partition("/")
+    if not digest.startswith("sha256:"):
+        raise MarqueeError(
+            f"IMAGE={image} names no image by digest", fix="push one (docs/aws.md) and give IMAGE=REPOSITORY@sha256:..."
+        )
+    if not host.startswith(f"{account}.dkr.ecr.{session.region_name}."):
+        raise MarqueeError(f"{repository} is in another registry", fix="push it to ECR in SageMaker's own region")
+    try:
+        found = session.client("ecr").describe_images(repositoryName=name, imageIds=[{"imageDigest": digest}])
+    except ClientError as error:
+        raise MarqueeError(f"no image {image}: {error}", fix="push it first (docs/aws.md)") from None
+    kind = found["imageDetails"][0].get("imageManifestMediaType", "")
+    if not kind.startswith(DOCKER_MANIFEST):
+        raise MarqueeError(
+            f"the manifest of {image} is {kind or 'of no known type'}: SageMaker takes Docker's alone, no OCI manifest "
+            "and no index",
+            fix="build and push it as docs/aws.md says under Pushing the image",
+        )
+    return f"image {name}@{digest[:19]} is there"

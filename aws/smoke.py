@@ -1,0 +1,87 @@
+"""The proof that a deployment works: real requests to its API. A green ping proves nothing."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from marquee.errors import MarqueeError
+
+JSON = {"Content-Type": "application/json"}
+ATTEMPTS = 3  # of each request: a connection can break at any time
+RETRIES = urllib3.Retry(ATTEMPTS - 1, allowed_methods=None, backoff_factor=0.1, respect_retry_after_header=False)
+
+
+def smoke(url: str, movie_ids: Sequence[int], version: str, *, origin: str = "", seconds: float = 300.0) -> str:
+    """Ask until the endpoint itself has answered; a serverless one has to start first.
+
+    Args:
+        url: Of the API.
+        movie_ids: Films of the bundle.
+        version: The bundle that must answer.
+        origin: Whose pages must be allowed to call the API; "" for nobody's.
+        seconds: How long to go on.
+
+    Returns:
+        A line for the user.
+
+    Raises:
+        MarqueeError: No answer of the first rung, or one of another bundle, the function's or the endpoint's; a bad
+            request is not refused, or a page is; the connection breaks again and again.
+    """
+    route = f"{url}/v1/recommendations"
+    http = urllib3.PoolManager(timeout=15, retries=RETRIES)
+    try:
+        milliseconds = _first_rung(http, route, movie_ids, version, seconds)
+        refusal = http.request("POST", route, body=b"{}", headers=JSON)
+        if refusal.status != 422 or _object(refusal).get("status") != 422:
+            raise MarqueeError(
+                f"a bad request got HTTP {refusal.status}, not our problem", fix="see the function's log"
+            )
+        if origin:
+            asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+            preflight = http.request("OPTIONS", route, headers={"Origin": origin, **asked})
+            if preflight.headers.get("access-control-allow-origin") != origin:
+                raise MarqueeError(f"pages of {origin} may not ask", fix="CORS_ORIGINS=..., and see the API's log")
+    except (HTTPError, ValueError) as error:
+        raise MarqueeError(f"the smoke test failed: {error}", fix="see the logs of the API and the function") from None
+    return f"{url} recommends from the endpoint, in {milliseconds:.0f} ms"
+
+
+def _first_rung(http: urllib3.PoolManager, route: str, movie_ids: Sequence[int], version: str, seconds: float) -> float:
+    """Milliseconds of the request that the endpoint answered."""
+    ends = time.monotonic() + seconds
+    body = json.dumps({"movie_ids": list(movie_ids), "top_n": 5}).encode()
+    while True:
+        started = time.monotonic()
+        try:
+            response = http.request("POST", route, body=body, headers=JSON)
+            answer = _object(response)
+        except (HTTPError, ValueError) as error:
+            last = str(error)
+        else:
+            if response.status == 200 and _is_proof(answer, version):
+                return (time.monotonic() - started) * 1e3
+            last = (
+                f"HTTP {response.status}, served by {answer.get('served_by')}, degraded {answer.get('degraded')}, "
+                f"bundle {answer.get('model_version')}"
+            )
+        if time.monotonic() > ends:
+            raise MarqueeError(f"the smoke test failed: {last}", fix="see the logs of function and endpoint")
+        time.sleep(min(5.0, seconds / 10))
+
+
+def _is_proof(answer: Mapping[str, Any], version: str) -> bool:
+    # model_version is the function's bundle; an endpoint that has another one is degraded: version_skew.
+    rung = (answer.get("served_by"), answer.get("model_version"), answer.get("degraded"))
+    return rung == ("two_tower", version, []) and len(answer["recommendations"]) == 5
+
+
+def _object(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+    found = response.json()
+    if not isinstance(found, dict):
+        raise ValueError(f"{response.data[:100]!r} is no JSON object")
+    return found
