@@ -1,5 +1,6 @@
 """Search by title."""
 
+from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import pairwise
@@ -8,9 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marquee.models.catalog import Catalog
-from marquee.search.names import initials_of, names_of, series_of, subtitles_of, written_otherwise
-from marquee.search.prefixes import Prefixes, Rows
-from marquee.search.text import fold, without_articles
+from marquee.search.text import (
+    Prefixes,
+    Rows,
+    core,
+    fold,
+    initials_of,
+    names_of,
+    series_of,
+    spelling_variants,
+    subtitles_of,
+    without_articles,
+)
 from marquee.search.typos import Typos, edits_allowed
 
 _ENOUGH = 3  # with fewer exact matches than this, tolerant ones follow them
@@ -22,12 +32,12 @@ _DIGITS_OF_A_YEAR, _MOST_PARTS = 4, 20
 
 
 class TitleIndex:
-    """Every word of the query must begin a word of the title, articles at its ends left out.
+    """Search by title: every word of the query must be a prefix of a word of the title, outer articles left out.
 
     A name may also be written as one word ("spiderman"), initials without their points ("et"). Where that finds next to
-    nothing, words may be misspelt, two of them joined ("schindlers list"), or numbers and titles of people written
-    otherwise ("rocky 2", "twelve angry men", "doctor strangelove").
-    What it looks up is made when it is first asked for: a Lambda never searches.
+    nothing, words may be misspelt, two of them joined ("schindlers list"), or numbers and titles of people spelt
+    differently ("rocky 2", "twelve angry men", "doctor strangelove"). Indexes are built on first use: a Lambda never
+    searches.
 
     Args:
         catalog: The films.
@@ -66,7 +76,7 @@ class TitleIndex:
         elif year:
             year = None  # it is a word of the title
         # A short name that was found whole has neighbours by chance only; a long one is the neighbour of its namesakes.
-        alone = whole and sum(map(len, words)) < _LONG and not any(map(written_otherwise, words))
+        alone = whole and sum(map(len, words)) < _LONG and not any(map(spelling_variants, words))
         if len(found) < min(limit, _ENOUGH) and not alone:
             exact = set(found)
             found += [row for row in self._tolerant(words, year) if row not in exact]
@@ -78,12 +88,12 @@ class TitleIndex:
         Of a series, "star wars", every film is called so; by a single word only if no film is called just that.
         """
         words = without_articles(name.split())
-        core = " ".join(words)
-        rows = self._names.exactly(core)
+        name = " ".join(words)
+        rows = self._names.exactly(name)
         if len(words) > 1 or len(rows) == 0:
-            rows = np.concatenate([rows, self._series.exactly(core)])
-        if len(rows) == 0 and len(core) >= _LONG_ENOUGH_TO_BE_JOINED:
-            rows = self._initials.exactly(core)
+            rows = np.concatenate([rows, self._series.exactly(name)])
+        if len(rows) == 0 and len(name) >= _LONG_ENOUGH_TO_BE_JOINED:
+            rows = self._initials.exactly(name)
         return self._by_popularity(np.unique(rows))
 
     def known_by(self, words: list[str]) -> Rows:
@@ -91,8 +101,8 @@ class TitleIndex:
 
         "harry potter", "crouching tiger"; "empire strikes back".
         """
-        core = " ".join(without_articles(words))
-        rows = np.concatenate([self._names.starting(f"{core} "), self._subtitles.exactly(core)])
+        name = " ".join(without_articles(words))
+        rows = np.concatenate([self._names.starting(f"{name} "), self._subtitles.exactly(name)])
         return self._by_popularity(np.unique(rows))
 
     def with_word(self, word: str) -> Rows:
@@ -104,55 +114,56 @@ class TitleIndex:
         words = name.split()
         if not words:
             return np.zeros(0, dtype=np.int64)
-        core = " ".join(without_articles(words))
-        close = []
-        for row in self._tolerant(words, None)[:_COMPARED]:
-            names = {*names_of(self._catalog.titles[row]), series_of(self._catalog.titles[row])}
-            if max(SequenceMatcher(None, core, other).ratio() for other in names) >= _SURELY:
-                close.append(row)
-        return np.array(close, dtype=np.int64)
+        wanted = core(name)
+
+        def is_close(title: str) -> bool:
+            names = {*names_of(title), series_of(title)}
+            return max(SequenceMatcher(None, wanted, other).ratio() for other in names) >= _SURELY
+
+        found = self._tolerant(words, None)[:_COMPARED]
+        return np.array([row for row in found if is_close(self._catalog.titles[row])], dtype=np.int64)
 
     def _by_popularity(self, rows: Rows) -> Rows:
         return rows[np.argsort(-self._catalog.popularity[rows], kind="stable")]
 
     def _exact(self, words: list[str], year: int | None) -> tuple[list[int], bool]:
         """Rows in order, and whether the query is all of what the first of them is called."""
-        core = without_articles(words)
+        inner = without_articles(words)
         match = np.ones(len(self._catalog), dtype=np.bool_)
-        for word in core:
+        for word in inner:
             has = np.zeros_like(match)
             has[self._words.starting(word)] = True
             match &= has
-        phrase, core_phrase, joined = " ".join(words), " ".join(core), "".join(core)
+        phrase, core_phrase, joined = " ".join(words), " ".join(inner), "".join(inner)
         tier = np.full(len(match), 4)
-        if len(core) == 1 and len(joined) >= _LONG_ENOUGH_TO_BE_JOINED:
+        if len(inner) == 1 and len(joined) >= _LONG_ENOUGH_TO_BE_JOINED:
             match[self._squeezed.starting(joined)] = True
             tier[self._squeezed.starting(joined)] = 2
             tier[self._squeezed.exactly(joined)] = 1
-        if len(core) == 1:
+        if len(inner) == 1:
             match[self._initials.exactly(joined)] = True
             tier[self._initials.exactly(joined)] = 2
         if year is not None:
             match &= self._catalog.years == year
         # From the loosest to the strictest, so that the strictest has the last word.
-        tier[self._cores.starting(core_phrase)] = 3 if core != words else 2
+        tier[self._cores.starting(core_phrase)] = 3 if inner != words else 2
         tier[self._titles.starting(phrase)] = 2
         tier[self._names.exactly(core_phrase)] = 1
         tier[self._titles.exactly(phrase)] = 0
-        if len(core) > 1:  # who types a series means its films, not an unknown one of just that name
+        if len(inner) > 1:  # a series stands for its films, not for an unknown film of just that name
             tier[self._series.exactly(core_phrase)] = 0
         found = self._ordered(np.flatnonzero(match), tier)
         return found, bool(found) and int(tier[found[0]]) <= 1
 
     def _tolerant(self, words: list[str], year: int | None) -> list[int]:
         """Rows by how far they are from the query; none where a word is close to nothing."""
-        core = [word for word in without_articles(words) if word != "and"] or words
+        inner = [word for word in without_articles(words) if word != "and"] or words
         far = np.zeros(len(self._catalog), dtype=np.int64)
-        for word in core:
-            far += self._distance(word, alone=len(core) == 1)
+        for word in inner:
+            far += self._distance(word, alone=len(inner) == 1)
         if year is not None:
             far[self._catalog.years != year] = _NO_MATCH
-        longer = self._n_words != len(core)
+        longer = self._n_words != len(inner)
         return self._ordered(np.flatnonzero(far < _NO_MATCH), 2 * far + longer)
 
     def _distance(self, word: str, *, alone: bool) -> NDArray[np.int64]:
@@ -162,7 +173,7 @@ class TitleIndex:
         for count in (2, 1):
             far[self._words.at(near[edits == count])] = count
         far[self._joined.starting(word)] = 1
-        for other in written_otherwise(word):
+        for other in spelling_variants(word):
             far[self._words.exactly(other)] = 1
         far[self._words.starting(word)] = 0
         return far
@@ -178,54 +189,52 @@ class TitleIndex:
     @cached_property
     def _titles(self) -> Prefixes:
         """Whole titles."""
-        return Prefixes((title, row) for row, title in enumerate(self._folded))
+        return _index(self._folded, lambda title: [title])
 
     @cached_property
     def _cores(self) -> Prefixes:
         """Titles without their articles."""
-        return Prefixes((" ".join(without_articles(title.split())), row) for row, title in enumerate(self._folded))
+        return _index(self._folded, lambda title: [core(title)])
 
     @cached_property
     def _names(self) -> Prefixes:
-        """All that films are called, without articles."""
-        return Prefixes((name, row) for row, title in enumerate(self._catalog.titles) for name in names_of(title))
+        return _index(self._catalog.titles, names_of)
 
     @cached_property
     def _squeezed(self) -> Prefixes:
-        """The names without spaces: "spiderman2"."""
-        names = self._names
-        return Prefixes((k.replace(" ", ""), int(row)) for at, k in enumerate(names.keys) for row in names.at([at]))
+        """Names without spaces: "spiderman2"."""
+        return _index(self._catalog.titles, lambda title: {name.replace(" ", "") for name in names_of(title)})
 
     @cached_property
     def _series(self) -> Prefixes:
-        """What stands before the colon of a title."""
-        series = ((series_of(title), row) for row, title in enumerate(self._catalog.titles))
-        return Prefixes((name, row) for name, row in series if name)
+        return _index(self._catalog.titles, lambda title: {series_of(title)} - {""})
 
     @cached_property
     def _subtitles(self) -> Prefixes:
-        titles = enumerate(self._catalog.titles)
-        return Prefixes((name, row) for row, title in titles for name in subtitles_of(title))
+        return _index(self._catalog.titles, subtitles_of)
 
     @cached_property
     def _initials(self) -> Prefixes:
-        return Prefixes((name, row) for row, title in enumerate(self._catalog.titles) for name in initials_of(title))
+        return _index(self._catalog.titles, initials_of)
 
     @cached_property
     def _words(self) -> Prefixes:
-        return Prefixes((word, row) for row, title in enumerate(self._folded) for word in set(title.split()))
+        return _index(self._folded, lambda title: set(title.split()))
 
     @cached_property
     def _joined(self) -> Prefixes:
         """Neighbouring words as one: "spiderman", "schindlers"."""
-        split = (title.split() for title in self._folded)
-        return Prefixes((a + b, row) for row, words in enumerate(split) for a, b in pairwise(words))
+        return _index(self._folded, lambda title: [a + b for a, b in pairwise(title.split())])
 
     @cached_property
     def _n_words(self) -> NDArray[np.int64]:
-        """(n,) int64: how many words each title has, its articles left out."""
-        return np.array([len(without_articles(title.split())) for title in self._folded])
+        """(n,) int64: number of words of each title, without its articles."""
+        return np.array([len(core(title).split()) for title in self._folded])
 
     @cached_property
     def _typos(self) -> Typos:
         return Typos(self._words.keys)
+
+
+def _index(titles: Sequence[str], keys: Callable[[str], Iterable[str]]) -> Prefixes:
+    return Prefixes((key, row) for row, title in enumerate(titles) for key in keys(title))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex, fold
-from marquee.search.names import without_brackets
+from marquee.search.text import without_brackets
 from marquee.wishes.tokens import Token
 from marquee.wishes.vocabulary import Vocabulary
 

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.search import TitleIndex
-from marquee.search.names import initials_of, names_of, subtitles_of, written_otherwise
-from marquee.search.prefixes import Prefixes
+from marquee.search.text import Prefixes, initials_of, names_of, spelling_variants, subtitles_of
 from marquee.search.typos import Typos, edits_allowed
 
 FILMS = {
@@ -158,8 +157,8 @@ def test_names_and_numerals():
     assert initials_of("E.T. the Extra-Terrestrial") == {"et"}
     assert initials_of("A Bug's Life, Vol. 2 3") == set()
     written = {"2": ("ii", "two"), "xiii": ("13",), "twelve": ("12",), "doctor": ("dr",), "mr": ("mister",)}
-    assert {word: written_otherwise(word) for word in written} == written
-    assert [written_otherwise(word) for word in ("14", "0", "007", "heat")] == [()] * 4
+    assert {word: spelling_variants(word) for word in written} == written
+    assert [spelling_variants(word) for word in ("14", "0", "007", "heat")] == [()] * 4
 
 
 @pytest.mark.parametrize(
