@@ -1,9 +1,8 @@
-"""What was understood of a sentence."""
+"""Models of what was understood of a sentence."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
-
+from marquee.api.contracts import OMITTED
 from marquee.base_model import FrozenBaseModel
 
 Kind = Literal[
@@ -11,39 +10,31 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-def _absent(value: object) -> bool:
-    return value is None
-
-
-def _if_understood() -> Any:
-    return Field(default=None, exclude_if=_absent)
-
-
 class WishFilters(FrozenBaseModel):
     """As the filters of a request, but only those that were understood."""
 
-    genres_any: list[str] | None = _if_understood()
+    genres_any: list[str] | None = OMITTED
     """At least one of these genres."""
-    genres_none: list[str] | None = _if_understood()
+    genres_none: list[str] | None = OMITTED
     """None of these genres."""
-    year_min: int | None = _if_understood()
+    year_min: int | None = OMITTED
     """This year or later."""
-    year_max: int | None = _if_understood()
+    year_max: int | None = OMITTED
     """This year or earlier."""
 
 
 class Wish(FrozenBaseModel):
     """A body for `POST /v1/recommendations` if it has `movie_ids`; what was not understood is left out."""
 
-    movie_ids: list[int] | None = _if_understood()
+    movie_ids: list[int] | None = OMITTED
     """Films that the person likes, as MovieLens ids."""
-    disliked_movie_ids: list[int] | None = _if_understood()
+    disliked_movie_ids: list[int] | None = OMITTED
     """Films that the person dislikes, as MovieLens ids."""
-    filters: WishFilters | None = _if_understood()
+    filters: WishFilters | None = OMITTED
     """Which films may be recommended."""
-    novelty: float | None = _if_understood()
+    novelty: float | None = OMITTED
     """The popularity dial."""
-    diversity: float | None = _if_understood()
+    diversity: float | None = OMITTED
     """The dial for variety."""
 
 

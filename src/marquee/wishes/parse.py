@@ -1,12 +1,14 @@
-"""Reads a sentence from left to right: at each word the longest thing that it can be the beginning of."""
+"""Parser of wishes: reads a sentence from left to right, at each word the longest phrase that begins there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import Literal
 
 from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex
-from marquee.wishes.assemble import Noted, settled, wish_of
-from marquee.wishes.contracts import Part, Understood
+from marquee.wishes.contracts import Part, Understood, Wish, WishFilters
 from marquee.wishes.titles import Found, Titles
 from marquee.wishes.tokens import Token, tidy, tokens_of, written
 from marquee.wishes.vocabulary import BEFORE_ADJECTIVES, FILLERS, OPPOSITES, Vocabulary
@@ -15,18 +17,22 @@ from marquee.wishes.years import Span, years_at
 _MAX_GUESSES = 4  # each takes milliseconds
 _JOINERS = {"and", "or", "nor", "plus"}
 
+# A part and its subject: a film's id, a genre, a dial's name, or, for years, the place in the sentence, which both ends
+# of a span share. Of several parts of one subject the last counts, as when people correct themselves.
+_Noted = tuple[Part, int | str]
+
 
 @dataclass
 class _State:
-    """How far a sentence was read, and what the words so far make of those that follow.
+    """State of the parser at a word of the sentence.
 
     Attributes:
-        side: What titles are now.
-        announced: Whether a title is to be expected.
-        negation: The word that turns what follows around; "" = none.
-        guesses: How often a misspelt title was looked for.
-        noted: What was understood.
-        left: Places of words that nothing was made of.
+        side: Whether the next title is a liked or disliked film.
+        announced: Whether a title is expected.
+        negation: The word that negates what follows; "" without.
+        guesses: Number of look-ups of misspelt titles.
+        noted: The parts understood.
+        left: Indices of the words not understood.
     """
 
     text: str
@@ -37,28 +43,27 @@ class _State:
     announced: bool = False
     negation: str = ""
     guesses: int = 0
-    noted: list[Noted] = field(default_factory=list)
+    noted: list[_Noted] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
 
     def take(self, length: int) -> str:
-        """Move on, and the words that were taken."""
+        """Move on by some words, and return them as written."""
         taken = self.tokens[self.at : self.at + length]
         self.at += length
         return written(self.text, taken)
 
-    def note(self, kind: str, value: float | str, text: str, label: str, about: int | str) -> None:
-        """Add what was understood."""
-        part = Part.model_validate({"kind": kind, "value": value, "text": text, "label": label})
-        self.noted.append(Noted(part, about))
+    def note(self, kind: str, value: float | str, text: str, label: str, subject: int | str) -> None:
+        """Add a part."""
+        self.noted.append((Part.model_validate({"kind": kind, "value": value, "text": text, "label": label}), subject))
 
 
 class Reader:
-    """Understands wishes about the films of one catalogue.
+    """Parser of wishes about the films of one catalogue.
 
     Args:
         catalog: The films.
-        index: Of the same films.
-        version: What the answer says it was made with.
+        index: Index of their titles.
+        version: The model version that answers name.
     """
 
     def __init__(self, catalog: Catalog, index: TitleIndex, version: str) -> None:
@@ -69,23 +74,20 @@ class Reader:
         self._version = version
 
     def read(self, text: str) -> Understood:
-        """What a sentence asks for. Never raises: what makes no sense is among `not_understood`."""
+        """Parse a sentence. Never raises: what makes no sense is among `not_understood`."""
         text = tidy(text)
         tokens = tokens_of(text)
         state = self._scan(_State(text, tokens, tuple(token.word for token in tokens)))
         if not state.noted and tokens and tokens[0].word not in FILLERS:
-            # Nothing at all: perhaps it begins with a title that is misspelt or not complete.
+            # Nothing understood: perhaps it begins with a title that is misspelt or incomplete.
             again = _State(text, tokens, state.words, announced=True)
             found = self._titles.in_short(tokens, 0, announced=True) or self._misspelt(again)
             if found and (found.length > 1 or len(tokens) == 1):
                 self._film(again, found.length, found.row)
                 state = self._scan(again)
-        parts = settled(state.noted)
+        parts = _without_overruled(state.noted)
         return Understood(
-            request=wish_of(parts),
-            parts=parts,
-            not_understood=_runs(state),
-            model_version=self._version,
+            request=_wish(parts), parts=parts, not_understood=_not_understood(state), model_version=self._version
         )
 
     def _scan(self, state: _State) -> _State:
@@ -127,7 +129,7 @@ class Reader:
         return self._titles.misspelt(state.tokens, state.at)
 
     def _pause(self, state: _State) -> None:
-        """What a comma or the end of a sentence ends."""
+        """End what a comma or the end of a sentence ends."""
         token = state.tokens[state.at]
         if token.sentence:
             state.side, state.announced, state.negation = "like", False, ""
@@ -200,18 +202,68 @@ class Reader:
         self._after_property(state)
 
     def _after_property(self, state: _State) -> None:
-        """A negation holds for one thing, and for what is joined to it."""
-        following = state.words[state.at : state.at + 1]
-        pause = state.at < len(state.tokens) and state.tokens[state.at].comma
-        joined = following and following[0] in _JOINERS
-        if joined and following[0] == "and" and state.negation in BEFORE_ADJECTIVES:
-            joined = False
-        if not joined and not pause:
+        """End a negation, unless the next property is joined to this one."""
+        if state.at == len(state.tokens):
+            return
+        following = state.tokens[state.at]
+        joined = following.word in _JOINERS and not (following.word == "and" and state.negation in BEFORE_ADJECTIVES)
+        if not joined and not following.comma:
             state.negation = ""
 
 
-def _runs(state: _State) -> list[str]:
-    """Neighbouring words that nothing was made of, without those at both ends that mean nothing by themselves."""
+def _without_overruled(noted: Sequence[_Noted]) -> list[Part]:
+    """The parts that count, in the order of the sentence."""
+    years = [entry for entry in noted if entry[0].kind in {"year_min", "year_max"}]
+    last = {subject: part for part, subject in noted if part.kind not in {"year_min", "year_max"}}
+    counted = {id(part) for part in (*last.values(), *_combined_years(years))}
+    return [part for part, _ in noted if id(part) in counted]
+
+
+def _combined_years(noted: Sequence[_Noted]) -> list[Part]:
+    """One lower and one upper end: "80s and 90s" is both decades, else the last of each end counts."""
+    low: Part | None = None
+    high: Part | None = None
+    year = attrgetter("value")
+    only_spans = True
+    for _, group in groupby(noted, key=lambda entry: entry[1]):
+        ends = {part.kind: part for part, _ in group}
+        first, last = ends.get("year_min"), ends.get("year_max")
+        only_spans = only_spans and first is not None and last is not None
+        if only_spans and low and high and first and last:
+            low, high = min(low, first, key=year), max(high, last, key=year)
+            continue
+        low, high = first or low, last or high
+        if low and high and year(low) > year(high):
+            low, high = first, last
+    return [part for part in (low, high) if part]
+
+
+def _wish(parts: Sequence[Part]) -> Wish:
+    """The request that the parts make."""
+    one = {part.kind: part.value for part in parts}
+
+    def every(kind: str) -> list[object] | None:
+        return [part.value for part in parts if part.kind == kind] or None
+
+    filters = {
+        "genres_any": every("genre_any"),
+        "genres_none": every("genre_none"),
+        "year_min": one.get("year_min"),
+        "year_max": one.get("year_max"),
+    }
+    return Wish.model_validate(
+        {
+            "movie_ids": every("like"),
+            "disliked_movie_ids": every("dislike"),
+            "filters": WishFilters.model_validate(filters) if any(filters.values()) else None,
+            "novelty": one.get("novelty"),
+            "diversity": one.get("diversity"),
+        }
+    )
+
+
+def _not_understood(state: _State) -> list[str]:
+    """Runs of words that were not understood, without fillers at both ends."""
     runs: list[list[int]] = []
     for at in state.left:
         pause = state.tokens[at].comma or state.tokens[at].sentence
@@ -219,9 +271,5 @@ def _runs(state: _State) -> list[str]:
             runs[-1].append(at)
         else:
             runs.append([at])
-    told = []
-    for run in runs:
-        content = [at for at in run if state.words[at] not in FILLERS]
-        if content:
-            told.append(written(state.text, state.tokens[content[0] : content[-1] + 1]))
-    return told
+    contents = ([at for at in run if state.words[at] not in FILLERS] for run in runs)
+    return [written(state.text, state.tokens[run[0] : run[-1] + 1]) for run in contents if run]

@@ -1,4 +1,4 @@
-"""A sentence as words with their places."""
+"""Tokenizer: the words of a sentence, with their places and the punctuation before them."""
 
 import re
 import unicodedata
@@ -15,17 +15,14 @@ _QUOTES = tuple('"“”„«»')
 
 @dataclass(frozen=True)
 class Token:
-    """A word.
+    """A folded word, its place in the text, and how it is written.
 
     Attributes:
-        word: Folded, as titles are.
-        start: Where it begins in the text.
-        end: Where it ends.
-        comma: Whether a comma or the like stands before it.
+        comma: Whether a comma, dash or bracket precedes it.
         sentence: Whether it begins a sentence.
-        bracket: Whether an opening bracket stands right before it.
-        quote: Whether a quotation mark stands right before it.
-        capital: Whether it is written with a capital or is a number, and doesn't begin a sentence.
+        bracket: Whether an opening bracket immediately precedes it.
+        quote: Whether a quotation mark immediately precedes it.
+        capital: Whether it has a capital letter that isn't due to the beginning of a sentence.
     """
 
     word: str

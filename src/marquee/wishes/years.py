@@ -1,48 +1,50 @@
 """Years in words: "after 2000", "the eighties", "between 1990 and 2005", "recent"."""
 
+import re
 from typing import NamedTuple
 
 Words = tuple[str, ...]
 FIRST, LAST = 1870, 2100
 RECENT_YEARS = 10
 OLD_BEFORE = 1980
-
 OLDEST_CHILD, A_FEW = 12, 5
+MAX_WORDS = 8
 
 _NUMBERS = {word: number for number, word in enumerate("two three four five six seven eight nine ten".split(), 2)}
 _NUMBERS |= {"eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "few": A_FEW}
-# Before and after a number of years.
-_WITHIN = (("last",), ("past",), ("not", "older", "than"), ("no", "older", "than"), ("newer", "than"), ("less", "than"))
-_BEYOND = (("older", "than"), ("more", "than"), ("at", "least"), ("over",))
-_DECADES = {"twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70}
-_DECADES |= {"eighties": 80, "nineties": 90}
-_AFTER = (("after",), ("newer", "than"), ("later", "than"), ("younger", "than"), ("more", "recent", "than"), ("post",))
-_SINCE = (("since",), ("starting",), ("not", "before"), ("not", "older", "than"), ("at", "least"))
-_BEFORE = (("before",), ("older", "than"), ("earlier", "than"), ("prior", "to"), ("pre",))
-_UNTIL = (("until",), ("till",), ("up", "to"), ("to",), ("not", "after"), ("by",), ("not", "newer", "than"))
-_IN = (("in",), ("from",), ("of",), ("the", "year"), ("made", "in"), ("released", "in"))
-_OR_LATER = (
-    ("or", "later"),
-    ("or", "newer"),
-    ("or", "after"),
-    ("and", "later"),
-    ("onwards",),
-    ("onward",),
-    ("and", "up"),
+_DECADES = "twenties thirties forties fifties sixties seventies eighties nineties".split()
+_PARTS = {"early": (0, 4), "mid": (3, 6), "late": (5, 9), None: (0, 9)}
+
+# In all patterns a space follows each word, the last one too.
+_AGE = re.compile(
+    r"(?:(?:in|from|of|within) )?(?:the )?"
+    r"(?:(?P<within>last|past|not older than|no older than|newer than|less than)|older than|more than|at least|over) "
+    r"(?:(?P<decade>decade)|(?P<count>\S+) years?(?: old)?) "
 )
-_OR_EARLIER = (("or", "earlier"), ("or", "older"), ("or", "before"), ("and", "earlier"))
-_RECENT = (("recent",), ("newer",), ("modern",), ("latest",), ("contemporary",), ("brand", "new"), ("recently", "made"))
-_OLD = (("old",), ("older",), ("classic",), ("classics",), ("vintage",), ("old", "school"), ("golden", "age"))
+_RANGE = re.compile(
+    r"(?P<begin>between |from )?(?P<first>[0-9]{4}) (?P<join>and |to |until |till |through )?(?P<last>[0-9]{4}) "
+)
+_SIDE = re.compile(
+    r"(?:(?P<after>after|newer than|later than|younger than|more recent than|post)"
+    r"|(?P<since>since|starting|not before|not older than|at least)"
+    r"|(?P<before>before|older than|earlier than|prior to|pre)"
+    r"|(?P<until>until|till|up to|to|not after|by|not newer than)"
+    r"|(?P<within>in|from|of|the year|made in|released in)) (?:the )?(?:year )?"
+)
+# What each side adds to the first and to the last year; None leaves that end open.
+_EDGES = {"after": (1, None), "since": (0, None), "before": (None, -1), "until": (None, 0), "within": (0, 0)}
+_OR_LATER = re.compile(r"(?:or (?:later|newer|after)|and (?:later|up)|onwards?) ")
+_OR_EARLIER = re.compile(r"(?:or (?:earlier|older|before)|and earlier) ")
+_DECADE = re.compile(
+    rf"(?:the )?(?:(?P<part>early|mid|late) )?(?:(?P<name>{'|'.join(_DECADES)})|(?P<digits>(?:[0-9]{{2}})?[0-9]0) ?s) "
+)
+_RECENT = re.compile(r"(?:recent|newer|modern|latest|contemporary|brand new|recently made) ")
+_OLD = re.compile(r"(?:old school|old|older|classics?|vintage|golden age) ")
+_YEAR = re.compile(r"[0-9]{4} ")
 
 
 class Span(NamedTuple):
-    """Years that were understood.
-
-    Attributes:
-        length: How many words it took.
-        first: The first year, or None.
-        last: The last year, or None.
-    """
+    """Years, and how many words name them; None is an open end."""
 
     length: int
     first: int | None
@@ -53,154 +55,129 @@ def years_at(words: Words, start: int, newest: int) -> Span | None:
     """The years that begin at a word; None if there are none.
 
     Args:
-        words: Of the sentence, folded.
-        start: Where to look.
+        words: Folded words of the sentence.
+        start: Index of the word.
         newest: The catalogue's newest year, which "recent" goes by.
     """
-    rest = words[start : start + 8]
+    text = "".join(f"{word} " for word in words[start : start + MAX_WORDS])
     of_an_age = words[max(0, start - 1) : start] in {("year",), ("years",)}  # "15 year old" is no old film
-    by_words = None if of_an_age else _by_words(rest, newest)
-    return _lately(rest, newest) or _from_to(rest) or _one_sided(rest) or _decades(rest) or by_words or _bare(rest)
+    by_words = None if of_an_age else _recent_or_old(text, newest)
+    return _by_age(text, newest) or _range(text) or _one_sided(text) or _whole_decade(text) or by_words or _year(text)
 
 
 def is_child(words: Words) -> bool:
     """Whether three words are such as "8 year old", of a child."""
-    return words[1:] in {("year", "old"), ("year", "olds")} and 0 < (_count(words[:1]) or 0) <= OLDEST_CHILD
+    return words[1:] in {("year", "old"), ("year", "olds")} and 0 < (_count(words[0]) or 0) <= OLDEST_CHILD
 
 
-def _lately(rest: Words, newest: int) -> Span | None:
+def _by_age(text: str, newest: int) -> Span | None:
     """Such as "the last ten years", "from the past decade", "not older than 5 years", "older than 20 years"."""
-    at = int(rest[:1] in {("in",), ("from",), ("of",), ("within",)})
-    at += rest[at : at + 1] == ("the",)
-    for words in (*_WITHIN, *_BEYOND):
-        end = at + len(words)
-        if rest[at:end] != words:
-            continue
-        if words in {("last",), ("past",)} and rest[end : end + 1] == ("decade",):
-            return Span(end + 1, newest - 9, None) if newest else None
-        count = _count(rest[end : end + 1])
-        end += 1
-        if not newest or count is None or not 0 < count < 100 or rest[end : end + 1] not in {("year",), ("years",)}:
-            return None
-        end += 1 + (rest[end + 1 : end + 2] == ("old",))
-        return Span(end, newest - count + 1, None) if words in _WITHIN else Span(end, None, newest - count)
-    return None
-
-
-def _count(words: Words) -> int | None:
-    word = "".join(words)
-    return int(word) if word.isascii() and word.isdecimal() and len(word) < 4 else _NUMBERS.get(word)
-
-
-def _from_to(rest: Words) -> Span | None:
-    """Such as "between 1990 and 2005", "from 1990 to 2005", "1990-2005"."""
-    begin = 1 if rest[:1] in {("between",), ("from",)} else 0
-    if (first := _year(rest[begin : begin + 1])) is None:
+    match = _AGE.match(text)
+    if not match or not newest:
         return None
-    end = begin + 1
-    joined = rest[end : end + 1] in {("and",), ("to",), ("until",), ("till",), ("through",)}
-    if joined and begin == 0 and rest[end] == "and":
-        return None  # "1990 and 2005" are two years
-    if (last := _year(rest[end + joined : end + joined + 1])) is None:
+    if match["decade"]:
+        return Span(_length(match), newest - 9, None) if match["within"] in {"last", "past"} else None
+    count = _count(match["count"])
+    if count is None or not 0 < count < 100:
         return None
-    return Span(end + joined + 1, min(first, last), max(first, last))
+    if match["within"]:
+        return Span(_length(match), newest - count + 1, None)
+    return Span(_length(match), None, newest - count)
 
 
-def _one_sided(rest: Words) -> Span | None:
-    for words, first_by, last_by in (
-        *((words, 1, None) for words in _AFTER),
-        *((words, 0, None) for words in _SINCE),
-        *((words, None, -1) for words in _BEFORE),
-        *((words, None, 0) for words in _UNTIL),
-        *((words, 0, 0) for words in _IN),
-    ):
-        at = len(words)
-        if rest[:at] != words:
-            continue
-        at += rest[at : at + 1] == ("the",)
-        at += rest[at : at + 1] == ("year",)
-        if decade := _decade(rest[at:]):
-            # "after the 80s" is after all of them, "before the 80s" before any.
-            edge_first = decade.last if first_by == 1 else decade.first
-            edge_last = decade.first if last_by == -1 else decade.last
-            return _span(at + decade.length, edge_first, edge_last, first_by, last_by)
-        if (year := _year(rest[at : at + 1])) is not None:
-            at += 1
-            later = _length_of(_OR_LATER if words != ("from",) else (*_OR_LATER, ("on",)), rest[at:])
-            # "from 1999" is that year alone, "from 1999 on" isn't.
-            return _span(at + later, year, year, first_by, None if later and first_by is not None else last_by)
-    return None
+def _range(text: str) -> Span | None:
+    """Such as "between 1990 and 2005", "from 1990 to 2005", "1990-2005"; "1990 and 2005" are two years."""
+    match = _RANGE.match(text)
+    if not match or (match["join"] == "and " and not match["begin"]):
+        return None
+    first, last = sorted((int(match["first"]), int(match["last"])))
+    return Span(_length(match), first, last) if first >= FIRST and last <= LAST else None
 
 
-def _span(length: int, first: int | None, last: int | None, first_by: int | None, last_by: int | None) -> Span | None:
+def _one_sided(text: str) -> Span | None:
+    """Such as "after 2000", "until the 80s", "in 1999", "from 1999 on"."""
+    match = _SIDE.match(text)
+    if not match:
+        return None
+    side = match.lastgroup or ""
+    first_by, last_by = _EDGES[side]
+    rest = text[match.end() :]
+    if span := _decade(rest):
+        # "after the 80s" is after all of them, "before the 80s" before any.
+        length, decade_first, decade_last = span
+        first = decade_last if side == "after" else decade_first
+        last = decade_first if side == "before" else decade_last
+    elif year := _year_alone(rest):
+        length, first, last = year
+        following = rest.partition(" ")[2]
+        later = _OR_LATER.match(following)
+        if later or (text.startswith("from ") and following.startswith("on ")):
+            length += _length(later) if later else 1
+            last_by = None if first_by is not None else last_by  # "from 1999" is that year alone, "from 1999 on" isn't
+    else:
+        return None
     low = None if first_by is None or first is None else first + first_by
     high = None if last_by is None or last is None else last + last_by
-    fits = all(year is None or FIRST <= year <= LAST for year in (low, high))
-    return Span(length, low, high) if fits else None
+    fits = all(end is None or FIRST <= end <= LAST for end in (low, high))
+    return Span(_length(match) + length, low, high) if fits else None
 
 
-def _decades(rest: Words) -> Span | None:
+def _whole_decade(text: str) -> Span | None:
     """A decade, also such as "1980s or newer"."""
-    decade = _decade(rest)
-    return decade and _opened(decade, rest)
+    span = _decade(text)
+    return span and _opened(span, text)
 
 
-def _opened(span: Span, rest: Words) -> Span:
+def _year(text: str) -> Span | None:
+    """Such as "1999", "1999 or later", "1999 or earlier"."""
+    span = _year_alone(text)
+    return span and _opened(span, text)
+
+
+def _opened(span: Span, text: str) -> Span:
     """The same, open to the side that is named behind it: "or later", "or earlier"."""
-    at, first, last = span
-    if later := _length_of(_OR_LATER, rest[at:]):
-        return Span(at + later, first, None)
-    if earlier := _length_of(_OR_EARLIER, rest[at:]):
-        return Span(at + earlier, None, last)
+    following = text.split(" ", span.length)[-1]
+    if later := _OR_LATER.match(following):
+        return Span(span.length + _length(later), span.first, None)
+    if earlier := _OR_EARLIER.match(following):
+        return Span(span.length + _length(earlier), None, span.last)
     return span
 
 
-def _length_of(phrases: tuple[Words, ...], rest: Words) -> int:
-    """How many words the first of the phrases takes with which the rest begins; 0 if it begins with none."""
-    return next((len(words) for words in phrases if rest[: len(words)] == words), 0)
-
-
-def _decade(rest: Words) -> Span | None:
+def _decade(text: str) -> Span | None:
     """Such as "90s", "the 1990s", "80's", "eighties", "early 90s", "late sixties"."""
-    at = int(rest[:1] == ("the",))
-    part = rest[at] if rest[at : at + 1] in {("early",), ("mid",), ("late",)} else ""
-    at += bool(part)
-    word, following = (*rest[at : at + 2], "", "")[:2]
-    if word in _DECADES:
-        digits = str(_DECADES[word])
-    elif word.endswith("s") and word[:-1].isdecimal():
-        digits = word[:-1]
-    elif word.isdecimal() and following == "s":
-        digits, at = word, at + 1
+    match = _DECADE.match(text)
+    if not match:
+        return None
+    if match["name"]:
+        first = 1920 + 10 * _DECADES.index(match["name"])
     else:
-        return None
-    if not digits.isascii() or len(digits) not in {2, 4} or digits[-1] != "0":
-        return None
-    first = int(digits) if len(digits) == 4 else int(digits) + (2000 if digits in {"00", "10"} else 1900)
+        first = int(match["digits"])
+        if len(match["digits"]) == 2:
+            first += 2000 if first < 20 else 1900
     if not FIRST <= first <= LAST - 9:
         return None
-    low, high = {"early": (0, 4), "mid": (3, 6), "late": (5, 9)}.get(part, (0, 9))
-    return Span(at + 1, first + low, first + high)
+    low, high = _PARTS[match["part"]]
+    return Span(_length(match), first + low, first + high)
 
 
-def _by_words(rest: Words, newest: int) -> Span | None:
-    for words in sorted(_RECENT, key=len, reverse=True):
-        if rest[: len(words)] == words and newest:
-            return Span(len(words), newest - RECENT_YEARS + 1, None)
-    for words in sorted(_OLD, key=len, reverse=True):
-        if rest[: len(words)] == words:
-            return Span(len(words), None, OLD_BEFORE - 1)
-    return None
+def _recent_or_old(text: str, newest: int) -> Span | None:
+    if newest and (match := _RECENT.match(text)):
+        return Span(_length(match), newest - RECENT_YEARS + 1, None)
+    match = _OLD.match(text)
+    return Span(_length(match), None, OLD_BEFORE - 1) if match else None
 
 
-def _bare(rest: Words) -> Span | None:
-    """Such as "1999", "1999 or later", "1999 or earlier"."""
-    year = _year(rest[:1])
-    return None if year is None else _opened(Span(1, year, year), rest)
+def _year_alone(text: str) -> Span | None:
+    match = _YEAR.match(text)
+    year = int(match[0]) if match else 0
+    return Span(1, year, year) if FIRST <= year <= LAST else None
 
 
-def _year(words: Words) -> int | None:
-    """The year that one word is; None if it is none."""
-    if len(words) != 1 or len(words[0]) != 4 or not (words[0].isascii() and words[0].isdecimal()):
-        return None
-    return int(words[0]) if FIRST <= int(words[0]) <= LAST else None
+def _count(word: str) -> int | None:
+    return int(word) if word.isascii() and word.isdecimal() and len(word) < 4 else _NUMBERS.get(word)
+
+
+def _length(match: re.Match[str]) -> int:
+    """Number of words."""
+    return match[0].count(" ")

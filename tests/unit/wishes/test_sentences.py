@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.sentence.conftest import ID
+from tests.unit.wishes.conftest import ID
 
 ANIME, MATRIX, INCEPTION, CARS = (ID[t] for t in (
     "Spirited Away (Sen to Chihiro no kamikakushi)", "The Matrix", "Inception", "Cars"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from marquee.api.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
-from tests.unit.sentence.conftest import FILMS, GENRES
+from tests.unit.wishes.conftest import FILMS, GENRES
 
 CUES = (
     "like|not like|but not|no|not|without|I hated|I loved|and|or|,|.|but|something|after 2000|before 1990|the 80s|90s"
