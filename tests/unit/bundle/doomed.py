@@ -15,13 +15,13 @@ from typing import Any
 
 from marquee.bundle import load, publish
 
-SAMPLE = Path(__file__).parents[3] / "artifacts" / "sample"
+BUNDLE = load(Path(__file__).parents[3] / "artifacts" / "sample")
 
 POINTS = ("fsync", "rename", "replace", "mkdir")
 
 
 def publish_number(store: Path, number: int) -> None:
-    publish(store, replace(load(SAMPLE), config={"number": number}), force=True)
+    publish(store, replace(BUNDLE, config={"number": number}), force=True)
 
 
 def published(store: Path) -> int:
@@ -95,6 +95,7 @@ def at_every_point(store: Path) -> None:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[2])
+    os.fsync = lambda _: None  # a kill is no power failure: what a process wrote stays
     if sys.argv[1] == "random":
         at_random(folder, int(sys.argv[3]), int(sys.argv[4]))
     else:

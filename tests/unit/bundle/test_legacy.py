@@ -244,7 +244,7 @@ def test_factors_of_something_else_are_refused(folder: Path) -> None:
 
 def test_links_of_something_else_are_refused(folder: Path) -> None:
     (folder / "link.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(BundleError, match=r"link\.csv is not MovieLens' table of links"):
+    with pytest.raises(BundleError, match=r"link\.csv isn't what the older layout has"):
         import_legacy(folder)
 
 

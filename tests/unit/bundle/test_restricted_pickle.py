@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder
 
 from marquee.errors import BundleError
-from marquee_training.legacy.records import array_of, frame_of
+from marquee_training.legacy.convert import array_of, frame_of
 from marquee_training.legacy.restricted_pickle import Record, read_npz, read_pickle, read_pickle_file
 
 OLD = {
@@ -187,29 +187,29 @@ def test_tables_of_this_pandas_come_back(protocol: int, strings: str) -> None:
     frame = table()
     kind: Any = object if strings == "object" else pd.StringDtype(strings, na_value=np.nan)
     frame["title"] = frame["title"].astype(kind)
-    back = frame_of(read_pickle(pickle.dumps(frame, protocol), "x"))
-    assert back.index.tolist() == [1, 5, 7]
-    assert back.columns == tuple(frame.columns)
-    assert [title for title in back.values["title"] if isinstance(title, str)] == ["Toy Story (1995)", "Ünï"]
+    index, back = frame_of(read_pickle(pickle.dumps(frame, protocol), "x"))
+    assert index.tolist() == [1, 5, 7]
+    assert tuple(back) == tuple(frame.columns)
+    assert [title for title in back["title"] if isinstance(title, str)] == ["Toy Story (1995)", "Ünï"]
     for name in ("genres", "Comedy", "Drama", "tag", "seen"):
-        assert back.values[name].tolist() == frame[name].tolist()
+        assert back[name].tolist() == frame[name].tolist()
 
 
 def test_slices_and_joins_of_tables_come_back() -> None:
     frame = pd.concat([table(), table()]).iloc[2:5].reset_index(drop=True)
-    back = frame_of(read_pickle(pickle.dumps(frame), "x"))
-    assert back.values["title"].tolist()[0] == "Ünï"
-    assert back.index.tolist() == [0, 1, 2]
+    index, back = frame_of(read_pickle(pickle.dumps(frame), "x"))
+    assert back["title"].tolist()[0] == "Ünï"
+    assert index.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("name", ["PANDAS_1_5", "PANDAS_2_2"])
 def test_tables_of_older_pandas_come_back(name: str) -> None:
-    back = frame_of(read_pickle(OLD[name], "x"))
-    assert back.index.tolist() == [1, 3, 7, 9]
-    assert back.columns == ("title", "genres", "Comedy", "Drama", "genome_tag_1")
-    assert back.values["title"][1] == "Matrix, The (1999)"
-    assert back.values["genres"][3] == ["Comedy", "Drama"]
-    assert back.values["genome_tag_1"].tolist() == [0.1, 0.2, 0.3, 0.4]
+    index, back = frame_of(read_pickle(OLD[name], "x"))
+    assert index.tolist() == [1, 3, 7, 9]
+    assert tuple(back) == ("title", "genres", "Comedy", "Drama", "genome_tag_1")
+    assert back["title"][1] == "Matrix, The (1999)"
+    assert back["genres"][3] == ["Comedy", "Drama"]
+    assert back["genome_tag_1"].tolist() == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_encoders_of_older_and_this_scikit_learn_come_back() -> None:

@@ -1,4 +1,4 @@
-"""Bundles of the older pickle layout, converted without running anything that is in them.
+"""Convert bundles of the older pickle layout without running anything that is in them.
 
 That layout: `model.pth` (a Two-Tower with user ids, of whose item tower the normalised outputs are served; a person
 is the mean of their films' vectors), scikit-learn LabelEncoders, a pandas table of the films, and TruncatedSVD
@@ -7,7 +7,11 @@ factors in an .npz file.
 
 import csv
 import hashlib
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +25,11 @@ from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import TwoTower
 from marquee.models.weights import BlendWeights, RerankConfig
-from marquee_training.legacy.records import Frame, array_of, frame_of, scalar_of
 from marquee_training.legacy.restricted_pickle import Record, read_npz, read_pickle_file
 
-# The older re-ranker's dials; it ranked by the SVD's scores alone, and took only candidates from the Two-Tower.
+Columns = dict[str, NDArray[Any]]
+
+# The older re-ranker's weights; it ranked by the SVD's scores alone, and took only candidates from the Two-Tower.
 LEGACY_RERANK = RerankConfig(
     weights=BlendWeights(
         alpha_tower=0.0,
@@ -39,7 +44,6 @@ LEGACY_RERANK = RerankConfig(
 )
 
 _SVD_NAMES = ("svd_ctr_raw_qk128.npz", "svd_runtime_data.npz", "svd_centered_qk*.npz", "svd*.npz")
-_LINK_NAMES = ("link.csv", "links.csv")
 _BATCH = 4096  # films whose features go through the item tower at a time
 
 
@@ -50,23 +54,22 @@ def import_legacy(folder: Path, *, rerank: RerankConfig = LEGACY_RERANK) -> Bund
 
     Args:
         folder: Holds the files, flat or in subfolders such as twotower/ and factors/.
-        rerank: The re-ranker's dials; the older code's, if not given.
+        rerank: The re-ranker's settings; the older code's, if not given.
 
     Raises:
         BundleError: A file is missing, is not what it should be, or holds something that would run code.
     """
     encoder, features = _required(folder, "movie_encoder.pkl"), _required(folder, "movie_features_df.pkl")
     model, svd = _required(folder, "model.pth"), _required(folder, *_SVD_NAMES)
-    users, columns = _find(folder, "user_encoder.pkl"), _find(folder, "content_feature_names.pkl")
-    links = _find(folder, *_LINK_NAMES)
-    used = [path for path in (encoder, features, model, svd, users, columns, links) if path is not None]
+    users, names = _find(folder, "user_encoder.pkl"), _find(folder, "content_feature_names.pkl")
+    links = _find(folder, "link.csv", "links.csv")
+    used = [path for path in (encoder, features, model, svd, users, names, links) if path is not None]
 
     movie_ids = _classes(encoder)
-    frame = _aligned(_in_file(features, frame_of), movie_ids, features)
-    names = _numeric_columns(frame) if columns is None else [str(name) for name in _in_file(columns, array_of)]
-    vectors = _item_vectors(_weights(model), frame, names, model)
+    columns = _columns(features, movie_ids)
+    vectors = _item_vectors(model, _features(columns, names, model))
     return Bundle(
-        catalog=_catalog(movie_ids, frame, {} if links is None else _tmdb_ids(links)),
+        catalog=_catalog(movie_ids, columns, _tmdb_ids(links) if links else {}),
         two_tower=TwoTower(vectors, vectors, np.zeros(len(vectors), np.float32), pooling="mean"),
         item_cf=ItemCF(factors=_factors(svd, movie_ids)),
         rerank=rerank,
@@ -74,7 +77,7 @@ def import_legacy(folder: Path, *, rerank: RerankConfig = LEGACY_RERANK) -> Bund
             name="imported",
             source=f"older layout in {folder.name}",
             sha256=_hash_of(used),
-            counts={"movies": len(movie_ids)} | ({} if users is None else {"users": len(_classes(users))}),
+            counts={"movies": len(movie_ids)} | ({"users": len(_classes(users))} if users else {}),
         ),
         config={"imported_files": sorted(path.relative_to(folder).as_posix() for path in used)},
     )
@@ -88,47 +91,55 @@ def _required(folder: Path, *names: str) -> Path:
 
 
 def _find(folder: Path, *names: str) -> Path | None:
-    for name in names:
-        found = sorted(folder.rglob(name), key=lambda path: (len(path.parts), path))
-        if found:
-            return found[0]
-    return None
+    found = (min(folder.rglob(name), key=lambda path: (len(path.parts), path), default=None) for name in names)
+    return next((path for path in found if path), None)
 
 
-def _in_file(path: Path, convert: Any) -> Any:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong into an error that names the file: a damaged file can be of any shape."""
     try:
-        return convert(read_pickle_file(path))
+        yield
     except BundleError as error:
         message = error.message if str(path) in error.message else f"{path}: {error.message}"
         raise BundleError(message, fix=error.fix) from None
-    except Exception as error:  # records of a damaged pickle can be of any shape
+    except Exception as error:
         raise BundleError(f"{path} isn't what the older layout has: {type(error).__name__}: {error}") from None
 
 
 def _classes(path: Path) -> NDArray[np.int64]:
-    def convert(value: Any) -> NDArray[np.int64]:
-        if not isinstance(value, Record) or value.name != "LabelEncoder" or not isinstance(value.state, dict):
+    with _reading(path):
+        encoder = read_pickle_file(path)
+        if not isinstance(encoder, Record) or encoder.name != "LabelEncoder" or not isinstance(encoder.state, dict):
             raise BundleError("not a LabelEncoder")
-        return array_of(value.state["classes_"]).astype(np.int64)
-
-    classes: NDArray[np.int64] = _in_file(path, convert)
-    if classes.ndim != 1 or len(classes) == 0 or (np.diff(classes) <= 0).any():
-        raise BundleError(f"{path}: the encoder's classes are not ascending ids")
-    return classes
+        classes = array_of(encoder.state["classes_"]).astype(np.int64)
+        if classes.ndim != 1 or len(classes) == 0 or (np.diff(classes) <= 0).any():
+            raise BundleError("the encoder's classes are not ascending ids")
+        return classes
 
 
-def _aligned(frame: Frame, movie_ids: NDArray[np.int64], path: Path) -> Frame:
-    """The table with one row per film of the encoder, in its order."""
-    row_of = {int(movie): row for row, movie in enumerate(frame.index)}
-    missing = [int(movie) for movie in movie_ids if int(movie) not in row_of]
-    if missing:
-        raise BundleError(f"{path} lacks {len(missing)} films of the encoder, such as {missing[0]}")
-    rows = [row_of[int(movie)] for movie in movie_ids]
-    return Frame(movie_ids, frame.columns, {name: array[rows] for name, array in frame.values.items()})
+def _columns(path: Path, movie_ids: NDArray[np.int64]) -> Columns:
+    """The table's columns, with one row per film of the encoder, in its order."""
+    with _reading(path):
+        index, columns = frame_of(read_pickle_file(path))
+        row_of = {int(movie): row for row, movie in enumerate(index)}
+        missing = [int(movie) for movie in movie_ids if int(movie) not in row_of]
+        if missing:
+            raise BundleError(f"{path} lacks {len(missing)} films of the encoder, such as {missing[0]}")
+        rows = [row_of[int(movie)] for movie in movie_ids]
+        return {name: array[rows] for name, array in columns.items()}
 
 
-def _numeric_columns(frame: Frame) -> list[str]:
-    return [name for name in frame.columns if frame.values[name].dtype.kind in "biuf"]
+def _features(columns: Columns, path: Path | None, model: Path) -> NDArray[np.float32]:
+    """(n, f) float32: the columns that the file names; without it all numeric ones."""
+    if path is None:
+        names = [name for name, array in columns.items() if array.dtype.kind in "biuf"]
+    else:
+        with _reading(path):
+            names = [str(name) for name in array_of(read_pickle_file(path))]
+    if unknown := [name for name in names if name not in columns]:
+        raise BundleError(f"the table of films lacks the feature {unknown[0]!r} that {model} was trained on")
+    return np.stack([columns[name].astype(np.float32) for name in names], axis=1)
 
 
 def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -147,48 +158,33 @@ def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
         ) from None
 
 
-def _item_vectors(
-    weights: Mapping[str, NDArray[np.float32]], frame: Frame, names: Sequence[str], path: Path
-) -> NDArray[np.float32]:
+def _item_vectors(path: Path, features: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, d) float32 unit outputs of the item tower: id embedding and content, through two layers each."""
-    unknown = [name for name in names if name not in frame.values]
-    if unknown:
-        raise BundleError(f"the table of films lacks the feature {unknown[0]!r} that {path} was trained on")
-    features = np.stack([frame.values[name].astype(np.float32) for name in names], axis=1)
+    weights = _weights(path)
+
+    def layers(prefix: str) -> tuple[NDArray[np.float32], ...]:
+        return tuple(weights[f"item_tower.{prefix}.{place}.{kind}"] for place in (0, 2) for kind in ("weight", "bias"))
+
     try:
         embedding = weights["item_tower.movie_embed.weight"]
-        content = _Layers(weights, "item_tower.content_mlp")
-        final = _Layers(weights, "item_tower.final_mlp")
+        content, final = layers("content_mlp"), layers("final_mlp")
     except KeyError as missing:
         raise BundleError(f"{path} lacks the weights {missing}") from None
-    n, width = features.shape
-    if len(embedding) != n or content.width != width or final.width != embedding.shape[1] + content.output:
+    (n, width), expected = features.shape, content[0].shape[1]
+    if len(embedding) != n or expected != width or final[0].shape[1] != embedding.shape[1] + len(content[3]):
         raise BundleError(
-            f"{path} is of {len(embedding)} films with {content.width} features, the other files of {n} with {width}",
+            f"{path} is of {len(embedding)} films with {expected} features, the other files of {n} with {width}",
             fix="take all files from the same training run",
         )
-    vectors = np.concatenate(
-        [
-            final(np.concatenate([embedding[i : i + _BATCH], content(features[i : i + _BATCH])], axis=1))
-            for i in range(0, n, _BATCH)
-        ]
-    )
-    return _unit(vectors)
+    parts = [slice(start, start + _BATCH) for start in range(0, n, _BATCH)]
+    inputs = (np.concatenate([embedding[part], _apply(content, features[part])], axis=1) for part in parts)
+    return _unit(np.concatenate([_apply(final, rows) for rows in inputs]))
 
 
-class _Layers:
+def _apply(layers: tuple[NDArray[np.float32], ...], x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear, ReLU, Linear."""
-
-    def __init__(self, weights: Mapping[str, NDArray[np.float32]], prefix: str) -> None:
-        self._first, self._second = (
-            (weights[f"{prefix}.{place}.weight"], weights[f"{prefix}.{place}.bias"]) for place in (0, 2)
-        )
-        self.width = self._first[0].shape[1]
-        self.output = len(self._second[0])
-
-    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        inner = np.maximum(x @ self._first[0].T + self._first[1], 0.0)
-        return np.asarray(inner @ self._second[0].T + self._second[1], dtype=np.float32)
+    weight1, bias1, weight2, bias2 = layers
+    return np.asarray(np.maximum(x @ weight1.T + bias1, 0.0) @ weight2.T + bias2, dtype=np.float32)
 
 
 def _unit(rows: NDArray[Any]) -> NDArray[np.float32]:
@@ -198,32 +194,25 @@ def _unit(rows: NDArray[Any]) -> NDArray[np.float32]:
 
 def _factors(path: Path, movie_ids: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n, k) float32 unit factors by row of the catalogue; zeros for films that the SVD doesn't know."""
-    arrays = read_npz(path)
-    try:
+    with _reading(path):
+        arrays = read_npz(path)
         factors = np.asarray(arrays["Q"], dtype=np.float32)
         if "movie_ids" in arrays:
             row_of = {int(movie): row for row, movie in enumerate(arrays["movie_ids"])}
         else:
-            held = array_of(arrays["movie_index"]).item()
-            row_of = {int(scalar_of(movie)): int(scalar_of(row)) for movie, row in held.items()}
-        known = [(row, row_of[int(movie)]) for row, movie in enumerate(movie_ids) if int(movie) in row_of]
+            index = array_of(arrays["movie_index"]).item()
+            row_of = {int(scalar_of(movie)): int(scalar_of(row)) for movie, row in index.items()}
+        known = np.array([int(movie) in row_of for movie in movie_ids])
         aligned = np.zeros((len(movie_ids), factors.shape[1]), np.float32)
-        if known:
-            ours, theirs = (list(rows) for rows in zip(*known, strict=True))
-            aligned[ours] = _unit(factors)[theirs]
-    except BundleError as error:
-        raise BundleError(f"{path}: {error.message}", fix=error.fix) from None
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise BundleError(f"{path} isn't what the older layout has: {type(error).__name__}: {error}") from None
-    return aligned
+        aligned[known] = _unit(factors)[[row_of[int(movie)] for movie in movie_ids[known]]]
+        return aligned
 
 
-def _catalog(movie_ids: NDArray[np.int64], frame: Frame, tmdb_of: Mapping[int, int]) -> Catalog:
+def _catalog(movie_ids: NDArray[np.int64], columns: Columns, tmdb_of: Mapping[int, int]) -> Catalog:
     from marquee_training.data.titles import split_title  # noqa: PLC0415 - brings pandas, which serving does without
 
     n = len(movie_ids)
-    raw_titles = frame.values.get("title", np.full(n, None))
-    raw_genres = frame.values.get("genres", np.full(n, None))
+    raw_titles, raw_genres = (columns.get(name, np.full(n, None)) for name in ("title", "genres"))
     titles = [
         split_title(title) if isinstance(title, str) else (f"Film {movie}", 0)
         for title, movie in zip(raw_titles, movie_ids, strict=True)
@@ -249,11 +238,8 @@ def _genre_list(value: Any) -> list[str]:
 
 
 def _tmdb_ids(path: Path) -> dict[int, int]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {int(row["movieId"]): int(float(row["tmdbId"])) for row in csv.DictReader(file) if row["tmdbId"]}
-    except (KeyError, ValueError) as error:
-        raise BundleError(f"{path} is not MovieLens' table of links: {type(error).__name__}: {error}") from None
+    with _reading(path), path.open(newline="", encoding="utf-8") as file:
+        return {int(row["movieId"]): int(float(row["tmdbId"])) for row in csv.DictReader(file) if row["tmdbId"]}
 
 
 def _hash_of(paths: Sequence[Path]) -> str:
@@ -263,3 +249,171 @@ def _hash_of(paths: Sequence[Path]) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+# Arrays, strings and tables out of the records of `restricted_pickle`, without the libraries that wrote them.
+
+
+def array_of(value: Any) -> NDArray[Any]:
+    """The array that a record of numpy, pandas or Arrow stands for.
+
+    Raises:
+        BundleError: The record isn't one of an array, or its parts don't fit each other.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, list | tuple):
+        return _objects(list(value), (len(value),))
+    if isinstance(value, Record) and (convert := _ARRAYS.get(value.name)):
+        return convert(value)
+    raise _unexpected(value)
+
+
+def scalar_of(value: Any) -> Any:
+    """A plain value, or the one that a record of a numpy scalar stands for."""
+    if isinstance(value, Record):
+        if value.name != "scalar":
+            return None
+        dtype, data = _tuple(value.args, 2)
+        return _ndarray(data, dtype, (1,), "C")[0].item()
+    return value
+
+
+def frame_of(value: Any) -> tuple[NDArray[Any], Columns]:
+    """The index and the columns, in order, of the table that a record of a pandas DataFrame stands for.
+
+    Raises:
+        BundleError: It isn't one, or one of pandas before 1.3.
+    """
+    if not isinstance(value, Record) or value.name != "DataFrame" or not isinstance(value.state, dict):
+        raise _unexpected(value)
+    manager = value.state.get("_mgr")
+    if not isinstance(manager, Record) or len(manager.args) != 2:
+        raise BundleError(
+            "the DataFrame is in the form of a pandas before 1.3",
+            fix="load it with that pandas, and write it again with a newer one",
+        )
+    blocks, axes = manager.args
+    columns = [str(name) for name in array_of(axes[0])]
+    placed: dict[int, NDArray[Any]] = {}
+    for block in blocks:
+        values, placement, _ = _tuple(block.args, 3)
+        array = array_of(values)
+        rows = array if array.ndim == 2 else array[None, :]
+        placed |= dict(zip(_places(placement), rows, strict=True))
+    index = array_of(axes[1])
+    if sorted(placed) != list(range(len(columns))) or any(len(array) != len(index) for array in placed.values()):
+        raise BundleError("the DataFrame's blocks don't fit its axes")
+    return index, {name: placed[place] for place, name in enumerate(columns)}
+
+
+def _reconstructed(record: Record) -> NDArray[Any]:
+    _, shape, dtype, fortran, data = _tuple(record.state, 5)
+    return _ndarray(data, dtype, shape, "F" if fortran else "C")
+
+
+def _from_buffer(record: Record) -> NDArray[Any]:
+    data, dtype, shape, order = _tuple(record.args[:4], 4)
+    return _ndarray(data, dtype, shape, order)
+
+
+def _array_backed(record: Record) -> NDArray[Any]:
+    # Its state is (dtype, array) and maybe more; some versions of pandas put them the other way round.
+    inner = [part for part in _tuple(record.state) if isinstance(part, Record) and part.name in _ARRAYS]
+    return array_of(inner[0] if inner else None)
+
+
+def _ndarray(data: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
+    kind = _dtype(dtype)
+    shape = tuple(int(side) for side in shape)
+    if kind.hasobject:
+        return _objects(list(data), shape, order)
+    raw = _bytes(data)
+    if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != len(raw):
+        raise BundleError("an array's bytes don't fit its shape")
+    return np.frombuffer(raw, kind).reshape(shape, order="F" if order == "F" else "C")
+
+
+def _objects(values: list[Any], shape: tuple[int, ...], order: Any = "C") -> NDArray[Any]:
+    flat = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        flat[place] = scalar_of(value)
+    if math.prod(shape) != len(values):
+        raise BundleError("an array's values don't fit its shape")
+    return flat.reshape(shape, order="F" if order == "F" else "C")
+
+
+def _dtype(value: Any) -> np.dtype[Any]:
+    code = value.args[0] if isinstance(value, Record) and value.name == "dtype" and value.args else None
+    if not isinstance(code, str) or not re.fullmatch(r"[biufU]\d{1,6}|O8?", code):
+        raise _unexpected(value)
+    big = isinstance(value.state, tuple) and len(value.state) > 1 and value.state[1] == ">"
+    return np.dtype(">" + code) if big else np.dtype(code if code[0] != "O" else "O")
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, Record) and value.name in ("bytearray", "py_buffer") and value.args:
+        return _bytes(value.args[0])
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    raise _unexpected(value)
+
+
+def _index(record: Record) -> NDArray[Any]:
+    _, options = _tuple(record.args, 2)
+    if not isinstance(options, dict):
+        raise _unexpected(options)
+    if "data" in options:
+        return array_of(options["data"])
+    return np.arange(*(int(scalar_of(options[key])) for key in ("start", "stop", "step")))
+
+
+def _arrow_strings(record: Record) -> NDArray[Any]:
+    state = record.state
+    arrow = state.get("_pa_array", state.get("_data")) if isinstance(state, dict) else None
+    if isinstance(arrow, Record) and arrow.name == "chunked_array":
+        return np.concatenate([_arrow_chunk(chunk) for chunk in arrow.args[0]])
+    return _arrow_chunk(arrow)
+
+
+def _arrow_chunk(chunk: Any) -> NDArray[Any]:
+    if not isinstance(chunk, Record) or chunk.name != "_restore_array":
+        raise _unexpected(chunk)
+    kind, length, _, start, buffers, _, _ = _tuple(chunk.args[0], 7)
+    offset_type = {"string": "<i4", "large_string": "<i8"}.get(kind.args[0])
+    if offset_type is None:
+        raise _unexpected(kind)
+    valid, offsets, text = buffers
+    ends = np.frombuffer(_bytes(offsets), offset_type)[start : start + length + 1]
+    letters = b"" if text is None else _bytes(text)
+    values: list[Any] = [letters[a:b].decode() for a, b in pairwise(ends)]
+    if valid is not None:
+        bits = np.unpackbits(np.frombuffer(_bytes(valid), np.uint8), bitorder="little")
+        values = [text if bit else None for text, bit in zip(values, bits[start:], strict=False)]
+    return _objects(values, (length,))
+
+
+def _places(placement: Any) -> Sequence[int]:
+    if isinstance(placement, Record) and placement.name == "slice":
+        return range(*(int(part) for part in placement.args))
+    return [int(place) for place in array_of(placement)]
+
+
+def _tuple(value: Any, length: int | None = None) -> tuple[Any, ...]:
+    if not isinstance(value, tuple) or length not in (None, len(value)):
+        raise _unexpected(value)
+    return value
+
+
+def _unexpected(value: Any) -> BundleError:
+    what = value.name if isinstance(value, Record) else type(value).__name__
+    return BundleError(f"found {what} where the older layout has something else")
+
+
+_ARRAYS: dict[str, Callable[[Record], NDArray[Any]]] = {
+    "_reconstruct": _reconstructed,
+    "_frombuffer": _from_buffer,
+    "__pyx_unpickle_NDArrayBacked": _array_backed,
+    "ArrowStringArray": _arrow_strings,
+    "_new_Index": _index,
+}

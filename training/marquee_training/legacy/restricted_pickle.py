@@ -1,9 +1,9 @@
-"""Reading old pickles without running them.
+"""Read old pickles without running them.
 
-A pickle is a program: it names functions, and reading it calls them. Here a name is never looked up. A short list of
-exact names is understood, and each stands for a `Record` that only remembers what it was called with; everything else
-is refused. So no function of numpy, pandas or anyone else runs while a pickle is read, and `records.py` takes what is
-needed out of the records. Not even "harmless" library functions are on loan: some of them call what they are given.
+A pickle is a program: it names functions, and reading it calls them. Here no name is ever looked up. A short list of
+exact names is understood, and each stands for a `Record` that only remembers the arguments of the call; every other
+name is refused. So no function of numpy, pandas or anyone else runs while a pickle is read, and `convert.py` takes
+what is needed out of the records. Not even "harmless" library functions are allowed: some call what they are given.
 """
 
 import io
@@ -65,13 +65,7 @@ class _Sealed(type):
 
 
 class Record(metaclass=_Sealed):
-    """What a pickle called, and with what; nothing was called in truth.
-
-    Attributes:
-        name: The global's name, without its module.
-        args: The arguments of the call.
-        state: What was handed to __setstate__, if anything.
-    """
+    """A call that a pickle asked for and that was not made: the global's name, its arguments, its state."""
 
     name: ClassVar[str] = ""
     __slots__ = ("args", "state")
@@ -79,7 +73,7 @@ class Record(metaclass=_Sealed):
     state: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Record":  # noqa: ARG004 - pickle may pass any
-        """Remember the arguments."""
+        """Record the arguments."""
         record = object.__new__(cls)
         record.args = args
         record.state = None
