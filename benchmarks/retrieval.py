@@ -12,16 +12,12 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the servers have it
 import platform
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,63 +28,16 @@ from marquee.retrieval.port import Query, Where
 from marquee.retrieval.service import RetrievalService
 from marquee.retrieval.wire import Protocol, ask
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from conftest import _make_contents
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.conftest import _make_contents
+from tests.contract.conftest import RETRIEVAL_PYTHON, Served
+from tests.waiting import until
 
-ROOT = Path(__file__).parents[1]
-PYTHON = ROOT / ".venv-retrieval" / "bin" / "python"
-SERVERS = {"TorchServe": "marquee_torchserve.start", "kserve": "marquee_torchserve.kserve_server"}
+SERVERS = {"TorchServe": "torchserve", "kserve": "kserve"}
 PATHS: dict[Protocol, str] = {"v1": "/v1/models/two_tower:predict", "v2": "/v2/models/two_tower/infer"}
 CATALOGUES = (27_000, 100_000)
 LONE, CLIENTS, SECONDS = 400, 16, 6.0
 WARM_UP = 1500  # requests; a JVM gets twice as fast in its first thousand
-
-
-def make_store(folder: Path, n: int) -> Path:
-    publish(folder, _make_contents(n_movies=n, dimensions=64, seed=1), force=True)
-    return folder
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-@contextmanager
-def running(module: str, store: Path) -> Iterator[tuple[int, int]]:
-    port, metrics_port = free_port(), free_port()
-    variables = {"ARTIFACTS_DIR": store, "PORT": port, "METRICS_PORT": metrics_port}
-    environment = {**os.environ, **{f"MARQUEE_{key}": str(value) for key, value in variables.items()}}
-    with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(
-            [PYTHON, "-m", module], cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
-        )
-        try:
-            deadline = time.monotonic() + 60
-            while status(port, "/predictions/two_tower") != 200:
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server never got ready"
-                time.sleep(0.2)
-            yield port, metrics_port
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def status(port: int, path: str) -> int:
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except OSError:
-        return 0
-
-
-def metric(port: int, name: str) -> float:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    connection.request("GET", "/metrics")
-    lines = connection.getresponse().read().decode().splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition("{")[0] == name)
 
 
 def lone(call: Callable[[], object]) -> tuple[float, float]:
@@ -143,7 +92,8 @@ def over_http(port: int, protocol: Protocol, query: Query) -> Callable[[], Calla
 
 
 def measure(n: int, folder: Path) -> None:
-    store = make_store(folder / str(n), n)
+    store = folder / str(n)
+    publish(store, _make_contents(n_movies=n, dimensions=64, seed=1), force=True)
     search = ExactSearch(load(store))
     movies = load(store).catalog.movie_ids[[5, 50, 500, 5000, 15000]]
     seeds = tuple(int(movie) for movie in movies)
@@ -163,18 +113,22 @@ def measure(n: int, folder: Path) -> None:
 
     with_json, _ = lone(answered)
     parts: list[str] = []
-    for name, module in SERVERS.items():
-        with running(module, store) as (port, metrics_port):
+    for name, kind in SERVERS.items():
+        server = Served(kind, folder, store)
+        try:
+            until(server.answers, what=name)
             for protocol in PATHS:
-                make_call = over_http(port, protocol, query)
+                make_call = over_http(server.port, protocol, query)
                 p50, p99 = lone(make_call())
-                before = [metric(metrics_port, f"MarqueeBatchSize_{part}") for part in ("sum", "count")]
+                before = [server.metric(f"MarqueeBatchSize_{part}") for part in ("sum", "count")]
                 rate = throughput(make_call)
-                after = [metric(metrics_port, f"MarqueeBatchSize_{part}") for part in ("sum", "count")]
+                after = [server.metric(f"MarqueeBatchSize_{part}") for part in ("sum", "count")]
                 batches = after[1] - before[1]
                 rows.append((f"{name}, {protocol}", p50, p99, rate, (after[0] - before[0]) / batches if batches else 1))
                 if name == "TorchServe" and protocol == "v1":
-                    parts = where_it_goes(rows[0][1], with_json, p50, metrics_port)
+                    parts = where_it_goes(rows[0][1], with_json, p50, server)
+        finally:
+            server.stop()
     print(f"\n## {n:,} films\n")
     print(f"| server | lone request, median ms | ratio | p99 ms | {CLIENTS} clients, requests/s | ratio | batch |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -185,10 +139,10 @@ def measure(n: int, folder: Path) -> None:
     print("\n" + "\n".join(parts))
 
 
-def where_it_goes(search: float, with_json: float, total: float, metrics_port: int) -> list[str]:
+def where_it_goes(search: float, with_json: float, total: float, server: Served) -> list[str]:
     """TorchServe's lone request, taken apart; called before there is any other load."""
-    requests = metric(metrics_port, "ts_inference_requests_total")
-    queued = metric(metrics_port, "ts_queue_latency_microseconds") / requests / 1e3
+    requests = server.metric("ts_inference_requests_total")
+    queued = server.metric("ts_queue_latency_microseconds") / requests / 1e3
     shares = {
         "the search": search,
         "reading and writing JSON": with_json - search,
@@ -210,7 +164,7 @@ def where_it_goes(search: float, with_json: float, total: float, metrics_port: i
 
 
 def main() -> None:
-    if not PYTHON.exists() or shutil.which("java") is None:
+    if not RETRIEVAL_PYTHON.exists() or shutil.which("java") is None:
         sys.exit("error: the servers are missing.  fix: make retrieval-env, and install a JDK 17")
     print("# Retrieval in process and as a service\n")
     print(f"`python benchmarks/retrieval.py` on {os.cpu_count()} processors, Python {platform.python_version()}.")

@@ -14,10 +14,9 @@ from benchmarks.quality.play import ours, play
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.judge import MAIN, Judged, judge
-from marquee_training.evaluation.metrics import rounded_ci95
+from marquee_training.evaluation.judge import MAIN, judge
 from marquee_training.evaluation.protocols import Round, rounds_of
-from marquee_training.evaluation.report import Documents, Results, details, pooled_results, report_rows
+from marquee_training.evaluation.report import Documents, Results, details, lead_over_best, pooled_results, report_rows
 from marquee_training.evaluation.rows import PRODUCT
 
 SECONDS, SETTINGS = 150.0, 24
@@ -130,26 +129,15 @@ def _documents(
         rows = report_rows(protocol, own)
         for row in rows:
             for name in PRODUCT:
-                row[f"{name}_lead"] = lead_of(name, protocol, people, row["model"], row["k"])
+                # Empty where the protocol has no such row, and for the product itself.
+                if row["model"] in PRODUCT or (name, row["k"]) not in people:
+                    row[f"{name}_lead"] = {}
+                    continue
+                values, other = people[name, row["k"]].values, {row["model"]: people[row["model"], row["k"]].values}
+                row[f"{name}_lead"] = {metric: lead_over_best(metric, values, other) for metric in MAIN[protocol]}
         found = details(dataset, config, protocol, seed_counts)
         documents.append({"dataset": dataset.name, "protocol": protocol, "rows": rows, "details": found})
     return documents
-
-
-def lead_of(
-    ours: str, protocol: str, judged: dict[tuple[str, int | None], Judged], model: str, k: int | None
-) -> dict[str, Any]:
-    """A row of the product minus another one, paired: same people, same seeds, same resamples.
-
-    Empty where the product has no such row in this protocol, and for the product itself.
-    """
-    if (ours, k) not in judged or model in PRODUCT:
-        return {}
-    leads = {}
-    for metric in MAIN[protocol]:
-        difference = judged[ours, k].values[metric] - judged[model, k].values[metric]
-        leads[metric] = {"mean": round(float(np.nanmean(difference)), 4), "ci95": rounded_ci95(difference)}
-    return leads
 
 
 def _costs(rounds: list[dict[str, float]]) -> dict[str, float]:

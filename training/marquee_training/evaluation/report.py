@@ -40,9 +40,9 @@ def evaluate(
         dataset: Ratings and films.
         config: The product's configuration, and the number of folds, draws and people.
         reporter: Shows each stage.
-        protocols: See `marquee_training.evaluation.protocols`.
+        protocols: Some of PROTOCOLS.
         seed_counts: Numbers of seeds.
-        classic: The classic design; None = training/marquee_training/configs/classic.toml.
+        classic: The classic design's configuration; None = configs/classic.toml.
 
     Returns:
         One document per protocol, in the given order: `{"dataset", "protocol", "rows": [{"model", "k", "metrics",

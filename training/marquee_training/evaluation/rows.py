@@ -20,7 +20,16 @@ from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import Candidates, Where
 from marquee_training.config import TrainingConfig, load_config
 from marquee_training.evaluation import baselines
-from marquee_training.evaluation.baselines import Settings, Tuned, best_of, popularity_scores, weight_scores
+from marquee_training.evaluation.baselines import (
+    EASE_L2,
+    EDLAE_L2,
+    EDLAE_P,
+    Settings,
+    Tuned,
+    best_of,
+    popularity_scores,
+    weight_scores,
+)
 from marquee_training.evaluation.protocols import Round
 from marquee_training.evaluation.ranking import Lists, Recommend, Scorer, by_scores, item_cf_scores, tower_scores
 from marquee_training.fit import Films, fit
@@ -39,37 +48,23 @@ def _sizes(config: TrainingConfig) -> dict[str, int]:
     return {"min_positives": config.item_cf_min_positives, "max_movies": config.item_cf_max_movies}
 
 
-def _data(build: Callable[[Interactions, NDArray[np.bool_], TrainingConfig], Any]) -> tuple[str, Callable[..., Any]]:
-    """A row fitted by `baselines`: from likes, (n, g) genres and the configuration to a scorer or a grid of options."""
-    return "data", build
-
-
-def _product(build: Callable[[Bundle], Scorer | Bundle]) -> tuple[str, Callable[..., Any]]:
-    return "product", build
-
-
-def _classic(build: Callable[[Bundle], Scorer | Bundle]) -> tuple[str, Callable[..., Any]]:
-    return "classic", build
-
-
-REGISTRY = {
-    "popularity": _data(lambda train, _, __: popularity_scores(train.popularity)),
-    "item_knn": _data(lambda train, _, config: baselines.item_knn(train, **_sizes(config))),
-    "pure_svd": _data(lambda train, _, config: baselines.pure_svd(train, seed=config.seed)),
-    "svd_centered": _classic(lambda contents: item_cf_scores(contents.item_cf)),
-    "triplet": _classic(lambda contents: tower_scores(contents.two_tower)),
-    "ease": _data(lambda train, _, config: baselines.linear(train, baselines.EASE_L2, (0.0,), **_sizes(config))),
-    "edlae": _data(
-        lambda train, _, config: baselines.linear(train, baselines.EDLAE_L2, baselines.EDLAE_P, **_sizes(config))
-    ),
-    "two_tower": _product(lambda contents: tower_scores(contents.two_tower)),
-    "pipeline": _product(lambda contents: contents),
-    "pipeline_classic": _classic(lambda contents: contents),
-    "pipeline_novel": _product(lambda contents: contents),
-    "genre_popularity": _data(lambda train, genres, _: baselines.genre_popularity(train.popularity, genres)),
-    "chance": _data(lambda *_: baselines.chance()),
+# How each row is fitted, in the order of the tables. "data": from the likes, (n, g) genres and the configuration, to a
+# scorer or a grid of options. "product" and "classic": from that design's models, to a scorer or the whole pipeline.
+REGISTRY: dict[str, tuple[str, Callable[..., Any]]] = {
+    "popularity": ("data", lambda train, _, __: popularity_scores(train.popularity)),
+    "item_knn": ("data", lambda train, _, config: baselines.item_knn(train, **_sizes(config))),
+    "pure_svd": ("data", lambda train, _, config: baselines.pure_svd(train, seed=config.seed)),
+    "svd_centered": ("classic", lambda contents: item_cf_scores(contents.item_cf)),
+    "triplet": ("classic", lambda contents: tower_scores(contents.two_tower)),
+    "ease": ("data", lambda train, _, config: baselines.linear(train, EASE_L2, (0.0,), **_sizes(config))),
+    "edlae": ("data", lambda train, _, config: baselines.linear(train, EDLAE_L2, EDLAE_P, **_sizes(config))),
+    "two_tower": ("product", lambda contents: tower_scores(contents.two_tower)),
+    "pipeline": ("product", lambda contents: contents),
+    "pipeline_classic": ("classic", lambda contents: contents),
+    "pipeline_novel": ("product", lambda contents: contents),
+    "genre_popularity": ("data", lambda train, genres, _: baselines.genre_popularity(train.popularity, genres)),
+    "chance": ("data", lambda *_: baselines.chance()),
 }
-"""Every row in the order of the tables: which fit it comes from, and how."""
 ONLY_IN = {"pipeline_novel": "few-seeds", "genre_popularity": "cold-items", "chance": "cold-items"}
 """Rows that are not in every protocol."""
 PRODUCT = ("pipeline", "pipeline_novel")
