@@ -66,8 +66,8 @@ def train_and_publish(
         load_config(config)  # a mistake in it should show before data is read
     dataset = obtain(folder, name=name, real_only=real_only)
     config = fitting(config, len(dataset.ratings))
-    with distributed.joined():
-        reporter = Reporter(quiet=quiet or not distributed.leads())
+    with distributed.process_group():
+        reporter = Reporter(quiet=quiet or not distributed.is_leader())
         reporter.say(
             f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
             f"configuration {config}" + (f", {distributed.size()} processes" if distributed.size() > 1 else "")

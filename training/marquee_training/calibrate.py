@@ -1,6 +1,6 @@
-"""Make `affinity_score` mean something: of people with such seeds, the share who liked a film with this score.
+"""Calibrate `affinity_score`: of people with such seeds, the share who liked a film with this score.
 
-Platt scaling (J. Platt 1999), one per rung, on held-out people: monotone, so it never changes an order.
+Platt scaling (J. Platt 1999) on held-out people, one per rung; monotone, so it never changes an order.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,7 @@ MIN_SLOPE = 1e-3
 
 @dataclass(frozen=True)
 class Sample:
-    """Scores that held-out people's films got, and whether they like them.
-
-    Attributes:
-        people: (m,) int64.
-        scores: (m,) float64, the blend's.
-        liked: (m,) bool.
-    """
+    """Blended scores of held-out people's films, (m,) each, and whether they like them."""
 
     people: NDArray[np.int64]
     scores: NDArray[np.float64]
@@ -37,12 +31,9 @@ class Sample:
 
 
 def sample(pipeline: Pipeline, cases: Sequence[Case], rung: Rung) -> Sample:
-    """Score cases from a rung; their best SHOWN films are what people might get to see.
+    """The best SHOWN films of cases, scored from a rung of the ladder.
 
-    Args:
-        pipeline: Whose scores are to be calibrated.
-        cases: Of more than MOST_CASES, as many are taken at equal distances, so that all parts have their share.
-        rung: Where on the ladder to begin.
+    Of more than MOST_CASES, as many are taken at equal distances, so that all parts of the cases have their share.
     """
     people, scores, liked = [], [], []
     for at in np.linspace(0, len(cases), min(len(cases), MOST_CASES), endpoint=False, dtype=np.int64):
@@ -55,17 +46,14 @@ def sample(pipeline: Pipeline, cases: Sequence[Case], rung: Rung) -> Sample:
     return Sample(np.concatenate(people), np.concatenate(scores), np.concatenate(liked))
 
 
-def joined(samples: Sequence[Sample]) -> Sample:
+def concatenate(samples: Sequence[Sample]) -> Sample:
     """Samples of several folds as one."""
-    return Sample(
-        np.concatenate([part.people for part in samples]),
-        np.concatenate([part.scores for part in samples]),
-        np.concatenate([part.liked for part in samples]),
-    )
+    parts = zip(*((part.people, part.scores, part.liked) for part in samples), strict=True)
+    return Sample(*map(np.concatenate, parts))
 
 
 def calibrate(drawn: Sample) -> Calibration:
-    """Fit the curve. With only hits or only misses there is nothing to fit, and a flat default stands."""
+    """Fit the curve; with only hits or only misses, a flat default."""
     if drawn.liked.all() or not drawn.liked.any():
         return Calibration(slope=MIN_SLOPE, intercept=3.0 if drawn.liked.all() else -3.0)
     model = LogisticRegression(C=1e6).fit(drawn.scores[:, None], drawn.liked)
@@ -74,11 +62,11 @@ def calibrate(drawn: Sample) -> Calibration:
 
 
 def reliability(drawn: Sample, bins: int = 10) -> dict[str, object]:
-    """How far affinity is from the truth, on people that the curve was not fitted on (two halves, crossed).
+    """Calibration error on people that the curve was not fitted on (two halves, crossed).
 
     Returns:
-        `ece`: expected calibration error, the mean distance between affinity and share liked over equal-sized
-        bins; `curve`: each bin's mean affinity, share liked, and number of films.
+        `ece`: expected calibration error over bins of equal size; `curve`: each bin's mean affinity, share liked, and
+        number of films.
     """
     half = drawn.people % 2 == 0
     affinity = np.empty_like(drawn.scores)
@@ -88,13 +76,7 @@ def reliability(drawn: Sample, bins: int = 10) -> dict[str, object]:
         curve = calibrate(Sample(drawn.people[fitted_on], drawn.scores[fitted_on], drawn.liked[fitted_on]))
         affinity[~fitted_on] = 1 / (1 + np.exp(-(curve.slope * drawn.scores[~fitted_on] + curve.intercept)))
     parts = [part for part in np.array_split(np.argsort(affinity, kind="stable"), bins) if len(part)]
-    curve_points = [
-        {
-            "affinity": round(float(affinity[part].mean()), 4),
-            "liked": round(float(drawn.liked[part].mean()), 4),
-            "n": len(part),
-        }
-        for part in parts
-    ]
+    means = [(float(affinity[part].mean()), float(drawn.liked[part].mean()), len(part)) for part in parts]
+    curve_points = [{"affinity": round(mean, 4), "liked": round(liked, 4), "n": n} for mean, liked, n in means]
     gaps = [abs(point["affinity"] - point["liked"]) * point["n"] for point in curve_points]
     return {"ece": round(sum(gaps) / len(affinity), 4), "curve": curve_points}

@@ -1,8 +1,8 @@
-"""Data-parallel training: the processes that torchrun starts. Alone, everything here does nothing.
+"""Data-parallel training by the processes that torchrun starts. In a single process, everything here does nothing.
 
-Every process does the same work on the same random numbers, but for the costly product of a batch with the
-catalogue, of which each takes its share of the rows (see train_two_tower). What decides the run's course is process
-0's word, since machines of different kinds round differently; and process 0 alone writes.
+Every process does the same work on the same random numbers, but for the costly product of a batch with the catalogue,
+of which each computes its share of the rows (two_tower/train.py). Process 0 decides where the run's course depends on
+rounding, which differs between machines of different kinds, and it alone writes.
 """
 
 import os
@@ -23,11 +23,11 @@ TIMEOUT = timedelta(hours=1)
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Join the processes that torchrun describes in the environment (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT).
 
     Raises:
-        ConfigError: The environment describes only half of it, or the others can't be reached.
+        ConfigError: The environment is incomplete, or the others can't be reached.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -45,12 +45,12 @@ def joined() -> Iterator[None]:
 
 
 def size() -> int:
-    """How many processes train together."""
+    """Number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def leads() -> bool:
-    """Whether this is process 0, which decides and writes."""
+def is_leader() -> bool:
+    """Whether this is process 0."""
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
@@ -62,8 +62,8 @@ def share(n: int) -> slice:
     return slice(n * rank // size(), n * (rank + 1) // size())
 
 
-def decided(value: T) -> T:
-    """Process 0's value, in all processes. All have to call it."""
+def broadcast(value: T) -> T:
+    """Process 0's value. All processes have to call it."""
     if size() == 1:
         return value
     values: list[Any] = [value]
@@ -71,8 +71,8 @@ def decided(value: T) -> T:
     return values[0]  # type: ignore[no-any-return]
 
 
-def gathered(value: T) -> list[T]:
-    """All processes' values, in the order of the processes. All have to call it."""
+def all_gather(value: T) -> list[T]:
+    """All processes' values, in their order. All processes have to call it."""
     if size() == 1:
         return [value]
     values: list[Any] = [None] * size()
@@ -81,18 +81,18 @@ def gathered(value: T) -> list[T]:
 
 
 def check_same(value: Any, what: str, *, fix: str) -> None:
-    """All processes have to hold an equal value.
+    """Check that all processes hold an equal value.
 
     Raises:
         ConfigError: They don't; training would go wrong or hang.
     """
-    values = gathered(value)
+    values = all_gather(value)
     if any(other != values[0] for other in values):
         raise ConfigError(f"the training processes don't have the same {what}: {values}", fix=fix)
 
 
-def same_weights(model: nn.Module) -> None:
-    """Give all processes process 0's weights: the same random seed need not mean the same on another machine."""
+def broadcast_weights(model: nn.Module) -> None:
+    """Give all processes process 0's weights: the same random seed can differ on another machine."""
     if size() > 1:
         for value in model.parameters():
             dist.broadcast(value.data, src=0)
@@ -101,8 +101,8 @@ def same_weights(model: nn.Module) -> None:
 def sum_gradients(model: nn.Module) -> None:
     """Replace the gradients of the shares by that of the whole batch.
 
-    DistributedDataParallel would do it while the gradients are computed, but regroups them after its first step: a
-    run that goes on after a kill would add in another order, and no longer end with the same bytes.
+    Not by DistributedDataParallel, which regroups the gradients after its first step: a run that is resumed would add
+    in another order, and no longer end with the same bytes.
     """
     if size() > 1:
         for value in model.parameters():
@@ -111,7 +111,7 @@ def sum_gradients(model: nn.Module) -> None:
             dist.all_reduce(value.grad)
 
 
-def finish() -> None:
-    """Wait until all are here, so that no process ends well where another failed."""
+def barrier() -> None:
+    """Wait for all processes, so that none ends well where another failed."""
     if size() > 1:
         dist.barrier()

@@ -17,13 +17,12 @@ from marquee.bundle.manifest import DataInfo
 from marquee.bundle.metrics import Metrics
 from marquee.bundle.publish import Published, publish
 from marquee_training import distributed
-from marquee_training.calibrate import RUNGS, calibrate, joined, reliability
+from marquee_training.calibrate import RUNGS, calibrate, concatenate, reliability
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import cross_validate, prepare
+from marquee_training.cross_validate import FoldResult, cross_validate, prepare
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.judge import pooled_beyond, pooled_people, summarise, summarise_beyond
 from marquee_training.fit import fit
-from marquee_training.fold_result import FoldResult
 from marquee_training.progress import Reporter
 
 
@@ -67,18 +66,18 @@ def train(
             report=report,
         )
     published = None
-    if distributed.leads():
+    if distributed.is_leader():
         contents = assemble(dataset, config, fitted.contents, results)
         with reporter.stage("publish"):
             published = publish(store, contents, force=force)
         shutil.rmtree(work, ignore_errors=True)
-    distributed.finish()
+    distributed.barrier()
     return published
 
 
 def assemble(dataset: Dataset, config: TrainingConfig, contents: Bundle, results: list[FoldResult]) -> Bundle:
     """Add calibration, metrics and provenance to the models."""
-    samples = {rung: joined([result.samples[rung] for result in results]) for rung in RUNGS}
+    samples = {rung: concatenate([result.samples[rung] for result in results]) for rung in RUNGS}
     calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
     metrics = summarise(config, pooled_people([result.per_person for result in results]))
     metrics |= summarise_beyond(pooled_beyond([result.beyond for result in results]))

@@ -5,8 +5,24 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
 from marquee_training.interactions import Interactions
+
+# One fold of few epochs; two processes have unequal shares of its batches.
+SHORT_CONFIG = TrainingConfig(
+    epochs=8,
+    eval_every=2,
+    patience=8,
+    embedding_size=16,
+    batch_size=31,
+    learning_rate=1e-2,
+    eval_folds=3,
+    eval_folds_run=1,
+    eval_draws=1,
+    eval_min_positives=12,
+    item_cf_l2=10,
+)
 
 
 def make_world(n_people=120, n_movies=60, n_tastes=3, seed=0):
@@ -35,6 +51,11 @@ def world():
 @pytest.fixture(scope="session")
 def content():
     return world_content()
+
+
+@pytest.fixture(scope="session")
+def short_config():
+    return SHORT_CONFIG
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""The training job on the made-up world, killing itself after so many epochs: `killed_job.py STORE LIMIT [RANK]`.
+"""The training job on the made-up world, for torchrun: `killed_job.py STORE [RANK EPOCHS]`.
 
-Under torchrun, the process of that rank dies, and the last one has data of its own where STRANGER is set.
+The process of that rank kills itself after so many epochs, counted over all stages.
 """
 
 import importlib.util
@@ -8,10 +8,8 @@ import os
 import signal
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from marquee.errors import MarqueeError
 from marquee_training import distributed
 from marquee_training.progress import Reporter
 from marquee_training.train import train
@@ -27,11 +25,11 @@ def module(name):
 
 
 class Doomed(Reporter):
-    """Counts epochs over all stages, and dies at the limit; 0 lets it live."""
+    """Kills its process after an epoch."""
 
     def __init__(self, limit):
         super().__init__(quiet=True)
-        self.left = limit or -1
+        self.left = limit
 
     @contextmanager
     def stage(self, name):
@@ -43,18 +41,12 @@ class Doomed(Reporter):
         yield report
 
 
-world = module("conftest")
-dataset = world.make_dataset(world.make_world())
-rank, doomed = int(os.environ.get("RANK", "0")), int(sys.argv[3]) if len(sys.argv) > 3 else 0
-if "STRANGER" in os.environ and rank == 1:
-    dataset = replace(dataset, sha256="b" * 64)
-try:
-    with distributed.joined():
-        train(
-            dataset,
-            module("test_train").CONFIG,
-            Path(sys.argv[1]),
-            reporter=Doomed(int(sys.argv[2]) if rank == doomed else 0),
-        )
-except MarqueeError as error:
-    sys.exit(str(error))
+store, *kill = sys.argv[1:]
+conftest, doomed = module("conftest"), kill and kill[0] == os.environ["RANK"]
+with distributed.process_group():
+    train(
+        conftest.make_dataset(conftest.make_world()),
+        conftest.SHORT_CONFIG,
+        Path(store),
+        reporter=Doomed(int(kill[1])) if doomed else Reporter(quiet=True),
+    )

@@ -1,6 +1,5 @@
 """Several processes under the real torchrun train what one trains, go on after a kill, and refuse to differ."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,38 +11,30 @@ import torch
 from marquee.bundle.read import load
 from marquee.errors import ConfigError
 from marquee_training import distributed
+from marquee_training.progress import Reporter
+from marquee_training.train import train
 from marquee_training.two_tower.batches import epoch
 from marquee_training.two_tower.model import SetTwoTower
 from marquee_training.two_tower.softmax import softmax_loss
 
-ROOT = Path(__file__).parents[3]
 JOB = Path(__file__).with_name("killed_job.py")
 
 
-def torchrun(processes, *arguments, **environment):
-    """Run the training job; its store is the first argument."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", JOB]
-    return subprocess.run(
-        [*command, *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def torchrun(*arguments):
+    """Run the training job in two processes; its store is the first argument."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", JOB]
+    return subprocess.run([*command, *arguments], check=False, capture_output=True, text=True)
 
 
-def trained(processes, store):
-    done = torchrun(processes, store, 0)
+def trained_by_two(store):
+    done = torchrun(store)
     assert done.returncode == 0, done.stderr
     return load(store)
 
 
 @pytest.fixture(scope="module")
-def of_three(tmp_path_factory):
-    """What three processes publish: 120 people don't divide into equal shares of each batch."""
-    return trained(3, tmp_path_factory.mktemp("three"))
+def of_two(tmp_path_factory):
+    return trained_by_two(tmp_path_factory.mktemp("two"))
 
 
 def test_shares_cover_every_row_once(monkeypatch):
@@ -79,39 +70,40 @@ def test_gradients_of_the_shares_add_up_to_the_batch_gradient(world, content, pr
 
 
 @pytest.mark.slow
-def test_three_processes_train_the_model_of_one(of_three, tmp_path):
+def test_two_processes_train_the_model_of_one(of_two, dataset, short_config, tmp_path):
     """Sums are added in another order, so the weights differ a little; the films that they find don't."""
-    one, three = trained(1, tmp_path), of_three
-    assert three.manifest.metrics.document["n_people"] == one.manifest.metrics.document["n_people"]
+    train(dataset, short_config, tmp_path, reporter=Reporter(quiet=True))
+    one = load(tmp_path)
+    assert of_two.manifest.metrics.document["n_people"] == one.manifest.metrics.document["n_people"]
     for k, rows in one.manifest.metrics.document["ndcg@10"].items():
-        assert three.manifest.metrics.document["ndcg@10"][k] == pytest.approx(rows, abs=0.02), k
+        assert of_two.manifest.metrics.document["ndcg@10"][k] == pytest.approx(rows, abs=0.02), k
     for seeds in ([0], [3, 7, 12], list(range(0, 60, 6))):
-        scores = [bundle.two_tower.scores(seeds) for bundle in (three, one)]
+        scores = [bundle.two_tower.scores(seeds) for bundle in (of_two, one)]
         # The loss doesn't see a shift of all scores, so rounding decides it.
         np.testing.assert_allclose(*(values - values.mean() for values in scores), atol=0.05)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_process_ends_all_and_the_next_start_goes_on(of_three, tmp_path, rank):
-    died = torchrun(3, tmp_path, 9, rank)
-    assert died.returncode == 1
-    assert "Signal 9 (SIGKILL)" in died.stderr
-    assert not (tmp_path / "CURRENT.json").exists()
-    assert list(tmp_path.glob(".work/*/*/checkpoint.safetensors")), "nothing to go on from"
-    assert trained(3, tmp_path).manifest.content_hash() == of_three.manifest.content_hash()
+def test_a_killed_process_ends_all_and_the_next_start_goes_on(of_two, tmp_path):
+    """SIGKILL to process 0, at the next start to process 1; the third start ends with the same bytes."""
+    for rank, epochs in (("0", "5"), ("1", "3")):
+        died = torchrun(tmp_path, rank, epochs)
+        assert died.returncode == 1
+        assert "Signal 9 (SIGKILL)" in died.stderr
+        assert not (tmp_path / "CURRENT.json").exists()
+        assert list(tmp_path.glob(".work/*/*/checkpoint.safetensors")), "nothing to go on from"
+    assert trained_by_two(tmp_path).manifest.content_hash() == of_two.manifest.content_hash()
 
 
-@pytest.mark.slow
-def test_processes_with_different_ratings_are_refused(tmp_path):
-    done = torchrun(2, tmp_path, 0, STRANGER="1")
-    assert done.returncode == 1
-    assert "don't have the same ratings, configuration or version of Marquee" in done.stderr
+def test_processes_with_different_ratings_are_refused(dataset, short_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "all_gather", lambda value: [value, "another"])
+    with pytest.raises(ConfigError, match="the same ratings, configuration or version of Marquee"):
+        train(dataset, short_config, tmp_path, reporter=Reporter(quiet=True))
     assert not (tmp_path / "CURRENT.json").exists()
 
 
 def test_half_an_environment_is_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.delenv("RANK", raising=False)
-    with pytest.raises(ConfigError, match="torchrun"), distributed.joined():
+    with pytest.raises(ConfigError, match="torchrun"), distributed.process_group():
         pass

@@ -1,10 +1,7 @@
 """The whole job: from a data set to a published bundle that beats what it must beat."""
 
-import signal
-import subprocess
-import sys
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +14,7 @@ from marquee.errors import DataError, PublishRefused
 from marquee.pipeline import Pipeline
 from marquee_training.calibrate import RUNGS
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import cross_validate, prepare
+from marquee_training.cross_validate import cross_validate, load_result, prepare, save_result
 from marquee_training.evaluation.judge import (
     PER_PERSON,
     Judged,
@@ -29,11 +26,9 @@ from marquee_training.evaluation.judge import (
 )
 from marquee_training.evaluation.rows import SHORT, by_pipeline
 from marquee_training.fit import fit
-from marquee_training.fold_result import load_result, save_result
 from marquee_training.progress import Reporter
 from marquee_training.train import count, train
 
-ROOT = Path(__file__).parents[3]
 CONFIG = TrainingConfig(
     epochs=16,
     eval_every=4,
@@ -183,22 +178,38 @@ def test_fold_results_survive_the_disk(dataset, tmp_path):
         assert np.array_equal(restored.samples[rung].liked, result.samples[rung].liked)
 
 
-@pytest.mark.slow
-def test_a_job_killed_again_and_again_ends_with_the_same_bundle(published, tmp_path):
-    """SIGKILL at growing numbers of epochs; each start goes on, and the last one publishes what one run would."""
-    job = Path(__file__).with_name("killed_job.py")
+class Killed(BaseException):
+    pass
 
-    def start(limit):
-        command = [sys.executable, job, tmp_path, str(limit)]
-        return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
 
+class Doomed(Reporter):
+    """Ends the job after so many epochs, counted over all stages."""
+
+    def __init__(self, limit):
+        super().__init__(quiet=True)
+        self.left = limit
+
+    @contextmanager
+    def stage(self, name):
+        def report(epoch, most, metrics):
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+
+        yield report
+
+
+def test_a_job_killed_again_and_again_ends_with_the_same_bundle(published, dataset, tmp_path):
+    """Killed at growing numbers of epochs; each start goes on, and the last one publishes what one run would.
+
+    test_distributed kills real processes.
+    """
     for limit in (3, 9, 22):
-        died = start(limit)
-        assert died.returncode == -signal.SIGKILL, died.stderr
+        with pytest.raises(Killed):
+            train(dataset, CONFIG, tmp_path, reporter=Doomed(limit))
         assert not (tmp_path / "CURRENT.json").exists()
-    done = start(0)
-    assert done.returncode == 0, done.stderr
-    assert load(tmp_path).manifest.content_hash() == published.manifest.content_hash()
+    again = train(dataset, CONFIG, tmp_path, reporter=Reporter(quiet=True))
+    assert again.manifest.content_hash() == published.manifest.content_hash()
 
 
 def test_summary_of_a_known_table():

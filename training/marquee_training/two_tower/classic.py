@@ -1,18 +1,59 @@
-"""Train the classic towers: triplet margin loss over (person, liked film, disliked film). A baseline."""
+"""The classic towers, a baseline: user ids, and a triplet margin loss over (person, liked film, disliked film)."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from marquee.errors import DataError
 from marquee.models.two_tower import TwoTower
 from marquee_training.config import TrainingConfig
 from marquee_training.interactions import Interactions
 from marquee_training.progress import EpochReport
-from marquee_training.two_tower.model import ClassicTwoTower
 
 HARD_NEGATIVE_RATING = 2.0
+
+
+class ClassicTwoTower(nn.Module):
+    """The classic towers: a user-id embedding and an item tower of id and content, cosine between them.
+
+    Kept as a baseline. The user tower is thrown away after training: serving takes the mean of the seeds' item
+    vectors, which the loss never saw; docs/adr/0003 says what that costs.
+
+    Args:
+        n_users: People to train on.
+        content: (n, f) float32 features of the films.
+        embedding_size: Width of the output; ids get half of it.
+    """
+
+    def __init__(self, n_users: int, content: NDArray[np.float32], *, embedding_size: int) -> None:
+        super().__init__()
+        n, f = content.shape
+        d = max(2, embedding_size // 2)
+        self.user_table = nn.Embedding(n_users, d)
+        self.user_mlp = nn.Sequential(nn.Linear(d, 128), nn.ReLU(), nn.Linear(128, embedding_size))
+        self.item_table = nn.Embedding(n, d)
+        self.content_mlp = nn.Sequential(nn.Linear(f, 128), nn.ReLU(), nn.Linear(128, 64))
+        self.item_mlp = nn.Sequential(nn.Linear(d + 64, 128), nn.ReLU(), nn.Linear(128, embedding_size))
+        self.register_buffer("content", torch.from_numpy(content), persistent=False)
+
+    def users(self, rows: Tensor) -> Tensor:
+        """(b, e) unit user vectors."""
+        return F.normalize(self.user_mlp(self.user_table(rows)), dim=1)
+
+    def items(self, rows: Tensor) -> Tensor:
+        """(b, e) unit item vectors."""
+        content: Tensor = self.content  # type: ignore[assignment]
+        joined = torch.cat([self.item_table(rows), self.content_mlp(content[rows])], dim=1)
+        return F.normalize(self.item_mlp(joined), dim=1)
+
+    @torch.no_grad()
+    def export(self) -> TwoTower:
+        """The arrays that serving needs: the mean of the seeds' item vectors stands in for the person."""
+        self.eval()
+        vectors = self.items(torch.arange(self.item_table.num_embeddings)).numpy().copy()
+        return TwoTower(vectors, vectors, np.zeros(len(vectors), dtype=np.float32), pooling="mean")
 
 
 def train_classic(

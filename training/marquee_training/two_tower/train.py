@@ -92,7 +92,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         weight_decay=config.weight_decay,
         fused=True,  # one pass over the tables instead of a dozen
     )
-    distributed.same_weights(model)
+    distributed.broadcast_weights(model)
     steps_per_epoch = math.ceil(int((interactions.n_liked >= 2).sum()) / config.batch_size)
     cases = _validation_cases(config, validation)
 
@@ -127,20 +127,20 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
             optimizer.step()
             losses.append(float(loss.detach()))
         state["epoch"] += 1
-        metrics = {"loss": sum(distributed.gathered(float(np.mean(losses))))}
+        metrics = {"loss": sum(distributed.all_gather(float(np.mean(losses))))}
 
         if not cases:
             state["best_epoch"] = state["epoch"]
         elif state["epoch"] % config.eval_every == 0 or state["epoch"] == most:
             ndcg = float(mean_ndcg(by_scores(tower_scores(model.export())), cases).mean())
-            metrics["val_ndcg@10"] = distributed.decided(ndcg)
+            metrics["val_ndcg@10"] = distributed.broadcast(ndcg)
             if metrics["val_ndcg@10"] > state["best_ndcg"]:
                 state["best_ndcg"], state["best_epoch"] = metrics["val_ndcg@10"], state["epoch"]
                 best = {name: value.clone() for name, value in model.state_dict().items()}
         state["history"].append({"epoch": float(state["epoch"]), **metrics})
         if report:
             report(state["epoch"], most, metrics)
-        if checkpoint and distributed.leads() and state["epoch"] % config.eval_every == 0:
+        if checkpoint and distributed.is_leader() and state["epoch"] % config.eval_every == 0:
             save_checkpoint(checkpoint, model, optimizer, rng, state, best)
 
     if best:
