@@ -4,7 +4,7 @@ from marquee.bundle.bundle import Bundle
 from marquee.bundle.gate import gate
 from marquee.bundle.manifest import DataInfo, Manifest
 from marquee.bundle.metrics import Metrics
-from marquee.bundle.publish import Published, publish, write_folder
+from marquee.bundle.publish import Published, publish
 from marquee.bundle.read import Report, load, verify
 from marquee.bundle.store import Pointer, current
 from marquee.bundle.versions import activate, export, list_versions, prune, rollback
@@ -30,5 +30,4 @@ __all__ = [
     "publish",
     "rollback",
     "verify",
-    "write_folder",
 ]

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.files import encode, inconsistencies, shapes_of
-from marquee.bundle.gate import MARGIN, gate, half_comparable, incomparable
+from marquee.bundle.gate import gate, half_comparable, incomparable
 from marquee.bundle.manifest import MANIFEST_NAME, CodeVersion, FileEntry, Manifest, stamped, time_of
 from marquee.bundle.metrics import Metrics
 from marquee.bundle.read import examine
@@ -58,8 +58,6 @@ def publish(
     *,
     force: bool = False,
     activate: bool = True,
-    margin: float = MARGIN,
-    git_commit: str | None = None,
     lock_timeout: float = 60.0,
 ) -> Published:
     """Add a version to a store and make it the current one. Whenever it dies, readers see the old or the new one.
@@ -69,20 +67,17 @@ def publish(
         bundle: As training made it, or loaded from elsewhere.
         force: Publish even if the gate has reasons against it.
         activate: False only writes the version; `activate` of this package makes it current later.
-        margin: How much NDCG@10 the bundle may lose against the current one.
-        git_commit: The commit of the code that trained it; the environment's MARQUEE_GIT_COMMIT, if not given.
-            `Bundle.code_version` goes before both.
         lock_timeout: Seconds to wait while another publisher is at work.
 
     Raises:
         PublishRefused: The gate has reasons against it; all of them are named.
         BundleError: The bundle is not sound, or another publisher never finished.
     """
-    draft, files = pack(bundle, git_commit=git_commit or os.environ.get("MARQUEE_GIT_COMMIT"))
+    draft, files = pack(bundle)
     with locked(store, lock_timeout):
         pointer, live, notes = _live(store)
         if activate:
-            notes += _pass_gate(draft, live, margin=margin, force=force)
+            notes += _pass_gate(draft, live, force=force)
             if live and live.content_hash() == draft.content_hash():
                 return Published(live, version_path(store, live.version), True, False, tuple(notes))
         manifest = stamped(draft, _time_after(version_names(store)))
@@ -96,31 +91,7 @@ def publish(
     return Published(manifest, path, activate, True, tuple(notes))
 
 
-def write_folder(
-    folder: Path, bundle: Bundle, *, created: datetime | None = None, git_commit: str | None = None
-) -> Manifest:
-    """Write one version as a plain folder, for a tarball or a Lambda layer; no store, no pointer, no gate.
-
-    Args:
-        folder: Must not exist yet.
-        bundle: What to write.
-        created: Time of writing; now, if not given. The same bundle and time give the same bytes.
-        git_commit: The commit of the code, if known.
-
-    Raises:
-        BundleError: The bundle is not sound, or the folder exists.
-    """
-    if folder.exists():
-        raise BundleError(f"{folder} exists already", fix="name a new folder, or remove that one first")
-    draft, files = pack(bundle, git_commit=git_commit)
-    manifest = stamped(draft, created or datetime.now(UTC))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(folder) as temporary:
-        _write(temporary, manifest, files)
-    return manifest
-
-
-def pack(bundle: Bundle, *, git_commit: str | None = None) -> tuple[Manifest, dict[str, bytes]]:
+def pack(bundle: Bundle) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest, still without its time and version, and every other file by its path.
 
     Raises:
@@ -143,7 +114,7 @@ def pack(bundle: Bundle, *, git_commit: str | None = None) -> tuple[Manifest, di
             metrics=Metrics.model_validate(_as_json(bundle.metrics.document)),
             data=bundle.data,
             config=_as_json(bundle.config),
-            code_version=bundle.code_version or CodeVersion(git_commit=git_commit),
+            code_version=bundle.code_version or CodeVersion(git_commit=os.environ.get("MARQUEE_GIT_COMMIT")),
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise BundleError(f"this bundle can't be published: {error}") from None
@@ -177,14 +148,14 @@ def _live(store: Path) -> tuple[Pointer | None, Manifest | None, list[str]]:
     return pointer, report.manifest, []
 
 
-def _pass_gate(draft: Manifest, live: Manifest | None, *, margin: float, force: bool) -> list[str]:
+def _pass_gate(draft: Manifest, live: Manifest | None, *, force: bool) -> list[str]:
     """Notes for the result.
 
     Raises:
         PublishRefused: There are reasons against it, and no force.
     """
     note = incomparable(draft.metrics, draft.data, live) if live else None
-    reasons = gate(draft.metrics, live.metrics if live and not note else None, margin)
+    reasons = gate(draft.metrics, live.metrics if live and not note else None)
     if reasons and not force:
         raise PublishRefused(
             "not published:\n  - " + "\n  - ".join(reasons), fix="train a better one, or publish anyway with --force"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marquee.bundle import Metrics, Published, current, list_versions, load, publish, verify, write_folder
+from marquee.bundle import Metrics, Published, current, list_versions, load, publish
 from marquee.bundle.manifest import time_of
 from marquee.errors import BundleError, PublishRefused
 
@@ -32,11 +32,10 @@ def test_it_lies_where_the_contract_says(store: Path, first: Published) -> None:
 
 def test_the_manifest_tells_where_it_came_from(store: Path, make_contents: Any) -> None:
     contents = replace(make_contents(n_movies=30), config={"epochs": np.int64(3), "folder": Path("x"), "t": (1, 2)})
-    manifest = publish(store, contents, git_commit="abc").manifest
+    manifest = publish(store, contents).manifest
     assert (manifest.n_movies, manifest.dimensions) == (30, 8)
     assert manifest.shapes["two_tower.safetensors"]["hidden_weight"] == [8, 8]
     assert manifest.config == {"epochs": 3, "folder": "x", "t": [1, 2]}
-    assert manifest.code_version.git_commit == "abc"
     assert manifest.data.counts == {"ratings": 300}
 
 
@@ -199,12 +198,3 @@ def test_publishers_at_the_same_time_wait_for_each_other(store: Path, make_conte
     assert failures == []
     assert (len(infos), any(info.refused for info in infos)) == (8, False)
     assert infos[0].current  # the last one to publish is the newest, and current
-
-
-def test_a_plain_folder_needs_no_store(tmp_path: Path, make_contents: Any) -> None:
-    manifest = write_folder(tmp_path / "layer", make_contents())
-    assert load(tmp_path / "layer").manifest == manifest
-    assert verify(tmp_path / "layer").ok
-    with pytest.raises(BundleError, match="layer exists already"):
-        write_folder(tmp_path / "layer", make_contents())
-    assert [path.name for path in tmp_path.iterdir()] == ["layer"]

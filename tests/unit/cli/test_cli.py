@@ -10,11 +10,11 @@ import pytest
 
 from marquee.bundle.card import ModelCard, markdown, model_card
 from marquee.bundle.metrics import Metrics
-from marquee.bundle.publish import publish, write_folder
+from marquee.bundle.publish import publish
 from marquee.bundle.read import load
 from marquee_cli.main import main
 from marquee_training.data.synthetic import synthesize, write_movielens
-from tests.sample import load_sample
+from tests.sample import SAMPLE, load_sample
 
 TITLE = load_sample().catalog.titles[0]
 
@@ -184,11 +184,10 @@ def test_no_card_of_what_is_not_there(run, store):
 
 
 def test_publish_a_folder_made_elsewhere(run, tmp_path):
-    write_folder(tmp_path / "bundle", load_sample())
-    code, _, err = run("publish", tmp_path / "bundle", "-s", tmp_path / "store")
+    code, _, err = run("publish", SAMPLE, "-s", tmp_path / "store")
     assert code == 5
     assert "--force" in err
-    assert run("publish", tmp_path / "bundle", "-s", tmp_path / "store", "--force")[0] == 0
+    assert run("publish", SAMPLE, "-s", tmp_path / "store", "--force")[0] == 0
     assert run("doctor", "-s", tmp_path / "store")[0] == 0
 
 
