@@ -97,7 +97,7 @@ def _retrieval_client(settings: Settings, telemetry: Telemetry) -> "RetrievalCli
         connect_seconds=settings.retrieval_connect_seconds,
         connection_seconds=settings.retrieval_connection_seconds,
         workers=settings.max_inflight,
-        on_result=telemetry.retrieval_called,
+        on_result=lambda result, _: telemetry.retrieval_called(result),
     )
 
 

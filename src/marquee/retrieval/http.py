@@ -1,6 +1,5 @@
 """A client of a retrieval server over HTTP, never slower than its deadline, whatever the server or the network does."""
 
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -13,18 +12,9 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from marquee.api.request_context import request_context
 from marquee.errors import RetrievalUnavailable
-from marquee.retrieval.port import Candidates, Query
-from marquee.retrieval.remote import CircuitBreaker, RemoteClient, read_whole, reason_of_status
-from marquee.retrieval.wire import PATHS, Protocol, ask, read_answer
-
-logger = logging.getLogger("marquee.retrieval")
-
-# A second attempt with less time left than this would only be a second failure.
-WORTH_A_RETRY = 0.1
-
-
-class _LostConnection(RetrievalUnavailable):
-    """No answer had begun, so that asking again can't do harm and may meet another pod."""
+from marquee.retrieval.port import Query
+from marquee.retrieval.remote import CircuitBreaker, LostConnection, RemoteClient, read_whole, reason_of_status
+from marquee.retrieval.wire import PATHS, Protocol, ask
 
 
 class _Aging:
@@ -48,13 +38,9 @@ class RetrievalClient(RemoteClient):
 
     Args:
         url: Of the server, without a path.
-        protocol: KServe's protocol to ask in.
-        seconds: For an answer, all attempts included.
         connect_seconds: For a connection.
         connection_seconds: How long a connection is used at most.
-        workers: Calls at once. One more gets `RetrievalUnavailable("busy")`.
-        breaker: When to stop asking.
-        on_result: Called after each call with "ok", or the reason of `RetrievalUnavailable`.
+        protocol, seconds, workers, breaker, on_result: As for `RemoteClient`.
     """
 
     def __init__(
@@ -67,67 +53,39 @@ class RetrievalClient(RemoteClient):
         connection_seconds: float = 30.0,
         workers: int = 32,
         breaker: CircuitBreaker | None = None,
-        on_result: Callable[[str], object] = lambda _: None,
+        on_result: Callable[[str, float], object] = lambda *_: None,
     ) -> None:
-        super().__init__("retrieval", workers=workers, breaker=breaker)
-        self._protocol = protocol
-        self._seconds = seconds
+        super().__init__(
+            "retrieval", protocol=protocol, seconds=seconds, workers=workers, breaker=breaker, on_result=on_result
+        )
         self._connect_seconds = connect_seconds
         self._pool = _make_pool(url, size=workers, max_age=connection_seconds)
-        self._on_result = on_result
 
     def close(self) -> None:
         """See `RemoteClient.close`."""
         super().close()
         self._pool.close()
 
-    def candidates(self, query: Query, version: str) -> Candidates:
-        """Ask the server.
-
-        Raises:
-            RetrievalUnavailable: With the reason `circuit_open`, `busy`, `refused`, `timeout`, `connection_lost`,
-                `not_ready`, `rejected`, `error` or `bad_answer`.
-        """
-        ends = time.monotonic() + self._seconds
+    def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **request_context.get().headers()}
-        work = partial(self._attempts, ask(query, self._protocol, version), headers)
-        was_open = self.is_open
-        try:
-            found = self._call(work, lambda answer: read_answer(answer, self._protocol, query.k), ends)
-        except RetrievalUnavailable as unavailable:
-            if not was_open and unavailable.reason != "circuit_open":
-                logger.warning("retrieval: %s: %s", unavailable.reason, unavailable.message)
-            self._on_result(unavailable.reason)
-            raise
-        if was_open:
-            logger.info("retrieval answers again")
-        self._on_result("ok")
-        return found
+        return partial(self._ask, ask(query, self._protocol, version), headers)
 
-    def _attempts(self, body: bytes, headers: dict[str, str], deadline: float) -> bytes:
-        try:
-            return self._attempt(body, headers, deadline)
-        except _LostConnection:
-            if deadline - time.monotonic() < WORTH_A_RETRY:
-                raise
-        return self._attempt(body, headers, deadline)
-
-    def _attempt(self, body: bytes, headers: dict[str, str], deadline: float) -> bytes:
-        left = max(0.001, deadline - time.monotonic())
+    def _ask(self, body: bytes, headers: dict[str, str], ends: float) -> bytes:
+        left = max(0.001, ends - time.monotonic())
         timeout = urllib3.Timeout(connect=min(self._connect_seconds, left), read=left)
         try:
             response = self._pool.urlopen(
                 "POST", PATHS[self._protocol], body, headers, timeout=timeout, redirect=False, preload_content=False
             )
         except (NewConnectionError, ConnectTimeoutError) as error:
-            raise _LostConnection("refused", str(error)) from None
+            raise LostConnection("refused", str(error)) from None
         except ReadTimeoutError as error:
             raise RetrievalUnavailable("timeout", str(error)) from None
         except HTTPError as error:  # the connection ended before an answer began
-            raise _LostConnection("connection_lost", str(error)) from None
+            raise LostConnection("connection_lost", str(error)) from None
         whole = False
         try:
-            content = read_whole(response.read1, deadline)
+            content = read_whole(response.read1, ends)
             whole = True
         except ReadTimeoutError as error:
             raise RetrievalUnavailable("timeout", str(error)) from None

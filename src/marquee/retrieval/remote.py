@@ -3,16 +3,24 @@
 What `marquee.retrieval.http` and `marquee.retrieval.sagemaker` share; how to ask is theirs.
 """
 
+import logging
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
 
+from marquee.api.request_context import deadline
 from marquee.errors import RetrievalUnavailable
 from marquee.retrieval.port import Candidates, Query, Where
+from marquee.retrieval.wire import Protocol, read_answer
 
+logger = logging.getLogger("marquee.retrieval")
+
+LEAST_LEFT = 0.1  # seconds; with less, a second attempt would only be a second failure
+RESERVE = 0.25  # seconds that the way in needs after retrieval, to answer from the next rung
 MAX_ANSWER_BYTES = 4 * 1024 * 1024  # a serverless SageMaker endpoint's own limit
 CHUNK = 65536
 
@@ -84,30 +92,86 @@ class CircuitBreaker:
                 self._next_trial = self._clock() + self._pause
 
 
+class LostConnection(RetrievalUnavailable):
+    """No answer had begun, so that asking again can't do harm and may meet another pod."""
+
+
 class RemoteClient(ABC):
-    """Makes calls on threads of its own. Thread-safe.
+    """A client of a retrieval tier, which makes calls on threads of its own. Thread-safe.
 
     Sockets have timeouts per read and names are looked up without any: only waiting for a thread has a hard end. A
     thread that is stuck is one of a bounded number, and harms nobody else.
 
     Args:
-        name: Of the threads.
+        name: Of the tier, in logs.
+        protocol: KServe's protocol to ask in.
+        seconds: For an answer, all attempts included.
         workers: Calls at once. One more gets `RetrievalUnavailable("busy")`.
         breaker: When to stop asking.
+        on_result: Called after each call with "ok" or the reason of `RetrievalUnavailable`, and its milliseconds.
     """
 
-    def __init__(self, name: str, *, workers: int, breaker: CircuitBreaker | None = None) -> None:
+    pause = 0.0  # seconds before a second attempt
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        protocol: Protocol,
+        seconds: float,
+        workers: int,
+        breaker: CircuitBreaker | None,
+        on_result: Callable[[str, float], object],
+    ) -> None:
+        self._name = name
+        self._protocol: Protocol = protocol
+        self._seconds = seconds
+        self._on_result = on_result
         self._free = threading.BoundedSemaphore(workers)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._breaker = breaker or CircuitBreaker()
 
     @abstractmethod
-    def candidates(self, query: Query, version: str) -> Candidates:
-        """A bundle's candidates, or `RetrievalUnavailable` and nothing else."""
+    def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
+        """What asks, given a deadline, and raises nothing but `RetrievalUnavailable`; called on the caller's thread."""
 
     def retriever(self, version: str) -> "BoundRetriever":
         """A retriever that asks for candidates of this bundle."""
         return BoundRetriever(self, version)
+
+    def candidates(self, query: Query, version: str) -> Candidates:
+        """Ask the tier for a bundle's candidates.
+
+        Raises:
+            RetrievalUnavailable: And nothing else, with a reason that docs/retrieval.md lists.
+        """
+        started, was_open = time.monotonic(), self.is_open
+        try:
+            # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
+            ask = self._prepare(query, version)
+            found = self._call(
+                partial(self._attempt_twice, ask),
+                lambda answer: read_answer(answer, self._protocol, query.k),
+                min(started + self._seconds, deadline.get() - RESERVE),
+            )
+        except RetrievalUnavailable as unavailable:
+            if not was_open and unavailable.reason != "circuit_open":
+                logger.warning("%s: %s: %s", self._name, unavailable.reason, unavailable.message)
+            self._on_result(unavailable.reason, (time.monotonic() - started) * 1e3)
+            raise
+        if was_open:
+            logger.info("%s answers again", self._name)
+        self._on_result("ok", (time.monotonic() - started) * 1e3)
+        return found
+
+    def _attempt_twice(self, ask: Callable[[float], bytes], ends: float) -> bytes:
+        try:
+            return ask(ends)
+        except LostConnection:
+            if ends - time.monotonic() < self.pause + LEAST_LEFT:
+                raise
+        time.sleep(self.pause)
+        return ask(ends)
 
     @property
     def is_open(self) -> bool:

@@ -1,12 +1,11 @@
 """A client of a SageMaker endpoint, never slower than its deadline, whatever AWS or the network does.
 
 The body is KServe's V1, as everywhere (`marquee.retrieval.wire`): SageMaker passes it to the container's
-/invocations unchanged.
+/invocations unchanged. Reasons are those of `marquee.retrieval.http`, and `throttled`, `denied` (the role or its
+credentials) and `not_found` (no such endpoint, or it is not in service).
 """
 
-import logging
 import os
-import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -28,19 +27,13 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from marquee.api.request_context import deadline, request_context
+from marquee.api.request_context import request_context
 from marquee.errors import ConfigError, RetrievalUnavailable
-from marquee.retrieval.port import Candidates, Query
-from marquee.retrieval.remote import CircuitBreaker, RemoteClient, read_whole, reason_of_status
-from marquee.retrieval.wire import ask, read_answer
+from marquee.retrieval.port import Query
+from marquee.retrieval.remote import CircuitBreaker, LostConnection, RemoteClient, read_whole, reason_of_status
+from marquee.retrieval.wire import ask
 from marquee.settings import Settings
 
-logger = logging.getLogger("marquee.retrieval")
-
-ATTEMPTS = 2
-PAUSE = 0.05  # seconds before the second attempt
-LEAST_LEFT = 0.1  # seconds; with less, a second attempt would only be a second failure
-RESERVE = 0.25  # seconds that the way in needs after retrieval, to answer from the next rung
 MAX_ATTRIBUTES = 1024  # characters, SageMaker's limit
 # No answer had begun, or SageMaker asks to come back: a second attempt can't do harm and may fare better.
 WORTH_A_RETRY = {"refused", "connection_lost", "throttled", "not_ready"}
@@ -72,16 +65,15 @@ class SageMakerClient(RemoteClient):
     Args:
         endpoint: The endpoint's name.
         region: Such as eu-central-1; "" takes AWS_REGION, else boto3's own (AWS_DEFAULT_REGION, ~/.aws).
-        seconds: For an answer, all attempts included.
         connect_seconds: For a connection, per attempt.
         read_seconds: For the next bytes of an answer, per attempt.
-        workers: Calls at once. One more gets `RetrievalUnavailable("busy")`.
-        breaker: When to stop asking.
-        on_result: Called after each call with "ok" or the reason of `RetrievalUnavailable`, and its milliseconds.
+        seconds, workers, breaker, on_result: As for `RemoteClient`.
 
     Raises:
         ConfigError: No region is known.
     """
+
+    pause = 0.05
 
     def __init__(
         self,
@@ -95,7 +87,8 @@ class SageMakerClient(RemoteClient):
         breaker: CircuitBreaker | None = None,
         on_result: Callable[[str, float], object] = lambda *_: None,
     ) -> None:
-        super().__init__("sagemaker", workers=workers, breaker=breaker)
+        name = f"SageMaker endpoint {endpoint}"
+        super().__init__(name, protocol="v1", seconds=seconds, workers=workers, breaker=breaker, on_result=on_result)
         config = Config(
             connect_timeout=connect_seconds,
             read_timeout=read_seconds,
@@ -112,8 +105,6 @@ class SageMakerClient(RemoteClient):
             fix = "set MARQUEE_AWS_REGION, or AWS_REGION, such as eu-central-1"
             raise ConfigError(f"no client for SageMaker: {error}", fix=fix) from None
         self._endpoint = endpoint
-        self._seconds = seconds
-        self._on_result = on_result
 
     @classmethod
     def of_settings(
@@ -135,41 +126,17 @@ class SageMakerClient(RemoteClient):
         super().close()
         self._runtime.close()
 
-    def candidates(self, query: Query, version: str) -> Candidates:
-        """Ask the endpoint.
-
-        Raises:
-            RetrievalUnavailable: And nothing else. Reasons are those of `marquee.retrieval.http`, and `throttled`,
-                `denied` (the role or its credentials) and `not_found` (no such endpoint, or it is not in service).
-        """
-        started = time.monotonic()
+    def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
         try:
-            found = self._call(
-                # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
-                partial(self._attempts, *_request(query, version)),
-                lambda answer: read_answer(answer, "v1", query.k),
-                min(started + self._seconds, deadline.get() - RESERVE),
-            )
-        except RetrievalUnavailable as unavailable:
-            if unavailable.reason != "circuit_open":
-                logger.warning("SageMaker endpoint %s: %s: %s", self._endpoint, unavailable.reason, unavailable.message)
-            self._on_result(unavailable.reason, (time.monotonic() - started) * 1e3)
-            raise
-        self._on_result("ok", (time.monotonic() - started) * 1e3)
-        return found
+            body = ask(query, "v1", version)
+        except (TypeError, ValueError) as error:
+            problem = f"a query that can't be asked: {type(error).__name__}: {error}"
+            raise RetrievalUnavailable("error", problem) from None
+        # SageMaker drops every header but its own, and hands this one on to the container.
+        given = "; ".join(f"{name}={value}" for name, value in request_context.get().headers().items())
+        return partial(self._ask, body, {"CustomAttributes": given[:MAX_ATTRIBUTES]} if given else {})
 
-    def _attempts(self, body: bytes, attributes: dict[str, str], ends: float) -> bytes:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._attempt(body, attributes, ends)
-            except RetrievalUnavailable as unavailable:
-                last = attempt == ATTEMPTS or ends - time.monotonic() < PAUSE + LEAST_LEFT
-                if last or unavailable.reason not in WORTH_A_RETRY:
-                    raise
-                time.sleep(PAUSE)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _attempt(self, body: bytes, attributes: dict[str, str], ends: float) -> bytes:
+    def _ask(self, body: bytes, attributes: dict[str, str], ends: float) -> bytes:
         try:
             answer = self._runtime.invoke_endpoint(
                 EndpointName=self._endpoint,
@@ -183,21 +150,9 @@ class SageMakerClient(RemoteClient):
         except RetrievalUnavailable:
             raise
         except Exception as error:  # whatever boto3 raises, the port promises one kind of error
-            raise RetrievalUnavailable(reason_of(error), f"{type(error).__name__}: {str(error)[:300]}") from None
-
-
-def _request(query: Query, version: str) -> tuple[bytes, dict[str, str]]:
-    """The body and the headers that go along, or `RetrievalUnavailable` if the query can't be written as JSON."""
-    try:
-        return ask(query, "v1", version), _attributes()
-    except (TypeError, ValueError) as error:
-        raise RetrievalUnavailable("error", f"a query that can't be asked: {type(error).__name__}: {error}") from None
-
-
-def _attributes() -> dict[str, str]:
-    """Who asks. SageMaker drops every header but its own, and hands this one on to the container."""
-    given = "; ".join(f"{name}={value}" for name, value in request_context.get().headers().items())
-    return {"CustomAttributes": given[:MAX_ATTRIBUTES]} if given else {}
+            reason = reason_of(error)
+            kind = LostConnection if reason in WORTH_A_RETRY else RetrievalUnavailable
+            raise kind(reason, f"{type(error).__name__}: {str(error)[:300]}") from None
 
 
 def reason_of(error: Exception) -> str:

@@ -159,7 +159,9 @@ def test_one_retry_at_most(make_client):
 
     threading.Thread(target=serve, daemon=True).start()
     results = []
-    client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}", on_result=results.append)
+    client = make_client(
+        f"http://127.0.0.1:{listener.getsockname()[1]}", on_result=lambda result, _: results.append(result)
+    )
     with pytest.raises(RetrievalUnavailable) as raised:
         client.candidates(QUERY, "v1")
     listener.close()
