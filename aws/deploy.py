@@ -42,11 +42,8 @@ OF_FUNCTION = ("Stage", "FunctionKey", "PackagesKey", "BundleKey", "Architecture
 class Deployment:
     """What a deployment is made of, and how to prove it; recorded in SSM as JSON.
 
-    Attributes:
-        template: URL of the app stack's template, by content, in the bucket.
-        parameters: Of the app stack, all of them.
-        version: The bundle that must answer.
-        movie_ids: A few of its films, to ask about.
+    The app stack's template by its URL in the bucket, which names it by content; all of its parameters; the version of
+    the bundle that must answer, and a few of its films to ask about.
     """
 
     template: str
@@ -220,7 +217,13 @@ def prepare(account: Account) -> Deployment | None:
     return Deployment(url, parameters, manifest["version"], manifest["movie_ids"])
 
 
-def plan(account: Account, *, execute: bool = False) -> Deployment | None:
+def plan(account: Account) -> int:
+    """Show the change sets of both stacks."""
+    _apply_both(account, execute=False)
+    return 0
+
+
+def _apply_both(account: Account, *, execute: bool) -> Deployment | None:
     """Deploy both stacks, or only show their change sets; what would be or was deployed as the app stack."""
     bootstrap = (TEMPLATES / "bootstrap.yaml").read_text()
     account.sam_deploy(account.bootstrap, bootstrap, {"Stage": account.stage}, execute=execute)
@@ -239,7 +242,7 @@ def deploy(account: Account) -> int:
         plan(account)
         return _unconfirmed("yes")
     good = account.recall(GOOD)
-    wanted = plan(account, execute=True)
+    wanted = _apply_both(account, execute=True)
     if wanted is None:
         raise MarqueeError(f"stack {account.bootstrap} has no outputs", fix="look at it in CloudFormation")
     try:
@@ -319,14 +322,9 @@ def _unconfirmed(wanted: str) -> int:
     return UNCONFIRMED
 
 
-def _plan(account: Account) -> int:
-    plan(account)
-    return 0
-
-
 # What each one touches and costs is printed first.
 COMMANDS: dict[str, tuple[Callable[[Account], int], str]] = {
-    "plan": (_plan, "makes and shows change sets, uploads archives (cents a month), and changes nothing else"),
+    "plan": (plan, "makes and shows change sets, uploads archives (cents a month), and changes nothing else"),
     "deploy": (deploy, "with CONFIRM=yes: changes both stacks; docs/aws.md has what they cost"),
     "smoke": (check, "asks the deployed API: a few requests, no changes, less than a cent"),
     "rollback": (rollback, "with CONFIRM=yes: changes the app stack back"),

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, Literal
 
@@ -188,9 +188,11 @@ def kind_of(event: Any) -> Kind:
     Returns:
         http: Payload format 2.0, of HTTP APIs and function URLs. rest: 1.0, of REST APIs. alb: a load balancer's.
     """
-    if not isinstance(event, dict) or not _is_well_formed(event):
-        return "bare"
     match event:
+        case {"headers": list() | str() | int() | float()} | {"multiValueHeaders": list() | str() | int() | float()}:
+            return "bare"
+        case {"body": list() | dict() | int() | float()}:
+            return "bare"
         case {"requestContext": {"http": {"method": str()}, "stage": str()}, "rawPath": str()}:
             return "http"
         case {"requestContext": {"elb": dict()}, "httpMethod": str(), "path": str()}:
@@ -198,11 +200,6 @@ def kind_of(event: Any) -> Kind:
         case {"requestContext": dict(), "httpMethod": str(), "path": str()}:
             return "rest"
     return "bare"
-
-
-def _is_well_formed(event: Mapping[str, Any]) -> bool:
-    maps = all(isinstance(event.get(name), dict | None) for name in ("headers", "multiValueHeaders"))
-    return maps and isinstance(event.get("body"), str | None)
 
 
 def _as_http(event: Any) -> dict[str, Any]:

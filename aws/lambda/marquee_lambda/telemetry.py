@@ -1,8 +1,7 @@
 """One log line per request, and metrics as CloudWatch reads them out of the log (EMF). Every metric's name is here."""
 
 import logging
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -16,7 +15,7 @@ SERVED_BY = {"two_tower": "ServedByTwoTower", "item_cf": "ServedByItemCf", "popu
 
 @dataclass
 class Facts:
-    """The fields of a request's log line, filled in while it is answered."""
+    """The fields of a request's log line, filled in while it is answered; times in milliseconds."""
 
     request_id: str = ""
     trace_id: str | None = None
@@ -28,19 +27,17 @@ class Facts:
     served_by: str | None = None
     degraded: list[str] = field(default_factory=list)
     n_seeds: int | None = None
+    n_candidates: int | None = None
+    retrieval_ms: float = 0.0
+    rerank_ms: float = 0.0
     model_version: str | None = None
-    trace: Trace | None = None
     endpoint_ms: float | None = None
     endpoint: str | None = None
 
     def recommended(self, response: RecommendationResponse, trace: Trace) -> None:
         """Note an answer."""
-        self.served_by, self.degraded, self.trace = response.served_by, response.degraded, trace
-
-    @property
-    def fell_back(self) -> bool:
-        """Whether the endpoint was asked and couldn't be used. Seeds that nobody knows are no such thing."""
-        return any(reason.startswith("retrieval_") for reason in self.degraded)
+        self.served_by, self.degraded, self.n_candidates = response.served_by, response.degraded, trace.n_candidates
+        self.retrieval_ms, self.rerank_ms = trace.retrieval_ms, trace.rerank_ms
 
 
 class Telemetry:
@@ -57,26 +54,10 @@ class Telemetry:
 
     def record(self, facts: Facts, failure: Exception | None = None) -> None:
         """Write the line and the metrics. One blob of metrics per request: no buffer can be lost with a frozen one."""
-        trace = facts.trace
-        line: dict[str, Any] = {
-            "request_id": facts.request_id,
-            "trace_id": facts.trace_id,
-            "event": facts.event,
-            "method": facts.method,
-            "route": facts.route,
-            "status": facts.status,
-            "ms": round(facts.ms, 3),
-            "served_by": facts.served_by,
-            "degraded": facts.degraded,
-            "n_seeds": facts.n_seeds,
-            "n_candidates": trace.n_candidates if trace else None,
-            "retrieval_ms": round(trace.retrieval_ms, 3) if trace else None,
-            "rerank_ms": round(trace.rerank_ms, 3) if trace else None,
-            "endpoint": facts.endpoint,
-            "endpoint_ms": None if facts.endpoint_ms is None else round(facts.endpoint_ms, 3),
-            "model_version": facts.model_version,
-            "cold_start": self._cold,
-        }
+        line = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(facts).items()}
+        line["cold_start"] = self._cold
+        if facts.n_candidates is None:
+            line |= {"retrieval_ms": None, "rerank_ms": None}
         if failure is None:
             self.logger.info("request", extra=line)
         else:
@@ -92,13 +73,15 @@ class Telemetry:
         add("InvalidRequests", MetricUnit.Count, int(400 <= facts.status < 500))
         if self._cold:
             add("ColdStarts", MetricUnit.Count, 1)
-        if facts.trace is not None and facts.served_by is not None:
+        if facts.n_candidates is not None and facts.served_by is not None:
+            # The endpoint couldn't be used. Seeds that no model knows are no such thing.
+            fell_back = any(reason.startswith("retrieval_") for reason in facts.degraded)
             add("Recommendations", MetricUnit.Count, 1)
-            add("Fallbacks", MetricUnit.Count, int(facts.fell_back))
+            add("Fallbacks", MetricUnit.Count, int(fell_back))
             add(SERVED_BY[facts.served_by], MetricUnit.Count, 1)
-            add("Candidates", MetricUnit.Count, facts.trace.n_candidates)
-            add("RetrievalMs", MetricUnit.Milliseconds, facts.trace.retrieval_ms)
-            add("RerankMs", MetricUnit.Milliseconds, facts.trace.rerank_ms)
+            add("Candidates", MetricUnit.Count, facts.n_candidates)
+            add("RetrievalMs", MetricUnit.Milliseconds, facts.retrieval_ms)
+            add("RerankMs", MetricUnit.Milliseconds, facts.rerank_ms)
         if facts.endpoint_ms is not None:
             add("EndpointMs", MetricUnit.Milliseconds, facts.endpoint_ms)
         # Beside the metrics, not among them: to be searched for, and not billed.

@@ -1,10 +1,8 @@
 """Templates and policies under the tools that know AWS's rules."""
 
 import json
-import re
 import subprocess
 import sys
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -22,11 +20,6 @@ ENVS = TOOLS.parents[1]
 
 def run(*command, seconds=180):
     return subprocess.run([*map(str, command)], check=False, capture_output=True, text=True, timeout=seconds, cwd=ROOT)
-
-
-def test_cfn_lint():
-    done = run(TOOLS / "cfn-lint", *(f"aws/templates/{name}" for name in NAMES))
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,14 +107,8 @@ def test_parliament_has_nothing_against_the_policies():
         assert findings(policy) == "", role
 
 
-def test_parliament_would_have_found_something():
-    (policy,) = [policy for role, policy in policies() if role == "FunctionRole"]
-    policy["Statement"][0]["Action"] = "sagemaker:InvokeEndpoints"
-    assert "UNKNOWN_ACTION" in findings(policy)
-
-
 def test_cfn_lint_of_what_cloudformation_gets(tmp_path):
-    """SAM's own resources among them: cfn-lint alone sees no circle that goes through those."""
+    """SAM's own resources among them: circles can go through those."""
     for name in NAMES:
         (tmp_path / f"{name}.json").write_text(json.dumps(expanded(name)))
     # Left out: a parameter that SAM has used up, a Sub of SAM's own.
@@ -172,41 +159,6 @@ def test_what_stops_a_canary_can_be_seen_in_it_and_blocks_no_repair():
         periods = {one["Period"]} if "Period" in one else {m["MetricStat"]["Period"] for m in one["Metrics"][1:]}
         assert one.get("DatapointsToAlarm", one["EvaluationPeriods"]) * max(periods) + 60 < 300
         assert one["Threshold"] < 10
-
-
-def needs(value, names):
-    """The resources that a value waits for."""
-    if isinstance(value, list):
-        return set().union(*(needs(one, names) for one in value))
-    if not isinstance(value, dict):
-        return set()
-    found = set().union(*(needs(one, names) for one in value.values()))
-    for function, given in value.items():
-        if function in {"Ref", "DependsOn"}:
-            found |= {given} if isinstance(given, str) else set(given)
-        elif function == "Fn::GetAtt":
-            found.add(given.partition(".")[0] if isinstance(given, str) else given[0])
-        elif function == "Fn::Sub":
-            found |= set(re.findall(r"\$\{(\w+)", given if isinstance(given, str) else given[0]))
-    return found & names
-
-
-def graph(template):
-    names = set(template["Resources"])
-    return {name: needs(resource, names) for name, resource in template["Resources"].items()}
-
-
-def test_resources_can_be_made_one_after_the_other():
-    for name in NAMES:
-        assert list(TopologicalSorter(graph(expanded(name))).static_order())
-
-
-def test_a_circle_through_sams_own_resources_would_be_found():
-    template = expanded("app.yaml")
-    assert "FunctionDeploymentGroup" in graph(template)["FunctionAliaslive"]
-    template["Resources"]["Api"]["Properties"]["Body"]["info"]["title"] = {"Ref": "FunctionAliaslive"}
-    with pytest.raises(CycleError):
-        TopologicalSorter(graph(template)).prepare()
 
 
 def test_what_the_api_calls_is_the_functions_alias():
