@@ -64,10 +64,11 @@ def serving(handle):
         server.shutdown()
 
 
-@pytest.fixture
-def store(tmp_path, make_contents):
-    publish(tmp_path / "store", make_contents())
-    return tmp_path / "store"
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, make_contents):
+    folder = tmp_path_factory.mktemp("files") / "store"
+    publish(folder, make_contents())
+    return folder
 
 
 def is_ready(url):
@@ -76,7 +77,7 @@ def is_ready(url):
     return False
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(store):
     """The URL of a re-ranker with retrieval in process."""
     port = free_port()
@@ -86,7 +87,7 @@ def api(store):
         url = f"http://127.0.0.1:{port}"
         until(lambda: is_ready(url), what="the re-ranker")
         yield url
-        process.terminate()
+        process.kill()
 
 
 def test_waits_for_the_pointer_and_says_so(tmp_path):
