@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from marquee_training.interactions import split_people
 from marquee_training.progress import Reporter
 from marquee_training.sweep.lists import fit_folds, work_key
 from marquee_training.sweep.run import cores, run_sweep
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[4]
 JOB = Path(__file__).with_name("killed_sweep.py")
@@ -140,17 +140,15 @@ def test_a_sweep_killed_again_and_again_ends_with_the_same_table(sweep, swept, p
         assert not (tmp_path / "sweep_quick.csv").exists()
         counts.append(len(list((tmp_path / ".sweep").rglob("results/*.safetensors"))))
         for worker in map(int, (tmp_path / "workers").read_text().split()):
-            wait_for_the_end_of(worker)
+            until(lambda worker=worker: has_ended(worker), what=f"the end of process {worker}, whose parent was killed")
     assert counts[1] == 0 < counts[2] < len(swept.settings)
     sweep(tmp_path / "sweep_quick.csv", jobs=1)
     assert (tmp_path / "sweep_quick.csv").read_bytes() == (place / "sweep_quick.csv").read_bytes()
 
 
-def wait_for_the_end_of(process):
-    until = time.monotonic() + 30
-    while Path(f"/proc/{process}").exists() and "Z" not in Path(f"/proc/{process}/stat").read_text().split(")")[1][:3]:
-        assert time.monotonic() < until, f"process {process} outlived its parent"
-        time.sleep(0.05)
+def has_ended(process):
+    stat = Path(f"/proc/{process}/stat")
+    return not stat.exists() or "Z" in stat.read_text().split(")")[1][:3]
 
 
 def test_an_interrupt_keeps_what_is_done(sweep, swept, config, place):
