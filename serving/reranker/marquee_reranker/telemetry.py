@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import partial
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -51,42 +52,28 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        self.requests = Counter(
-            "marquee_requests_total", "Requests answered.", ["route", "method", "status"], registry=registry
-        )
-        self.duration = Histogram(
-            "marquee_request_duration_seconds",
-            "From the request's head to the last byte of the answer.",
-            ["route"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.inflight = Gauge("marquee_inflight", "Requests being worked on, probes left out.", registry=registry)
-        self.shed = Counter("marquee_shed_total", "Requests refused because of load.", ["reason"], registry=registry)
-        self.recommendations = Counter(
-            "marquee_recommendations_total", "Recommendations by rung of the ladder.", ["served_by"], registry=registry
-        )
-        self.degraded = Counter(
-            "marquee_degraded_total", "Reasons why answers were less than asked for.", ["reason"], registry=registry
-        )
-        self.candidates = Histogram(
-            "marquee_candidates",
-            "Candidates that were re-ranked, those that the item-item views added among them.",
-            buckets=CANDIDATES,
-            registry=registry,
-        )
-        self.retrieval = Histogram(
-            "marquee_retrieval_duration_seconds", "Stage one.", buckets=SECONDS, registry=registry
-        )
-        self.retrieval_calls = Counter(
-            "marquee_retrieval_calls_total", "Calls to the retrieval server by result.", ["result"], registry=registry
-        )
-        self.rerank = Histogram("marquee_rerank_duration_seconds", "Stage two.", buckets=SECONDS, registry=registry)
-        self.bundle = Gauge("marquee_bundle_info", "1 for the bundle in use.", ["version"], registry=registry)
-        self.bundle_loads = Counter(
-            "marquee_bundle_loads_total", "Attempts to bring a bundle into use.", ["result"], registry=registry
-        )
-        self.posters = Counter("marquee_posters_total", "Posters asked for by result.", ["result"], registry=registry)
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        seconds = partial(histogram, buckets=SECONDS)
+        self.requests = counter("marquee_requests_total", "Requests answered.", ["route", "method", "status"])
+        text = "From the request's head to the last byte of the answer."
+        self.duration = seconds("marquee_request_duration_seconds", text, ["route"])
+        self.inflight = gauge("marquee_inflight", "Requests being worked on, probes left out.")
+        self.shed = counter("marquee_shed_total", "Requests refused because of load.", ["reason"])
+        text = "Recommendations by rung of the ladder."
+        self.recommendations = counter("marquee_recommendations_total", text, ["served_by"])
+        text = "Reasons why answers were less than asked for."
+        self.degraded = counter("marquee_degraded_total", text, ["reason"])
+        text = "Candidates that were re-ranked, those that the item-item views added among them."
+        self.candidates = histogram("marquee_candidates", text, buckets=CANDIDATES)
+        self.retrieval = seconds("marquee_retrieval_duration_seconds", "Stage one.")
+        text = "Calls to the retrieval server by result."
+        self.retrieval_calls = counter("marquee_retrieval_calls_total", text, ["result"])
+        self.rerank = seconds("marquee_rerank_duration_seconds", "Stage two.")
+        self.bundle = gauge("marquee_bundle_info", "1 for the bundle in use.", ["version"])
+        text = "Attempts to bring a bundle into use."
+        self.bundle_loads = counter("marquee_bundle_loads_total", text, ["result"])
+        self.posters = counter("marquee_posters_total", "Posters asked for by result.", ["result"])
         # Series that alerts are built on exist from the start: an absent series never fires.
         for reason in ("queue_full", "queue_timeout"):
             self.shed.labels(reason)

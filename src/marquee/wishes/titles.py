@@ -1,11 +1,11 @@
-"""Titles within a sentence: the longest match wins, a year in brackets decides, else the more popular film."""
+"""Titles within a sentence: the longest match wins; of films of one name the year decides, else popularity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex, fold
-from marquee.search.text import without_brackets
+from marquee.search.text import Rows, without_brackets
 from marquee.wishes.tokens import Token
 from marquee.wishes.vocabulary import Vocabulary
 
@@ -18,7 +18,7 @@ _SHORTEST = 4  # letters of a word that is taken for a title where nothing annou
 
 
 class Found(NamedTuple):
-    """A title: how many words it took, and the film's row."""
+    """Number of words of a title, and the film's row."""
 
     length: int
     row: int
@@ -29,7 +29,7 @@ class Titles:
 
     Args:
         catalog: The films.
-        index: Of the same films.
+        index: Index of their titles.
         vocabulary: Words that are titles only where they are written as such.
     """
 
@@ -57,18 +57,13 @@ class Titles:
         return None
 
     def in_short(self, tokens: Sequence[Token], start: int, *, announced: bool) -> Found | None:
-        """As `at`, of a title of which only the beginning, the subtitle or a rare word is said ("harry potter")."""
-        for length in range(min(_MAX_INEXACT, len(tokens) - start), 1, -1):
-            words = tokens[start : start + length]
-            if any(token.sentence or token.comma for token in words[1:]):
-                continue
-            # So many words that mean nothing else: not "last year", which Marienbad goes on after.
-            if sum(token.word not in self._vocabulary.words for token in words) < _TELLING[announced]:
+        """As `at`, for the beginning, the subtitle or a rare word of a title ("harry potter")."""
+        for words in _without_pauses(tokens, start):
+            # Enough words that mean nothing else: not "last year", which Marienbad goes on after.
+            if len(words) == 1 or sum(word not in self._vocabulary.words for word in words) < _TELLING[announced]:
                 break
-            rows = self._index.known_by([token.word for token in words])
-            if len(rows):
-                row, with_year = self._by_year([int(row) for row in rows], tokens, start + length)
-                return Found(length + with_year, row)
+            if found := self._found(self._index.known_by(words), tokens, start, len(words)):
+                return found
         word = tokens[start].word
         if announced and len(word) >= _SHORTEST_RARE and word not in self._vocabulary.words:
             rows = self._index.with_word(word)
@@ -77,21 +72,16 @@ class Titles:
         return None
 
     def misspelt(self, tokens: Sequence[Token], start: int) -> Found | None:
-        """As `at`, of an announced title that no film has, but nearly."""
-        for length in range(min(_MAX_INEXACT, len(tokens) - start), 0, -1):
-            words = tokens[start : start + length]
-            if any(token.sentence or token.comma for token in words[1:]):
+        """As `at`, for a misspelt title; only where a title is expected."""
+        for words in _without_pauses(tokens, start):
+            if self._only_known_words(words) or words[-1] in _PLURALS:
                 continue
-            if self._only_known_words([token.word for token in words]) or words[-1].word in _PLURALS:
-                continue
-            rows = self._index.nearly_called(" ".join(token.word for token in words))
-            if len(rows):
-                row, with_year = self._by_year([int(row) for row in rows], tokens, start + length)
-                return Found(length + with_year, row)
+            if found := self._found(self._index.nearly_called(" ".join(words)), tokens, start, len(words)):
+                return found
         return None
 
     def label(self, row: int) -> str:
-        """What to call a film so that the same one is found by it."""
+        """A name of the film by which the same film is found."""
         full = self._catalog.titles[row]
         short = without_brackets(full)
         year = int(self._catalog.years[row])
@@ -101,6 +91,12 @@ class Titles:
     def _first_called(self, name: str, year: int) -> int | None:
         rows = [int(row) for row in self._index.called(fold(name))]
         return next((row for row in rows if not year or int(self._catalog.years[row]) == year), None)
+
+    def _found(self, rows: Rows, tokens: Sequence[Token], start: int, length: int) -> Found | None:
+        if len(rows) == 0:
+            return None
+        row, with_year = self._by_year([int(row) for row in rows], tokens, start + length)
+        return Found(length + with_year, row)
 
     def _by_year(self, rows: Sequence[int], tokens: Sequence[Token], after: int) -> tuple[int, int]:
         """The film of the year that follows, and 1; or the first, and 0."""
@@ -133,3 +129,11 @@ class Titles:
         after = tokens[at + 1 : at + 2]
         before = at == 0 or tokens[at].comma or tokens[at].sentence or tokens[at - 1].word in {"and", "or"}
         return before and (not after or after[0].comma or after[0].sentence or after[0].word in {"and", "or", "but"})
+
+
+def _without_pauses(tokens: Sequence[Token], start: int) -> Iterator[list[str]]:
+    """The words from `start` on without a pause between them, the longest list first."""
+    for length in range(min(_MAX_INEXACT, len(tokens) - start), 0, -1):
+        words = tokens[start : start + length]
+        if not any(token.sentence or token.comma for token in words[1:]):
+            yield [token.word for token in words]

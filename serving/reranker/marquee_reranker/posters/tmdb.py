@@ -17,6 +17,11 @@ from marquee.errors import ConfigError, MarqueeError
 MAX_BYTES = 512 * 1024
 CHUNK = 65536
 WIDTH = "w342"  # pixels; the page shows posters at half of that, on screens with two pixels per point
+SIGNATURES = {
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
 POSTER_PATH = re.compile(r"/[\w-]{1,80}\.(jpe?g|png|webp)", re.ASCII)
 
 
@@ -140,18 +145,8 @@ def _poster_path(content: bytes) -> str | None:
 
 
 def _checked(content: bytes, declared: str) -> Poster:
-    """The picture, if it is what it says: browsers trust the type that we send."""
-    media_type = _media_type(content)
-    if media_type is None or declared.split(";", maxsplit=1)[0].strip().lower() != media_type:
+    """The picture, if it is of the declared type: browsers trust the type that we send."""
+    media_type = declared.split(";", maxsplit=1)[0].strip().lower()
+    if media_type not in SIGNATURES or not SIGNATURES[media_type].match(content):
         raise TmdbUnavailable("bad_answer", f"{declared[:40]!r} is no JPEG, PNG or WebP")
     return Poster(content, media_type)
-
-
-def _media_type(content: bytes) -> str | None:
-    if content.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return "image/webp"
-    return None
