@@ -1,6 +1,7 @@
 import fcntl
 import json
 import os
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -198,3 +199,36 @@ def test_publishers_at_the_same_time_wait_for_each_other(store: Path, make_conte
     assert failures == []
     assert (len(infos), any(info.refused for info in infos)) == (8, False)
     assert infos[0].current  # the last one to publish is the newest, and current
+
+
+def test_flat_vectors_are_refused(store: Path, make_contents: Any) -> None:
+    made = make_contents()
+    flat = replace(made.two_tower, item_vectors=made.two_tower.item_bias)
+    with pytest.raises(BundleError, match="expected two dimensions"):
+        publish(store, replace(made, two_tower=flat))
+
+
+def test_a_garbage_pointer_is_replaced_and_a_note_says_so(store: Path, first: Published, make_contents: Any) -> None:
+    (store / "CURRENT.json").write_bytes(b"garbage")
+    published = publish(store, make_contents(seed=2))
+    assert "pointer was unreadable" in published.notes[0]
+    assert load(store).version == published.manifest.version
+
+
+def test_what_does_not_read_back_is_not_published(
+    store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgetful(path: Path, raw: bytes) -> None:
+        path.write_bytes(raw if path.name == "manifest.json" else raw[:-1])
+
+    monkeypatch.setattr(sys.modules["marquee.bundle.publish"], "write_durably", forgetful)
+    with pytest.raises(BundleError, match="doesn't read back"):
+        publish(store, make_contents(seed=2))
+    assert load(store).version == first.manifest.version
+    assert len(list((store / "versions").iterdir())) == 1
+
+
+def test_an_unpublished_bundle_has_no_manifest(make_contents: Any) -> None:
+    assert make_contents().version == "unpublished"
+    with pytest.raises(BundleError, match="no manifest yet"):
+        _ = make_contents().manifest

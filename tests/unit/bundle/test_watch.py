@@ -212,3 +212,23 @@ def test_changes_are_told_of_once(store: Path, first: Published, make_contents: 
     for _ in range(3):
         live.check()
     assert told == [("swapped", first.manifest.version), ("refused", first.manifest.version)]
+
+
+def test_a_folder_whose_manifest_is_gone_leaves_the_old_bundle(tmp_path: Path, first: Published) -> None:
+    live: Live[Bundle] = Live(first.path)
+    live.check()
+    (first.path / "manifest.json").unlink()
+    assert live.check().outcome == "refused"
+    assert live.get().version == first.manifest.version
+
+
+def test_the_thread_survives_a_failing_check(
+    store: Path, first: Published, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    live: Live[Bundle] = Live(store, interval=0.005)
+    live.start()
+    monkeypatch.setattr(live, "_check", lambda: 1 / 0)
+    until(lambda: "the check for a new bundle failed" in caplog.text)
+    assert live._thread is not None
+    assert live._thread.is_alive()
+    live.stop()
