@@ -16,7 +16,7 @@ URL = r"^https?://[^/?#@]+$"  # without a path
 
 
 class Settings(BaseSettings):
-    """What a running Marquee can be told. docs/configuration.md is made from this class."""
+    """Settings of a running Marquee. docs/configuration.md is generated from this class."""
 
     model_config = SettingsConfigDict(env_prefix="MARQUEE_", extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -105,7 +105,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def served_here(settings: Settings) -> Settings:
-    """The same, with the operator's view where nobody has decided on it and only this machine can ask."""
+    """Turn the operator's view on where it isn't set and the server listens on a loopback address only."""
     if "operator" in settings.model_fields_set or not _is_loopback(settings.host):
         return settings
     return settings.model_copy(update={"operator": True})

@@ -1,4 +1,4 @@
-"""Builds the model archive, two_tower.mar: code only, the same bytes each time. `make mar`."""
+"""Builds the model archive two_tower.mar (`make mar`): code only, reproducible byte for byte."""
 
 import json
 import sys

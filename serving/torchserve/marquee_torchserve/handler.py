@@ -51,7 +51,7 @@ class RetrievalHandler:
 
 
 def _body(row: dict[str, Any]) -> bytes:
-    """The body as it came; nothing for a probe (GET), and what can't be JSON for a form."""
+    """A request's body: empty for a probe (GET), and for a form what can't be JSON."""
     if not row:
         return b""
     body = row.get("body", row.get("data"))

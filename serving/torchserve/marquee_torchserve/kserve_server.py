@@ -1,4 +1,4 @@
-"""The same retrieval under the kserve package: the way out of TorchServe (docs/adr/0008). `python -m` starts it."""
+"""A retrieval server on the kserve package, for leaving TorchServe (docs/adr/0008). `python -m` starts it."""
 
 import logging
 import sys
@@ -65,7 +65,7 @@ class RetrievalModel(Model):
 
 
 def _nonempty(body: Any) -> Any:
-    """An empty body is a probe only where we say so: here it is a bad request."""
+    """Make an empty body a bad request: on KServe's own routes it is no probe."""
     return body or {"": None}
 
 
@@ -78,7 +78,7 @@ def _accepted(reply: Reply) -> Reply:
 
 
 def add_routes(service: RetrievalService) -> None:
-    """The routes that TorchServe has beside KServe's: SageMaker's, and a probe that is a real search."""
+    """Add TorchServe's further routes: SageMaker's, and a probe that is a real search."""
 
     async def answer(request: Request) -> Response:
         body = await request.body() if request.method == "POST" else b""

@@ -1,4 +1,4 @@
-"""Becomes TorchServe: writes its configuration, then turns into the JVM, so that signals reach it.
+"""Starts TorchServe: writes its configuration, then becomes the JVM, so that signals reach it.
 
 TorchServe's own launcher stays between and forwards no SIGTERM (pytorch/serve#2008).
 """
@@ -68,7 +68,7 @@ def _addresses(settings: Settings, scratch: Path) -> str:
 
 
 def main() -> None:
-    """Never returns: this process becomes the JVM."""
+    """Start TorchServe; never returns, since this process becomes the JVM."""
     try:
         settings = load_settings()
         scratch = Path(tempfile.mkdtemp(prefix="torchserve-"))

@@ -1,4 +1,4 @@
-"""The films: what a bundle knows about each, and how ids become row numbers."""
+"""The catalogue: what a bundle knows about each film, and the row numbers of ids."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

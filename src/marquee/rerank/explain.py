@@ -1,4 +1,4 @@
-"""Why a film was recommended: what each seed adds, exactly. Accounts are in log-odds and sum to the film's.
+"""Explanations of recommended films: what each seed adds, in log-odds that sum exactly to the film's.
 
 The item-item score is a sum over seeds as it stands. The Two-Tower's is not (its user tower has a tanh), so its
 difference from the score without any seed is shared out by Shapley values (L. Shapley 1953), which always sum to

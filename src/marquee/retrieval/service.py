@@ -28,7 +28,7 @@ class Reply:
 
 
 class RetrievalService:
-    """Answers from a store's current bundle, which it follows; or from the one before, for callers that still use it.
+    """Answers from a store's current bundle, or from the one before for clients that still use it. Thread-safe.
 
     Args:
         path: A store, or the folder of one version.
@@ -53,9 +53,9 @@ class RetrievalService:
         self.live = Live(path, build=build, interval=interval, on_change=on_change)
 
     def answer(self, bodies: Sequence[bytes | dict[str, Any]]) -> list[Reply]:
-        """One reply per body, whatever is in the others. An empty body is a probe: it gets a real search.
+        """One reply per body: 200; 400 for a bad request; 503 while no bundle is loaded.
 
-        Statuses: 200; 400 for a bad request; 503 while no bundle is loaded.
+        An empty body is a probe: it gets a real search.
         """
         entries = [self._accept(body) for body in bodies]
         accepted = [entry for entry in entries if not isinstance(entry, Reply)]
