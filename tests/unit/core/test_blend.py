@@ -7,7 +7,7 @@ import pytest
 
 from marquee.models.item_cf import ItemCF, standardise
 from marquee.models.weights import BlendWeights, RerankConfig
-from marquee.rerank.ranker import TERMS, score
+from marquee.rerank.ranker import TERMS, score, year_similarity
 from marquee.retrieval.ladder import Pool, make_taste
 from marquee.retrieval.port import Where
 
@@ -68,6 +68,12 @@ def test_without_a_view_for_histories_the_few_seed_views_keep_all(make_contents)
 def test_on_the_popularity_rung_popularity_alone_decides(contents, seeds):
     result = score(contents, taste_of(contents, seeds), Pool("popularity", ROWS))
     np.testing.assert_array_equal(result.score, contents.catalog.log_popularity[ROWS])
+
+
+def test_seeds_of_unknown_years_are_close_to_no_film(contents):
+    undated = replace(contents.catalog, years=np.where(np.arange(120) < 2, 0, contents.catalog.years))
+    assert not year_similarity(undated, ROWS, [0, 1], 8.0).any()
+    assert year_similarity(undated, ROWS, [0, 2], 8.0).any()
 
 
 def test_a_dislike_weighs_the_same_however_many_seeds(contents):

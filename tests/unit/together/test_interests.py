@@ -1,9 +1,13 @@
 """Seeds by interest."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from marquee.rerank.groups import LEAST_LIKENESS, MAX_INTERESTS, cluster
+from marquee.rerank.groups import LEAST_LIKENESS, MAX_INTERESTS, cluster, split_interests
+from marquee.retrieval.ladder import make_taste
+from marquee.retrieval.port import Where
 
 
 def likeness(*groups, within=0.8, between=0.0):
@@ -38,3 +42,12 @@ def test_never_more_than_can_be_served():
 def test_the_threshold_is_the_mean_likeness_between_groups(between):
     alike = likeness(2, 2, between=between)
     assert (len(cluster(alike, [0, 1, 2, 3])) == 1) == (between > LEAST_LIKENESS)
+
+
+def test_seeds_of_one_interest_are_not_split(make_contents):
+    contents = make_contents()
+    tower = replace(contents.two_tower, item_vectors=np.ones_like(contents.two_tower.item_vectors))
+    catalog = replace(contents.catalog, genres=np.ones_like(contents.catalog.genres))
+    for bundle, n in ((replace(contents, two_tower=tower, catalog=catalog), 3), (contents, 1)):
+        taste = make_taste(bundle, list(range(n)), Where(), np.ones(len(catalog), np.bool_))
+        assert split_interests(bundle, taste) == []
