@@ -67,13 +67,7 @@ class OperationsNow(FrozenBaseModel):
 
 
 class Operations:
-    """Reports on one process. Thread-safe.
-
-    Args:
-        settings: The application's settings.
-        telemetry: Its metrics.
-        live: Its bundle.
-    """
+    """Reports on one process. Thread-safe."""
 
     def __init__(self, settings: Settings, telemetry: Telemetry, live: Live[Pipeline]) -> None:
         self._settings = settings
@@ -106,7 +100,10 @@ class Operations:
             served_by=totals(telemetry.recommendations, "served_by"),
             degraded=totals(telemetry.degraded, "reason"),
             shed=totals(telemetry.shed, "reason"),
-            versions=self._versions(),
+            versions=[
+                version.model_copy(update={"refused": version.refused or self._live.refuses(version.manifest_sha256)})
+                for version in self._history.versions()
+            ],
             rollback=self._rollback(),
             sweep=self.sweep_plot() is not None,
         )
@@ -122,12 +119,6 @@ class Operations:
         plots = sorted(name for name in bundle.eval_files if name.startswith("sweep_") and name.endswith(".png"))
         path = folder / "eval" / plots[-1] if plots else None
         return path if path and path.is_file() else None
-
-    def _versions(self) -> list[VersionNow]:
-        return [
-            version.model_copy(update={"refused": version.refused or self._live.refuses(version.manifest_sha256)})
-            for version in self._history.versions()
-        ]
 
     def _rollback(self) -> str | None:
         store = self._settings.artifacts_dir

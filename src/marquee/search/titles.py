@@ -1,6 +1,6 @@
 """Search by title."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import pairwise
@@ -29,6 +29,21 @@ _COMPARED, _SURELY = 30, 0.85
 _NO_MATCH = 1000
 _LONG_ENOUGH_TO_BE_JOINED = 4
 _DIGITS_OF_A_YEAR, _MOST_PARTS = 4, 20
+
+
+# The indexes of a TitleIndex, by their keys of each title.
+_KEYS: dict[str, Callable[[str], Iterable[str]]] = {
+    "_titles": lambda title: [fold(title)],
+    "_cores": lambda title: [core(fold(title))],
+    "_names": names_of,
+    "_squeezed": lambda title: {name.replace(" ", "") for name in names_of(title)},
+    "_series": lambda title: {series_of(title)} - {""},
+    "_subtitles": subtitles_of,
+    "_initials": initials_of,
+    "_words": lambda title: set(fold(title).split()),
+    # Neighbouring words as one: "spiderman", "schindlers".
+    "_joined": lambda title: [a + b for a, b in pairwise(fold(title).split())],
+}
 
 
 class TitleIndex:
@@ -182,59 +197,20 @@ class TitleIndex:
         order = np.lexsort((rows, -self._catalog.popularity[rows], tier[rows]))
         return [int(row) for row in rows[order]]
 
-    @cached_property
-    def _folded(self) -> list[str]:
-        return [fold(title) for title in self._catalog.titles]
-
-    @cached_property
-    def _titles(self) -> Prefixes:
-        """Whole titles."""
-        return _index(self._folded, lambda title: [title])
-
-    @cached_property
-    def _cores(self) -> Prefixes:
-        """Titles without their articles."""
-        return _index(self._folded, lambda title: [core(title)])
-
-    @cached_property
-    def _names(self) -> Prefixes:
-        return _index(self._catalog.titles, names_of)
-
-    @cached_property
-    def _squeezed(self) -> Prefixes:
-        """Names without spaces: "spiderman2"."""
-        return _index(self._catalog.titles, lambda title: {name.replace(" ", "") for name in names_of(title)})
-
-    @cached_property
-    def _series(self) -> Prefixes:
-        return _index(self._catalog.titles, lambda title: {series_of(title)} - {""})
-
-    @cached_property
-    def _subtitles(self) -> Prefixes:
-        return _index(self._catalog.titles, subtitles_of)
-
-    @cached_property
-    def _initials(self) -> Prefixes:
-        return _index(self._catalog.titles, initials_of)
-
-    @cached_property
-    def _words(self) -> Prefixes:
-        return _index(self._folded, lambda title: set(title.split()))
-
-    @cached_property
-    def _joined(self) -> Prefixes:
-        """Neighbouring words as one: "spiderman", "schindlers"."""
-        return _index(self._folded, lambda title: [a + b for a, b in pairwise(title.split())])
+    def __getattr__(self, name: str) -> Prefixes:
+        """The index of that name, built on first use."""
+        if name not in _KEYS:
+            raise AttributeError(name)
+        keys = _KEYS[name]
+        index = Prefixes((key, row) for row, title in enumerate(self._catalog.titles) for key in keys(title))
+        setattr(self, name, index)
+        return index
 
     @cached_property
     def _n_words(self) -> NDArray[np.int64]:
         """(n,) int64: number of words of each title, without its articles."""
-        return np.array([len(core(title).split()) for title in self._folded])
+        return np.array([len(core(fold(title)).split()) for title in self._catalog.titles])
 
     @cached_property
     def _typos(self) -> Typos:
         return Typos(self._words.keys)
-
-
-def _index(titles: Sequence[str], keys: Callable[[str], Iterable[str]]) -> Prefixes:
-    return Prefixes((key, row) for row, title in enumerate(titles) for key in keys(title))

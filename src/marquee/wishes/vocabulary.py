@@ -1,4 +1,4 @@
-"""The words that mean something: genres, dials, likes and dislikes, and those that mean nothing by themselves."""
+"""Vocabulary of wishes: genres, dials, likes and dislikes, negations, and fillers."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from marquee.wishes.years import is_child
 
 Words = tuple[str, ...]
 
-# Genres as MovieLens names them, and what people call them.
+# Genres as MovieLens names them, and their synonyms.
 _GENRES = {
     "Action": "action|action packed|adrenaline|explosions|martial arts|kung fu",
     "Adventure": "adventure|adventures|adventurous|swashbuckling|swashbuckler",
@@ -98,11 +98,7 @@ FILLERS = set(
 
 
 class Vocabulary:
-    """Phrases by their first words; only genres that the catalogue has.
-
-    Args:
-        catalog: The films.
-    """
+    """Phrases with a meaning; genres only as far as the catalogue has them."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.genres = {name.casefold(): name for name in catalog.genre_names if not name.startswith("(")}

@@ -11,9 +11,7 @@ from marquee_reranker.responses import problem_response
 class BodyLimit:
     """Reads the whole body before the request goes on, so that a slow sender takes no slot of the admission.
 
-    Args:
-        app: The inner application, which reads the body from memory.
-        max_bytes: A longer body is answered with 413 as soon as it is known to be longer.
+    A body of more than `max_bytes` is answered with 413 as soon as it is known to be longer.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:

@@ -20,11 +20,7 @@ CLIENT_GONE = 499
 class Observe:
     """Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
 
-    Args:
-        app: The inner application.
-        telemetry: Counts requests.
-        routes: The application's routes, to name requests that never reach the router.
-        cross_origin: Whether pages of other origins may read answers.
+    `routes` name the requests that never reach the router; `cross_origin`: whether other origins may read answers.
     """
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, routes: Sequence[BaseRoute], cross_origin: bool) -> None:
