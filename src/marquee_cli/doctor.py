@@ -16,11 +16,6 @@ from marquee_cli.output import out, print_json, print_table
 PACKAGES = ("numpy", "pydantic", "safetensors", "torch", "pandas", "scikit-learn", "fastapi", "uvicorn", "boto3")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(rich_help_panel="Help")(doctor)
-
-
 def doctor(store: Store = STORE, as_json: Json = False) -> None:
     """Say what is installed, what machine this is, and whether the current bundle is sound."""
     facts = {

@@ -17,10 +17,12 @@ app = typer.Typer(
     help="A two-stage film recommender: ratings in, recommendations out.",
     epilog="Begin with: marquee demo",
 )
-train.register(app)
+for command in train.COMMANDS:
+    app.command(rich_help_panel="From ratings to a bundle")(command)
 bundles.register(app)
-recommend.register(app)
-doctor.register(app)
+for command in recommend.COMMANDS:
+    app.command(rich_help_panel="Recommendations")(command)
+app.command(rich_help_panel="Help")(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:

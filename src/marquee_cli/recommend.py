@@ -1,6 +1,7 @@
 """Commands that answer: recommend, serve, demo."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +21,6 @@ OPTIONS = {
     "genres_any": "--genres",
     "genres_none": "--without-genres",
 }
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (recommend, serve, demo):
-        app.command(rich_help_panel="Recommendations")(command)
 
 
 def recommend(
@@ -63,11 +58,13 @@ def recommend(
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
             "movie_ids": liked,
             "disliked_movie_ids": [_by_title(pipeline, title) for title in dislike or []],
-            "people": [{"movie_ids": _by_titles(pipeline, films)} for films in person or []],
+            "people": [
+                {"movie_ids": [_by_title(pipeline, film) for film in _split(films, ";")]} for films in person or []
+            ],
             "top_n": top_n,
             "filters": {
-                "genres_any": _words(genres),
-                "genres_none": _words(without_genres),
+                "genres_any": _split(genres),
+                "genres_none": _split(without_genres),
                 "year_min": year_min,
                 "year_max": year_max,
             },
@@ -202,16 +199,15 @@ def _by_title(pipeline: Any, title: str) -> int:
     return int(films[0].movie_id)
 
 
-def _by_titles(pipeline: Any, text: str) -> list[int]:
-    return [_by_title(pipeline, title.strip()) for title in text.split(";") if title.strip()]
-
-
 def _ids(text: str, option: str) -> list[int]:
     try:
-        return [int(part) for part in text.split(",") if part.strip()]
+        return [int(part) for part in _split(text)]
     except ValueError:
         raise RequestError(f"{option} {text!r}: not numbers", fix=f"{option} 1585,4935,597") from None
 
 
-def _words(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _split(text: str, separator: str = ",") -> list[str]:
+    return [part.strip() for part in text.split(separator) if part.strip()]
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (recommend, serve, demo)

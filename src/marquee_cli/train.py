@@ -1,6 +1,7 @@
 """Commands from ratings to a bundle: data, train, evaluate, sweep."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +11,6 @@ from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Qui
 from marquee_cli.output import out, print_json, print_table
 
 FRONT_SHOWN = 8
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (data, train, evaluate, sweep):
-        app.command(rich_help_panel="From ratings to a bundle")(command)
 
 
 def data(folder: Data = None, name: Dataset = DATASET, as_json: Json = False) -> None:
@@ -57,22 +52,29 @@ def train_and_publish(
 ) -> Any:
     """What `train` and `demo` do; returns `marquee.bundle.publish.Published`, or None in a process that follows."""
     from marquee_training import distributed
-    from marquee_training.config import fitting, load_config
-    from marquee_training.data.sources import obtain
     from marquee_training.progress import Reporter
     from marquee_training.train import train as run
 
-    if config != "auto":
-        load_config(config)  # a mistake in it should show before data is read
-    dataset = obtain(folder, name=name, real_only=real_only)
-    config = fitting(config, len(dataset.ratings))
+    dataset, config, chosen = _inputs(folder, name, config, real_only=real_only)
     with distributed.process_group():
         reporter = Reporter(quiet=quiet or not distributed.is_leader())
         reporter.say(
             f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
             f"configuration {config}" + (f", {distributed.size()} processes" if distributed.size() > 1 else "")
         )
-        return run(dataset, load_config(config), store, reporter=reporter, force=force)
+        return run(dataset, chosen, store, reporter=reporter, force=force)
+
+
+def _inputs(folder: Path | None, name: str, config: str, *, real_only: bool = False) -> tuple[Any, str, Any]:
+    """The data set, the configuration's name, and the configuration."""
+    from marquee_training.config import fitting, load_config
+    from marquee_training.data.sources import obtain
+
+    if config != "auto":
+        load_config(config)  # a mistake in it should show before data is read
+    dataset = obtain(folder, name=name, real_only=real_only)
+    config = fitting(config, len(dataset.ratings))
+    return dataset, config, load_config(config)
 
 
 def evaluate(
@@ -91,14 +93,11 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Judge the product beside its baselines on people and films held out. Publishes nothing."""
-    from marquee_training.config import fitting, load_config
-    from marquee_training.data.sources import obtain
     from marquee_training.evaluation.report import evaluate as run
     from marquee_training.progress import Reporter
 
     counts = _numbers(seeds)
-    dataset = obtain(folder, name=name)
-    chosen = load_config(fitting(config, len(dataset.ratings)))
+    dataset, _, chosen = _inputs(folder, name, config)
     if folds is not None:
         chosen = chosen.model_copy(update={"eval_folds_run": folds, "eval_folds": max(folds, chosen.eval_folds)})
     protocols = list(dict.fromkeys(protocol or ("few-seeds", "holdout")))
@@ -125,14 +124,11 @@ def sweep(
     quiet: Quiet = False,
 ) -> None:
     """Try the re-ranker's dials on people held out: what each costs and brings. One that was stopped goes on."""
-    from marquee_training.config import fitting, load_config
-    from marquee_training.data.sources import obtain
     from marquee_training.progress import Reporter
     from marquee_training.sweep.run import run_sweep
 
-    dataset = obtain(folder, name=name)
+    dataset, _, chosen = _inputs(folder, name, config)
     path = output or Path("eval") / f"sweep_{size}.csv"
-    chosen = load_config(fitting(config, len(dataset.ratings)))
     print_sweep(run_sweep(dataset, chosen, size, path, Reporter(quiet=quiet), jobs=jobs, draw=plot))
     out.print(f"wrote {path}" + (f" and {path.with_suffix('.png')}" if plot else ""), markup=False)
 
@@ -208,3 +204,6 @@ def _words(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (data, train, evaluate, sweep)
