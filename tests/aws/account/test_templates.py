@@ -18,7 +18,7 @@ TOOLS = Path(sys.executable).parent
 ENVS = TOOLS.parents[1]
 
 
-def run(*command, seconds=180):
+def run(*command, seconds=600):
     return subprocess.run([*map(str, command)], check=False, capture_output=True, text=True, timeout=seconds, cwd=ROOT)
 
 
@@ -31,7 +31,7 @@ def test_sam_validates(name, tmp_path):
         check=False,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         cwd=ROOT,
         env={**environment, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"},
     )
