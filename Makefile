@@ -119,4 +119,4 @@ constraints: setup ## Resolve and pin dependencies (constraints*.txt).
 	$(BIN)/python .ci/pin
 
 clean: ## Remove environments and caches; bundles remain.
-	rm -rf .venv .venv-retrieval .venv-aws .venv-quality build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-retrieval .venv-aws .venv-quality build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
