@@ -138,7 +138,9 @@ class _Files:
             self.notes.append(f"{name}.gz isn't read, since {name} is there too")
         table = read_table(path, columns, layout, may_be_empty=may_be_empty, advance=self.progress.advance)
         if table.is_cut:
-            self.notes.append(f"{path.name}: the last line has no line end; if the copy is incomplete, its last value is cut")
+            self.notes.append(
+                f"{path.name}: the last line has no line end; if the copy is incomplete, its last value is cut"
+            )
         self._hashes[name] = table.sha256
         return table
 

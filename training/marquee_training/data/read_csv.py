@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
 from marquee.errors import DataError
-from marquee_training.data.row_errors import ENOUGH, EXAMPLES, BadRow, Kind, find_bad_rows, printable, refuse
+from marquee_training.data.row_errors import ENOUGH, EXAMPLES, BadRow, Kind, find_bad_rows, refuse
 
 Columns = dict[str, Kind]
 """The columns that a reader needs, by name."""
@@ -68,6 +68,14 @@ class Table:
 def open_rows(path: Path) -> IO[bytes]:
     """Open a file for reading, gzipped or not."""
     return cast("IO[bytes]", GzipFile(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _check_rows(path: Path, layout: Layout, line: int, bad: list[BadRow], *, is_empty: bool) -> None:
+    if bad:
+        raise refuse(path, bad)
+    if is_empty:
+        what = f"line {line}: there is a header but no row" if layout.names is None else "line 1: the file is empty"
+        raise DataError(f"{path}, {what}", fix="check that the file was copied whole")
 
 
 def read_table(
@@ -124,11 +132,7 @@ def read_table(
         raise DataError(f"{path} can't be opened: {error.strerror}", fix=fix) from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}, line {line} or later: can't be read to its end ({error})", fix=_DAMAGED) from error
-    if bad:
-        raise refuse(path, bad)
-    if not parts and not may_be_empty:
-        what = f"line {line}: there is a header but no row" if layout.names is None else "line 1: the file is empty"
-        raise DataError(f"{path}, {what}", fix="check that the file was copied whole")
+    _check_rows(path, layout, line, bad, is_empty=not parts and not may_be_empty)
     numbers: dict[str, NDArray[Any]] = {}
     texts: dict[str, pa.ChunkedArray] = {}
     for name, kind in columns.items():

@@ -48,7 +48,8 @@ class Kind(Enum):
     def __init__(
         self, arrow: pa.DataType, pattern: re.Pattern[str] | None, low: float, high: float, expected: str, fix: str
     ) -> None:
-        self.arrow, self.pattern, self.low, self.high, self.expected, self.fix = arrow, pattern, low, high, expected, fix
+        self.arrow, self.pattern = arrow, pattern
+        self.low, self.high, self.expected, self.fix = low, high, expected, fix
 
     @property
     def may_be_empty(self) -> bool:
@@ -115,9 +116,13 @@ def _fault(
     has_open_quote = quoted and row.count('"') % 2 == 1
     if len(cells) != width:
         how = "put a cell that holds a {0} in double quotes" if quoted else "no cell may hold a {0}"
-        return unclosed if has_open_quote else (
-            f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'} where the file has {width} columns",
-            f"give each row as many cells as the file has columns; {how.format(delimiter)}",
+        return (
+            unclosed
+            if has_open_quote
+            else (
+                f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'} where the file has {width} columns",
+                f"give each row as many cells as the file has columns; {how.format(delimiter)}",
+            )
         )
     for position, name, kind in columns:
         cell = cells[position]

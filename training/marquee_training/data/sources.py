@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from marquee.errors import DataError
 from marquee_training.data.dataset import Dataset
 from marquee_training.data.download import PACKAGE, fetch_100k, fetch_grouplens
 from marquee_training.data.movielens import load_movielens
-
-from marquee_training.progress import say
 from marquee_training.data.synthetic import synthesize
-from marquee.errors import DataError
+from marquee_training.progress import say
 
 DEFAULT = "ml-latest-small"
 
