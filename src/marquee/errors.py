@@ -2,12 +2,7 @@
 
 
 class MarqueeError(Exception):
-    """Base of every error that Marquee raises on purpose.
-
-    Args:
-        message: What is wrong, with the file, line or value.
-        fix: What the reader can do about it; printed on a line of its own.
-    """
+    """Base of every error that Marquee raises on purpose; `fix` is printed on a line of its own."""
 
     exit_code = 1
 
@@ -78,9 +73,7 @@ class GroupWithoutAccount(RequestError):  # noqa: N818 - as above
 class RetrievalUnavailable(MarqueeError):  # noqa: N818 - names the state, as the retrieval contract does
     """The retrieval tier gave no answer; the pipeline goes down one rung.
 
-    Args:
-        reason: A short snake_case word for logs, metrics and the response's `degraded` list.
-        message: Details for the log.
+    `reason` is a short snake_case word for logs, metrics and the response's `degraded` list.
     """
 
     def __init__(self, reason: str, message: str = "") -> None:

@@ -49,11 +49,7 @@ class Films:
         )
 
     def details(self, movie_id: int) -> MovieDetails:
-        """A film, and how liked it is.
-
-        Raises:
-            UnknownMovie: No film has this MovieLens id.
-        """
+        """A film, and how liked it is; UnknownMovie if no film has this MovieLens id."""
         row = self.catalog.row_of_movie(movie_id)
         likes = int(self.catalog.popularity[row])
         return MovieDetails(
@@ -69,11 +65,7 @@ class Films:
         return [self.film(row) for row in self._titles.search(query, limit)]
 
     def similar(self, movie_id: int, top_n: int) -> list[Movie]:
-        """Films like one film, by cosine of item vectors and Jaccard similarity of genres, in equal parts.
-
-        Raises:
-            UnknownMovie: No film has this MovieLens id.
-        """
+        """Films like one film, by cosine of item vectors and Jaccard similarity of genres, in equal parts."""
         row = self.catalog.row_of_movie(movie_id)
         genres, vectors = self.catalog.genre_matrix, self._tower.unit_vectors
         shared = genres @ genres[row]
@@ -98,15 +90,7 @@ def well_known(catalog: Catalog, n: int, *, seed: int | None = None, genre: str 
     """Rows of n well-known films at random, spread over the genres; fewer where there are fewer.
 
     Out of the most liked ones, each next film is the first of a shuffled list whose genres were drawn least so far.
-
-    Args:
-        catalog: The films.
-        n: How many.
-        seed: The same seed draws the same films of the same catalogue; None draws anew.
-        genre: Only films of this genre.
-
-    Raises:
-        UnknownGenre: No film has this genre.
+    The same seed draws the same films of the same catalogue; None draws anew.
     """
     rows = np.flatnonzero(Where(genres_any=(genre,) if genre else ()).mask(catalog))
     rows = rows[np.lexsort((rows, -catalog.popularity[rows]))][: max(N_WELL_KNOWN, n)]
@@ -127,16 +111,12 @@ def _times_drawn(catalog: Catalog, rows: Sequence[int], drawn: LogOdds) -> LogOd
 
 
 def franchises(catalog: Catalog, unit_vectors: Array) -> Rows:
-    """(n,) int64 by titles: films of one series share a number, which is the row of one of them.
+    """(n,) int64 by titles and (n, d) vectors: films of one series share a number, which is the row of one of them.
 
     MovieLens doesn't say which films are a series. Titles that are the same but for what numbers or names a part make
     one ("Toy Story 2"), and so does a title that begins with another one ("Matrix Reloaded"), if the same people like
     both. A single word says little ("Heat", "The Heat"): there, the films have to be alike in genres and by people's
     taste. Series whose titles share nothing, such as James Bond's, aren't found.
-
-    Args:
-        catalog: The films.
-        unit_vectors: (n, d) float32, unit rows: films that the same people like are close.
     """
     by_stem: dict[tuple[str, ...], dict[int, bool]] = defaultdict(dict)
     for row, title in enumerate(catalog.titles):

@@ -83,11 +83,7 @@ class RequestAccount(FrozenBaseModel):
 def account(
     pipeline: Pipeline, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None
 ) -> RequestAccount:
-    """The account of a request: how its answer comes about. `explain` changes nothing.
-
-    Raises:
-        RequestError: As `Pipeline.recommend` does, and if the request is several people's.
-    """
+    """How the answer to one person's request comes about; raises as `Pipeline.recommend`. `explain` changes nothing."""
     if request.people:
         raise GroupWithoutAccount("several people's request has no account", fix="ask for one person at a time")
     trace = trace or Trace()

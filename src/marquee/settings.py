@@ -83,11 +83,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Settings from the environment, with overrides from flags.
-
-    Raises:
-        ConfigError: A value is out of range, or a MARQUEE_ variable has a name that no setting has.
-    """
+    """Settings from the environment, with overrides from flags; a ConfigError names what is unknown or out of range."""
     known = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields} | FOREIGN
     for name in sorted(os.environ):
         if name.startswith("MARQUEE_") and name not in known:

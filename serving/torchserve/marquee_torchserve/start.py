@@ -20,11 +20,7 @@ JVM = ["-XX:MaxRAMPercentage=25", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerial
 
 
 def command(settings: Settings, scratch: Path) -> list[str]:
-    """The JVM's command line; writes configuration and archive into `scratch`.
-
-    Raises:
-        ConfigError: Java or TorchServe is missing.
-    """
+    """The JVM's command line; writes configuration and archive into `scratch`."""
     java = shutil.which("java")
     found = importlib.util.find_spec("ts")
     if java is None or found is None or found.origin is None:

@@ -16,18 +16,8 @@ from marquee.models.weights import RerankConfig
 class Bundle:
     """Models of n films and where they came from. Loaded arrays are read-only, so threads can share them.
 
-    Attributes:
-        catalog: The films; row i of every model is the film in row i.
-        two_tower: The retrieval model.
-        item_cf: The re-ranker's item-item weights.
-        rerank: The re-ranker's settings and calibration.
-        data: What the models were trained on.
-        metrics: Evaluation results. Empty where nothing was measured; publishing then needs force.
-        config: The training configuration, JSON values.
-        eval_files: File name to bytes, stored below `eval/`; names end in .json, .csv or .png.
-        code_version: The code that trained it; this Marquee, if not given.
-        stored: The manifest it was loaded with; None before it is published.
-        notes: Warnings for an operator, such as that this is the previous version, since the current one is damaged.
+    `eval_files` are stored below `eval/`; their names end in .json, .csv or .png. `stored` is the manifest that it was
+    loaded with. `notes` warn an operator, such as that this is the previous version, since the current one is damaged.
     """
 
     catalog: Catalog
@@ -49,11 +39,7 @@ class Bundle:
 
     @property
     def manifest(self) -> Manifest:
-        """The manifest it was loaded with.
-
-        Raises:
-            BundleError: It has none yet.
-        """
+        """The manifest it was loaded with; a BundleError before it is published."""
         if self.stored is None:
             raise BundleError("this bundle has no manifest yet", fix="publish it, then load it from the store")
         return self.stored

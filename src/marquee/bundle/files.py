@@ -79,11 +79,7 @@ def encode(bundle: Bundle) -> dict[str, bytes]:
 
 
 def decode(files: Mapping[str, bytes | mmap.mmap], manifest: Manifest, eval_files: dict[str, bytes]) -> Bundle:
-    """The inverse of `encode`, for files whose hashes have been verified; arrays of mapped files stay in them.
-
-    Raises:
-        BundleError: A file can't be read, or its arrays don't fit each other; the message names the file.
-    """
+    """The inverse of `encode`, for files whose hashes have been verified; arrays of mapped files stay in them."""
     tower, metadata = _load(TWO_TOWER, files, _TWO_TOWER_DTYPES)
     item_cf, _ = _load(ITEM_CF, files, _ITEM_CF_DTYPES)
     catalog, _ = _load(CATALOG_ARRAYS, files, _CATALOG_DTYPES)

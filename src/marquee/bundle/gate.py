@@ -24,10 +24,8 @@ ABOVE_POPULARITY = ("coverage@10", "stratified_recall@20")
 def gate(candidate: Metrics, current: Metrics | None, margin: float = MARGIN) -> list[str]:
     """Reasons against publishing; empty where there are none.
 
-    Args:
-        candidate: Of the bundle that would go live.
-        current: Of the bundle that is live, if the two can be compared (see `incomparable`).
-        margin: How much NDCG@10 the candidate may lose against the current bundle, since evaluation is noisy.
+    `current` is the live bundle's metrics, if the two can be compared (see `incomparable`); `margin` is how much
+    NDCG@10 may be lost against it, since evaluation is noisy.
     """
     pipeline, popularity = candidate.score(), candidate.score("popularity")
     if pipeline is None or popularity is None:

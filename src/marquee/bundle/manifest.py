@@ -109,15 +109,7 @@ def time_of(version: str) -> datetime:
 
 
 def parse_manifest(raw: bytes, where: str) -> Manifest:
-    """Parse a manifest and verify its content hash.
-
-    Args:
-        raw: The file's bytes.
-        where: The file's name, for messages.
-
-    Raises:
-        BundleError: It isn't a manifest, it was altered, or this Marquee is too old for it.
-    """
+    """Parse the bytes of a manifest and verify its content hash; `where` is the file's name, for messages."""
     try:
         document = from_json(raw, allow_inf_nan=False)
     except ValueError as error:

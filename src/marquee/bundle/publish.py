@@ -62,12 +62,8 @@ def publish(
 ) -> Published:
     """Add a version to a store and make it the current one. Whenever it dies, readers see the old or the new one.
 
-    Args:
-        store: The folder of bundles; made if it is missing.
-        bundle: As training made it, or loaded from elsewhere.
-        force: Publish even if the gate has reasons against it.
-        activate: False only writes the version; `activate` of this package makes it current later.
-        lock_timeout: Seconds to wait while another publisher is at work.
+    `force` publishes even if the gate has reasons against it. Without `activate` the version is only written. Another
+    publisher at work is waited for up to `lock_timeout` seconds.
 
     Raises:
         PublishRefused: The gate has reasons against it; all of them are named.
@@ -92,11 +88,7 @@ def publish(
 
 
 def pack(bundle: Bundle) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest, still without its time and version, and every other file by its path.
-
-    Raises:
-        BundleError: The bundle is not sound.
-    """
+    """The manifest, still without its time and version, and every other file by its path."""
     if texts := inconsistencies(bundle):
         raise BundleError("this bundle can't be published:\n  " + "\n  ".join(texts))
     files = encode(bundle)
@@ -149,11 +141,7 @@ def _live(store: Path) -> tuple[Pointer | None, Manifest | None, list[str]]:
 
 
 def _pass_gate(draft: Manifest, live: Manifest | None, *, force: bool) -> list[str]:
-    """Notes for the result.
-
-    Raises:
-        PublishRefused: There are reasons against it, and no force.
-    """
+    """Notes for the result."""
     note = incomparable(draft.metrics, draft.data, live) if live else None
     reasons = gate(draft.metrics, live.metrics if live and not note else None)
     if reasons and not force:

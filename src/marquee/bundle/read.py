@@ -52,15 +52,9 @@ class Report:
 def load(path: Path, version: str | None = None, *, fall_back: bool = False, mapped: bool = False) -> Bundle:
     """Load a bundle after verifying the hash of every file, all shapes, and that the parts fit each other.
 
-    The arrays are copies in memory, unless `mapped`: a file that is cut short later would crash a server that maps it,
-    and what was verified is what is used.
-
-    Args:
-        path: A store, or the folder of one version.
-        version: Of a store: this version instead of the current one.
-        fall_back: Of a store: where the current version is missing or damaged, take the previous one;
-            `Bundle.notes` and a log line then say so.
-        mapped: Map the arrays' files instead of copying them. For files that nothing can change, as in a Lambda layer.
+    `path` is a store, of which `version` chooses one, or the folder of one version. With `fall_back`, a damaged current
+    version is replaced by the previous one; `Bundle.notes` and a log line say so. Arrays are copied to memory, unless
+    `mapped`: a mapped file that is cut short crashes a server, so map only what can't change, as in a Lambda layer.
 
     Raises:
         BundleError: There is no bundle, or it is incomplete, altered, or of a newer schema.
@@ -81,12 +75,7 @@ def load(path: Path, version: str | None = None, *, fall_back: bool = False, map
 
 
 def verify(path: Path, version: str | None = None) -> Report:
-    """Check everything about one version, and report all that is wrong, not just the first thing.
-
-    Args:
-        path: A store, or the folder of one version.
-        version: Of a store: this version instead of the current one.
-    """
+    """Check one version, chosen as by `load`, and report all that is wrong with it, not just the first thing."""
     try:
         return examine(*_locate(path, version))
     except BundleError as error:
@@ -94,13 +83,7 @@ def verify(path: Path, version: str | None = None) -> Report:
 
 
 def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = False) -> Report:
-    """Read and verify the folder of one version.
-
-    Args:
-        folder: The version's folder.
-        manifest_sha256: The manifest's hash according to the pointer; None where no pointer names it.
-        mapped: As in `load`.
-    """
+    """Read and verify the folder of one version; `manifest_sha256` is the pointer's, None where no pointer names it."""
     try:
         manifest = read_manifest(folder, manifest_sha256)
     except BundleError as error:
@@ -129,11 +112,7 @@ def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = 
 
 
 def read_manifest(folder: Path, sha256: str | None = None) -> Manifest:
-    """The manifest of a version's folder.
-
-    Raises:
-        BundleError: It is missing or altered, belongs to another folder, or its hash isn't the one given.
-    """
+    """The manifest of a version's folder, with the hash given by the pointer, if any."""
     path = folder / MANIFEST_NAME
     try:
         with path.open("rb") as file:
@@ -150,11 +129,7 @@ def read_manifest(folder: Path, sha256: str | None = None) -> Manifest:
 
 
 def pointer_or_refuse(store: Path) -> Pointer:
-    """The pointer of a store.
-
-    Raises:
-        BundleError: The folder holds no bundle, or its pointer can't be read.
-    """
+    """The pointer of a store that has one."""
     if (pointer := current(store)) is not None:
         return pointer
     if version_names(store):
@@ -166,11 +141,7 @@ def pointer_or_refuse(store: Path) -> Pointer:
 
 
 def existing(store: Path, version: str) -> Path:
-    """The folder of a version.
-
-    Raises:
-        BundleError: There is no such version.
-    """
+    """The folder of a version that exists."""
     folder = version_path(store, version)
     if not folder.is_dir():
         raise BundleError(f"no version {version} in {store}", fix=LIST_THEM)

@@ -43,11 +43,7 @@ def is_version_name(name: str) -> bool:
 
 
 def version_path(store: Path, version: str) -> Path:
-    """The folder of a version, whether it exists or not.
-
-    Raises:
-        BundleError: The name is not a version's.
-    """
+    """The folder of a version, whether it exists or not."""
     if not is_version_name(version):
         raise BundleError(f"{version!r} is not the name of a version", fix=LIST_THEM)
     return store / VERSIONS / version
@@ -61,11 +57,7 @@ def version_names(store: Path) -> list[str]:
 
 
 def current(store: Path) -> Pointer | None:
-    """The pointer to the current version; None where nothing was published yet.
-
-    Raises:
-        BundleError: CURRENT.json can't be read as a pointer.
-    """
+    """The pointer to the current version; None where nothing was published yet, a BundleError where it is garbage."""
     path = store / POINTER_NAME
     try:
         with path.open("rb") as file:
@@ -131,15 +123,7 @@ def remove_version(path: Path) -> None:
 
 @contextmanager
 def locked(store: Path, timeout: float = 60.0) -> Iterator[None]:
-    """Hold the publisher's lock. The kernel releases it if the process dies.
-
-    Args:
-        store: Made if it is missing.
-        timeout: Seconds to wait for another publisher.
-
-    Raises:
-        BundleError: Another publisher held the lock all the time.
-    """
+    """Hold the publisher's lock, after at most `timeout` seconds. The kernel releases it if the process dies."""
     (store / VERSIONS).mkdir(parents=True, exist_ok=True)
     path = store / LOCK_NAME
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -73,9 +73,6 @@ class History:
     """The versions of one store by their manifests alone, for a page that refreshes itself. Thread-safe.
 
     Versions never change, so each manifest is read once.
-
-    Args:
-        path: A store, or the folder of one version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,11 +80,7 @@ class History:
         self._manifests: dict[str, Manifest] = {}
 
     def versions(self) -> list[VersionNow]:
-        """The newest versions, newest first, at most HISTORY_LENGTH; empty where nothing was published yet.
-
-        Raises:
-            BundleError: The path is one version's folder, and its manifest can't be read.
-        """
+        """The newest versions, newest first, at most HISTORY_LENGTH; empty where nothing was published yet."""
         if is_version_folder(self._path):
             only = read_manifest(self._path)
             return [_version_now(only.version, only, Pointer(version=only.version, manifest_sha256=only.sha256()))]
@@ -102,16 +95,9 @@ class History:
 
 
 def rollback(store: Path, version: str | None = None) -> Pointer:
-    """Go back to an older version, or to any sound one by its name. Only the pointer moves.
+    """Go back to the previous sound version, or to any sound one by its name. Only the pointer moves; it is returned.
 
     Without a version, going back twice goes back two steps: it never returns to what one went back from.
-
-    Args:
-        store: The folder of bundles.
-        version: The version to go to; without it the previous one that is sound.
-
-    Returns:
-        The new pointer.
 
     Raises:
         BundleError: There is no such version, it is damaged, or there is nothing to go back to.
@@ -132,23 +118,12 @@ def rollback(store: Path, version: str | None = None) -> Pointer:
 
 
 def activate(store: Path, version: str) -> Pointer:
-    """Make a version current that `publish(..., activate=False)` has written; the same as `rollback` to its name.
-
-    Raises:
-        BundleError: There is no such version, or it is damaged.
-    """
+    """Make a version current that `publish(..., activate=False)` has written; the same as `rollback` to its name."""
     return rollback(store, version)
 
 
 def prune(store: Path, keep: int = 5) -> list[str]:
-    """Delete old versions: all but the newest sound ones, the current and the previous one.
-
-    Args:
-        store: The folder of bundles.
-        keep: How many sound versions stay; damaged ones don't count, and go.
-
-    Returns:
-        The names of the deleted versions.
+    """Delete all versions but the newest `keep` sound ones, the current and the previous one; returns their names.
 
     Raises:
         BundleError: The pointer can't be read, so nobody knows what is in use.
@@ -167,15 +142,7 @@ def prune(store: Path, keep: int = 5) -> list[str]:
 
 
 def export(store: Path, folder: Path, version: str | None = None) -> str:
-    """Copy one version out, as a plain folder for a tarball or a Lambda layer, and verify the copy.
-
-    Args:
-        store: A store, or the folder of one version.
-        folder: Must not exist yet.
-        version: Of a store: this version instead of the current one.
-
-    Returns:
-        The version's name.
+    """Copy one version into a new folder, for a tarball or a Lambda layer, verify the copy, and return its name.
 
     Raises:
         BundleError: There is no such version, it is damaged, or the folder exists.

@@ -45,15 +45,10 @@ class Live(Generic[T]):
     Args:
         path: A store, or the folder of one version.
         build: Makes what the server works with of a bundle, and tries it out; if it raises, the bundle is refused.
-            By default the bundle itself.
         interval: Seconds between two looks at the pointer by the background thread. Polling, because file
             notifications miss NFS, volumes that are swapped by symlink, and object stores.
         retry: Seconds until a refused bundle is tried again, since its files may still be arriving.
         on_change: Called when a bundle goes live or is refused (once each), with the outcome and the version in use.
-
-    Attributes:
-        swaps: Number of bundles that went live, the first one included.
-        refusals: Number of bundles that were refused; one that stays bad counts once.
     """
 
     def __init__(
@@ -84,12 +79,9 @@ class Live(Generic[T]):
         self.refusals = 0
 
     def get(self, version: str | None = None) -> T:
-        """What is live now; or, if its version is given, what was live before.
+        """What is live now; or, if its version is given, what was live before. A BundleError says why none is live yet.
 
         A caller that still works with the bundle before thus goes on getting answers of that very bundle.
-
-        Raises:
-            BundleError: None is live yet; the message is that of the last refusal.
         """
         built = self._built
         if not built:

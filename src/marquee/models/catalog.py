@@ -65,11 +65,7 @@ class Catalog:
         return _look_up(self._row_of_movie, ids)
 
     def row_of_movie(self, movie_id: int) -> int:
-        """A film's row.
-
-        Raises:
-            UnknownMovie: No film has this MovieLens id.
-        """
+        """A film's row; UnknownMovie if no film has this MovieLens id."""
         if movie_id not in self._row_of_movie:
             raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
         return self._row_of_movie[movie_id]

@@ -90,11 +90,7 @@ class ItemCF:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "ItemCF":
-        """The inverse of `arrays`.
-
-        Raises:
-            BundleError: An array is missing, or the sparse structure points outside of itself.
-        """
+        """The inverse of `arrays`; a BundleError where one is missing, or indices point outside of the catalogue."""
         prior = arrays.get("prior")
         second = {name.removeprefix(HISTORY): array for name, array in arrays.items() if name.startswith(HISTORY)}
         history = cls.from_arrays(second) if second else None
@@ -121,12 +117,8 @@ class ItemCF:
 def standardise(values: Array, weight: float, over: int | None = None) -> tuple[Array, float]:
     """(m,) float32 values with mean 0 and standard deviation |weight|; and what one unit of `values` adds to them.
 
-    Values that don't differ say nothing: they become 0, and so does their unit.
-
-    Args:
-        values: (m,) float32.
-        weight: Below 0 turns them round.
-        over: Number of leading values that mean and deviation are taken over; None takes all.
+    Mean and deviation are those of the `over` leading values, by default of all. Values that don't differ say nothing:
+    they become 0, and so does their unit.
     """
     among = values[:over]
     spread = float(among.std()) if len(among) > 1 else 0.0

@@ -45,15 +45,7 @@ class TwoTower:
         return np.asarray(self.item_vectors / (np.linalg.norm(self.item_vectors, axis=1, keepdims=True) + 1e-9))
 
     def encode_sums(self, sums: Array, sizes: Array) -> Array:
-        """The user tower on sums of seed vectors.
-
-        Args:
-            sums: (b, d) float32, each row the sum of a set's seed vectors.
-            sizes: (b,) float32, the sets' sizes; 0 is taken for the empty set.
-
-        Returns:
-            (b, d) float32 user vectors.
-        """
+        """(b, d) float32 user vectors of (b, d) sums of seed vectors and the sets' (b,) sizes; 0 is the empty set."""
         count = np.maximum(sizes, 1.0)[:, None]
         pooled = sums / (np.sqrt(count) if self.pooling == "sqrt_sum" else count)
         if self.hidden_weight is None or self.hidden_bias is None:
@@ -78,11 +70,7 @@ class TwoTower:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], pooling: Pooling) -> "TwoTower":
-        """The inverse of `arrays`.
-
-        Raises:
-            BundleError: An array is missing, or shapes don't fit each other.
-        """
+        """The inverse of `arrays`; a BundleError where one is missing, or shapes don't fit each other."""
         if missing := [name for name in _ARRAYS if name not in arrays]:
             raise BundleError(f"the Two-Tower lacks the array {missing[0]!r}")
         tower = cls(**{name: arrays[name] for name in (*_ARRAYS, *_HIDDEN) if name in arrays}, pooling=pooling)

@@ -36,15 +36,8 @@ def rank_together(
 ) -> list[Ranking]:
     """Pick films for several people, or for the several interests of one person.
 
-    Args:
-        bundle: The models and films.
-        people: Whose scores the answer gives.
-        interests: Those of the only person; empty where each person's taste is to get its share.
-        request: How many films, diversity and novelty.
-        series: (n,) int64 by row of the catalogue, or None: see `marquee.rerank.mmr.mmr`.
-
-    Returns:
-        One ranking per person, all of the same films in the same order.
+    The answer gives the scores of `people`; `interests` are those of the only person, empty where each person's taste
+    is to get its share. Returns one ranking per person, all of the same films in the same order.
     """
     rows, rankings = score_alike(bundle, [*people, *interests])
     described, voters = rankings[: len(people)], rankings[len(people) :] or rankings
@@ -84,15 +77,8 @@ def liking(bundle: Bundle, ranking: Ranking, novelty: float = 0.0) -> LogOdds:
 def fair_picks(liking: LogOdds, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> Rows:
     """Pick n of m candidates for p tastes: the greedy maximum of the Nash product.
 
-    Args:
-        liking: (p, m) float64 in (0, 1): the probability that each taste likes each candidate.
-        likeness: Of the candidates, for MMR.
-        n: How many to pick.
-        lam: MMR: 1 picks by fairness alone, 0 by difference alone.
-        series: As for `marquee.rerank.mmr.mmr`.
-
-    Returns:
-        (k,) int64 positions in the order of picking, k <= min(n, m).
+    `liking` is (p, m) float64 in (0, 1), the probability that each taste likes each candidate; the rest is as for
+    `marquee.rerank.mmr.mmr`. Returns (k,) int64 positions in the order of picking, k <= min(n, m).
     """
     if liking.shape[1] == 0:
         return np.empty(0, dtype=np.int64)
@@ -118,14 +104,10 @@ def split_interests(bundle: Bundle, taste: Taste) -> list[Taste]:
 
 
 def cluster(alike: Array, seeds: Sequence[int]) -> list[list[int]]:
-    """Average-linkage clusters of k seeds, at most MAX_INTERESTS, those with the most seeds first.
+    """Average-linkage clusters of k seeds, at most MAX_INTERESTS, those with the most seeds first; `alike` is (k, k).
 
     As in A. Pal et al., "PinnerSage: multi-modal user embeddings for recommendations at Pinterest", KDD 2020 (which
     clusters with Ward's linkage): a person is several interests, and their mean can be none of them.
-
-    Args:
-        alike: (k, k) float32, how alike the seeds are.
-        seeds: Their k rows.
     """
     clusters = [[index] for index in range(len(seeds))]
     between = alike.astype(np.float64)

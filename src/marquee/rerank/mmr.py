@@ -17,10 +17,8 @@ Series = Rows | None
 class Likeness:
     """How alike candidates are, in [-1, 1].
 
-    Args:
-        genres: (m, g) float32 of 0 and 1.
-        vectors: (m, d) float32, unit rows.
-        genre_weight: Share of the genres' Jaccard similarity against the vectors' cosine.
+    `genre_weight` is the share of the genres' Jaccard similarity, (m, g) float32 of 0 and 1, against the cosine of
+    `vectors`, (m, d) float32 unit rows.
     """
 
     def __init__(self, genres: Array, vectors: Array, genre_weight: float) -> None:
@@ -40,17 +38,10 @@ class Likeness:
 
 
 def mmr(relevance: Array, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> Rows:
-    """Pick n of m candidates, greedily.
+    """Pick n of m candidates, or all if there are fewer, greedily by (m,) float32 relevance of any scale.
 
-    Args:
-        relevance: (m,) float32, any scale.
-        likeness: Of the candidates.
-        n: How many to pick; all are picked where m is less.
-        lam: 1 picks by relevance alone, 0 by difference alone (after a first pick by relevance).
-        series: (m,) int64; of the films with the same number one is picked at most. None: any may be.
-
-    Returns:
-        (k,) int64 positions in the order of picking, k <= min(n, m); ties go to the earlier candidate.
+    `lam` = 1 picks by relevance alone, 0 by difference alone, after a first pick by relevance. Returns (k,) int64
+    positions in the order of picking; ties go to the earlier candidate.
     """
     if len(relevance) == 0:
         return np.empty(0, dtype=np.int64)
@@ -72,12 +63,7 @@ def greedy(
 ) -> Rows:
     """Pick greedily: at each step the candidate with the most gain for the least likeness to those picked.
 
-    Args:
-        gain: Given the positions picked so far, (m,) float32 in [0, 1]: what each candidate is worth now.
-        likeness: Of the candidates.
-        n: How many to pick.
-        lam: 1 picks by gain alone, 0 by difference alone.
-        series: As for `mmr`.
+    `gain` is given the positions picked so far, and returns (m,) float32 in [0, 1]: what each candidate is worth now.
     """
     value = gain(np.empty(0, dtype=np.int64)).copy()
     nearest = np.full(len(value), -np.inf, dtype=np.float32)  # to what is picked so far

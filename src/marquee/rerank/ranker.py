@@ -132,14 +132,8 @@ def pick(
 ) -> Rows:
     """Positions of n films to show among m candidates, in the order in which MMR takes them.
 
-    Args:
-        bundle: The models and films.
-        rows: (m,) int64, the candidates.
-        scores: (m,) float32, their blended scores.
-        n: How many to pick.
-        diversity: As in a request; None takes the bundle's.
-        novelty: As in a request.
-        series: (catalogue,) int64: at most one film of those with the same number. None: any.
+    `rows` and `scores` are the candidates' (m,); `series` is of the whole catalogue. `diversity` and `novelty` are as
+    in a request; without diversity the bundle's is taken.
     """
     return mmr(
         scores - popularity_discount(bundle, rows, novelty),

@@ -25,12 +25,7 @@ _UNIT = 2.0**-22
 
 
 class ExactSearch:
-    """A `Retriever` over one bundle: immutable and thread-safe.
-
-    Args:
-        bundle: Whose vectors to search.
-        shortlist: The product over the catalogue; numpy's by default.
-    """
+    """A `Retriever` over one bundle: immutable and thread-safe; `shortlist` is numpy's by default."""
 
     def __init__(self, bundle: Bundle, shortlist: Shortlist | None = None) -> None:
         self._catalog = bundle.catalog
@@ -45,11 +40,7 @@ class ExactSearch:
         return self._search([(self._tower.encode(seeds), allowed, k)])[0]
 
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
-        """See `marquee.retrieval.port.Retriever.candidates`.
-
-        Raises:
-            RequestError: No seed is a film of the catalogue, or a filter names an unknown genre.
-        """
+        """See `marquee.retrieval.port.Retriever.candidates`; a RequestError if the query can't be answered."""
         (answer,) = self.batch([Query(tuple(seed_movie_ids), k, where)])
         if isinstance(answer, RequestError):
             raise answer

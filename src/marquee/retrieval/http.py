@@ -34,13 +34,9 @@ class _Aging:
 
 
 class RetrievalClient(RemoteClient):
-    """A client of one address. Thread-safe; `retriever` makes the one for a bundle.
+    """A client of one address, a URL without a path. Thread-safe; `retriever` makes the one for a bundle.
 
-    Args:
-        url: Of the server, without a path.
-        connect_seconds: For a connection.
-        connection_seconds: How long a connection is used at most.
-        protocol, seconds, workers, breaker, on_result: As for `RemoteClient`.
+    Connecting may take `connect_seconds`, and a connection is used for at most `connection_seconds`.
     """
 
     def __init__(

@@ -93,9 +93,7 @@ class Pool:
 class Ladder:
     """Finds candidates in a bundle. Immutable and thread-safe.
 
-    Args:
-        bundle: The models and films.
-        retriever: Where the highest rung's candidates come from; None searches the bundle's own vectors in process.
+    The highest rung's come from `retriever`; None searches the bundle's own vectors in process.
     """
 
     def __init__(self, bundle: Bundle, retriever: Retriever | None = None) -> None:

@@ -30,11 +30,7 @@ class Where:
     exclude_movie_ids: tuple[int, ...] = ()
 
     def mask(self, catalog: Catalog) -> Mask:
-        """(n,) bool, True for the films that may be recommended.
-
-        Raises:
-            UnknownGenre: A genre that the catalogue does not have.
-        """
+        """(n,) bool, True for the films that may be recommended; UnknownGenre if the catalogue lacks a genre."""
         allowed = np.ones(len(catalog), dtype=np.bool_)
         if self.genres_any:
             allowed &= catalog.genres[:, _columns(catalog, self.genres_any)].any(axis=1)

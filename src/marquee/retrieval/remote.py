@@ -28,13 +28,8 @@ CHUNK = 65536
 class CircuitBreaker:
     """A circuit breaker (Nygard, Release It!, 5.2): don't wait for a tier that is known to be down.
 
-    Closed until `failures` calls in a row fail; then open, and one call at a time finds out whether to close.
-
-    Args:
-        failures: In a row, that open it.
-        pause: Seconds until the first trial; each failed trial doubles it.
-        longest_pause: Seconds, at most.
-        clock: Of seconds.
+    Closed until `failures` calls in a row fail; then open, and one call at a time finds out whether to close: the first
+    after `pause` seconds, and after each failed trial twice as long, at most `longest_pause`.
     """
 
     def __init__(
@@ -140,11 +135,7 @@ class RemoteClient(ABC):
         return BoundRetriever(self, version)
 
     def candidates(self, query: Query, version: str) -> Candidates:
-        """Ask the tier for a bundle's candidates.
-
-        Raises:
-            RetrievalUnavailable: And nothing else, with a reason that docs/retrieval.md lists.
-        """
+        """Ask for a bundle's candidates; raises only RetrievalUnavailable, with a reason of docs/retrieval.md."""
         started, was_open = time.monotonic(), self.is_open
         try:
             # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
@@ -249,15 +240,7 @@ class BoundRetriever:
 
 
 def read_whole(read: Callable[[int], bytes], ends: float) -> bytes:
-    """An answer's bytes.
-
-    Args:
-        read: Gives at most that many of the next bytes, none at the end.
-        ends: On the clock of `time.monotonic`.
-
-    Raises:
-        RetrievalUnavailable: `bad_answer` if they are too many, `timeout` if they come too slowly.
-    """
+    """An answer's bytes, `CHUNK` at a time, by a deadline on the clock of `time.monotonic`."""
     parts: list[bytes] = []
     size = 0
     while part := read(CHUNK):

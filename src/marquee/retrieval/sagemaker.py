@@ -61,16 +61,8 @@ class SageMakerClient(RemoteClient):
 
     Credentials come from where boto3 finds them (in Lambda: the function's role), and so does the address: with
     AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME set, boto3 asks there, which is how tests put a local server in its place.
-
-    Args:
-        endpoint: The endpoint's name.
-        region: Such as eu-central-1; "" takes AWS_REGION, else boto3's own (AWS_DEFAULT_REGION, ~/.aws).
-        connect_seconds: For a connection, per attempt.
-        read_seconds: For the next bytes of an answer, per attempt.
-        seconds, workers, breaker, on_result: As for `RemoteClient`.
-
-    Raises:
-        ConfigError: No region is known.
+    Without a region AWS_REGION is taken, else boto3's own (AWS_DEFAULT_REGION, ~/.aws); without any, a ConfigError says
+    so. `connect_seconds` and `read_seconds` (for the next bytes of an answer) are per attempt.
     """
 
     pause = 0.05

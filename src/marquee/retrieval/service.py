@@ -30,11 +30,7 @@ class Reply:
 class RetrievalService:
     """Answers from a store's current bundle, or from the one before for clients that still use it. Thread-safe.
 
-    Args:
-        path: A store, or the folder of one version.
-        make_shortlist: Makes the product over a catalogue; numpy's by default.
-        interval: Seconds between two looks at the store.
-        on_change: As of `marquee.bundle.watch.Live`.
+    `make_shortlist` makes the product over a catalogue, by default in numpy; the rest is as for `Live`.
     """
 
     def __init__(

@@ -62,14 +62,10 @@ Render = Callable[[Sequence[Candidates]], dict[str, Any]]
 
 
 def parse_request(body: bytes | dict[str, Any]) -> tuple[list[Query], str, Render]:
-    """Parse a request to a server; `instances` or `inputs` tells the protocol.
+    """Parse the JSON, or what a server made of it already, of a request; `instances` or `inputs` tells the protocol.
 
-    Args:
-        body: JSON, or what a server made of it already.
-
-    Returns:
-        The queries, at least one; the version of the bundle that the client works with, "" if it doesn't say; and what
-        writes the answer in the request's protocol, given one entry per query, all of one bundle.
+    Returns the queries, at least one; the version of the bundle that the client works with, "" if it doesn't say; and
+    what writes the answer in the request's protocol, given one entry per query, all of one bundle.
 
     Raises:
         RequestError: It isn't a request as docs/retrieval.md describes it.
@@ -217,11 +213,7 @@ def ask(query: Query, protocol: Protocol, model_version: str) -> bytes:
 
 
 def read_answer(body: bytes, protocol: Protocol, k: int) -> Candidates:
-    """A client's reading of an answer to one query, which it doesn't trust.
-
-    Raises:
-        ValueError: It isn't one, or it can't be true.
-    """
+    """Parse an answer to one query, which a client doesn't trust; a ValueError if it isn't one, or can't be true."""
     try:
         answer = json.loads(body)
         if protocol == "v1":

@@ -50,11 +50,7 @@ _BATCH = 4096  # films whose features go through the item tower at a time
 def import_legacy(folder: Path, *, rerank: RerankConfig = LEGACY_RERANK) -> Bundle:
     """Convert a bundle of the older layout; `publish` the result with force, since it brings no metrics.
 
-    Needs torch (`marquee[training]`), for `model.pth`.
-
-    Args:
-        folder: Holds the files, flat or in subfolders such as twotower/ and factors/.
-        rerank: The re-ranker's settings; the older code's, if not given.
+    The files are found in the folder or its subfolders. Needs torch (`marquee[training]`), for `model.pth`.
 
     Raises:
         BundleError: A file is missing, is not what it should be, or holds something that would run code.
@@ -255,11 +251,7 @@ def _hash_of(paths: Sequence[Path]) -> str:
 
 
 def array_of(value: Any) -> NDArray[Any]:
-    """The array that a record of numpy, pandas or Arrow stands for.
-
-    Raises:
-        BundleError: The record isn't one of an array, or its parts don't fit each other.
-    """
+    """The array that a record of numpy, pandas or Arrow stands for."""
     if isinstance(value, np.ndarray):
         return value
     if isinstance(value, list | tuple):
@@ -280,11 +272,7 @@ def scalar_of(value: Any) -> Any:
 
 
 def frame_of(value: Any) -> tuple[NDArray[Any], Columns]:
-    """The index and the columns, in order, of the table that a record of a pandas DataFrame stands for.
-
-    Raises:
-        BundleError: It isn't one, or one of pandas before 1.3.
-    """
+    """The index and the columns, in order, of the table that a record of a pandas DataFrame stands for."""
     if not isinstance(value, Record) or value.name != "DataFrame" or not isinstance(value.state, dict):
         raise _unexpected(value)
     manager = value.state.get("_mgr")

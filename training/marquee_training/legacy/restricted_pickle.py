@@ -109,11 +109,7 @@ class _Reader(pickle.Unpickler):
 
 
 def read_pickle(raw: bytes, where: str) -> Any:
-    """The value of a pickle: plain Python values, and `Record`s for everything else.
-
-    Args:
-        raw: The pickle's bytes.
-        where: The file's name, for messages.
+    """The value of a pickle: plain Python values, and `Record`s for everything else; `where` is for messages.
 
     Raises:
         BundleError: It names something that isn't on the list, or isn't a pickle at all.
@@ -136,11 +132,7 @@ def _refuse_memory_bombs(raw: bytes) -> None:
 
 
 def read_pickle_file(path: Path) -> Any:
-    """`read_pickle` of a file.
-
-    Raises:
-        BundleError: It is missing, too large, or `read_pickle` refuses it.
-    """
+    """`read_pickle` of a file."""
     if not path.is_file():
         raise BundleError(f"{path} is missing")
     if path.stat().st_size > _SIZE_LIMIT:
@@ -149,11 +141,7 @@ def read_pickle_file(path: Path) -> Any:
 
 
 def read_npz(path: Path) -> dict[str, Any]:
-    """The arrays of an .npz file; object arrays go through `read_pickle`, never through numpy's own unpickling.
-
-    Raises:
-        BundleError: It isn't an .npz file, or an object array is refused.
-    """
+    """The arrays of an .npz file; object arrays go through `read_pickle`, never through numpy's own unpickling."""
     arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
