@@ -35,7 +35,6 @@ class Films:
         self.catalog = bundle.catalog
         self._tower = bundle.two_tower
         self._version = bundle.version
-        self._titles = TitleIndex(bundle.catalog)
 
     def film(self, row: int) -> Movie:
         """A film, by its row of the catalogue."""
@@ -79,6 +78,10 @@ class Films:
     def franchises(self) -> Rows:
         """(n,) int64: films of one series share a number."""
         return franchises(self.catalog, self._tower.unit_vectors)
+
+    @cached_property
+    def _titles(self) -> TitleIndex:
+        return TitleIndex(self.catalog)  # on first use: a Lambda never searches
 
     @cached_property
     def reader(self) -> Reader:

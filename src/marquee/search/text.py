@@ -95,11 +95,7 @@ def spelling_variants(word: str) -> tuple[str, ...]:
 
 
 class Prefixes:
-    """Index of keys by prefix: a look-up takes two binary searches.
-
-    Args:
-        pairs: Key and row of the catalogue; a key can have many rows.
-    """
+    """Index of pairs of a key and a row of the catalogue by the key's prefix: a look-up takes two binary searches."""
 
     def __init__(self, pairs: Iterable[tuple[str, int]]) -> None:
         rows_of: defaultdict[str, list[int]] = defaultdict(list)

@@ -1,8 +1,7 @@
 """Search by title."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import SequenceMatcher
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -31,35 +30,32 @@ _LONG_ENOUGH_TO_BE_JOINED = 4
 _DIGITS_OF_A_YEAR, _MOST_PARTS = 4, 20
 
 
-# The indexes of a TitleIndex, by their keys of each title.
-_KEYS: dict[str, Callable[[str], Iterable[str]]] = {
-    "_titles": lambda title: [fold(title)],
-    "_cores": lambda title: [core(fold(title))],
-    "_names": names_of,
-    "_squeezed": lambda title: {name.replace(" ", "") for name in names_of(title)},
-    "_series": lambda title: {series_of(title)} - {""},
-    "_subtitles": subtitles_of,
-    "_initials": initials_of,
-    "_words": lambda title: set(fold(title).split()),
-    # Neighbouring words as one: "spiderman", "schindlers".
-    "_joined": lambda title: [a + b for a, b in pairwise(fold(title).split())],
-}
-
-
 class TitleIndex:
     """Search by title: every word of the query must be a prefix of a word of the title, outer articles left out.
 
     A name may also be written as one word ("spiderman"), initials without their points ("et"). Where that finds next to
     nothing, words may be misspelt, two of them joined ("schindlers list"), or numbers and titles of people spelt
-    differently ("rocky 2", "twelve angry men", "doctor strangelove"). Indexes are built on first use: a Lambda never
-    searches.
-
-    Args:
-        catalog: The films.
+    differently ("rocky 2", "twelve angry men", "doctor strangelove").
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        titles = catalog.titles
+        folded = [fold(title) for title in titles]
+        words = [title.split() for title in folded]
+        names = [names_of(title) for title in titles]
+        self._titles = _index([title] for title in folded)
+        self._cores = _index([core(title)] for title in folded)
+        self._names = _index(names)
+        self._squeezed = _index({name.replace(" ", "") for name in of_film} for of_film in names)
+        self._series = _index({series_of(title)} - {""} for title in titles)
+        self._subtitles = _index(map(subtitles_of, titles))
+        self._initials = _index(map(initials_of, titles))
+        self._words = _index(map(set, words))
+        # Neighbouring words as one: "spiderman", "schindlers".
+        self._joined = _index([first + second for first, second in pairwise(title)] for title in words)
+        self._n_words = np.array([len(without_articles(title)) for title in words])
+        self._typos = Typos(self._words.keys)
 
     def search(self, query: str, limit: int) -> list[int]:
         """Rows of the catalogue, best match first: the whole title, its beginning, then any words in it.
@@ -197,20 +193,7 @@ class TitleIndex:
         order = np.lexsort((rows, -self._catalog.popularity[rows], tier[rows]))
         return [int(row) for row in rows[order]]
 
-    def __getattr__(self, name: str) -> Prefixes:
-        """The index of that name, built on first use."""
-        if name not in _KEYS:
-            raise AttributeError(name)
-        keys = _KEYS[name]
-        index = Prefixes((key, row) for row, title in enumerate(self._catalog.titles) for key in keys(title))
-        setattr(self, name, index)
-        return index
 
-    @cached_property
-    def _n_words(self) -> NDArray[np.int64]:
-        """(n,) int64: number of words of each title, without its articles."""
-        return np.array([len(core(fold(title)).split()) for title in self._catalog.titles])
-
-    @cached_property
-    def _typos(self) -> Typos:
-        return Typos(self._words.keys)
+def _index(keys: Iterable[Iterable[str]]) -> Prefixes:
+    """Index of the keys of each row."""
+    return Prefixes((key, row) for row, of_row in enumerate(keys) for key in of_row)

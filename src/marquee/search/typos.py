@@ -24,11 +24,7 @@ def edits_allowed(word: str, *, alone: bool = True) -> int:
 
 
 class Typos:
-    """Finds the words of a vocabulary whose beginning is close to a given one.
-
-    Args:
-        words: The vocabulary; what is found are positions in it. Letters after the 24th don't count.
-    """
+    """Finds positions of the `words` whose beginning is close to a given one; letters after the 24th don't count."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._lengths = np.array([min(len(word), MAX_LETTERS) for word in words], dtype=np.int64)

@@ -15,24 +15,16 @@ _QUOTES = tuple('"“”„«»')
 
 @dataclass(frozen=True)
 class Token:
-    """A folded word, its place in the text, and how it is written.
-
-    Attributes:
-        comma: Whether a comma, dash or bracket precedes it.
-        sentence: Whether it begins a sentence.
-        bracket: Whether an opening bracket immediately precedes it.
-        quote: Whether a quotation mark immediately precedes it.
-        capital: Whether it has a capital letter that isn't due to the beginning of a sentence.
-    """
+    """A folded word, its place in the text, and how it is written."""
 
     word: str
     start: int
     end: int
-    comma: bool = False
-    sentence: bool = False
-    bracket: bool = False
-    quote: bool = False
-    capital: bool = False
+    comma: bool  # a comma, dash or bracket precedes it
+    sentence: bool  # it begins a sentence
+    bracket: bool  # an opening bracket immediately precedes it
+    quote: bool  # a quotation mark immediately precedes it
+    capital: bool  # it has a capital letter that isn't due to the beginning of a sentence
 
 
 def tidy(text: str) -> str:

@@ -1,7 +1,6 @@
 """Years in words: "after 2000", "the eighties", "between 1990 and 2005", "recent"."""
 
 import re
-from typing import NamedTuple
 
 Words = tuple[str, ...]
 FIRST, LAST = 1870, 2100
@@ -43,26 +42,22 @@ _OLD = re.compile(r"(?:old school|old|older|classics?|vintage|golden age) ")
 _YEAR = re.compile(r"[0-9]{4} ")
 
 
-class Span(NamedTuple):
-    """Years, and how many words name them; None is an open end."""
-
-    length: int
-    first: int | None
-    last: int | None
+# How many words name the years, the first year and the last; None is an open end.
+Span = tuple[int, int | None, int | None]
 
 
 def years_at(words: Words, start: int, newest: int) -> Span | None:
-    """The years that begin at a word; None if there are none.
-
-    Args:
-        words: Folded words of the sentence.
-        start: Index of the word.
-        newest: The catalogue's newest year, which "recent" goes by.
-    """
+    """The years that begin at a folded word, if any; "recent" goes by the catalogue's newest year."""
     text = "".join(f"{word} " for word in words[start : start + MAX_WORDS])
     of_an_age = words[max(0, start - 1) : start] in {("year",), ("years",)}  # "15 year old" is no old film
-    by_words = None if of_an_age else _recent_or_old(text, newest)
-    return _by_age(text, newest) or _range(text) or _one_sided(text) or _whole_decade(text) or by_words or _year(text)
+    return (
+        _by_age(text, newest)
+        or _range(text)
+        or _one_sided(text)
+        or _opened(_decade(text), text)
+        or (None if of_an_age else _recent_or_old(text, newest))
+        or _opened(_year_alone(text), text)
+    )
 
 
 def is_child(words: Words) -> bool:
@@ -76,13 +71,13 @@ def _by_age(text: str, newest: int) -> Span | None:
     if not match or not newest:
         return None
     if match["decade"]:
-        return Span(_length(match), newest - 9, None) if match["within"] in {"last", "past"} else None
+        return (_length(match), newest - 9, None) if match["within"] in {"last", "past"} else None
     count = _count(match["count"])
     if count is None or not 0 < count < 100:
         return None
     if match["within"]:
-        return Span(_length(match), newest - count + 1, None)
-    return Span(_length(match), None, newest - count)
+        return _length(match), newest - count + 1, None
+    return _length(match), None, newest - count
 
 
 def _range(text: str) -> Span | None:
@@ -91,7 +86,7 @@ def _range(text: str) -> Span | None:
     if not match or (match["join"] == "and " and not match["begin"]):
         return None
     first, last = sorted((int(match["first"]), int(match["last"])))
-    return Span(_length(match), first, last) if first >= FIRST and last <= LAST else None
+    return (_length(match), first, last) if first >= FIRST and last <= LAST else None
 
 
 def _one_sided(text: str) -> Span | None:
@@ -119,28 +114,19 @@ def _one_sided(text: str) -> Span | None:
     low = None if first_by is None or first is None else first + first_by
     high = None if last_by is None or last is None else last + last_by
     fits = all(end is None or FIRST <= end <= LAST for end in (low, high))
-    return Span(_length(match) + length, low, high) if fits else None
+    return (_length(match) + length, low, high) if fits else None
 
 
-def _whole_decade(text: str) -> Span | None:
-    """A decade, also such as "1980s or newer"."""
-    span = _decade(text)
-    return span and _opened(span, text)
-
-
-def _year(text: str) -> Span | None:
-    """Such as "1999", "1999 or later", "1999 or earlier"."""
-    span = _year_alone(text)
-    return span and _opened(span, text)
-
-
-def _opened(span: Span, text: str) -> Span:
-    """The same, open to the side that is named behind it: "or later", "or earlier"."""
-    following = text.split(" ", span.length)[-1]
+def _opened(span: Span | None, text: str) -> Span | None:
+    """The same, open to the side that is named behind it: "1980s or newer", "1999 or earlier"."""
+    if span is None:
+        return None
+    length, first, last = span
+    following = text.split(" ", length)[-1]
     if later := _OR_LATER.match(following):
-        return Span(span.length + _length(later), span.first, None)
+        return length + _length(later), first, None
     if earlier := _OR_EARLIER.match(following):
-        return Span(span.length + _length(earlier), None, span.last)
+        return length + _length(earlier), None, last
     return span
 
 
@@ -158,20 +144,20 @@ def _decade(text: str) -> Span | None:
     if not FIRST <= first <= LAST - 9:
         return None
     low, high = _PARTS[match["part"]]
-    return Span(_length(match), first + low, first + high)
+    return _length(match), first + low, first + high
 
 
 def _recent_or_old(text: str, newest: int) -> Span | None:
     if newest and (match := _RECENT.match(text)):
-        return Span(_length(match), newest - RECENT_YEARS + 1, None)
+        return _length(match), newest - RECENT_YEARS + 1, None
     match = _OLD.match(text)
-    return Span(_length(match), None, OLD_BEFORE - 1) if match else None
+    return (_length(match), None, OLD_BEFORE - 1) if match else None
 
 
 def _year_alone(text: str) -> Span | None:
     match = _YEAR.match(text)
     year = int(match[0]) if match else 0
-    return Span(1, year, year) if FIRST <= year <= LAST else None
+    return (1, year, year) if FIRST <= year <= LAST else None
 
 
 def _count(word: str) -> int | None:
