@@ -31,15 +31,8 @@ EDLAE_P: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95, 0.98, 0.995)
 def best_of(options: Iterable[Option], validations: Sequence[tuple[ByK, int]]) -> list[dict[int | None, Tuned]]:
     """Grid search: the best option for each question and number of seeds, since few seeds want more smoothing.
 
-    Each option is fitted once, and only the best so far stay in memory.
-
-    Args:
-        options: Settings and scorer of each.
-        validations: For each question, the validation people's requests by number of seeds, and the n of the NDCG@n
-            to maximise.
-
-    Returns:
-        One per question, by number of seeds; the first option where there is no request, the earlier one among equals.
+    Each option is fitted once, and only the best so far stay in memory. A validation holds a question's requests and
+    the n of the NDCG@n to maximise. The earlier option wins among equals, the first one where there is no request.
     """
     best: list[dict[int | None, Tuned]] = [{} for _ in validations]
     for settings, score in options:

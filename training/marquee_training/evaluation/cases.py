@@ -24,13 +24,7 @@ Case = tuple[int, NDArray[np.int32], NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Cases:
-    """c requests, those of one person in a row.
-
-    Attributes:
-        people: (c,) int64 rows.
-        seeds: (c, n) CSR float32 of ones.
-        targets: (c, n) CSR float32 of ones.
-    """
+    """c requests, those of one person in a row: (c,) rows of people, and (c, n) CSR float32 matrices of ones."""
 
     people: NDArray[np.int64]
     seeds: sparse.csr_matrix
@@ -98,30 +92,30 @@ def few_seed_cases(
 
     A person's draws depend on their id, k and the random seed alone, never on who else is drawn.
     """
-    chosen = _eligible(interactions, people, min_positives, max_people, seed)
-    return _draw(interactions, chosen, draws, seed, k)
+    return _draw(interactions, people, min_positives, max_people, draws, seed, k)
 
 
 def holdout_cases(
     interactions: Interactions, people: NDArray[np.int64], *, draws: int, seed: int, max_people: int | None = None
 ) -> Cases:
     """80 % of the likes as seeds, 20 % as targets (fold-in; Liang et al., WWW 2018); people with five likes or more."""
-    chosen = _eligible(interactions, people, HOLDOUT_MIN_POSITIVES, max_people, seed)
-    return _draw(interactions, chosen, draws, seed, None)
+    return _draw(interactions, people, HOLDOUT_MIN_POSITIVES, max_people, draws, seed, None)
 
 
-def _eligible(
-    interactions: Interactions, people: NDArray[np.int64], min_positives: int, max_people: int | None, seed: int
-) -> NDArray[np.int64]:
-    enough = people[interactions.n_liked[people] >= min_positives]
-    if max_people is not None and len(enough) > max_people:
-        enough = np.sort(np.random.default_rng(seed).choice(enough, max_people, replace=False))
-    return enough
-
-
-def _draw(interactions: Interactions, people: NDArray[np.int64], draws: int, seed: int, k: int | None) -> Cases:
+def _draw(
+    interactions: Interactions,
+    people: NDArray[np.int64],
+    min_positives: int,
+    max_people: int | None,
+    draws: int,
+    seed: int,
+    k: int | None,
+) -> Cases:
+    eligible = people[interactions.n_liked[people] >= min_positives]
+    if max_people is not None and len(eligible) > max_people:
+        eligible = np.sort(np.random.default_rng(seed).choice(eligible, max_people, replace=False))
     owners, seeds, targets = [], [], []
-    for person in people.tolist():
+    for person in eligible.tolist():
         user = int(interactions.user_ids[person])
         rng = np.random.default_rng((seed, user) if k is None else (seed, user, k))
         for _ in range(draws):

@@ -11,7 +11,7 @@ from scipy import sparse
 from marquee_training.config import TrainingConfig
 from marquee_training.evaluation import metrics
 from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS, Cases
-from marquee_training.evaluation.metrics import Values, mean_ndcg, mrr, ndcg, recall, rounded_ci95
+from marquee_training.evaluation.metrics import Values, mean_ndcg, mrr, ndcg, recall, rounded_ci95, rounded_mean
 from marquee_training.evaluation.protocols import Question, few_seeds
 from marquee_training.evaluation.ranking import Lists, Recommend, hits_of
 from marquee_training.evaluation.rows import SHORT
@@ -37,10 +37,10 @@ class Judged:
     """A row's results at one number of seeds, on p people.
 
     Attributes:
-        values: Metric -> (p,) float64, NaN for people without a value.
-        shown: (n,) int64, in how many lists of 10 each film is.
-        likes_shown: (m,) int32, the likes of every film shown, once per list.
-        shelf: (n,) bool, the films that could be shown; None = all.
+        values: Metric -> (p,), NaN for people without a value.
+        shown: (n,), in how many lists of 10 each film is.
+        likes_shown: (m,), the likes of every film shown, once per list.
+        shelf: (n,), the films that could be shown; None = all.
     """
 
     values: dict[str, Values]
@@ -56,18 +56,7 @@ Beyond = dict[str, Judged]
 
 
 def judge(ask: AskRow, question: Question, k: int | None, train: Interactions, genres: NDArray[np.bool_]) -> Judged:
-    """Judge a row on all requests with k seeds.
-
-    Args:
-        ask: The row's `recommend`.
-        question: The protocol's requests.
-        k: Number of seeds.
-        train: The people who were fitted on.
-        genres: (n, g) bool.
-
-    Raises:
-        ValueError: cold-items without a shelf of new films.
-    """
+    """Judge a row on all requests of a question with k seeds; `train` are the people who were fitted on."""
     cases, ties, popularity = question.tests[k], question.ties, train.popularity
     n = cases.n_targets
 
@@ -231,9 +220,7 @@ def summarise(config: TrainingConfig, per_person: PerPerson) -> dict[str, Any]:
         found["ndcg@10"].setdefault(key, {})[name] = round(float(values.mean()), 4)
         found["ci95"].setdefault(key, {})[name] = rounded_ci95(values)
         if name != "pipeline":
-            lead = per_person["pipeline", k] - values
-            entry = {"mean": round(float(lead.mean()), 4), "ci95": rounded_ci95(lead)}
-            found["pipeline_lead"].setdefault(key, {})[name] = entry
+            found["pipeline_lead"].setdefault(key, {})[name] = rounded_mean(per_person["pipeline", k] - values)
     return found
 
 

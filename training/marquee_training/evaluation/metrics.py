@@ -1,6 +1,7 @@
 """Metrics of lists: one value per request. Accuracy has binary gains; popularity is that of the people fitted on."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +22,9 @@ DISCOUNT = 0.5
 
 
 def ndcg(hits: Hits, n_targets: Counts) -> Values:
-    """Normalised discounted cumulative gain (Jarvelin and Kekalainen 2002), discount 1 / log2(place + 1).
+    """(b,): normalised discounted cumulative gain of (b, n) hits; NaN without targets.
 
-    Args:
-        hits: (b, n) bool, the lists' places.
-        n_targets: (b,), how many targets there are.
-
-    Returns:
-        (b,), divided by the best that a list of n can reach; NaN without targets.
+    Discount 1 / log2(place + 1), divided by the best that a list of n can reach (Jarvelin and Kekalainen 2002).
     """
     gains = 1.0 / np.log2(np.arange(2, hits.shape[1] + 2))
     best = np.concatenate([[np.nan], np.cumsum(gains)])[np.minimum(n_targets, hits.shape[1])]
@@ -106,12 +102,8 @@ def niche(people: NDArray[np.int64], likes: sparse.csr_matrix, popularity: NDArr
 
     Abdollahpouri et al., "The unfairness of popularity bias in recommendation" (RMSE at RecSys 2019) group people
     by the share of hits in what they rated, and find that those with the fewest are served worst. The median needs
-    no line between hits and other films, which would differ between data sets.
-
-    Args:
-        people: (b,), each request's person; the lower row is chosen first among equals.
-        likes: (b, n) CSR of ones, all likes of the person.
-        popularity: (n,).
+    no line between hits and other films, which would differ between data sets. `likes`, (b, n), holds all likes of each
+    request's person; the lower row is chosen first among equals.
     """
     unique, first = np.unique(people, return_index=True)
     medians = [np.median(popularity[likes.indices[likes.indptr[row] : likes.indptr[row + 1]]]) for row in first]
@@ -119,18 +111,11 @@ def niche(people: NDArray[np.int64], likes: sparse.csr_matrix, popularity: NDArr
 
 
 def genre_divergence(lists: Lists, likes: sparse.csr_matrix, genres: NDArray[np.bool_]) -> Values:
-    """KL divergence of a list's genres from those of the person's likes, 0 = the same proportions.
+    """(b,): KL divergence of a list's genres from those of the person's likes, (b, m) CSR of ones, in nats.
 
     H. Steck, "Calibrated recommendations", RecSys 2018: a film's genres share one unit; the list's distribution q
-    becomes (1 - alpha) q + alpha p with alpha = .01, so a list without any of the genres has ln(100) = 4.6.
-
-    Args:
-        lists: (b, n).
-        likes: (b, m) CSR of ones, all likes of the person.
-        genres: (m, g) bool.
-
-    Returns:
-        (b,) in nats; NaN where no liked film has a genre.
+    becomes (1 - alpha) q + alpha p with alpha = .01, so a list without any of the genres has ln(100) = 4.6, and one of
+    the same proportions 0. NaN where no liked film has a genre.
     """
     shares = genres / np.maximum(genres.sum(axis=1, keepdims=True), 1)
     taste = _distribution(np.asarray(likes @ shares))
@@ -164,14 +149,8 @@ def ndcg_within(hits: Hits, lists: Lists, targets: sparse.csr_matrix, inside: ND
 def ci95(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
     """95 % interval of the mean over people: percentile bootstrap (Efron 1979).
 
-    All means over the same number of people share their resamples, so differences between rows are paired.
-
-    Args:
-        values: (p,), NaN for people without a value: they count in no mean.
-        seed: Of the resamples.
-
-    Returns:
-        Low and high; NaN where nobody has a value.
+    All means over the same number of people share their resamples, so differences between rows are paired. A NaN, for
+    people without a value, counts in no mean; both bounds are NaN where nobody has a value.
     """
     known = ~np.isnan(values)
     if not known.any():
@@ -190,6 +169,16 @@ def _resamples(n: int, seed: int) -> NDArray[np.float32]:
     return np.stack([np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float32) for _ in range(RESAMPLES)])
 
 
-def rounded_ci95(values: NDArray[np.float64]) -> list[float]:
+def rounded_ci95(values: Values) -> list[float]:
     """`ci95` with four decimals, for JSON."""
     return [round(bound, 4) for bound in ci95(values)]
+
+
+def known_mean(values: Values) -> float:
+    """Mean of the people who have a value; NaN where nobody has."""
+    return float("nan") if np.isnan(values).all() else float(np.nanmean(values))
+
+
+def rounded_mean(values: Values) -> dict[str, Any]:
+    """Mean and 95 % interval with four decimals, for JSON."""
+    return {"mean": round(known_mean(values), 4), "ci95": rounded_ci95(values)}

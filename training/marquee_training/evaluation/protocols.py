@@ -32,13 +32,10 @@ ByK = dict[int | None, Cases]
 
 @dataclass(frozen=True)
 class Question:
-    """A protocol's test requests in one round.
+    """A protocol's requests in one round: of people no model was fitted on, and of those who tune baselines.
 
     Attributes:
-        protocol: One of PROTOCOLS.
-        tests: Requests of people no model was fitted on.
-        validations: Requests of the people who tune baselines.
-        depth: n of the NDCG@n that decides there.
+        depth: n of the NDCG@n that baselines are tuned by.
         shelf: (n,) bool, the new films (cold-items); None elsewhere.
         ties: Random seed that orders equal scores anew for each request; None = the lower id first.
     """
@@ -53,14 +50,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Round:
-    """One fit of every model.
+    """One fit of every model, and the protocols that it is tested by.
 
-    Attributes:
-        name: For progress lines, such as "fold 1/5".
-        visible: All that any fit may see; the test people are not in it.
-        train: Rows of `visible` to fit on.
-        validation: Rows of `visible` for early stopping and for tuning baselines.
-        questions: The protocols that are tested with these fits.
+    `visible` is all that any fit may see, without the test people. Rows of it are fitted on (`train`), others
+    (`validation`) decide on early stopping and the baselines' settings.
     """
 
     name: str
@@ -122,11 +115,7 @@ def few_seeds(
 
 
 def require_cases(tests: ByK, config: TrainingConfig) -> ByK:
-    """The same requests.
-
-    Raises:
-        DataError: For some number of seeds there is no request.
-    """
+    """The same requests; a DataError where there is none for some number of seeds."""
     if not all(len(cases) for cases in tests.values()):
         raise DataError(
             f"no held-out person has {config.eval_min_positives} likes (for cold-items, a new film among them), "
@@ -176,9 +165,6 @@ def temporal_round(dataset: Dataset, config: TrainingConfig, seed_counts: Sequen
 
     T is the first rating of the earliest of the last LATE_SHARE of the people to come. Seeds are a person's
     earliest k likes, targets all later ones. People who came before T are fitted on with what they rated before T.
-
-    Raises:
-        DataError: All people's first ratings have the same time, or nobody who came late has enough likes.
     """
     ratings = dataset.ratings
     first = ratings.groupby("user_id")["timestamp"].transform("min")
@@ -201,14 +187,10 @@ def temporal_round(dataset: Dataset, config: TrainingConfig, seed_counts: Sequen
 
 
 def earliest_cases(likes: pd.DataFrame, movie_ids: NDArray[np.int64], k: int, min_positives: int) -> Cases:
-    """Each person's earliest k likes as seeds, all later ones as targets.
+    """Each person's earliest k likes as seeds, all later ones as targets; people with fewer likes are left out.
 
-    Args:
-        likes: Columns `user_id`, `movie_id`, `timestamp`. Equal times, of which MovieLens has many, keep the order
-            of the rows, so that the seeds don't depend on the sorting algorithm.
-        movie_ids: (n,) int64, the catalogue, ascending; films without a rating before T are in it.
-        k: How many seeds.
-        min_positives: People with fewer likes are left out.
+    Equal times, of which MovieLens has many, keep the order of the rows, so that the seeds don't depend on the sorting
+    algorithm. `movie_ids` is the ascending catalogue; films without a rating before T are in it.
     """
     ordered = likes.sort_values(["user_id", "timestamp"], kind="stable")
     owners, seeds, targets = [], [], []

@@ -27,12 +27,9 @@ BLOCK = 4_000_000  # scores in memory at once
 
 
 def by_scores(score: Scorer, *, allowed: NDArray[np.bool_] | None = None, ties: int | None = None) -> Recommend:
-    """A recommender that ranks by a score.
+    """A recommender that ranks the `allowed` films, (n,) bool, by a score.
 
-    Args:
-        score: Scores of all films.
-        allowed: (n,) bool, the films that may be listed; None = all.
-        ties: Random seed that orders equal scores anew for each request; None = the lower id first.
+    `ties` is a random seed that orders equal scores anew for each request; None = the lower id first.
     """
 
     def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
@@ -63,11 +60,7 @@ def shuffles(seeds: sparse.csr_matrix, seed: int) -> NDArray[np.int64]:
 
 
 def top_n(scores: NDArray[np.float32], n: int) -> Lists:
-    """(b, n) columns of each row's n best scores, best first, the lower column first among equals.
-
-    Args:
-        scores: (b, m); -inf excludes a film.
-        n: Length of the lists.
+    """(b, n) columns of each row's n best scores, best first, the lower column first among equals; -inf excludes.
 
     Raises:
         ValueError: A score is NaN or +inf.

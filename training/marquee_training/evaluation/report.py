@@ -12,7 +12,7 @@ from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.baselines import Settings
 from marquee_training.evaluation.cases import HOLDOUT_MIN_POSITIVES, SEED_COUNTS
 from marquee_training.evaluation.judge import MAIN, Judged, judge, pooled, totals
-from marquee_training.evaluation.metrics import rounded_ci95
+from marquee_training.evaluation.metrics import known_mean, rounded_ci95, rounded_mean
 from marquee_training.evaluation.protocols import Round, rounds_of
 from marquee_training.evaluation.rows import PRODUCT, classic_config, full_rows
 from marquee_training.fit import Films
@@ -34,15 +34,7 @@ def evaluate(
     seed_counts: Sequence[int] = SEED_COUNTS,
     classic: TrainingConfig | None = None,
 ) -> Documents:
-    """Fit and judge all rows.
-
-    Args:
-        dataset: Ratings and films.
-        config: The product's configuration, and the number of folds, draws and people.
-        reporter: Shows each stage.
-        protocols: Some of PROTOCOLS.
-        seed_counts: Numbers of seeds.
-        classic: The classic design's configuration; None = configs/classic.toml.
+    """Fit and judge all rows; the classic design as configs/classic.toml says, if no other configuration is given.
 
     Returns:
         One document per protocol, in the given order: `{"dataset", "protocol", "rows": [{"model", "k", "metrics",
@@ -115,7 +107,7 @@ def report_rows(protocol: str, results: Results) -> list[dict[str, Any]]:
         values = own.values
         same = PRODUCT if model in PRODUCT else (model,)
         rivals = {name: other.values for (name, at), other in people.items() if at == k and name not in same}
-        means = {name: _mean(value) for name, value in values.items()} | totals(own)
+        means = {name: known_mean(value) for name, value in values.items()} | totals(own)
         _, seconds, settings = zip(*results[model, k], strict=True)
         rows.append(
             {
@@ -139,10 +131,5 @@ def pooled_results(results: Results) -> dict[tuple[str, int | None], Judged]:
 
 def lead_over_best(metric: str, own: Mapping[str, Any], rivals: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The paired difference to the best other row: the same people, the same seeds."""
-    best = max(rivals, key=lambda name: _mean(rivals[name][metric]))
-    difference = own[metric] - rivals[best][metric]
-    return {"over": best, "mean": round(_mean(difference), 4), "ci95": rounded_ci95(difference)}
-
-
-def _mean(values: Any) -> float:
-    return float("nan") if np.isnan(values).all() else float(np.nanmean(values))
+    best = max(rivals, key=lambda name: known_mean(rivals[name][metric]))
+    return {"over": best, **rounded_mean(own[metric] - rivals[best][metric])}

@@ -80,12 +80,10 @@ def names_of(protocol: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Row:
-    """A fitted model.
+    """A fitted model: a scorer, a whole pipeline, or the best options of a search by number of seeds.
 
     Attributes:
-        name: Its name in REGISTRY.
         fit_s: Seconds that fitting took, search included; rows that come out of one fit share its time.
-        model: A scorer, a whole pipeline, or the best options of a search by number of seeds.
         settings: Of the fit or of the request, where nothing was searched for.
     """
 
@@ -101,12 +99,9 @@ class Row:
     def recommend(
         self, k: int | None = None, shelf: NDArray[np.bool_] | None = None, ties: int | None = None
     ) -> Recommend:
-        """The row's recommender.
+        """The row's recommender of the films on a shelf, (n,) bool, for k seeds (None = a share of the likes).
 
-        Args:
-            k: Number of seeds in the requests; None = a share of the likes.
-            shelf: (n,) bool, the only films that may be listed; None = all.
-            ties: Random seed for the order of equal scores, for rows that rank by one; None = the lower id first.
+        `ties` is the random seed for the order of equal scores, for rows that rank by one; None = the lower id first.
         """
         if isinstance(self.model, Bundle):
             if shelf is None:
@@ -123,10 +118,7 @@ def classic_config(config: TrainingConfig) -> TrainingConfig:
 
 
 def short_rows(config: TrainingConfig, train: Interactions, contents: Bundle) -> dict[str, Recommend]:
-    """The rows of every training run: cheap baselines, and the product.
-
-    EDLAE has usual settings here; `full_rows` searches for them.
-    """
+    """The rows of every training run: cheap baselines, EDLAE with usual settings, and the product."""
     svd = fit_svd(centered(train.ratings), n_factors=CLASSIC_SVD_FACTORS, seed=config.seed, unit=True)
     chosen = chosen_movies(train, config.item_cf_min_positives, config.item_cf_max_movies)
     weights = edlae_weights(gram_matrix(train, chosen), **USUAL_EDLAE)
@@ -142,11 +134,7 @@ def short_rows(config: TrainingConfig, train: Interactions, contents: Bundle) ->
 def full_rows(
     config: TrainingConfig, classic: TrainingConfig, films: Films, round_: Round, report: EpochReport
 ) -> list[list[Row]]:
-    """All rows, fitted on a round's people; grids are searched for each question separately.
-
-    Returns:
-        For each of the round's questions, its rows in the order of `names_of`.
-    """
+    """For each of a round's questions, its rows in the order of `names_of`; grids are searched for each separately."""
     train, genres = round_.fitted_on, films.catalog.genres
     validations = [(question.validations, question.depth) for question in round_.questions]
     wanted = [names_of(question.protocol) for question in round_.questions]
@@ -222,12 +210,7 @@ def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
 
 
 class Shelf:
-    """A `Retriever` restricted to some films, such as the new ones.
-
-    Args:
-        contents: The models.
-        films: (n,) bool, the films that may be retrieved.
-    """
+    """A `Retriever` restricted to some films, (n,) bool, such as the new ones."""
 
     def __init__(self, contents: Bundle, films: NDArray[np.bool_]) -> None:
         self._contents = contents

@@ -56,14 +56,7 @@ SIZES: dict[str, list[dict[str, list[Any]]]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A row of the sweep.
-
-    Attributes:
-        view: The second view, `kind` as configured or `kind:number`; see `view_config`.
-        weights: The re-ranker's.
-        diversity: The request's; None = left out.
-        novelty: The request's.
-    """
+    """A row of the sweep: a second view (see `view_config`), the re-ranker's weights and the request's options."""
 
     view: str
     weights: BlendWeights

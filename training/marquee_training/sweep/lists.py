@@ -61,11 +61,9 @@ class CachedRetriever:
 
 @dataclass(frozen=True)
 class SweepFold:
-    """One fold's test requests and saved models.
+    """One fold's test requests and the folder of its models.
 
     Attributes:
-        place: The folder of its models.
-        rerank: The re-ranker's numbers of candidates.
         catalog: With the popularity among the people who were fitted on.
         cases: Requests by number of seeds; the same people in the same order at each.
         known: Candidates found so far.
@@ -92,10 +90,8 @@ class SweepFold:
     def lists(self, settings: Sequence[Setting], k: int | None, lengths: Sequence[int]) -> list[list[Lists]]:
         """The pipeline's lists for the requests with k seeds: for each setting and length, (requests, length).
 
-        Args:
-            settings: With one `blend_key`: candidates are blended once, and only picked anew for each setting.
-            k: Number of seeds.
-            lengths: Of the lists. A longer list begins with the shorter one's picks, since MMR is greedy.
+        The settings share a `blend_key`, so candidates are blended once, and only picked anew for each setting. A
+        longer list begins with the shorter one's picks, since MMR is greedy.
         """
         contents = self.contents(settings[0].view, settings[0].weights)
         pipeline = Pipeline(contents, CachedRetriever(ExactSearch(contents), self.known))
@@ -127,26 +123,9 @@ def cross_fitted(config: TrainingConfig) -> bool:
 
 
 def fit_folds(
-    config: TrainingConfig,
-    everybody: Interactions,
-    films: Films,
-    views: Sequence[str],
-    work: Path,
-    reporter: Reporter,
+    config: TrainingConfig, everybody: Interactions, films: Films, views: Sequence[str], work: Path, reporter: Reporter
 ) -> list[SweepFold]:
-    """Fit the models that are not in the folder `work` yet.
-
-    Args:
-        config: What to fit.
-        everybody: All people.
-        films: All films.
-        views: Second views, as `view_config` reads them.
-        work: The folder of the models.
-        reporter: Shows each fit.
-
-    Raises:
-        DataError: No test person has enough likes, or there are too few ratings to learn from.
-    """
+    """Fit the models that are not in the folder `work` yet, with each of the second views."""
     parts = split_people(len(everybody.user_ids), config.eval_folds, config.validation_share, config.seed)
     rerank = RerankConfig(n_candidates=config.n_candidates, n_item_cf_candidates=config.n_item_cf_candidates)
     folds = []

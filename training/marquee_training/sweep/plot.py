@@ -24,11 +24,7 @@ INCHES, DPI = (11.0, 4.8), 72
 
 
 def check_plots() -> None:
-    """Require matplotlib.
-
-    Raises:
-        ConfigError: matplotlib is missing.
-    """
+    """Require matplotlib; a ConfigError without it."""
     try:
         import matplotlib as mpl  # noqa: F401, PLC0415 - an extra of its own: only plots need it
     except ImportError:
@@ -36,16 +32,9 @@ def check_plots() -> None:
 
 
 def plot(path: Path, settings: Sequence[Setting], rows: Rows, *, title: str) -> None:
-    """NDCG@10 against variety and against coverage, coloured by popularity; fronts marked and labelled.
+    """Write a PNG of NDCG@10 against variety and against coverage, coloured by popularity; fronts marked and labelled.
 
-    Args:
-        path: The PNG to write; the same rows give the same picture.
-        settings: The configured one first.
-        rows: Of the CSV, in the same order.
-        title: Above it.
-
-    Raises:
-        ConfigError: matplotlib is missing.
+    The same rows give the same picture. The first setting is the configured one.
     """
     check_plots()
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - as above
@@ -124,16 +113,19 @@ def price(rows: Rows, settings: Sequence[Setting], place: int, against: str) -> 
     """
     row, base = rows[place], rows[0]
     gained = signed(row[against] - base[against], DIGITS[against])
-    interval = f"[{signed(row['diff_low'], '.3f')}, {signed(row['diff_high'], '.3f')}]"
     cost = signed(row[ACCURACY] - base[ACCURACY], ".3f")
-    return f"{settings[place].changes(settings[0])}: {cost} {interval} NDCG@10 for {gained} {WHAT[against]}"
+    changes = settings[place].changes(settings[0])
+    return f"{changes}: {cost} {_bounds(row)} NDCG@10 for {gained} {WHAT[against]}"
+
+
+def _bounds(row: dict[str, Any]) -> str:
+    return f"[{signed(row['diff_low'], '.3f')}, {signed(row['diff_high'], '.3f')}]"
 
 
 def line_of(rows: Rows, settings: Sequence[Setting], place: int) -> list[str]:
     """A setting in a table: its changes, NDCG@10, the difference with its interval, and what accuracy is traded for."""
     row = rows[place]
-    interval = f"[{signed(row['diff_low'], '.3f')}, {signed(row['diff_high'], '.3f')}]"
-    difference = f"{signed(row['diff'], '.3f')} {interval}" if place else ""
+    difference = f"{signed(row['diff'], '.3f')} {_bounds(row)}" if place else ""
     traded = [number(row[against], DIGITS[against]) for against in WHAT]
     return [settings[place].changes(settings[0]), number(row[ACCURACY]), difference, *traded]
 
@@ -141,14 +133,7 @@ def line_of(rows: Rows, settings: Sequence[Setting], place: int) -> list[str]:
 def sentences(
     rows: Rows, settings: Sequence[Setting], choice: tuple[int, Values, Values | None], *, cross_fitted: bool
 ) -> list[str]:
-    """The test people, the best setting's gain, and the largest gain at no sure cost in each trade-off.
-
-    Args:
-        rows: Of the CSV.
-        settings: In the same order.
-        choice: What `choose` found.
-        cross_fitted: Whether held-out people of all folds were tested on.
-    """
+    """The test people, the gain of `choose`'s setting, and the largest gain at no sure cost in each trade-off."""
     who = (
         "held-out people of all folds, with seeds that evaluate doesn't draw"
         if cross_fitted

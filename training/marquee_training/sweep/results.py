@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS
 from marquee_training.evaluation.judge import Judged, beyond_accuracy, judged, pooled, totals
-from marquee_training.evaluation.metrics import Values, ndcg, recall, rounded_ci95
+from marquee_training.evaluation.metrics import Values, known_mean, ndcg, recall, rounded_ci95
 from marquee_training.evaluation.ranking import Lists, hits_of
 from marquee_training.sweep.grid import Setting
 from marquee_training.sweep.lists import SweepFold
@@ -98,7 +98,7 @@ def _row(setting: Setting, result: Result, base: Result) -> dict[str, Any]:
 
 
 def _mean(values: Values) -> float:
-    return round(float(np.nanmean(values)), 5) if (~np.isnan(values)).any() else float("nan")
+    return round(known_mean(values), 5)
 
 
 def write_csv(path: Path, rows: Rows) -> None:
@@ -145,11 +145,8 @@ def choose(results: Sequence[Result], fold: NDArray[np.int64]) -> tuple[int, Val
     """The best setting by mean NDCG@10 over the numbers of seeds; the first is the configured one, and wins ties.
 
     The best of many settings on some people is partly best by chance. Cross-fitting corrects that: for each fold the
-    winner is chosen by the people of the other folds, and judged by the fold's own.
-
-    Args:
-        results: Of the settings, the configured one first.
-        fold: (p,), the fold in which each person is held out.
+    winner is chosen by the people of the other folds, and judged by the fold's own (`fold`, (p,): where each is held
+    out).
 
     Returns:
         Its position; its difference to the configured setting, (p,); and the cross-fitted one (None for one fold).

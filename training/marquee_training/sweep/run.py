@@ -29,11 +29,7 @@ GROUP = 6
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's outcome: settings (the configured one first), the CSV's rows in the same order, and text.
-
-    Attributes:
-        image: The plot; None = not drawn.
-    """
+    """A sweep's outcome: settings (the configured one first), the CSV's rows in the same order, text, and any plot."""
 
     settings: list[Setting]
     rows: Rows
@@ -51,16 +47,9 @@ def run_sweep(
     jobs: int | None = None,
     draw: bool = True,
 ) -> Sweep:
-    """Judge every setting of a size; models and results in `.sweep/<key>` beside the CSV are reused by every size.
+    """Judge every setting of one of SIZES, by default in a process per processor; write a CSV, and a PNG beside it.
 
-    Args:
-        dataset: Ratings and films.
-        config: What is fitted, and the setting that others are compared with.
-        size: One of SIZES.
-        path: The CSV; the plot lies beside it, with the suffix .png.
-        reporter: Shows each stage.
-        jobs: Number of processes; None = one per processor.
-        draw: Whether to plot.
+    Models and results in `.sweep/<key>` beside the CSV are reused by every size.
 
     Raises:
         ConfigError: No such size, jobs below 1, or matplotlib is missing.
@@ -108,11 +97,8 @@ def judge_all(
 ) -> Iterator[list[Setting]]:
     """Judge settings in `jobs` processes, each with one thread so that rounding doesn't depend on their number.
 
-    Yields:
-        Each group of settings when its results are saved.
-
-    Raises:
-        BrokenProcessPool: A process was killed, for example for want of memory. Results saved before remain.
+    Yields each group of settings when its results are saved. A BrokenProcessPool says that a process was killed, for
+    example for want of memory; results saved before remain.
     """
     groups = grouped(settings)
     if jobs == 1 or len(groups) <= 1:
