@@ -39,11 +39,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
 
 
 def configuration(given: argparse.Namespace, n_ratings: int) -> TrainingConfig:
-    """The product's configuration, and how many of its folds are run.
-
-    Raises:
-        ConfigError: More folds than it has.
-    """
+    """The product's configuration, and how many of its folds are run."""
     config = load_config(fitting(given.config, n_ratings))
     if given.folds is None:
         return config
@@ -64,9 +60,8 @@ def shareable(given: argparse.Namespace) -> str:
     words = ["python", "-m", "benchmarks.quality", *(["--data", "DIR"] if given.data else [])]
     for name, value in vars(given).items():
         if name not in ("data", "work", "output") and value != defaults[name]:
-            words += [
-                word for one in (value if isinstance(value, list) else [value]) for word in (f"--{name}", str(one))
-            ]
+            for one in value if isinstance(value, list) else [value]:
+                words += [f"--{name}", str(one)]
     return shlex.join(words)
 
 
@@ -90,8 +85,7 @@ def run(words: list[str]) -> None:
         jobs=given.jobs,
         say=lambda text: print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True),
     )
-    report["command"] = shareable(given)
-    report["date"] = f"{datetime.now(UTC):%Y-%m-%d}"
+    report |= {"command": shareable(given), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
     path = work / "report.json"
     path.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     plots = draw(path, given.output)
@@ -100,11 +94,7 @@ def run(words: list[str]) -> None:
 
 
 def draw(report: Path, output: Path) -> list[str]:
-    """The plots' file names beside the page.
-
-    Raises:
-        MarqueeError: The plots' environment can't be made.
-    """
+    """Draw the plots; returns their file names beside the page."""
     try:
         python = environment("plots")
     except DidNotInstall as error:

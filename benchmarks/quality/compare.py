@@ -38,27 +38,14 @@ def compare(
     say: Callable[[str], None] = print,
     python_of: Callable[[str], Path] = environment,
 ) -> dict[str, Any]:
-    """Run what an earlier run has not answered, and judge all of it.
+    """Run what an earlier run has not answered in the folder `work`, and judge all of it.
 
-    Args:
-        dataset: Ratings and films; our own process reads them again by `data` and `name`.
-        config: The product's, and the number of folds, draws and people.
-        opponents: Which to run.
-        work: The folder of rounds and answers.
-        protocols: few-seeds, holdout, or both.
-        seed_counts: Numbers of seeds.
-        seconds: Processor time of each search in a round.
-        settings: Settings of each search in a round.
-        jobs: Processes at a time.
-        say: Prints progress.
-        python_of: The Python of an environment.
+    Each search in a round is limited in `seconds` of processor time and in `settings`. Our own process reads the data
+    set again, by `data` and `name`.
 
     Returns:
         `{"documents": as marquee evaluate's, each row with "pipeline_lead" and "pipeline_novel_lead" {metric:
-        {"mean", "ci95"}}, "costs", "absent": {name: reason}, "versions"}`.
-
-    Raises:
-        ProcessFailed: A process ended with an error.
+        {"mean", "ci95"}}, "costs", "absent": {name: reason}, "versions", "budget"}`.
     """
     pythons, absent = _pythons(opponents, python_of, say)
     present = [opponent for opponent in opponents if opponent.environment in pythons]

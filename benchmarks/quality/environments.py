@@ -17,11 +17,7 @@ class DidNotInstall(Exception):  # noqa: N818 - it is an outcome that the report
 
 
 def environment(name: str, root: Path = ROOT / ".venv-quality", requirements: Path = REQUIREMENTS) -> Path:
-    """The Python of an environment, made when its pins have changed or it isn't there.
-
-    Raises:
-        DidNotInstall: With the last line of what the installer said.
-    """
+    """The Python of an environment, made when its pins have changed or it isn't there."""
     pins = requirements / f"{name}.txt"
     python, stamp = root / name / "bin" / "python", root / name / "ready"
     wanted = hashlib.sha256(pins.read_bytes()).hexdigest()

@@ -88,12 +88,7 @@ class Answer:
 
 
 def read_answer(path: Path, round_: Round, protocols: Sequence[str]) -> Answer:
-    """Read and check an answer.
-
-    Raises:
-        DataError: A list is missing, has another shape than asked for, names a film that isn't there, a film twice,
-            or one of the request's own seeds.
-    """
+    """Read an answer; a DataError where a list can't be right."""
     with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
         lists = {name: stored[name] for name in stored.files}
     for question in round_.questions:
@@ -105,11 +100,10 @@ def read_answer(path: Path, round_: Round, protocols: Sequence[str]) -> Answer:
 
 
 def _check(path: Path, name: str, lists: Lists | None, seeds: sparse.csr_matrix, length: int) -> None:
-    n = seeds.shape[1]
     wrong = None
     if lists is None or lists.shape != (seeds.shape[0], length):
         wrong = f"no lists of {seeds.shape[0]} x {length}"
-    elif lists.min(initial=-1) < -1 or lists.max(initial=-1) >= n:
+    elif lists.min(initial=-1) < -1 or lists.max(initial=-1) >= seeds.shape[1]:
         wrong = "a film that isn't in the catalogue"
     else:
         ordered = np.sort(lists, axis=1)

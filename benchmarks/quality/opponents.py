@@ -14,12 +14,7 @@ PROTOCOLS = ("few-seeds", "holdout")
 
 @dataclass(frozen=True)
 class Opponent:
-    """One row of the report; the fields are explained in opponents.toml.
-
-    Attributes:
-        settings: The grid, in the order in which it is tried.
-        model: FILE.py:CLASS, the file's path from the root of the disk.
-    """
+    """One row of the report, as opponents.toml explains it; `model` is FILE.py:CLASS with an absolute path."""
 
     name: str
     environment: str
@@ -38,11 +33,7 @@ class Opponent:
 
 
 def read_opponents(path: Path = HERE / "opponents.toml", models: Path = HERE / "child") -> list[Opponent]:
-    """All of them.
-
-    Raises:
-        ConfigError: A key is missing or unknown.
-    """
+    """All opponents; a ConfigError where a key is missing or unknown."""
     found = []
     for name, entry in tomllib.loads(path.read_text("utf-8")).items():
         given = {key: value for key, value in entry.items() if key not in {"grid", "model", "protocols"}}
@@ -73,11 +64,7 @@ def expand(grid: list[dict[str, list[float]]]) -> tuple[dict[str, float], ...]:
 
 
 def chosen(opponents: list[Opponent], names: list[str] | None) -> list[Opponent]:
-    """Those of the names; None = all.
-
-    Raises:
-        ConfigError: Nobody is called so.
-    """
+    """Those of the names; None = all."""
     known = [opponent.name for opponent in opponents]
     for name in names or []:
         if name not in known:

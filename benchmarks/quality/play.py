@@ -27,16 +27,9 @@ class ProcessFailed(MarqueeError):  # noqa: N818 - an outcome
 def play(
     opponent: Opponent, python: Path, place: Path, round_: Round, *, seconds: float, settings: int, seed: int
 ) -> Answer:
-    """Run an opponent on a round.
+    """Run an opponent on the round in the folder `place`, where the answer is saved.
 
-    Args:
-        opponent: Which.
-        python: Of its environment.
-        place: The round's folder, with `round.npz`; the answer is saved there.
-        round_: The same round, to check the answer by.
-        seconds: Of processor time, after which no further setting is begun.
-        settings: The most settings to try.
-        seed: Of the models.
+    After `seconds` of processor time, or `settings` settings, no further one is begun.
 
     Raises:
         ProcessFailed: With the end of the process's output.
@@ -73,12 +66,7 @@ def fingerprint(opponent: Opponent, job: dict[str, object]) -> str:
 def ours(place: Path, job: dict[str, Any]) -> OurRows:
     """Our rows of one round, saved in its folder.
 
-    Args:
-        place: The round's folder.
-        job: `data`, `name`, `config` (its JSON), `protocols`, `seeds`, `number` of the round from 0.
-
-    Raises:
-        ProcessFailed: With the end of the process's output.
+    The job holds `data`, `name`, `config` (its JSON), `protocols`, `seeds`, and `number` of the round from 0.
     """
     stamp, wanted = place / "ours.stamp", code_hash(json.dumps(job, sort_keys=True))
     if not _is_current(stamp, wanted):

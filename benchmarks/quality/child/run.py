@@ -53,17 +53,12 @@ class Films:
 
 
 def search(make, films, questions, settings, seconds):
-    """The best setting for every question.
+    """The best of the settings, from which `make` fits a model, for every question (`read_questions`).
 
-    Args:
-        make: Settings -> a fitted model.
-        films: Which films take part.
-        questions: Name -> validation and test requests (`read_questions`).
-        settings: To try, in this order.
-        seconds: Of processor time, after which no further setting is begun: others may use the machine.
+    No further setting is begun after `seconds` of processor time: others may use the machine.
 
     Returns:
-        Name -> (lists, settings, value); the seconds of the search; those of each fit.
+        Question -> (lists, settings, value); the seconds of the search; those of each fit.
     """
     best, spent, fits = {}, 0.0, []
     for tried in settings:

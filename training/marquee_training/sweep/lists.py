@@ -7,7 +7,7 @@ tested, with other seeds than evaluation draws, and the gain of the best setting
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -167,7 +167,12 @@ def _view_path(place: Path, view: str) -> Path:
 
 def save_whole(path: Path, arrays: dict[str, Any], metadata: dict[str, str] | None = None) -> None:
     """Write a safetensors file, whole or not at all."""
+    write_whole(path, lambda aside: save_file(arrays, aside, metadata))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under another name, then rename it, so that nobody finds half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(".tmp")
-    save_file(arrays, aside, metadata)
+    write(aside)
     aside.replace(path)

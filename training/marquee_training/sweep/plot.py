@@ -9,6 +9,7 @@ import numpy as np
 from marquee.errors import ConfigError
 from marquee_training.evaluation.metrics import Values, ci95
 from marquee_training.sweep.grid import Setting
+from marquee_training.sweep.lists import write_whole
 from marquee_training.sweep.results import ACCURACY, WORTH, Rows, on_front, shown
 
 PANELS = {
@@ -51,10 +52,7 @@ def plot(path: Path, settings: Sequence[Setting], rows: Rows, *, title: str) -> 
         axes.set_ylabel("accuracy: NDCG@10  →")
     figure.suptitle(title, fontsize=10)
     figure.colorbar(dots[0], ax=list(panels), label="median likes of the films shown", pad=0.01)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    figure.savefig(aside, format="png", metadata={"Software": None})
-    aside.replace(path)
+    write_whole(path, lambda aside: figure.savefig(aside, format="png", metadata={"Software": None}))
 
 
 def _panel(axes: Any, settings: Sequence[Setting], rows: Rows, against: str, popularity: Any) -> Any:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -99,14 +98,6 @@ def _row(setting: Setting, result: Result, base: Result) -> dict[str, Any]:
 
 def _mean(values: Values) -> float:
     return round(known_mean(values), 5)
-
-
-def write_csv(path: Path, rows: Rows) -> None:
-    """Write the CSV, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    pd.DataFrame(rows).to_csv(aside, index=False)
-    aside.replace(path)
 
 
 def on_front(rows: Rows, against: str) -> list[int]:

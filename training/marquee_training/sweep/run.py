@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from marquee.errors import ConfigError
@@ -19,9 +20,9 @@ from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.cases import MAIN_K
 from marquee_training.progress import Reporter
 from marquee_training.sweep.grid import Setting, settings_of
-from marquee_training.sweep.lists import SweepFold, cross_fitted, fit_folds, save_whole, work_key
+from marquee_training.sweep.lists import SweepFold, cross_fitted, fit_folds, save_whole, work_key, write_whole
 from marquee_training.sweep.plot import check_plots, plot, sentences
-from marquee_training.sweep.results import Rows, choose, judge_settings, load_result, mean_ndcg, table_of, write_csv
+from marquee_training.sweep.results import Rows, choose, judge_settings, load_result, mean_ndcg, table_of
 
 GROUP = 6
 """Most settings that share a blend's computation: more would save little, and lose more when killed."""
@@ -75,7 +76,7 @@ def run_sweep(
             report(len(found), len(settings), {"best ndcg@10": best})
     results = [found[setting.digest] for setting in settings]
     rows = table_of(settings, results)
-    write_csv(path, rows)
+    write_whole(path, lambda aside: pd.DataFrame(rows).to_csv(aside, index=False))
     image = path.with_suffix(".png") if draw else None
     if image is not None:
         plot(image, settings, rows, title=f"{dataset.name}: {rows[0]['n_people']} people, 5 of their films shown")
