@@ -12,24 +12,21 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the servers have it
 import platform
 import shutil
-import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import milliseconds, random_bundle, table
 from marquee.bundle import load, publish
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Query, Where
 from marquee.retrieval.service import RetrievalService
 from marquee.retrieval.wire import Protocol, ask
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.conftest import _make_contents
 from tests.contract.conftest import RETRIEVAL_PYTHON, Served
 from tests.waiting import until
 
@@ -39,45 +36,37 @@ CATALOGUES = (27_000, 100_000)
 LONE, CLIENTS, SECONDS = 400, 16, 6.0
 WARM_UP = 1500  # requests; a JVM gets twice as fast in its first thousand
 
+Call = Callable[[], object]
 
-def lone(call: Callable[[], object]) -> tuple[float, float]:
+
+def lone(call: Call) -> tuple[float, float]:
     """Median and 99th percentile of one call after the other, in ms."""
     for _ in range(WARM_UP):
         call()
-    times = []
-    for _ in range(LONE):
-        started = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - started) * 1e3)
-    return statistics.median(times), float(np.percentile(times, 99))
+    p50, p99 = np.percentile([milliseconds(call) for _ in range(LONE)], [50, 99])
+    return float(p50), float(p99)
 
 
-def throughput(make_call: Callable[[], Callable[[], object]]) -> float:
+def throughput(make_call: Callable[[], Call]) -> float:
     """Answers a second with all clients at work."""
-    counts = [0] * CLIENTS
-    over = threading.Event()
-
-    def work(index: int) -> None:
-        call = make_call()
-        while not over.is_set():
-            call()
-            counts[index] += 1
-
-    threads = [threading.Thread(target=work, args=[index]) for index in range(CLIENTS)]
     started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    time.sleep(SECONDS)
-    over.set()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / (time.perf_counter() - started)
+
+    def work(_: int) -> int:
+        call, count = make_call(), 0
+        while time.perf_counter() < started + SECONDS:
+            call()
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = sum(pool.map(work, range(CLIENTS)))
+    return answers / (time.perf_counter() - started)
 
 
-def over_http(port: int, protocol: Protocol, query: Query) -> Callable[[], Callable[[], object]]:
+def over_http(port: int, protocol: Protocol, query: Query) -> Callable[[], Call]:
     body = ask(query, protocol, "")
 
-    def make_call() -> Callable[[], object]:
+    def make_call() -> Call:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
         def call() -> None:
@@ -93,17 +82,17 @@ def over_http(port: int, protocol: Protocol, query: Query) -> Callable[[], Calla
 
 def measure(n: int, folder: Path) -> None:
     store = folder / str(n)
-    publish(store, _make_contents(n_movies=n, dimensions=64, seed=1), force=True)
-    search = ExactSearch(load(store))
-    movies = load(store).catalog.movie_ids[[5, 50, 500, 5000, 15000]]
-    seeds = tuple(int(movie) for movie in movies)
+    publish(store, random_bundle(n, dimensions=64, neighbors=20), force=True)
+    bundle = load(store)
+    search = ExactSearch(bundle)
+    seeds = tuple(bundle.catalog.movie_ids[[5, 50, 500, 5000, 15000]].tolist())
     query = Query(seeds, 200, Where(exclude_movie_ids=seeds))
-    rows = []
 
     def in_process() -> object:
         return search.candidates(query.seed_movie_ids, query.k, query.where)
 
-    rows.append(("in process", *lone(in_process), throughput(lambda: in_process), 0.0))
+    own, own_p99, own_rate = *lone(in_process), throughput(lambda: in_process)
+    rows: list[tuple[object, ...]] = [("in process", own, "1.0", own_p99, f"{own_rate:.0f}", "1.00", "")]
     service = RetrievalService(store)
     service.live.check()
     body = ask(query, "v1", "")
@@ -112,7 +101,8 @@ def measure(n: int, folder: Path) -> None:
         return service.answer([body])[0].text()
 
     with_json, _ = lone(answered)
-    parts: list[str] = []
+    shares: list[tuple[str, float, str]] = []
+    queued = 0.0
     for name, kind in SERVERS.items():
         server = Served(kind, folder, store)
         try:
@@ -120,47 +110,39 @@ def measure(n: int, folder: Path) -> None:
             for protocol in PATHS:
                 make_call = over_http(server.port, protocol, query)
                 p50, p99 = lone(make_call())
-                before = [server.metric(f"MarqueeBatchSize_{part}") for part in ("sum", "count")]
+                before = batches(server)
                 rate = throughput(make_call)
-                after = [server.metric(f"MarqueeBatchSize_{part}") for part in ("sum", "count")]
-                batches = after[1] - before[1]
-                rows.append((f"{name}, {protocol}", p50, p99, rate, (after[0] - before[0]) / batches if batches else 1))
-                if name == "TorchServe" and protocol == "v1":
-                    parts = where_it_goes(rows[0][1], with_json, p50, server)
+                size, count = batches(server) - before
+                batch = f"{size / count if count else 1:.1f}"
+                row = (p50, f"{p50 / own:.1f}", p99, f"{rate:.0f}", f"{rate / own_rate:.2f}", batch)
+                rows.append((f"{name}, {protocol}", *row))
+                if (name, protocol) == ("TorchServe", "v1"):
+                    shares = where_it_goes(own, with_json, p50)
+                    requests = server.metric("ts_inference_requests_total")
+                    queued = server.metric("ts_queue_latency_microseconds") / requests / 1e3
         finally:
             server.stop()
     print(f"\n## {n:,} films\n")
-    print(f"| server | lone request, median ms | ratio | p99 ms | {CLIENTS} clients, requests/s | ratio | batch |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for name, p50, p99, rate, batch in rows:
-        ratios = f"{p50 / rows[0][1]:.1f}", f"{rate / rows[0][3]:.2f}"
-        size = f"{batch:.1f}" if batch else ""
-        print(f"| {name} | {p50:.2f} | {ratios[0]} | {p99:.2f} | {rate:.0f} | {ratios[1]} | {size} |")
-    print("\n" + "\n".join(parts))
+    clients = f"{CLIENTS} clients, requests/s"
+    table(("server", "lone request, median ms", "ratio", "p99 ms", clients, "ratio", "batch"), rows)
+    print("\nWhere TorchServe's lone request (V1) spends its time:\n")
+    table(("part", "ms", "share"), shares)
+    print(f"\nBy TorchServe's own counters, a request waited {queued:.2f} ms in its queue, under load as well.")
 
 
-def where_it_goes(search: float, with_json: float, total: float, server: Served) -> list[str]:
-    """TorchServe's lone request, taken apart; called before there is any other load."""
-    requests = server.metric("ts_inference_requests_total")
-    queued = server.metric("ts_queue_latency_microseconds") / requests / 1e3
-    shares = {
+def batches(server: Served) -> np.ndarray:
+    """Requests so far, and batches of them."""
+    return np.array([server.metric(f"MarqueeBatchSize_{part}") for part in ("sum", "count")])
+
+
+def where_it_goes(search: float, with_json: float, total: float) -> list[tuple[str, float, str]]:
+    parts = {
         "the search": search,
         "reading and writing JSON": with_json - search,
         "waiting for company (maxBatchDelay)": 2.0,
         "the rest: HTTP, the JVM's queue, the hop to the worker, its log lines": total - with_json - 2.0,
     }
-    lines = [
-        "Where TorchServe's lone request (V1) spends its time:",
-        "",
-        "| part | ms | share |",
-        "| --- | ---: | ---: |",
-    ]
-    lines += [f"| {name} | {ms:.2f} | {ms / total:.0%} |" for name, ms in shares.items()]
-    return [
-        *lines,
-        "",
-        f"By TorchServe's own counters, a request waited {queued:.2f} ms in its queue, under load as well.",
-    ]
+    return [(name, ms, f"{ms / total:.0%}") for name, ms in parts.items()]
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import milliseconds, table
 from marquee.bundle import load
 from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex, fold
@@ -27,9 +28,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def titles(store: Path | None) -> list[str]:
     """N different titles."""
-    known = (
-        [*load(store, mapped=True).catalog.titles] if store else [*synthesize(20, N, 400, genome=False).movies["title"]]
-    )
+    known = load(store).catalog.titles if store else synthesize(20, N, 400, genome=False).movies["title"].tolist()
     return [known[i % len(known)] + (f" {i // len(known) + 1}" if i >= len(known) else "") for i in range(N)]
 
 
@@ -78,22 +77,19 @@ def main(store: Path | None) -> None:
     names = titles(store)
     started = time.perf_counter()
     index = TitleIndex(catalog(names))
-    index.search("warm up", LIMIT)
-    index.search("warmm upp qx", LIMIT)
-    print(
-        f"{len(set(names))} titles, index made in {time.perf_counter() - started:.1f} s, {QUERIES} queries of a kind\n"
-    )
+    for words in ("warm up", "warmm upp qx"):
+        index.search(words, LIMIT)
+    seconds = time.perf_counter() - started
+    print(f"{len(set(names))} titles, index made in {seconds:.1f} s, {QUERIES} queries of a kind\n")
     rng = np.random.default_rng(0)
-    print(f"{'':30}{'p50 ms':>8}{'p95 ms':>8}{'found':>8}")
+    rows = []
     for kind, make in KINDS.items():
-        took, found = [], 0
-        for row in rng.choice(N, QUERIES, replace=False):
-            query = make(fold(names[int(row)]).split() or ["m"], rng)
-            started = time.perf_counter()
-            found += bool(index.search(query, LIMIT))
-            took.append((time.perf_counter() - started) * 1e3)
-        p50, p95 = np.percentile(took, [50, 95])
-        print(f"{kind:30}{p50:8.2f}{p95:8.2f}{found / QUERIES:8.0%}")
+        drawn = rng.choice(N, QUERIES, replace=False)
+        queries = [make(fold(names[row]).split() or ["m"], rng) for row in drawn.tolist()]
+        found: list[bool] = []
+        took = [milliseconds(lambda: found.append(bool(index.search(query, LIMIT)))) for query in queries]  # noqa: B023
+        rows.append((kind, *np.percentile(took, [50, 95]), f"{np.mean(found):.0%}"))
+    table(("", "p50 ms", "p95 ms", "found"), rows)
 
 
 if __name__ == "__main__":

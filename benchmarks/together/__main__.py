@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import table
 from benchmarks.together.alone import ALONE, alone
-from benchmarks.together.groups import gains, groups
-from benchmarks.together.models import folds
+from benchmarks.together.people import folds, gains, groups
 from benchmarks.together.ways import WAYS
 from marquee_training.data.sources import obtain
 from marquee_training.evaluation.metrics import ci95
@@ -41,41 +41,42 @@ def main() -> None:
         for name, values in alone(asked, seed=number).items():
             for metric, of_people in values.items():
                 single[name][metric].append(of_people)
-    told = {kind: _groups_table(kind, ways) for kind, ways in found.items()}
-    told["one person"] = _alone_table(single)
+    figures = {kind: _groups_table(kind, ways) for kind, ways in found.items()}
+    figures["one person"] = _alone_table(single)
     if options.json:
-        options.json.write_text(json.dumps(told, indent=1), "utf-8")
+        options.json.write_text(json.dumps(figures, indent=1), "utf-8")
 
 
-def _groups_table(kind: str, ways: dict[str, list[NDArray[np.float64]]]) -> dict[str, object]:
-    print(f"\n{kind}, {SEEDS} films each: NDCG@10 of the members\n")
-    print("| list | mean | of the member with the least | members without any hit | least: ours ahead by |")
-    print("| --- | --- | --- | --- | --- |")
+def _groups_table(kind: str, ways: dict[str, list[NDArray[np.float64]]]) -> dict[str, list[float]]:
     ours = np.stack(ways["people"])
-    told: dict[str, object] = {}
+    found = {}
     for name, values in ways.items():
         each = np.stack(values)
         ahead = np.nanmin(ours, axis=1) - np.nanmin(each, axis=1)
-        low, high = ci95(ahead)
-        row = [float(np.nanmean(each)), float(np.nanmin(each, axis=1).mean()), float((each == 0).mean())]
-        told[name] = [*row, float(ahead.mean()), low, high]
-        lead = "" if name == "people" else f"{ahead.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
-        print(f"| {name} | {row[0]:.3f} | {row[1]:.3f} | {row[2]:.1%} | {lead} |")
-    return told
+        means = [np.nanmean(each), np.nanmin(each, axis=1).mean(), (each == 0).mean(), ahead.mean()]
+        found[name] = [*map(float, means), *ci95(ahead)]
+    print(f"\n{kind}, {SEEDS} films each: NDCG@10 of the members\n")
+    rows = []
+    for name, (mean, least, none, *lead) in found.items():
+        interval = "" if name == "people" else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*lead)
+        rows.append((name, f"{mean:.3f}", f"{least:.3f}", f"{none:.1%}", interval))
+    table(("list", "mean", "of the member with the least", "members without any hit", "least: ours ahead by"), rows)
+    return found
 
 
-def _alone_table(rows: Found) -> dict[str, object]:
-    told: dict[str, object] = {}
+def _alone_table(rows: Found) -> dict[str, list[float]]:
+    found = {}
     for name, (base, metrics) in ALONE.items():
-        print(f"\n{name}\n\n| metric | off | on | difference |\n| --- | --- | --- | --- |")
+        print(f"\n{name}\n")
+        lines = []
         for metric in metrics:
             off, on = np.concatenate(rows[base][metric]), np.concatenate(rows[name][metric])
-            change = on - off
-            low, high = ci95(change)
-            told[f"{name}: {metric}"] = [float(off.mean()), float(on.mean()), low, high]
-            difference = f"{change.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
-            print(f"| {metric} | {off.mean():.3f} | {on.mean():.3f} | {difference} |")
-    return told
+            low, high = ci95(on - off)
+            found[f"{name}: {metric}"] = [float(off.mean()), float(on.mean()), low, high]
+            difference = f"{(on - off).mean():+.4f} [{low:+.4f}, {high:+.4f}]"
+            lines.append((metric, f"{off.mean():.3f}", f"{on.mean():.3f}", difference))
+        table(("metric", "off", "on", "difference"), lines)
+    return found
 
 
 if __name__ == "__main__":

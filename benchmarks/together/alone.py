@@ -1,12 +1,12 @@
 """One person's request with and without an option."""
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.together.groups import gains
-from benchmarks.together.models import Asked
+from benchmarks.together.people import Asked, gains
 from benchmarks.together.ways import N, answer, ids
 from marquee.api.contracts import RecommendationRequest
 
@@ -23,35 +23,25 @@ def alone(asked: Asked, seed: int) -> dict[str, dict[str, NDArray[np.float64]]]:
     """(p,) values by option and metric; each person shows SEEDS likes, and up to DISLIKES films rated BAD or less."""
     rng = np.random.default_rng(seed)
     pipeline = asked.pipeline
-    found: dict[str, dict[str, list[float]]] = {name: {} for name in ("plain", "plain, who dislike", *ALONE)}
-
-    def note(name: str, values: dict[str, float]) -> None:
-        for metric, value in values.items():
-            found[name].setdefault(metric, []).append(value)
-
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for person in asked.people.tolist():
         order = rng.permutation(asked.everybody.liked(person))
-        shown, wanted = order[:SEEDS].tolist(), np.sort(order[SEEDS:]).astype(np.int64)
+        shown, wanted = ids(pipeline, order[:SEEDS].tolist()), np.sort(order[SEEDS:]).astype(np.int64)
         ratings = asked.everybody.ratings[person]
         bad = rng.permutation(ratings.indices[ratings.data <= BAD])
-        named = ids(pipeline, bad[:DISLIKES].tolist())
-        rest = bad[DISLIKES:]
-
-        def values(more: dict[str, Any], rest: NDArray[np.int32] = rest) -> dict[str, float]:
-            request = RecommendationRequest.model_validate({"movie_ids": ids(pipeline, shown), "top_n": N, **more})  # noqa: B023
+        requests: dict[str, dict[str, Any]] = {
+            "plain": {},
+            "several_interests": {"several_interests": True},
+            "one_per_franchise": {"one_per_franchise": True},
+        }
+        if len(bad) > DISLIKES:  # some remain to be found
+            named = ids(pipeline, bad[:DISLIKES].tolist())
+            requests |= {"plain, who dislike": {}, "disliked_movie_ids": {"disliked_movie_ids": named}}
+        for name, options in requests.items():
+            request = RecommendationRequest.model_validate({"movie_ids": shown, "top_n": N, **options})
             rows = answer(pipeline, request)
-            series = pipeline.films.franchises[rows]
-            return {
-                "NDCG@10": float(gains([wanted], rows)[0]),  # noqa: B023
-                "films of a series shown before": float(len(rows) - len(np.unique(series))),
-                "films rated 2 or less": float(np.isin(rows, rest).sum()),
-            }
-
-        plain = values({})
-        note("plain", plain)
-        note("several_interests", values({"several_interests": True}))
-        note("one_per_franchise", values({"one_per_franchise": True}))
-        if named and len(rest):
-            note("plain, who dislike", plain)
-            note("disliked_movie_ids", values({"disliked_movie_ids": named}))
+            found[name]["NDCG@10"].append(float(gains([wanted], rows)[0]))
+            series = len(np.unique(pipeline.films.franchises[rows]))
+            found[name]["films of a series shown before"].append(float(len(rows) - series))
+            found[name]["films rated 2 or less"].append(float(np.isin(rows, bad[DISLIKES:]).sum()))
     return {name: {metric: np.array(values) for metric, values in rows.items()} for name, rows in found.items()}

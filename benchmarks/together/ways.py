@@ -46,14 +46,17 @@ def several_interests(pipeline: Pipeline, members: Members) -> Rows:
     return answer(pipeline, RecommendationRequest(movie_ids=_all(pipeline, members), top_n=N, several_interests=True))
 
 
-def mean_affinity(pipeline: Pipeline, members: Members) -> Rows:
-    """By the mean of the members' affinities, and MMR."""
-    return _by(pipeline, members, lambda liking: liking.mean(axis=0))
+def by_affinity(aggregate: Callable[..., NDArray[np.float64]]) -> Way:
+    """By one value of the members' affinities for each film, and MMR."""
 
+    def way(pipeline: Pipeline, members: Members) -> Rows:
+        likings, rows = _liking(pipeline, members)
+        value = aggregate(likings, axis=0).astype(np.float32)
+        bundle = pipeline.bundle
+        picked = mmr(value, likeness(bundle, rows), n=N, lam=lambda_mmr(bundle, None))
+        return rows[picked[np.argsort(-value[picked], kind="stable")]]
 
-def least_misery(pipeline: Pipeline, members: Members) -> Rows:
-    """By the lowest of the members' affinities, and MMR (M. O'Connor et al., PolyLens, 2001)."""
-    return _by(pipeline, members, lambda liking: liking.min(axis=0))
+    return way
 
 
 def in_turn(pipeline: Pipeline, members: Members) -> Rows:
@@ -68,8 +71,8 @@ WAYS: dict[str, Way] = {
     "people": together,
     "all films as one person's": one_list,
     "the same with several_interests": several_interests,
-    "mean affinity": mean_affinity,
-    "least misery": least_misery,
+    "mean affinity": by_affinity(np.mean),
+    "least misery": by_affinity(np.min),  # M. O'Connor et al., PolyLens, 2001
     "in turn": in_turn,
 }
 
@@ -84,11 +87,3 @@ def _liking(pipeline: Pipeline, members: Members) -> tuple[NDArray[np.float64], 
     tastes = [make_taste(bundle, rows, where, where.mask(bundle.catalog)) for rows in members]
     rows, rankings = score_alike(bundle, list(zip(tastes, pipeline.ladder.candidates(tastes), strict=True)))
     return np.stack([liking(bundle, ranking) for ranking in rankings]), rows
-
-
-def _by(pipeline: Pipeline, members: Members, worth: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Rows:
-    likings, rows = _liking(pipeline, members)
-    value = worth(likings).astype(np.float32)
-    bundle = pipeline.bundle
-    picked = mmr(value, likeness(bundle, rows), n=N, lam=lambda_mmr(bundle, None))
-    return rows[picked[np.argsort(-value[picked], kind="stable")]]

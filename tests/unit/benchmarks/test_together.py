@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.together.alone import ALONE, alone
-from benchmarks.together.groups import gains, groups
-from benchmarks.together.models import Asked
+from benchmarks.together.people import Asked, gains, groups
 from benchmarks.together.ways import WAYS, N
 from marquee.pipeline import Pipeline
 from marquee_training.cross_validate import prepare
