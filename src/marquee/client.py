@@ -4,7 +4,6 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from types import TracebackType
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeVar
 
 import httpx2
@@ -29,14 +28,9 @@ class Unreachable(MarqueeError):  # noqa: N818 - names the state
 
 
 class ApiError(MarqueeError):
-    """The server answered with a problem.
+    """The server answered with a problem, whose fields are the error's attributes.
 
-    Attributes:
-        status: HTTP status.
-        code: Error code, listed in docs/api.md; "" where the answer is not Marquee's, such as a proxy's.
-        detail: What is wrong, and the fix.
-        errors: `field` and `message` of each invalid field.
-        request_id: To find the request in the server's log.
+    `code` is listed in docs/api.md; it is "" where the answer is not Marquee's, such as a proxy's.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -68,11 +62,7 @@ class _Call(NamedTuple, Generic[T]):
         return client.build_request("POST", self.path, content=self.body, headers=headers)
 
     def result(self, response: httpx2.Response) -> T:
-        """The parsed answer; fields that a newer server adds are ignored.
-
-        Raises:
-            ApiError: The answer is an error, or not Marquee's.
-        """
+        """The parsed answer; fields that a newer server adds are ignored."""
         if response.status_code >= 400:
             raise _api_error(response)
         try:
@@ -181,9 +171,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -216,9 +204,7 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:

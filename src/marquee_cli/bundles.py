@@ -9,23 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from marquee_cli.options import STORE, Json, Store
-from marquee_cli.output import out, print_json, print_table
+from marquee_cli.output import out, print_json, print_published, print_table
 
 if TYPE_CHECKING:
-    from marquee.bundle import Published
     from marquee.bundle.versions import VersionNow
 
 VersionArgument = Annotated[str | None, typer.Argument(help="A version's name; without it the current one.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command(rich_help_panel="Bundles")(publish)
-    app.command(rich_help_panel="Bundles")(verify)
-    app.command(rich_help_panel="Bundles")(rollback)
-    app.command("list", rich_help_panel="Bundles")(list_bundles)
-    app.command(rich_help_panel="Bundles")(card)
-    app.command("import", rich_help_panel="Bundles")(import_bundle)
 
 
 def publish(
@@ -37,7 +26,7 @@ def publish(
     from marquee.bundle import load
     from marquee.bundle import publish as publish_bundle
 
-    _print_published(publish_bundle(store, load(bundle), force=force))
+    print_published(publish_bundle(store, load(bundle), force=force))
 
 
 def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json = False) -> None:
@@ -67,7 +56,7 @@ def rollback(
     out.print(f"current is now {roll_back(store, version).version}", markup=False)
 
 
-def list_bundles(store: Store = STORE, as_json: Json = False) -> None:
+def list_(store: Store = STORE, as_json: Json = False) -> None:
     """List the versions in the store."""
     from marquee.bundle import list_versions
 
@@ -117,7 +106,7 @@ def card(
         out.print(Markdown(markdown(made)))
 
 
-def import_bundle(
+def import_(
     folder: Annotated[Path, typer.Argument(help="A bundle in the older pickle layout.")],
     store: Store = STORE,
     force: Annotated[bool, typer.Option("--force", help="Publish although nothing was measured.")] = False,
@@ -126,7 +115,7 @@ def import_bundle(
     from marquee.bundle import publish as publish_bundle
     from marquee_training.legacy.convert import import_legacy
 
-    _print_published(publish_bundle(store, import_legacy(folder), force=force))
+    print_published(publish_bundle(store, import_legacy(folder), force=force))
 
 
 def _as_json(entry: "VersionNow") -> dict[str, Any]:
@@ -154,9 +143,3 @@ def _age(created: datetime) -> str:
     """In the largest unit that fits, since that is how one chooses."""
     hours = int((datetime.now(UTC) - created).total_seconds() // 3600)
     return f"{hours // 24} d" if hours >= 48 else f"{hours} h" if hours >= 1 else "now"
-
-
-def _print_published(published: "Published") -> None:
-    out.print(f"published {published.manifest.version}", markup=False)
-    for note in published.notes:
-        out.print(f"  {note}", markup=False)

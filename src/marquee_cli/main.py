@@ -17,12 +17,14 @@ app = typer.Typer(
     help="A two-stage film recommender: ratings in, recommendations out.",
     epilog="Begin with: marquee demo",
 )
-for command in train.COMMANDS:
-    app.command(rich_help_panel="From ratings to a bundle")(command)
-bundles.register(app)
-for command in recommend.COMMANDS:
-    app.command(rich_help_panel="Recommendations")(command)
-app.command(rich_help_panel="Help")(doctor.doctor)
+for panel, commands in {
+    "From ratings to a bundle": (train.data, train.train, train.evaluate, train.sweep),
+    "Bundles": (bundles.publish, bundles.verify, bundles.rollback, bundles.list_, bundles.card, bundles.import_),
+    "Recommendations": (recommend.recommend, recommend.serve, recommend.demo),
+    "Help": (doctor.doctor,),
+}.items():
+    for command in commands:
+        app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)  # list_ is list
 
 
 def _version(wanted: bool) -> None:

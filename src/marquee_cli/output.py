@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +11,9 @@ from rich.table import Table
 
 from marquee.api.contracts import Recommendation, RecommendationResponse
 from marquee.errors import MarqueeError
+
+if TYPE_CHECKING:
+    from marquee.bundle import Published
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -45,6 +48,13 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     out.print(table)
+
+
+def print_published(published: "Published", where: str = "") -> None:
+    """The version that was published, and what publishing noted."""
+    out.print(f"published {published.manifest.version}{where}", markup=False)
+    for note in published.notes:
+        out.print(f"  {note}", markup=False)
 
 
 def print_recommendations(response: RecommendationResponse, title: str) -> None:

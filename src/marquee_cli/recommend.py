@@ -1,7 +1,6 @@
 """Commands that answer: recommend, serve, demo."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -165,13 +164,8 @@ def _request(fields: dict[str, Any]) -> Any:
         first = error.errors(include_url=False)[0]
         message = validation_messages([first], SCHEMA)[0]["message"]
         named = [part for part in first["loc"] if isinstance(part, str) and part != "filters"]
-        where = f"{_option(named[0])}: " if named else ""
+        where = OPTIONS.get(named[0], "--" + named[0].replace("_", "-")) + ": " if named else ""
         raise RequestError(f"{where}{message}", fix="marquee recommend --help") from None
-
-
-def _option(field: str) -> str:
-    """The option that a field of the request is given by."""
-    return OPTIONS.get(field, "--" + field.replace("_", "-"))
 
 
 def _for_whom(pipeline: Any, request: Any) -> str:
@@ -208,6 +202,3 @@ def _ids(text: str, option: str) -> list[int]:
 
 def _split(text: str, separator: str = ",") -> list[str]:
     return [part.strip() for part in text.split(separator) if part.strip()]
-
-
-COMMANDS: tuple[Callable[..., None], ...] = (recommend, serve, demo)

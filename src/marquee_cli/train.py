@@ -1,14 +1,13 @@
 """Commands from ratings to a bundle: data, train, evaluate, sweep."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Quiet, Store
-from marquee_cli.output import out, print_json, print_table
+from marquee_cli.output import out, print_json, print_published, print_table
 
 FRONT_SHOWN = 8
 
@@ -42,9 +41,7 @@ def train(
         print_json(published.manifest.model_dump(mode="json"))
         return
     print_metrics(published.manifest.metrics.document)
-    out.print(f"published {published.manifest.version} in {store}", markup=False)
-    for note in published.notes:
-        out.print(f"  {note}", markup=False)
+    print_published(published, f" in {store}")
 
 
 def train_and_publish(
@@ -177,21 +174,15 @@ def print_metrics(metrics: dict[str, Any]) -> None:
     """NDCG@10 by row and number of seeds, with the pipeline's lead at five."""
     table = dict(sorted(metrics["ndcg@10"].items(), key=lambda row: int(row[0])))  # JSON sorts 10 before 3
     lead = metrics["pipeline_lead"]["5"]
-    rows = []
-    for name in next(iter(table.values())):
-        ahead = lead.get(name)
-        rows.append(
-            (
-                name,
-                *(f"{table[k][name]:.4f}" for k in table),
-                "" if ahead is None else _lead(ahead),
-            )
-        )
+    names = next(iter(table.values()))
+    rows = [(name, *(f"{table[k][name]:.4f}" for k in table), _lead(lead.get(name))) for name in names]
     title = f"NDCG@10 on {metrics['n_people']} people held out, by number of seeds"
     print_table(title, ["", *(f">{k}" for k in table), "pipeline's lead at 5 [95 %]"], rows, framed=False)
 
 
-def _lead(lead: dict[str, Any]) -> str:
+def _lead(lead: dict[str, Any] | None) -> str:
+    if lead is None:
+        return ""
     low, high = lead["ci95"]
     return f"{lead['mean']:+.3f} [{low:.3f}, {high:.3f}]"
 
@@ -204,6 +195,3 @@ def _words(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-COMMANDS: tuple[Callable[..., None], ...] = (data, train, evaluate, sweep)

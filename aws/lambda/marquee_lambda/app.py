@@ -19,11 +19,11 @@ from aws_lambda_powertools.event_handler.api_gateway import (
 
 from marquee.api.contracts import MAX_BODY_BYTES, RecommendationRequest, response_json
 from marquee.api.problems import (
+    BODY_TOO_LONG,
+    INTERNAL,
     MEDIA_TYPE,
     NO_STORE,
     ProblemError,
-    body_too_long,
-    internal_error,
     method_not_allowed,
     not_found,
     not_ready,
@@ -98,7 +98,7 @@ class App:
             # Outside of `_observe`, so no answer could be made. `headers` is what every gateway understands.
             self._telemetry.logger.exception("an event failed")
             self._facts.request_id = RequestContext.from_headers({}).request_id
-            response = self._problem(internal_error())
+            response = self._problem(ProblemError(500, INTERNAL))
             headers = {**response.headers, "X-Request-ID": self._facts.request_id, **self._headers}
             result = {"statusCode": 500, "headers": headers, "body": response.body, "isBase64Encoded": False}
         return dict(json.loads(result["body"])) if kind == "bare" else result
@@ -128,14 +128,14 @@ class App:
         try:
             body = body_of(resolver)
             if len(body) > MAX_BODY_BYTES:
-                raise body_too_long()
+                raise ProblemError(413, BODY_TOO_LONG)
             resolver.context.update(body=body, headers=headers)
             response = next_middleware(resolver)
         except ProblemError as problem:
             response = self._problem(problem)
         except Exception as error:  # the stack trace goes to the log, a problem to the client
             failure = error
-            response = self._problem(internal_error())
+            response = self._problem(ProblemError(500, INTERNAL))
         response.headers.update({"X-Request-ID": facts.request_id, **self._headers})
         facts.status, facts.ms = response.status_code, (time.monotonic() - started) * 1e3
         self._telemetry.record(facts, failure)

@@ -36,15 +36,9 @@ def create_app(
     telemetry: Telemetry | None = None,
     make_retriever: MakeRetriever = lambda _: None,
 ) -> FastAPI:
-    """The API and the page, as one ASGI application.
+    """The API and the page, as one ASGI application; `make_retriever` makes each bundle's source of candidates.
 
-    Args:
-        settings: From `marquee.settings.load_settings`.
-        telemetry: Metrics; new ones if left out.
-        make_retriever: Makes each bundle's source of candidates.
-
-    Raises:
-        ConfigError: The key of TMDB is malformed.
+    Raises `ConfigError` if the key of TMDB is malformed.
     """
     telemetry = telemetry or Telemetry()
 
@@ -59,7 +53,7 @@ def create_app(
     live = Live(
         settings.artifacts_dir, build=build, interval=settings.reload_seconds, on_change=telemetry.bundle_checked
     )
-    posters = Posters.from_settings(settings, telemetry.poster_requested)
+    posters = Posters.from_settings(settings, lambda result: telemetry.posters.labels(result).inc())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from marquee.api.contracts import Problem, RecommendationRequest
-from marquee.api.problems import CODES, MEDIA_TYPE, body_too_long, internal_error, status_title
+from marquee.api.problems import BODY_TOO_LONG, CODES, INTERNAL, MEDIA_TYPE, status_title
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (
@@ -21,7 +21,7 @@ _PROBLEMS = {
         "the body is not JSON (EOF while parsing an object at line 1 column 16): send an object such as ...",
     ),
     404: ("No such film.", "no film has the MovieLens id 999: search with /v1/movies?q="),
-    413: ("The body is too long.", body_too_long().detail),
+    413: ("The body is too long.", BODY_TOO_LONG),
     415: (
         "The body is not declared as JSON.",
         "the body is text/plain: send the header Content-Type: application/json",
@@ -30,7 +30,7 @@ _PROBLEMS = {
         "The request is not valid; `errors` says why, field by field.",
         "top_n: must be a whole number from 1 to 100, not 0",
     ),
-    500: ("A fault of ours.", internal_error().detail),
+    500: ("A fault of ours.", INTERNAL),
     503: (
         "Too much load, or no bundle yet; ask again after `Retry-After` seconds.",
         "more requests than this server can answer in time: try again after 1 s, or add replicas",

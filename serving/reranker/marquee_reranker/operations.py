@@ -78,11 +78,7 @@ class Operations:
         self._clock = time.monotonic()
 
     def now(self) -> OperationsNow:
-        """The process's state now.
-
-        Raises:
-            BundleError: A single bundle is served, not a store, and it can't be read.
-        """
+        """The process's state now; raises `BundleError` if the served bundle, outside a store, can't be read."""
         telemetry = self._telemetry
         by_status = totals(telemetry.requests, "status", {"route": LEFT_OUT})
         durations = buckets(telemetry.duration, route=RECOMMENDATIONS)

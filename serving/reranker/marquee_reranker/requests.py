@@ -13,11 +13,7 @@ MovieIdInPath = Annotated[int, Path(ge=1, le=2**31 - 1, description="A MovieLens
 
 
 async def recommendation_request(request: Request) -> RecommendationRequest:
-    """The parsed body; a FastAPI dependency, since FastAPI's own parser isn't strict.
-
-    Raises:
-        ProblemError: 415, 400 or 422.
-    """
+    """The parsed body; a FastAPI dependency, since FastAPI's own parser isn't strict."""
     require_json(request.headers.get("content-type", ""))
     return parse_request(await request.body())
 

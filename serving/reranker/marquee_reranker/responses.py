@@ -33,8 +33,7 @@ ONE_MINUTE = {"Cache-Control": "private, max-age=60"}
 def pipeline_of(request: Request) -> Pipeline:
     """The pipeline in use. Taken once per request, which thus has one version even if the bundle is swapped meanwhile.
 
-    Raises:
-        BundleError: No bundle is loaded yet.
+    Raises `BundleError` while there is none.
     """
     pipeline: Pipeline = request.app.state.live.get()
     log_fields(request.scope)["model_version"] = pipeline.version
@@ -48,8 +47,7 @@ def json_response(model: BaseModel, headers: Mapping[str, str] = NO_STORE) -> Re
 
 def cached_response(request: Request, model: BaseModel) -> Response:
     """The model as JSON that a browser may keep for a minute, then revalidate by its ETag."""
-    body = response_json(model)
-    return etag_response(request, body, "application/json", ONE_MINUTE)
+    return etag_response(request, response_json(model), "application/json", ONE_MINUTE)
 
 
 def etag_response(request: Request, body: bytes, media_type: str, headers: Mapping[str, str]) -> Response:

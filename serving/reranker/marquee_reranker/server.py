@@ -54,11 +54,7 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal ends it.
-
-    Raises:
-        MarqueeError: A port is taken, or the address is not ours.
-    """
+    """Serve until a signal ends it; raises `MarqueeError` if a port is taken, or the address is not ours."""
     as_json = configure_logging(settings.log_format)
     # Requests run in threads. With threads of its own below each of them, OpenBLAS gets a hundred times slower.
     threadpool_limits(settings.threads, user_api="blas")
@@ -82,12 +78,14 @@ def serve(settings: Settings) -> None:
 
 def _retrieval_client(settings: Settings, telemetry: Telemetry) -> "RetrievalClient | SageMakerClient | None":
     """A client of the retrieval server; None where retrieval is in process."""
+
+    def count(result: str, _: float) -> None:
+        telemetry.retrieval_calls.labels(result).inc()
+
     if settings.profile == "aws":
         from marquee.retrieval.sagemaker import SageMakerClient  # noqa: PLC0415 - a cluster's image has no boto3
 
-        return SageMakerClient.of_settings(
-            settings, workers=settings.max_inflight, on_result=lambda result, _: telemetry.retrieval_called(result)
-        )
+        return SageMakerClient.of_settings(settings, workers=settings.max_inflight, on_result=count)
     if not settings.retrieval_url:
         return None
     return RetrievalClient(
@@ -97,7 +95,7 @@ def _retrieval_client(settings: Settings, telemetry: Telemetry) -> "RetrievalCli
         connect_seconds=settings.retrieval_connect_seconds,
         connection_seconds=settings.retrieval_connection_seconds,
         workers=settings.max_inflight,
-        on_result=lambda result, _: telemetry.retrieval_called(result),
+        on_result=count,
     )
 
 

@@ -93,14 +93,6 @@ class Telemetry:
         self.retrieval.observe(trace.retrieval_ms / 1e3)
         self.rerank.observe(trace.rerank_ms / 1e3)
 
-    def retrieval_called(self, result: str) -> None:
-        """Count a call to the retrieval server by result: "ok", or the reason of the failure."""
-        self.retrieval_calls.labels(result).inc()
-
-    def poster_requested(self, result: str) -> None:
-        """Count a request for a poster by result: "kept", "fetched", "none", or the reason of the failure."""
-        self.posters.labels(result).inc()
-
     def bundle_checked(self, result: str, version: str | None) -> None:
         """Count a bundle that was loaded or refused; `version` is the one in use now."""
         self.bundle_loads.labels(result).inc()
@@ -110,14 +102,9 @@ class Telemetry:
 
 
 def configure_logging(log_format: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None) -> bool:
-    """Send every log line of the process, ours and the libraries', to one stream in one format.
+    """Send every log line of the process, ours and the libraries', to one stream, by default standard output.
 
-    Args:
-        log_format: `json` is one object per line; `auto` is console on a terminal and JSON elsewhere.
-        stream: Standard output if left out.
-
-    Returns:
-        Whether it is JSON.
+    `json` is one object per line; `auto` is console on a terminal and JSON elsewhere. Returns whether it is JSON.
     """
     stream = stream or sys.stdout
     as_json = log_format == "json" or (log_format == "auto" and not stream.isatty())

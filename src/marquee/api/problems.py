@@ -19,17 +19,15 @@ CODES = {
     500: "internal",
     503: "overloaded",
 }
+# Details of a 413 and of a 500.
+BODY_TOO_LONG = f"the body is longer than {MAX_BODY_BYTES} bytes: send at most 100 ids per list"
+INTERNAL = "this is a fault of ours, and logged under the request_id: please report it with that id"
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem.
+    """Ends a request with a problem: `detail` is what is wrong, and the fix; `code` by default the status's own.
 
-    Args:
-        status: HTTP status.
-        detail: What is wrong, and the fix.
-        code: Error code for programs; by default the status's own in `CODES`.
-        errors: `field` and `message` of each invalid field.
-        headers: Added to the response.
+    `errors` are `field` and `message` of each invalid field; `headers` are added to the response.
     """
 
     def __init__(
@@ -74,24 +72,9 @@ def request_refused(error: MarqueeError) -> ProblemError:
 
 
 def not_ready(error: MarqueeError, retry_after: int) -> ProblemError:
-    """Problem of a server without a bundle: 503.
-
-    Args:
-        error: Why there is none.
-        retry_after: Seconds after which a client may ask again.
-    """
+    """Problem of a server without a bundle, for a reason: 503; clients may ask again after some seconds."""
     detail = f"waiting for a bundle, and ready by itself when there is one: {_sentence(error)}"
     return ProblemError(503, detail, code="not_ready", headers={"Retry-After": str(retry_after)})
-
-
-def internal_error() -> ProblemError:
-    """Problem of an unexpected exception: 500."""
-    return ProblemError(500, "this is a fault of ours, and logged under the request_id: please report it with that id")
-
-
-def body_too_long(limit: int = MAX_BODY_BYTES) -> ProblemError:
-    """Problem of a body of more than `limit` bytes: 413."""
-    return ProblemError(413, f"the body is longer than {limit} bytes: send at most 100 ids per list")
 
 
 def not_found(path: str) -> ProblemError:

@@ -20,11 +20,7 @@ Schema = Mapping[str, Any]
 
 
 def require_json(content_type: str) -> None:
-    """Check the header Content-Type, "" where there is none.
-
-    Raises:
-        ProblemError: 415.
-    """
+    """Check the header Content-Type, "" where there is none; raises `ProblemError`, 415."""
     media_type = content_type.split(";", maxsplit=1)[0].strip().lower()
     if not JSON.fullmatch(media_type):
         declared = media_type[:60] or "of no declared type"
@@ -34,8 +30,7 @@ def require_json(content_type: str) -> None:
 def parse_request(body: bytes) -> RecommendationRequest:
     """Parse a body strictly: "0.5" for a number is a bug of the caller that should not stay hidden.
 
-    Raises:
-        ProblemError: 400 for what is not JSON, 422 for invalid fields.
+    Raises `ProblemError`: 400 for what is not JSON, 422 for invalid fields.
     """
     if not body.strip():
         raise ProblemError(400, f"the body is empty: send a JSON object such as {EXAMPLE}")
@@ -51,14 +46,9 @@ def parse_request(body: bytes) -> RecommendationRequest:
 
 
 def validation_messages(errors: Sequence[Mapping[str, Any]], schema: Schema) -> list[dict[str, str]]:
-    """`field` and `message` of each error.
+    """`field` and `message` of at most `MAX_ERRORS` errors, and an entry that counts the rest.
 
-    Args:
-        errors: From `ValidationError.errors()`; their locations begin at the schema's root.
-        schema: JSON schema of what was validated.
-
-    Returns:
-        At most `MAX_ERRORS` entries, and one that counts the rest.
+    Locations of `errors`, from `ValidationError.errors()`, begin at the root of the JSON schema.
     """
     messages = [{"field": _path(error["loc"]), "message": _message(error, schema)} for error in errors[:MAX_ERRORS]]
     if rest := len(errors) - len(messages):

@@ -103,7 +103,11 @@ class Served:
                 stdout=out,
                 stderr=err,
             )
-        self.url = waiting.until(self._url)
+        try:
+            self.url = waiting.until(self._url)
+        except BaseException:
+            self.kill()
+            raise
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._out.read_text().splitlines()]
@@ -111,6 +115,11 @@ class Served:
     def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(120)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
 
     def _url(self) -> str | None:
         assert self.process.poll() is None, self._out.with_name("err.txt").read_text()
@@ -132,6 +141,4 @@ def serve(tmp_path: Path, store: Path) -> Iterator[Callable[..., Served]]:
 
     yield start
     for served in started:
-        if served.process.poll() is None:
-            served.process.kill()
-            served.process.wait()
+        served.kill()

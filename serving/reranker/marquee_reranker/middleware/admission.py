@@ -22,14 +22,9 @@ OVERLOADED = f"more requests than this server can answer in time: try again afte
 
 
 class Admission:
-    """Limits concurrency, with a queue in order of arrival. Also answers HEAD as GET (RFC 9110, 9.1).
+    """Works on `max_inflight` requests at once; `max_queue` more wait in order of arrival, `queue_seconds` at most.
 
-    Args:
-        app: The inner application.
-        telemetry: Counts work in progress and refusals.
-        max_inflight: Requests worked on at once.
-        max_queue: Requests that may wait.
-        queue_seconds: Longest wait.
+    Also answers HEAD as GET (RFC 9110, 9.1).
     """
 
     def __init__(

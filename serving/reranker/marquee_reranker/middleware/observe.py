@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marquee.api.problems import internal_error, security_headers
+from marquee.api.problems import INTERNAL, ProblemError, security_headers
 from marquee.api.request_context import RequestContext, request_context
 from marquee_reranker.responses import problem_response
 from marquee_reranker.telemetry import Telemetry, new_log_fields
@@ -56,7 +56,7 @@ class Observe:
         except Exception as error:
             failure = error
             if not status:
-                await problem_response(scope, internal_error())(scope, receive, send_with_headers)
+                await problem_response(scope, ProblemError(500, INTERNAL))(scope, receive, send_with_headers)
         finally:
             self._record(scope, status or CLIENT_GONE, time.perf_counter() - started, failure)
 

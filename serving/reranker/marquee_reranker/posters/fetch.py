@@ -41,12 +41,9 @@ class Posters:
     The number of threads is bounded, since a DNS lookup can hold one beyond any timeout of a socket.
 
     Args:
-        tmdb: Client of TMDB.
-        cache: Posters in memory.
         seconds: Time limit of a poster, waiting included.
         at_once: Calls at once; the rest waits.
         most: Films that are fetched or wait; one more gets no poster.
-        breaker: When to stop asking.
         on_result: Called for each poster with `kept`, `fetched`, `none`, or the reason of the failure.
     """
 
@@ -73,11 +70,7 @@ class Posters:
 
     @classmethod
     def from_settings(cls, settings: Settings, on_result: Callable[[str], object]) -> "Posters | None":
-        """Posters as configured; None without a key.
-
-        Raises:
-            ConfigError: The key is malformed.
-        """
+        """Posters as configured; None without a key."""
         key = settings.tmdb_key.get_secret_value().strip()
         if not key:
             return None

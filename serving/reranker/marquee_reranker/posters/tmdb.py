@@ -41,16 +41,9 @@ class TmdbUnavailable(MarqueeError):  # noqa: N818 - names the state, like Retri
 
 
 class Tmdb:
-    """Client of the API at `url` and of the pictures at `image_url`. Thread-safe.
+    """Client of the API at `url` and of the pictures at `image_url`, with pooled connections to each. Thread-safe.
 
-    Args:
-        key: A v3 key or a v4 read access token.
-        url: Base URL of the API.
-        image_url: Base URL of the pictures.
-        connections: Number of pooled connections to each of the two.
-
-    Raises:
-        ConfigError: The key is malformed.
+    The key is a v3 key or a v4 read access token; a malformed one raises `ConfigError`.
     """
 
     def __init__(self, key: str, *, url: str, image_url: str, connections: int = 4) -> None:
@@ -65,14 +58,9 @@ class Tmdb:
         self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
 
     def poster(self, tmdb_id: int, ends: float) -> Poster | None:
-        """A film's poster; None if TMDB has none.
+        """A film's poster before `ends` of `time.monotonic`; None if TMDB has none.
 
-        Args:
-            tmdb_id: The film.
-            ends: Time limit, by `time.monotonic`.
-
-        Raises:
-            TmdbUnavailable: `timeout`, `error`, `key_refused`, `too_large` or `bad_answer`.
+        Raises `TmdbUnavailable`: `timeout`, `error`, `key_refused`, `too_large` or `bad_answer`.
         """
         film = self._get(f"{self._url}/3/movie/{tmdb_id}{self._query}", ends, self._headers)
         path = film and _poster_path(film[0])

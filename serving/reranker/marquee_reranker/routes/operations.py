@@ -13,11 +13,7 @@ NO_PLOT = "there is no picture of a sweep: set MARQUEE_SWEEP_PLOT to a .png of a
 
 
 def operators_only(request: Request) -> None:
-    """Refuse where the operator's view is off.
-
-    Raises:
-        ProblemError: 404.
-    """
+    """Refuse with 404 where the operator's view is off."""
     if not request.app.state.settings.operator:
         raise ProblemError(404, OFF, code="operator_off")
 
