@@ -5,6 +5,7 @@ clients would, so that new pods get their share. Output is JSON lines: one every
 request failed; 2: the generator could not hold the rate, so the figures are void.
 """
 
+import contextlib
 import http.client
 import json
 import queue
@@ -20,29 +21,29 @@ REPORT_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
 
 
+def post(host: str, port: int, body: bytes) -> tuple[int, bytes]:
+    """Ask for recommendations; the answer's status and body."""
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)) as connection:
+        connection.request("POST", "/v1/recommendations", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
 def request(host: str, port: int, body: bytes) -> tuple[str, float]:
     """Send one request; return its outcome (rung, status, or kind of failure) and its duration in seconds."""
     started = time.perf_counter()
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("POST", "/v1/recommendations", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        content = answer.read()
-        outcome = json.loads(content)["served_by"] if answer.status == 200 else f"failed: status {answer.status}"
+        status, content = post(host, port, body)
+        outcome = json.loads(content)["served_by"] if status == 200 else f"failed: status {status}"
     except Exception as error:
         outcome = f"failed: {type(error).__name__}"
-    finally:
-        connection.close()
     return outcome, time.perf_counter() - started
 
 
 def some_bodies(host: str, port: int) -> list[bytes]:
     """Request bodies with one to ten films of the server's catalogue."""
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
-    body = json.dumps({"movie_ids": [2147483647], "top_n": 100})
-    connection.request("POST", "/v1/recommendations", body, {"Content-Type": "application/json"})
-    films = [film["movie_id"] for film in json.load(connection.getresponse())["recommendations"]]
-    connection.close()
+    _, content = post(host, port, json.dumps({"movie_ids": [2147483647], "top_n": 100}).encode())
+    films = [film["movie_id"] for film in json.loads(content)["recommendations"]]
     chance = random.Random(1)  # noqa: S311 - no secrets here
     sizes = [min(chance.randint(1, 10), len(films)) for _ in range(500)]
     return [json.dumps({"movie_ids": chance.sample(films, size), "top_n": 10}).encode() for size in sizes]

@@ -26,9 +26,12 @@ def doctor(store: Store = STORE, as_json: Json = False) -> None:
         **{name: _installed(name) for name in PACKAGES},
         "MARQUEE_ variables": ", ".join(sorted(n for n in os.environ if n.startswith("MARQUEE_"))) or "none",
     }
-    healthy, facts["bundle"] = _bundle(store)
-    healthy_settings, facts["settings"] = _settings()
-    healthy &= healthy_settings
+    healthy = True
+    for name, check in {"bundle": lambda: _bundle(store), "settings": _settings}.items():
+        try:
+            facts[name] = check()
+        except MarqueeError as error:
+            healthy, facts[name] = False, str(error)
     if as_json:
         print_json({"healthy": healthy, **facts})
     else:
@@ -45,23 +48,17 @@ def _installed(name: str) -> str:
         return "not installed"
 
 
-def _bundle(store: Path) -> tuple[bool, str]:
+def _bundle(store: Path) -> str:
     from marquee.bundle.read import load
     from marquee.bundle.store import current
 
-    try:
-        if current(store) is None and not (store / "manifest.json").is_file():
-            return True, f"none in {store} yet: marquee train"
-        return True, f"{load(store).version} in {store}, sound"
-    except MarqueeError as error:
-        return False, str(error)
+    if current(store) is None and not (store / "manifest.json").is_file():
+        return f"none in {store} yet: marquee train"
+    return f"{load(store).version} in {store}, sound"
 
 
-def _settings() -> tuple[bool, str]:
+def _settings() -> str:
     from marquee.settings import load_settings
 
-    try:
-        load_settings()
-    except MarqueeError as error:
-        return False, str(error)
-    return True, "sound"
+    load_settings()
+    return "sound"

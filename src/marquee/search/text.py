@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from marquee.models import Rows
+
 ARTICLES = frozenset("the a an le la les un une il lo el los las der die das den det de het".split())
 _FIRST_COMBINING = "\u0300"
 _LAST = "\U0010ffff"  # sorts after whatever can follow

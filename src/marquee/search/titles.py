@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from marquee.models import Rows
 from marquee.models.catalog import Catalog
 from marquee.search.text import (
     Prefixes,
-    Rows,
     core,
     fold,
     initials_of,

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from marquee.models import Rows
 from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex, fold
-from marquee.search.text import Rows, without_brackets
+from marquee.search.text import without_brackets
 from marquee.wishes.tokens import Token
 from marquee.wishes.vocabulary import Vocabulary
 

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 
 from marquee.models.catalog import Catalog
 from marquee.search import fold
-from marquee.wishes.years import is_child
-
-Words = tuple[str, ...]
+from marquee.wishes.years import Words, is_child
 
 # Genres as MovieLens names them, and their synonyms.
 _GENRES = {
