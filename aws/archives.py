@@ -1,4 +1,4 @@
-"""Write and check zip and tar.gz archives that depend on names and contents alone: the same input, the same bytes."""
+"""Write and check reproducible zip and tar.gz archives: the same names and contents give the same bytes."""
 
 import gzip
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can express
 LEVEL = 9
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npz", ".pyc")
-# Too heavy for the function; a dependency that brought one of them in would be noticed here.
+# Too heavy for the function; a dependency could bring them in.
 UNWANTED = {"torch", "pandas", "scipy", "sklearn", "fastapi", "starlette", "pyarrow", "boto3", "botocore"}
 
 
@@ -59,7 +59,7 @@ def _write(target: Path, packed: bytes, files: Mapping[str, bytes]) -> Built:
 
 
 def problems(path: Path) -> Iterator[str]:
-    """Find what must not be in an archive, and would fail or do harm when AWS unpacks it."""
+    """Find files that must not be in an archive: outside paths, links, pickles, heavy packages."""
     if path.name.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

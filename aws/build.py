@@ -1,4 +1,4 @@
-"""Build what AWS gets, in build/aws: model.tar.gz, the function's zip, its two layers, and a manifest of their hashes.
+"""Build the archives for AWS in build/aws: model.tar.gz, the function's zip, two layers, and a manifest of hashes.
 
 `python -m aws.build` builds from STORE for ARCH, `python -m aws.build verify` checks what was built.
 """
@@ -25,39 +25,33 @@ FOLDER = Path("build/aws")
 MANIFEST = "manifest.json"
 Arch = Literal["x86_64", "arm64"]
 MB = 1024 * 1024
-HARMLESS = (".safetensors", ".json", ".csv", ".png")  # what a bundle is made of
-# AWS allows 250 MB for function and layers together, unzipped; 10 of them are left free.
-LIMIT_UNPACKED = 240 * MB
-# AWS allows 50 MB for a zip that is uploaded directly; more is possible through S3, but small packages start sooner.
-LIMIT_PACKED = 50 * MB
-# A serverless endpoint downloads the model within the three minutes that it has to start.
-LIMIT_MODEL = 1024 * MB
+BUNDLE_FILES = (".safetensors", ".json", ".csv", ".png")  # none can run code
+LIMIT_UNPACKED = 240 * MB  # AWS allows 250 MB for function and layers together
+LIMIT_PACKED = 50 * MB  # AWS's limit for a direct upload; S3 allows more, but small packages start sooner
+LIMIT_MODEL = 1024 * MB  # a serverless endpoint has three minutes to download it and start
 LAMBDA_PYTHON = "3.13"
 # AWS's last PyTorch image for inference has 3.12. Only code/ of the archive depends on it; our own image ignores that.
 IMAGE_PYTHON = "3.12"
 # Amazon Linux 2023 has glibc 2.34; wheels name the oldest one that they run on.
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
-# Of no use to a function or a container that only retrieves.
+# Not needed by the function, nor by a container that only retrieves.
 NOT_SHIPPED = ("client/", "retrieval/http.py", "retrieval/connections.py")
+# Licences stay: the archives are copies of the packages.
 USELESS = ("/tests/", "/test/", "/include/", "/f2py/", "/_pyinstaller/", "/direct_url.json", "/INSTALLER", "/RECORD")
 USELESS_ENDINGS = (".pyi", ".pyc", ".h", ".pxd", ".lib", ".a", "/REQUESTED", "/uv_cache.json", "/py.typed")
 
 
 def build(path: Path, folder: Path, arch: Arch, python: str = IMAGE_PYTHON) -> dict[str, Any]:
-    """Build everything and write the manifest.
+    """Build all archives and write the manifest.
 
     Args:
         path: A bundle store, or the folder of one version.
-        folder: Gets the files.
+        folder: Output folder.
         arch: The function's processor.
-        python: Version of the interpreter in AWS's PyTorch image.
-
-    Returns:
-        The manifest: version, movie_ids (a few, for the smoke test), arch, and in files for each of model, function,
-        packages and bundle its path, sha256, packed and unpacked bytes.
+        python: Version of Python in AWS's PyTorch image.
 
     Raises:
-        BundleError: There is no bundle, or it is damaged.
+        BundleError: The bundle is missing or damaged.
         MarqueeError: A wheel is missing, or an archive is over a limit.
     """
     bundle, store = bundle_store(path)
@@ -66,7 +60,7 @@ def build(path: Path, folder: Path, arch: Arch, python: str = IMAGE_PYTHON) -> d
 
 
 def write_manifest(folder: Path, bundle: Bundle, arch: Arch, built: Mapping[str, Built]) -> dict[str, Any]:
-    """Write manifest.json, and return it."""
+    """Write manifest.json: version, arch, films for the smoke test; each archive's path, sha256, sizes in bytes."""
     files = {what: {**asdict(one), "path": one.path.name} for what, one in built.items()}
     movies = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
     manifest = {"version": bundle.version, "movie_ids": movies, "arch": arch, "files": files}
@@ -75,11 +69,7 @@ def write_manifest(folder: Path, bundle: Bundle, arch: Arch, built: Mapping[str,
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read manifest.json, and check every file against its hash.
-
-    Raises:
-        MarqueeError: Nothing was built, or a file was changed since.
-    """
+    """Read manifest.json and check all hashes; raises a MarqueeError if a file is missing or was changed."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
@@ -92,7 +82,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def size_table(manifest: Mapping[str, Any]) -> str:
-    """The sizes of what was built, beside Lambda's limits."""
+    """A table of archive sizes, with Lambda's limits."""
     rows = [f"bundle {manifest['version']}", f"{'':10}{'MB':>8}{'unpacked':>10}  sha256"]
     for what, one in manifest["files"].items():
         rows.append(f"{what:10}{one['packed'] / MB:8.1f}{one['unpacked'] / MB:10.1f}  {one['sha256'][:16]}")
@@ -102,19 +92,13 @@ def size_table(manifest: Mapping[str, Any]) -> str:
 
 
 def build_model(store: Mapping[str, bytes], target: Path, *, python: str = "", arch: Arch = "x86_64") -> Built:
-    """Write model.tar.gz: a bundle store at its root, and code/ for SageMaker's PyTorch toolkit.
-
-    Args:
-        store: Contents by path (`bundle_store`).
-        target: The archive's path.
-        python: Version of the interpreter that runs code/; without it there is no code/, which our image ignores.
-        arch: Of the machines.
+    """Write model.tar.gz: a bundle store at its root, and code/ for SageMaker's PyTorch toolkit (not without `python`).
 
     Raises:
-        MarqueeError: A wheel is missing, the bundle holds a kind of file that could run code, or it is too large.
+        MarqueeError: A wheel is missing, the bundle has a file that could run code, or the archive is too large.
     """
-    if strange := [name for name in store if not name.endswith(HARMLESS)]:
-        raise MarqueeError(f"{strange[0]} is no kind of file that a bundle has", fix=f"only {', '.join(HARMLESS)}")
+    if unknown := [name for name in store if not name.endswith(BUNDLE_FILES)]:
+        raise MarqueeError(f"{unknown[0]} is no kind of file that a bundle has", fix=f"only {', '.join(BUNDLE_FILES)}")
     files = dict(store)
     if python:
         files |= _prefix("code", packages(ROOT / "aws/requirements-model.txt", python, arch) | core())
@@ -129,7 +113,7 @@ def build_model(store: Mapping[str, bytes], target: Path, *, python: str = "", a
 
 
 def build_function(store: Mapping[str, bytes], folder: Path, arch: Arch) -> dict[str, Built]:
-    """Write function.zip (to /var/task), packages-ARCH.zip and bundle.zip (layers, to /opt).
+    """Write function.zip (for /var/task) and the layers packages-ARCH.zip and bundle.zip (for /opt).
 
     Raises:
         MarqueeError: A wheel is missing, or an archive is over Lambda's limits.
@@ -145,11 +129,7 @@ def build_function(store: Mapping[str, bytes], folder: Path, arch: Arch) -> dict
 
 
 def check_sizes(built: Mapping[str, Built]) -> None:
-    """Check Lambda's limits.
-
-    Raises:
-        MarqueeError: Names the archive, its size, and the limit.
-    """
+    """Raise a MarqueeError for an archive over Lambda's limits."""
     for one in built.values():
         if one.packed > LIMIT_PACKED:
             raise MarqueeError(
@@ -165,13 +145,10 @@ def check_sizes(built: Mapping[str, Built]) -> None:
 
 
 def bundle_store(path: Path) -> tuple[Bundle, dict[str, bytes]]:
-    """Read a bundle as the files of a store: one version, and a pointer to it.
-
-    Args:
-        path: A store, whose current version is taken, or the folder of one version.
+    """Read a store's current version, or the folder of one version, as a store's files by path.
 
     Raises:
-        BundleError: There is no bundle, or it is damaged.
+        BundleError: The bundle is missing or damaged.
     """
     bundle = load(path)  # verifies every byte
     folder = path if is_version_folder(path) else version_path(path, bundle.version)
@@ -181,21 +158,16 @@ def bundle_store(path: Path) -> tuple[Bundle, dict[str, bytes]]:
 
 
 def core() -> dict[str, bytes]:
-    """The package `marquee`, without what is of no use on AWS."""
+    """The package `marquee`, without modules that AWS does not need."""
     files = files_below(ROOT / "src/marquee", (".py",))
     return _prefix("marquee", {name: raw for name, raw in files.items() if not name.startswith(NOT_SHIPPED)})
 
 
 def packages(requirements: Path, python: str, arch: Arch) -> dict[str, bytes]:
-    """Download wheels for another machine, pinned by version and hash, and return their files.
-
-    Args:
-        requirements: Made by `make constraints`.
-        python: Version of the interpreter, such as 3.13.
-        arch: Its processor.
+    """Download pinned wheels for another machine, and return their files.
 
     Raises:
-        MarqueeError: There is no uv, or a wheel is missing.
+        MarqueeError: uv or a wheel is missing.
     """
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     if not Path(uv).exists():
@@ -210,16 +182,16 @@ def packages(requirements: Path, python: str, arch: Arch) -> dict[str, bytes]:
             raise MarqueeError(
                 f"no wheels for Python {python} on {arch}: {why}", fix="check the index; make constraints"
             )
-        return {name: raw for name, raw in files_below(Path(folder)).items() if not _is_useless(f"/{name}")}
-
-
-def _is_useless(name: str) -> bool:
-    # Licences stay: the archives are copies of the packages.
-    return any(part in name for part in USELESS) or name.endswith(USELESS_ENDINGS) or name.startswith("/bin/")
+        return {
+            name: raw
+            for name, raw in files_below(Path(folder)).items()
+            if not (f"/{name}".endswith(USELESS_ENDINGS) or any(part in f"/{name}" for part in USELESS))
+            and not name.startswith("bin/")
+        }
 
 
 def files_below(folder: Path, suffixes: tuple[str, ...] = ("",)) -> dict[str, bytes]:
-    """Read the files of a folder that end with one of `suffixes`, by relative path; no bytecode."""
+    """The contents of a folder's files with these suffixes, by relative path; no bytecode."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -232,7 +204,7 @@ def _prefix(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def main(arguments: list[str]) -> int:
-    """Build, or verify what was built; the exit code."""
+    """Build or verify; returns the exit code."""
     try:
         if arguments == ["verify"]:
             manifest = read_manifest(FOLDER)

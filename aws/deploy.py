@@ -1,6 +1,6 @@
-"""`python -m aws.deploy plan|deploy|smoke|rollback|destroy`: SAM's command line, with checks before it and proof after.
+"""Deployment: `python -m aws.deploy plan|deploy|smoke|rollback|destroy` runs SAM, with checks before and a test after.
 
-docs/aws.md explains the commands. Their variables come from the environment, as `make` passes them.
+docs/aws.md explains the commands and the environment variables that configure them.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,24 +26,23 @@ from marquee.errors import MarqueeError
 
 TEMPLATES = Path(__file__).parent / "templates"
 GOOD, PREVIOUS = "good", "previous"
-UNCONFIRMED = 2  # exit code: nothing was done for want of CONFIRM
-# Archives by parameter: (name in the manifest, key in the bucket). Named by content, none is ever sent twice.
+UNCONFIRMED = 2  # exit code
+# Archives by template parameter: (name in the manifest, key in the bucket). Keys are hashes: none is uploaded twice.
 KEYS = {
     "ModelKey": ("model", "models/{sha256}/model.tar.gz"),
     "FunctionKey": ("function", "functions/{sha256}.zip"),
     "PackagesKey": ("packages", "layers/{sha256}.zip"),
     "BundleKey": ("bundle", "layers/{sha256}.zip"),
 }
-# Parameters that the function is made of; tests/unit/aws/test_templates.py compares them with the template.
+# Parameters of the function's resource; tests/unit/aws/test_templates.py compares them with the template.
 OF_FUNCTION = ("Stage", "FunctionKey", "PackagesKey", "BundleKey", "Architecture", "FunctionMemory", "CorsOrigins")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a deployment is made of, and how to prove it; recorded in SSM as JSON.
+    """The app stack's template (its URL) and parameters, and the bundle's version and films to test it with.
 
-    The app stack's template by its URL in the bucket, which names it by content; all of its parameters; the version of
-    the bundle that must answer, and a few of its films to ask about.
+    Stored in SSM as JSON.
     """
 
     template: str
@@ -53,7 +52,7 @@ class Deployment:
 
 
 class Account:
-    """A stage in an AWS account: two stacks, a bucket, and the record of what was deployed and proven."""
+    """A stage in an AWS account: two stacks, a bucket, and the record of tested deployments."""
 
     def __init__(self) -> None:
         self.session = boto3.Session()
@@ -80,11 +79,7 @@ class Account:
         return parameters, {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 
     def sam(self, command: str, stack: str, *options: str) -> None:
-        """Run SAM's command line on a stack; its output is the user's.
-
-        Raises:
-            MarqueeError: It failed, or is missing.
-        """
+        """Run SAM's command line on a stack; raises a MarqueeError if it fails."""
         words = [os.environ.get("SAM") or "sam", command, "--stack-name", stack, "--region", self.region, *options]
         print("$", shlex.join(words), flush=True)
         try:
@@ -96,7 +91,7 @@ class Account:
             raise MarqueeError(f"sam {command} of {stack} failed", fix=fix)
 
     def sam_deploy(self, stack: str, template: str, parameters: Mapping[str, str], *, execute: bool) -> None:
-        """Run `sam deploy`, which CloudFormation rolls back if it fails; without `execute`, show the change set."""
+        """Run `sam deploy`, or only show its change set. CloudFormation rolls back a failed deployment."""
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "template.yaml").write_text(template)
             (Path(folder) / "parameters.yaml").write_text(json.dumps(parameters))  # JSON is YAML
@@ -105,20 +100,16 @@ class Account:
             options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
             self.sam("deploy", stack, *options, *([] if execute else ["--no-execute-changeset"]))
         if not execute and not self.stack(stack)[0]:
-            self.formation.delete_stack(StackName=stack)  # the empty one that a first change set makes
+            self.formation.delete_stack(StackName=stack)  # a first change set creates an empty stack
 
     def apply(self, wanted: Deployment, *, execute: bool = True) -> None:
-        """Deploy the app stack, with the template from the bucket."""
+        """Deploy the app stack, or only show its change set."""
         key = wanted.template.split("/", 3)[3]
         template = self.s3.get_object(Bucket=wanted.parameters["Bucket"], Key=key)["Body"].read().decode()
         self.sam_deploy(self.app, template, wanted.parameters, execute=execute)
 
     def prove(self, deployed: Deployment) -> None:
-        """Send real requests to the API.
-
-        Raises:
-            MarqueeError: It isn't there, or doesn't answer as it must.
-        """
+        """Run the smoke test; raises a MarqueeError if it fails."""
         url = self.stack(self.app)[1].get("Url")
         if url is None:
             raise MarqueeError(f"stack {self.app} is not deployed", fix="make aws-deploy CONFIRM=yes")
@@ -127,7 +118,7 @@ class Account:
         print(smoke(url, deployed.movie_ids, deployed.version, origin=origin, seconds=seconds))
 
     def upload(self, bucket: str, key: str, body: bytes) -> None:
-        """Put an object into the bucket, unless it is there."""
+        """Upload an object, unless the bucket has it."""
         try:
             self.s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -137,7 +128,7 @@ class Account:
             print(f"uploaded {key}")
 
     def recall(self, which: str) -> Deployment | None:
-        """The deployment recorded as GOOD or PREVIOUS; None if there is none."""
+        """The deployment recorded as GOOD or PREVIOUS."""
         try:
             found = self.ssm.get_parameter(Name=f"/marquee/{self.stage}/{which}")["Parameter"]["Value"]
         except self.ssm.exceptions.ParameterNotFound:
@@ -145,7 +136,7 @@ class Account:
         return Deployment(**json.loads(found))
 
     def remember(self, proven: Deployment) -> None:
-        """Record a deployment as GOOD, and the one before as PREVIOUS; the same one again changes nothing."""
+        """Record a deployment as GOOD, and a different one before it as PREVIOUS."""
         before = self.recall(GOOD)
         for which, one in ((PREVIOUS, before), (GOOD, proven)):
             if one is not None and before != proven:
@@ -154,12 +145,12 @@ class Account:
 
 
 def variable(parameter: str) -> str:
-    """The environment variable of a template's parameter: LOG_DAYS for LogDays."""
+    """The environment variable of a template parameter: LOG_DAYS for LogDays."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", parameter).upper()
 
 
 def release(template: str, parameters: Mapping[str, str]) -> str:
-    """The parameter Release, a hash of all that the function is made of: another one makes Lambda publish a version."""
+    """The parameter Release: a hash of what the function consists of. When it changes, Lambda publishes a version."""
     of_function = {name: parameters[name] for name in OF_FUNCTION if name in parameters}
     return hashlib.sha256(json.dumps([template, of_function], sort_keys=True).encode()).hexdigest()
 
@@ -167,23 +158,13 @@ def release(template: str, parameters: Mapping[str, str]) -> str:
 def choose(
     defaults: Mapping[str, str], deployed: Mapping[str, str], environment: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Parameters as the environment sets them, else as they are deployed, else the template's defaults.
-
-    Args:
-        defaults: Of the template, by parameter. A variable with the value `default` goes back to it.
-        deployed: The parameters of the stack.
-        environment: Variables.
-    """
+    """Parameters from the environment, else from the deployed stack, else the template; `default`: the template's."""
     given = {name: environment.get(variable(name)) or deployed.get(name, "default") for name in defaults}
     return {name: defaults[name] if value == "default" else value for name, value in given.items()}
 
 
 def prepare(account: Account) -> Deployment | None:
-    """Check everything and upload it.
-
-    Returns:
-        What would be deployed; None before the bootstrap stack is there.
-    """
+    """Check everything and upload it; None if the bootstrap stack does not exist."""
     manifest = read_manifest(FOLDER)
     files, template = manifest["files"], (TEMPLATES / "app.yaml").read_text()
     print(size_table(manifest))
@@ -193,7 +174,7 @@ def prepare(account: Account) -> Deployment | None:
     summary = account.formation.get_template_summary(TemplateBody=template)["Parameters"]
     defaults = {one["ParameterKey"]: one["DefaultValue"] for one in summary if one.get("DefaultValue") is not None}
     deployed, good = account.stack(account.app)[0], account.recall(GOOD)
-    # A way back, which has no canary, doesn't choose that for the next deployment.
+    # A rollback has no canary; the next deployment has one again.
     shift = {"Deployment": good.parameters["Deployment"]} if good else {}
     host, _, name = outputs["Repository"].partition("/")
     partition = account.session.get_partition_for_region(account.region)
@@ -217,14 +198,8 @@ def prepare(account: Account) -> Deployment | None:
     return Deployment(url, parameters, manifest["version"], manifest["movie_ids"])
 
 
-def plan(account: Account) -> int:
-    """Show the change sets of both stacks."""
-    _apply_both(account, execute=False)
-    return 0
-
-
-def _apply_both(account: Account, *, execute: bool) -> Deployment | None:
-    """Deploy both stacks, or only show their change sets; what would be or was deployed as the app stack."""
+def plan(account: Account, *, execute: bool = False) -> Deployment | None:
+    """Show the change sets of both stacks, or deploy them; returns the app stack's deployment."""
     bootstrap = (TEMPLATES / "bootstrap.yaml").read_text()
     account.sam_deploy(account.bootstrap, bootstrap, {"Stage": account.stage}, execute=execute)
     print(f"images go to {account.stack(account.bootstrap)[1].get('Repository', 'a repository of that stack')}")
@@ -237,12 +212,12 @@ def _apply_both(account: Account, *, execute: bool) -> Deployment | None:
 
 
 def deploy(account: Account) -> int:
-    """Deploy, prove it with real requests, and go back if that fails. Without CONFIRM=yes, only plan."""
+    """Deploy, run the smoke test, and deploy the last good version if it fails. Without CONFIRM=yes, only plan."""
     if os.environ.get("CONFIRM") != "yes":
         plan(account)
         return _unconfirmed("yes")
     good = account.recall(GOOD)
-    wanted = _apply_both(account, execute=True)
+    wanted = plan(account, execute=True)
     if wanted is None:
         raise MarqueeError(f"stack {account.bootstrap} has no outputs", fix="look at it in CloudFormation")
     try:
@@ -250,8 +225,8 @@ def deploy(account: Account) -> int:
     except MarqueeError as error:
         print(f"error: {error}", file=sys.stderr)
         if good is None:
-            destroys = f"make aws-destroy CONFIRM={account.app} removes it"
-            print(f"There is no earlier deployment: the stack stays, to be looked at; {destroys}.", file=sys.stderr)
+            fix = f"see its logs; make aws-destroy CONFIRM={account.app} removes it"
+            print(f"There is no earlier deployment, so the stack stays.  fix: {fix}", file=sys.stderr)
             return 1
         account.apply(_at_once(good))
         account.prove(good)
@@ -261,17 +236,16 @@ def deploy(account: Account) -> int:
     return 0
 
 
-def check(account: Account) -> int:
-    """Prove what is deployed."""
+def check(account: Account) -> None:
+    """Run the smoke test."""
     deployed = account.recall(GOOD)
     if deployed is None:
         raise MarqueeError(f"no deployment of {account.app} is recorded", fix="make aws-deploy CONFIRM=yes")
     account.prove(deployed)
-    return 0
 
 
 def rollback(account: Account) -> int:
-    """Deploy what was good before: template, model, code and image together. Once more goes forward again."""
+    """Deploy what was good before: template, model, code and image. A second rollback undoes the first."""
     wanted = account.recall(PREVIOUS)
     if wanted is None:
         raise MarqueeError(f"no earlier deployment of {account.app} is recorded", fix="deploy an older build")
@@ -287,12 +261,12 @@ def rollback(account: Account) -> int:
 
 
 def _at_once(back: Deployment) -> Deployment:
-    """The same without a canary, which the alarms of what is broken would stop."""
+    """The same without a canary, which the broken deployment's alarms would stop."""
     return replace(back, parameters=back.parameters | {"Deployment": "AllAtOnce"})
 
 
 def destroy(account: Account) -> int:
-    """Remove the app stack; with PURGE=yes also what outlives it: bucket, images, layers, and their stack."""
+    """Delete the app stack; with PURGE=yes also bucket, images, layers and the bootstrap stack."""
     if os.environ.get("CONFIRM") != account.app:
         return _unconfirmed(account.app)
     account.sam("delete", account.app, "--no-prompts")
@@ -300,7 +274,7 @@ def destroy(account: Account) -> int:
     if os.environ.get("PURGE") != "yes":
         print(f"bucket and images of {account.bootstrap} stay (PURGE=yes removes them), and versions of the layers")
         return 0
-    # The names are the bootstrap template's: what it retained is there even if the stack is gone.
+    # By name: the bootstrap stack retains them, so they may exist without it.
     bucket = account.session.resource("s3").Bucket(f"marquee-{account.stage}-{account.number}-{account.region}")
     with suppress(account.s3.exceptions.NoSuchBucket):
         bucket.object_versions.delete()
@@ -322,25 +296,26 @@ def _unconfirmed(wanted: str) -> int:
     return UNCONFIRMED
 
 
-# What each one touches and costs is printed first.
-COMMANDS: dict[str, tuple[Callable[[Account], int], str]] = {
-    "plan": (plan, "makes and shows change sets, uploads archives (cents a month), and changes nothing else"),
-    "deploy": (deploy, "with CONFIRM=yes: changes both stacks; docs/aws.md has what they cost"),
-    "smoke": (check, "asks the deployed API: a few requests, no changes, less than a cent"),
-    "rollback": (rollback, "with CONFIRM=yes: changes the app stack back"),
-    "destroy": (destroy, "with CONFIRM=the stack's name: deletes the app stack; with PURGE=yes, all data too"),
+# With what each one changes and costs, which is printed first.
+COMMANDS = {
+    "plan": (plan, "shows change sets and uploads archives (cents a month); it changes nothing else"),
+    "deploy": (deploy, "changes both stacks with CONFIRM=yes; docs/aws.md has what they cost"),
+    "smoke": (check, "sends a few requests to the deployed API (less than a cent); it changes nothing"),
+    "rollback": (rollback, "changes the app stack back with CONFIRM=yes"),
+    "destroy": (destroy, "deletes the app stack with CONFIRM=the stack's name; with PURGE=yes, all data too"),
 }
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; the exit code."""
+    """Run a command; returns the exit code."""
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
         print(f"usage: python -m aws.deploy {'|'.join(COMMANDS)}  (docs/aws.md)", file=sys.stderr)
         return 2
-    command, touches = COMMANDS[arguments[0]]
-    print(f"aws-{arguments[0]} {touches}.")
+    command, effect = COMMANDS[arguments[0]]
+    print(f"aws-{arguments[0]} {effect}.")
     try:
-        return command(Account())
+        result = command(Account())
+        return result if isinstance(result, int) else 0
     except MarqueeError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

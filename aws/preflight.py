@@ -1,4 +1,4 @@
-"""Checks of a deployment: what CloudFormation would find out only after many minutes, if at all."""
+"""Checks before a deployment, of errors that CloudFormation finds late or not at all."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,17 +14,17 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v"
 def preflight(
     session: Any, account: str, deployed: Mapping[str, str], wanted: Mapping[str, str], model_bytes: int
 ) -> Iterator[str]:
-    """Check what is wanted; yields notes for the user.
+    """Check image, endpoint, quotas, memory and concurrency; yields notes for the user.
 
     Args:
         session: boto3's.
         account: The account's number.
-        deployed: Parameters of the app stack as it is; empty before the first deployment.
-        wanted: Its parameters after the deployment, all of them.
-        model_bytes: Of the model, unpacked.
+        deployed: The app stack's parameters; empty before the first deployment.
+        wanted: All of its parameters after the deployment.
+        model_bytes: Size of the unpacked model.
 
     Raises:
-        MarqueeError: It can't work, and why.
+        MarqueeError: The deployment would fail.
     """
     check_endpoint(deployed, wanted)
     yield _image(session, account, wanted.get("ImageUri", ""))
@@ -34,7 +34,7 @@ def preflight(
         raise MarqueeError("the model is too large for ServerlessMemory", fix="SERVERLESS_MEMORY=6144, or instances")
     if reserved := int(wanted["ReservedConcurrency"]):
         limits = session.client("lambda").get_account_settings()["AccountLimit"]
-        # What the function has reserved already is free for it. Lambda keeps 100 for all the others.
+        # The function's own reservation counts as free. Lambda keeps 100 for all other functions.
         free = limits["UnreservedConcurrentExecutions"] + int(deployed.get("ReservedConcurrency", "0"))
         if free - reserved < 100:
             raise MarqueeError(
@@ -43,11 +43,7 @@ def preflight(
 
 
 def check_endpoint(deployed: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    """Check that SageMaker can change the endpoint so.
-
-    Raises:
-        MarqueeError: It can't: not from serverless to instances or back, nor to another type of instance.
-    """
+    """Raise a MarqueeError for changes that SageMaker refuses: between serverless and instances, and of their type."""
     before, after = deployed.get("EndpointMode"), wanted["EndpointMode"]
     fix = f"another STAGE, or make aws-destroy CONFIRM=marquee-{wanted['Stage']} first, which takes the API down"
     if before and before != after:

@@ -1,4 +1,4 @@
-"""The proof that a deployment works: real requests to its API. A green ping proves nothing."""
+"""The smoke test: real requests to the deployed API, since health checks pass without a model."""
 
 import json
 import time
@@ -16,21 +16,18 @@ RETRIES = urllib3.Retry(ATTEMPTS - 1, allowed_methods=None, backoff_factor=0.1, 
 
 
 def smoke(url: str, movie_ids: Sequence[int], version: str, *, origin: str = "", seconds: float = 300.0) -> str:
-    """Ask until the endpoint itself has answered; a serverless one has to start first.
+    """Send requests until the endpoint itself answers (a serverless one starts first); returns a line for the user.
 
     Args:
-        url: Of the API.
+        url: Address of the API.
         movie_ids: Films of the bundle.
-        version: The bundle that must answer.
-        origin: Whose pages must be allowed to call the API; "" for nobody's.
-        seconds: How long to go on.
-
-    Returns:
-        A line for the user.
+        version: Version of the bundle that must answer.
+        origin: An origin that CORS must allow; "" for none.
+        seconds: Time limit.
 
     Raises:
-        MarqueeError: No answer of the first rung, or one of another bundle, the function's or the endpoint's; a bad
-            request is not refused, or a page is; the connection breaks again and again.
+        MarqueeError: No answer from the endpoint with this version; a bad request is not refused; CORS refuses the
+            origin; or the connection breaks repeatedly.
     """
     route = f"{url}/v1/recommendations"
     http = urllib3.PoolManager(timeout=15, retries=RETRIES)
@@ -52,7 +49,7 @@ def smoke(url: str, movie_ids: Sequence[int], version: str, *, origin: str = "",
 
 
 def _first_rung(http: urllib3.PoolManager, route: str, movie_ids: Sequence[int], version: str, seconds: float) -> float:
-    """Milliseconds of the request that the endpoint answered."""
+    """Duration in ms of the request that the endpoint answered."""
     ends = time.monotonic() + seconds
     body = json.dumps({"movie_ids": list(movie_ids), "top_n": 5}).encode()
     while True:

@@ -9,6 +9,7 @@ Lambda's processor nor its network, so these are no forecasts for an account.
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the function and the containers have it
+import itertools
 import json
 import platform
 import resource
@@ -17,11 +18,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,40 +27,39 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from aws.archives import Built
 from aws.build import LIMIT_UNPACKED, MB, Arch, build_function, build_model, bundle_store
+from benchmarks.retrieval import lone
 from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish
 from marquee.pipeline import Pipeline
-from tests.aws.runtimes import front
-from tests.aws.runtimes.containers import ENVS, started, until
+from tests.aws.runtimes.containers import ENVS, started_behind_front
 from tests.aws.runtimes.emulator import Lambda
 from tests.conftest import _make_contents
+from tests.waiting import until
 
 N_MOVIES, DIMENSIONS = 27_000, 64
 STARTS, WARM_UP, REQUESTS = 9, 50, 300
 ARCH: Arch = "arm64" if platform.machine() == "aarch64" else "x86_64"
-ENDPOINT = "marquee"
+ENDPOINT = {"MARQUEE_PROFILE": "aws", "MARQUEE_SAGEMAKER_ENDPOINT": "marquee"}
 
 
-def build(folder: Path) -> tuple[list[tuple[str, Built]], Path, tuple[Path, Path]]:
-    """Everything for both processors: (what is built, model folder, (/var/task, /opt) for this machine)."""
-    store = folder / "store"
-    publish(store, _make_contents(n_movies=N_MOVIES, dimensions=DIMENSIONS, seed=1), force=True)
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    files = bundle_store(store)[1]
-    model = build_model(files, folder / "model.tar.gz", python=version)
-    alone = build_model(files, folder / "alone.tar.gz")
-    architectures: tuple[Arch, ...] = ("arm64", "x86_64")
-    made = {arch: build_function(files, folder / arch, arch) for arch in architectures}
-    here = made[ARCH]
+def build(folder: Path) -> list[tuple[str, Built]]:
+    """Build all archives; unpack this machine's to opt-ml, task and opt in the folder."""
+    publish(folder / "store", _make_contents(n_movies=N_MOVIES, dimensions=DIMENSIONS, seed=1), force=True)
+    files = bundle_store(folder / "store")[1]
+    model = build_model(files, folder / "model.tar.gz", python=f"3.{sys.version_info.minor}")
+    made = {arch: build_function(files, folder / arch, arch) for arch in ("arm64", "x86_64")}
     with tarfile.open(model.path) as archive:
         archive.extractall(folder / "opt-ml", filter="data")
-    for what, built in here.items():
+    for what, built in made[ARCH].items():
         with zipfile.ZipFile(built.path) as archive:
             archive.extractall(folder / ("task" if what == "function" else "opt"))  # noqa: S202 - ours, just built
-    rows = [("function.zip", here["function"]), ("layer of the bundle", here["bundle"])]
-    rows += [(f"layer of packages, {arch}", one["packages"]) for arch, one in made.items()]
-    rows += [("model.tar.gz", model), ("model.tar.gz without code/", alone)]
-    return rows, folder / "opt-ml", (folder / "task", folder / "opt")
+    return [
+        ("function.zip", made[ARCH]["function"]),
+        ("layer of the bundle", made[ARCH]["bundle"]),
+        *((f"layer of packages, {arch}", one["packages"]) for arch, one in made.items()),
+        ("model.tar.gz", model),
+        ("model.tar.gz without code/", build_model(files, folder / "alone.tar.gz")),
+    ]
 
 
 def sizes(rows: list[tuple[str, Built]]) -> None:
@@ -80,8 +77,8 @@ def cpu_milliseconds(python: Path, code: str, environment: dict[str, str]) -> fl
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e3
 
 
-def cold_starts(folders: tuple[Path, Path]) -> None:
-    task, opt = folders
+def cold_starts(folder: Path) -> None:
+    task, opt = folder / "task", folder / "opt"
     python = ENVS / "lambda/bin/python"
     environment = {
         "PYTHONPATH": f"{task}:{opt / 'python'}",
@@ -90,8 +87,7 @@ def cold_starts(folders: tuple[Path, Path]) -> None:
         "AWS_REGION": "eu-central-1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    endpoint = {"MARQUEE_PROFILE": "aws", "MARQUEE_SAGEMAKER_ENDPOINT": ENDPOINT}
-    bytecode = {"PYTHONPYCACHEPREFIX": str(task.parent / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+    bytecode = {"PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
     what: dict[str, tuple[str, dict[str, str]]] = {
         "bare Python": ("pass", {}),
         "numpy": ("import numpy", {}),
@@ -102,8 +98,8 @@ def cold_starts(folders: tuple[Path, Path]) -> None:
         ),
         "boto3 and a client": ("import boto3; boto3.client('sagemaker-runtime', region_name='eu-central-1')", {}),
         "the handler without an endpoint": ("import lambda_function", {}),
-        "**the handler**": ("import lambda_function", endpoint),
-        "the handler, were bytecode shipped": ("import lambda_function", {**endpoint, **bytecode}),
+        "**the handler**": ("import lambda_function", ENDPOINT),
+        "the handler, were bytecode shipped": ("import lambda_function", {**ENDPOINT, **bytecode}),
     }
     times: dict[str, list[float]] = {name: [] for name in what}
     for _ in range(STARTS):  # in turns, so that a busy moment hits all alike
@@ -118,110 +114,69 @@ def cold_starts(folders: tuple[Path, Path]) -> None:
         print(f"| {name} | {took:.0f} | {above:.0f} | {above / (handler - bare):.0%} |")
 
 
-def events() -> Iterator[dict[str, Any]]:
-    index = 0
-    while True:
-        seeds = [1 + 3 * ((index * 7919 + step * 104_729) % N_MOVIES) for step in range(5)]
-        body = json.dumps({"movie_ids": seeds, "top_n": 10})
+def measure(call: Callable[[dict[str, Any]], object]) -> tuple[float, float]:
+    """Median and 99th percentile of requests with different seeds, in ms."""
+    requests = (
+        {"movie_ids": [1 + 3 * ((index * 7919 + step * 104_729) % N_MOVIES) for step in range(5)], "top_n": 10}
+        for index in itertools.count()
+    )
+    return lone(lambda: call(next(requests)), WARM_UP, REQUESTS)
+
+
+def measure_function(folder: Path, scratch: Path, **given: str) -> tuple[float, float, str]:
+    """The same of the function, and the endpoint's median by the function's own metric."""
+    function = Lambda((folder / "task", folder / "opt"), scratch, given)
+
+    def call(request: dict[str, Any]) -> None:
         http = {"method": "POST", "path": "/v1/recommendations"}
-        headers = {"content-type": "application/json"}
-        yield {
+        event = {
             "rawPath": http["path"],
-            "headers": headers,
+            "headers": {"content-type": "application/json"},
             "requestContext": {"stage": "$default", "http": http},
-            "body": body,
+            "body": json.dumps(request),
         }
-        index += 1
-
-
-def milliseconds(call: Callable[[dict[str, Any]], object]) -> list[float]:
-    source, times = events(), []
-    for index in range(WARM_UP + REQUESTS):
-        event = next(source)
-        begun = time.perf_counter()
-        call(event)
-        if index >= WARM_UP:
-            times.append((time.perf_counter() - begun) * 1e3)
-    return times
-
-
-def invoke(function: Lambda) -> Callable[[dict[str, Any]], object]:
-    def call(event: dict[str, Any]) -> None:
         answer = function.invoke(event)
         assert json.loads(answer["body"])["served_by"] == "two_tower", answer
 
-    return call
-
-
-@contextmanager
-def endpoint(kind: str, model: Path, scratch: Path) -> Iterator[str]:
-    with started(kind, model, scratch) as running:
-
-        def container(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-            answer = running.client.post("/invocations", content=body, headers=headers)
-            return answer.status_code, answer.content
-
-        server = front.make_front(container)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def function_ms(folders: tuple[Path, Path], scratch: Path, **given: str) -> tuple[list[float], float | None]:
-    """(milliseconds per request, the endpoint's median by the function's own metric)"""
-    function = Lambda(folders, scratch, given)
     try:
         until(function.answers)
-        times = milliseconds(invoke(function))
+        p50, p99 = measure(call)
         asked = [blob["EndpointMs"][0] for blob in function.metrics() if "EndpointMs" in blob]
-        return times, statistics.median(asked) if asked else None
+        return p50, p99, f"{statistics.median(asked):.1f}" if asked else ""
     finally:
         function.kill()
 
 
-def warm(folder: Path, model: Path, folders: tuple[Path, Path]) -> None:
+def warm(folder: Path) -> None:
     pipeline = Pipeline(load(folder / "store"))
-    rows: list[tuple[str, list[float], float | None]] = []
-
-    def in_process(event: dict[str, Any]) -> None:
-        pipeline.recommend(RecommendationRequest(**json.loads(event["body"])))
-
-    rows.append(("the pipeline in process, no Lambda", milliseconds(in_process), None))
-    with ExitStack() as stack:
-
-        def scratch() -> Path:
-            return Path(stack.enter_context(tempfile.TemporaryDirectory()))
-
-        rows.append(("the function, retrieving in process", *function_ms(folders, scratch())))
-        for kind, name in (("ours", "our container"), ("toolkit", "AWS's PyTorch toolkit")):
-            with endpoint(kind, model, scratch()) as address:
-                given = {"MARQUEE_PROFILE": "aws", "MARQUEE_SAGEMAKER_ENDPOINT": ENDPOINT}
-                given["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] = address
-                rows.append((f"the function, asking {name}", *function_ms(folders, scratch(), **given)))
-    base = statistics.median(rows[0][1])
+    in_process = measure(lambda request: pipeline.recommend(RecommendationRequest(**request)))
+    rows = [("the pipeline in process, no Lambda", *in_process, "")]
+    scratch = Path(tempfile.mkdtemp(dir=folder))
+    rows.append(("the function, retrieving in process", *measure_function(folder, scratch)))
+    for kind, name in (("ours", "our container"), ("toolkit", "AWS's PyTorch toolkit")):
+        scratch = Path(tempfile.mkdtemp(dir=folder))
+        with started_behind_front(kind, folder / "opt-ml", scratch) as (_, address):
+            given = {**ENDPOINT, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": address}
+            rows.append((f"the function, asking {name}", *measure_function(folder, scratch, **given)))
     print(
         f"\n## Warm requests\n\n{REQUESTS} lone requests after {WARM_UP}; 5 seeds, 10 films. The function's rows hold"
     )
-    print("the emulator's own share; the last column is the function's metric EndpointMs, boto3 included.\n")
+    print("hold the emulator's own share; the last column is the function's metric EndpointMs, boto3 included.\n")
     print("| what answers | median ms | ratio | p99 ms | EndpointMs, median |\n| --- | ---: | ---: | ---: | ---: |")
-    for name, times, asked in rows:
-        p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
-        print(f"| {name} | {p50:.1f} | {p50 / base:.1f} | {p99:.1f} | {'' if asked is None else f'{asked:.1f}'} |")
+    for name, p50, p99, asked in rows:
+        print(f"| {name} | {p50:.1f} | {p50 / in_process[0]:.1f} | {p99:.1f} | {asked} |")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        rows, model, folders = build(folder)
+        rows = build(folder)
         print("# The AWS profile, offline\n")
         print(f"`.venv/bin/python benchmarks/aws.py` on {os.cpu_count()} processors, {ARCH}; {N_MOVIES:,} films and")
         print(f"{DIMENSIONS} dimensions; Lambda's Python 3.13 under its emulator. No forecasts for an account.")
         sizes(rows)
-        cold_starts(folders)
-        warm(folder, model, folders)
+        cold_starts(folder)
+        warm(folder)
 
 
 if __name__ == "__main__":

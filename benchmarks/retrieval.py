@@ -39,11 +39,11 @@ WARM_UP = 1500  # requests; a JVM gets twice as fast in its first thousand
 Call = Callable[[], object]
 
 
-def lone(call: Call) -> tuple[float, float]:
-    """Median and 99th percentile of one call after the other, in ms."""
-    for _ in range(WARM_UP):
+def lone(call: Call, warm_up: int = WARM_UP, n: int = LONE) -> tuple[float, float]:
+    """Median and 99th percentile of `n` calls, one after the other, in ms."""
+    for _ in range(warm_up):
         call()
-    p50, p99 = np.percentile([milliseconds(call) for _ in range(LONE)], [50, 99])
+    p50, p99 = np.percentile([milliseconds(call) for _ in range(n)], [50, 99])
     return float(p50), float(p99)
 
 

@@ -14,11 +14,6 @@ app = make_app()
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Answer an event of API Gateway, a function URL or a load balancer, or a bare `{"tmdb_ids": [...], "top_n": 5}`.
 
-    Args:
-        event: As Lambda passes it.
-        context: Of the invocation; only its remaining time is used.
-
-    Returns:
-        For a gateway a response in its format; for a bare event the answer itself, or the problem. It never raises.
+    Gateways get a response in their format, a bare request the answer or problem itself. Never raises.
     """
     return app.answer(event, context)

@@ -1,4 +1,4 @@
-"""The Lambda function: Powertools reads the event, the core answers it as the API does, each event is logged once."""
+"""The Lambda function: Powertools parses events and routes them; answers are the API's, byte for byte."""
 
 import base64
 import binascii
@@ -50,29 +50,24 @@ RESOLVERS: dict[Kind, type[ApiGatewayResolver]] = {
 
 
 class App:
-    """Answers events, one at a time, as Lambda sends them.
+    """Handles events one at a time, as Lambda sends them.
 
     Args:
         settings: From the environment.
-        telemetry: Logger and metrics.
-        make_retriever: Makes the retriever for a bundle's version; None searches in process.
+        make_retriever: Makes the retriever for a bundle's version; by default it is chosen by the profile.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        telemetry: Telemetry | None = None,
-        make_retriever: Callable[[str], Retriever] | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, *, make_retriever: Callable[[str], Retriever] | None = None) -> None:
         origins = settings.cors_origins
-        self._telemetry = telemetry or Telemetry()
+        self._telemetry = Telemetry()
         self._facts = Facts()
-        # Every answer has these. Answers differ by Origin where CORS is on, so caches must know.
+        # Headers of every answer. With CORS, answers differ by Origin, so caches must know.
         self._headers = security_headers(cross_origin=bool(origins)) | ({"Vary": "Origin"} if origins else {})
         self._resolvers = {kind: self._make_resolver(make, origins) for kind, make in RESOLVERS.items()}
         if make_retriever is None and settings.profile == "aws":
-            make_retriever = _endpoint(settings, self._note_endpoint)
+            from marquee.retrieval.sagemaker import SageMakerClient  # noqa: PLC0415 - boto3 is half of INIT
+
+            make_retriever = SageMakerClient.of_settings(settings, on_result=self._note_endpoint).retriever
         self._pipeline: Pipeline | BundleError
         try:
             bundle = load(settings.artifacts_dir, mapped=True)  # a layer never changes
@@ -80,7 +75,7 @@ class App:
             self._telemetry.logger.error("no bundle: %s", error)
             self._pipeline = error
             return
-        # Once without the endpoint: what would fail later fails here, and INIT's processor is faster than a request's.
+        # A first request without the endpoint: errors show at INIT, whose processor is faster than a request's.
         seeds = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
         pipeline = Pipeline(bundle)
         response_json(pipeline.recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True)))
@@ -92,10 +87,10 @@ class App:
         self._facts = Facts(event=kind)
         try:
             resolver = self._resolvers["http" if kind == "bare" else kind]
-            # The request context and the deadline hold for this event alone.
+            # A copy, so that request context and deadline end with the event.
             result = copy_context().run(resolver.resolve, _as_http(event) if kind == "bare" else event, context)
         except Exception:
-            # Outside of `_observe`, so no answer could be made. `headers` is what every gateway understands.
+            # An error outside of `_observe`. Every gateway understands `headers`.
             self._telemetry.logger.exception("an event failed")
             self._facts.request_id = RequestContext.from_headers({}).request_id
             response = self._problem(ProblemError(500, INTERNAL))
@@ -174,20 +169,12 @@ class App:
 
 
 def make_app() -> App:
-    """The function's application, configured by the environment.
-
-    Raises:
-        ConfigError: A setting is unknown, out of range or missing; INIT fails, and its log says which.
-    """
+    """The application configured by the environment; raises a ConfigError, with which INIT fails."""
     return App(load_settings())
 
 
 def kind_of(event: Any) -> Kind:
-    """The shape of an event; whatever is no well-formed event of a gateway is a bare request.
-
-    Returns:
-        http: Payload format 2.0, of HTTP APIs and function URLs. rest: 1.0, of REST APIs. alb: a load balancer's.
-    """
+    """The event's format: http (payload 2.0: HTTP APIs, function URLs), rest (1.0), alb; anything else is bare."""
     match event:
         case {"headers": list() | str() | int() | float()} | {"multiValueHeaders": list() | str() | int() | float()}:
             return "bare"
@@ -214,17 +201,13 @@ def _as_http(event: Any) -> dict[str, Any]:
 
 
 def headers_of(resolver: ApiGatewayResolver) -> dict[str, str]:
-    """The request's headers by lower-case names; values of a repeated one are joined by commas, as in HTTP."""
+    """Headers by lower-case name; repeated ones are joined by commas, as in HTTP."""
     found = resolver.current_event.resolved_headers_field
     return {name: ",".join(map(str, one)) if isinstance(one, list) else str(one) for name, one in found.items()}
 
 
 def body_of(resolver: ApiGatewayResolver) -> bytes:
-    """The body's bytes. Powertools' own `decoded_body` fails on what isn't UTF-8.
-
-    Raises:
-        ProblemError: 400, where the event says base64 and it isn't.
-    """
+    """The body's bytes; invalid base64 is a 400. Powertools' own `decoded_body` fails on bytes that aren't UTF-8."""
     event = resolver.current_event
     if event.is_base64_encoded is not True:
         return (event.body or "").encode(errors="surrogatepass")
@@ -235,17 +218,11 @@ def body_of(resolver: ApiGatewayResolver) -> bytes:
 
 
 def _path(resolver: ApiGatewayResolver) -> str:
-    # Half a surrogate pair, which JSON can hold, can't be repeated in an answer.
+    # A lone surrogate, which JSON can hold, can't be encoded in an answer.
     return resolver.current_event.path.encode(errors="replace").decode()
 
 
-def _endpoint(settings: Settings, on_result: Callable[[str, float], object]) -> Callable[[str], Retriever]:
-    from marquee.retrieval.sagemaker import SageMakerClient  # noqa: PLC0415 - boto3 is half of INIT: only if needed
-
-    return SageMakerClient.of_settings(settings, on_result=on_result).retriever
-
-
 def _seconds_left(context: Any) -> float:
-    """Of this invocation, by Lambda's clock; without a context (a test, a shell) there is no limit."""
+    """Time left for this invocation, by Lambda's clock; unlimited without a context."""
     left = getattr(context, "get_remaining_time_in_millis", None)
     return left() / 1e3 if left is not None else float("inf")

@@ -1,4 +1,4 @@
-"""One log line per request, and metrics as CloudWatch reads them out of the log (EMF). Every metric's name is here."""
+"""One log line and one set of CloudWatch metrics (EMF, in the log) per request; all names of metrics are here."""
 
 import logging
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ SERVED_BY = {"two_tower": "ServedByTwoTower", "item_cf": "ServedByItemCf", "popu
 
 @dataclass
 class Facts:
-    """The fields of a request's log line, filled in while it is answered; times in milliseconds."""
+    """Fields of a request's log line; times in milliseconds."""
 
     request_id: str = ""
     trace_id: str | None = None
@@ -35,16 +35,13 @@ class Facts:
     endpoint: str | None = None
 
     def recommended(self, response: RecommendationResponse, trace: Trace) -> None:
-        """Note an answer."""
+        """Note a recommendation."""
         self.served_by, self.degraded, self.n_candidates = response.served_by, response.degraded, trace.n_candidates
         self.retrieval_ms, self.rerank_ms = trace.retrieval_ms, trace.rerank_ms
 
 
 class Telemetry:
-    """Logger and metrics of one environment.
-
-    Their service, the metrics' one dimension, is POWERTOOLS_SERVICE_NAME: each further dimension would be billed.
-    """
+    """Logger and metrics. Each dimension is billed, so there is one: service, from POWERTOOLS_SERVICE_NAME."""
 
     def __init__(self) -> None:
         self.logger = Logger()
@@ -53,7 +50,7 @@ class Telemetry:
         logging.getLogger("marquee").setLevel(logging.INFO)
 
     def record(self, facts: Facts, failure: Exception | None = None) -> None:
-        """Write the line and the metrics. One blob of metrics per request: no buffer can be lost with a frozen one."""
+        """Write log line and metrics now: a frozen environment would lose buffered ones."""
         line = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(facts).items()}
         line["cold_start"] = self._cold
         if facts.n_candidates is None:

@@ -1,4 +1,7 @@
-"""The deploy commands, with SAM's command line for real, one after the other as a user gives them."""
+"""The deploy commands, with SAM's command line for real, one after the other as a user gives them.
+
+Each run of SAM takes seconds, so a test is a sequence of commands on one account.
+"""
 
 import boto3
 import pytest
@@ -48,33 +51,33 @@ def test_the_first_deployment(account, say, capfd):
     assert account.run("plan") == 0
     assert capfd.readouterr().out.count("uploaded ") == 5
     assert account.stacks() == STACKS[1:]
-    assert account.run("deploy") == 0
-    out = capfd.readouterr().out
+    # One that doesn't answer stays, to be looked at.
+    account.build(1, endpoint="down")
+    assert account.run("deploy") == 1
+    out, err = capfd.readouterr()
     assert "uploaded" not in out  # the same content is never sent twice
     assert "Successfully created/updated stack - marquee-test" in out  # SAM's
+    assert "make aws-destroy CONFIRM=marquee-test removes it" in err
+    assert account.stacks() == STACKS
+    assert recorded(account, GOOD) is None
+    # The same content again, which answers now.
+    account.build(1)
+    assert account.run("deploy") == 0
+    out = capfd.readouterr().out
+    assert "No changes to deploy. Stack marquee-test is up to date" in out
     assert "recommends from the endpoint" in out
     assert recorded(account, GOOD) == account.deployed()
     assert recorded(account, PREVIOUS) is None
     assert account.parameters()["CorsOrigins"] == ORIGIN
     assert account.run("smoke") == 0
-    capfd.readouterr()
     assert account.run("deploy") == 0
-    assert "No changes to deploy. Stack marquee-test is up to date" in capfd.readouterr().out
     assert recorded(account, PREVIOUS) is None  # the same again is nothing to go back to
 
 
-def test_a_first_deployment_that_does_not_answer_stays_to_be_looked_at(account, say, capfd):
-    account.build(1, endpoint="down")
-    say(CONFIRM="yes")
-    account.run("deploy")
-    account.push()
-    assert account.run("deploy") == 1
-    assert "make aws-destroy CONFIRM=marquee-test removes it" in capfd.readouterr().err
-    assert account.stacks() == STACKS
-    assert recorded(account, GOOD) is None
-
-
-def test_what_is_not_proven_is_rolled_back(account, first, capfd):
+def test_back_and_forward_again(account, first, say, tmp_path, capfd):
+    assert account.run("rollback") == 1
+    assert "no earlier deployment" in capfd.readouterr().err
+    # A deployment that doesn't answer as it must is rolled back.
     canary = account.parameters()["Deployment"]
     account.build(2, endpoint="skewed")
     assert account.run("deploy") == 1
@@ -84,20 +87,13 @@ def test_what_is_not_proven_is_rolled_back(account, first, capfd):
     assert account.deployed() == recorded(account, GOOD) == first
     # The way back waits for no alarm: a canary would be stopped by those that the broken deployment set off.
     assert (canary, account.parameters()["Deployment"]) == ("Canary10Percent5Minutes", "AllAtOnce")
-    third = account.build(3)
-    assert account.run("deploy") == 0
-    assert account.deployed() == third
-    assert account.parameters()["Deployment"] == canary
-
-
-def test_back_and_forward_again(account, first, say, tmp_path, capfd):
-    assert account.run("rollback") == 1
-    assert "no earlier deployment" in capfd.readouterr().err
+    # The next one has a canary again, another template, and another parameter.
     template = tmp_path / "templates/app.yaml"
     template.write_text(template.read_text() + "  New: {Value: here}\n")
-    second = account.build(2)
+    second = account.build(3)
     say(LOG_DAYS="7")
     assert account.run("deploy") == 0
+    assert account.parameters()["Deployment"] == canary
     assert (recorded(account, GOOD), recorded(account, PREVIOUS)) == (second, first)
 
     def state():

@@ -6,20 +6,18 @@
 import platform
 import sys
 import tarfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from aws.build import build_function, build_model, bundle_store
 from marquee.bundle import load, publish
 from tests.aws.runtimes import front
-from tests.aws.runtimes.containers import STARTS, Container, started
+from tests.aws.runtimes.containers import STARTS, Container, started, started_behind_front
 from tests.aws.runtimes.emulator import Lambda
 
 
@@ -73,23 +71,9 @@ def lambda_folders(store: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 def front_server(
     model_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[type[front.Handler], str]]:
-    """A front of SageMaker before the real toolkit: its handler, whose `mode` is set, and its address."""
-    with started("toolkit", model_folder, tmp_path_factory.mktemp("endpoint")) as running:
-
-        def call(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-            try:
-                answer = running.client.post("/invocations", content=body, headers=headers)
-            except httpx2.TransportError as error:
-                raise ConnectionError(str(error)) from error
-            return answer.status_code, answer.content
-
-        server = front.make_front(call)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield server.RequestHandlerClass, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    """A front before the real toolkit."""
+    with started_behind_front("toolkit", model_folder, tmp_path_factory.mktemp("endpoint")) as running:
+        yield running
 
 
 @pytest.fixture

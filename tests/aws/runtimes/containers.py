@@ -6,12 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.aws.runtimes import front
 from tests.waiting import free_port, until
 
 ROOT = Path(__file__).parents[3]
@@ -147,7 +149,28 @@ def started(kind: str, model: Path, scratch: Path) -> Iterator[Container]:
     """A container that answers."""
     container = STARTS[kind](model, scratch)
     try:
-        until(container.answers, 120)
+        until(container.answers)
         yield container
     finally:
         container.stop()
+
+
+@contextlib.contextmanager
+def started_behind_front(kind: str, model: Path, scratch: Path) -> Iterator[tuple[type[front.Handler], str]]:
+    """A front of SageMaker before a container: its handler, whose `mode` can be set, and its address."""
+    with started(kind, model, scratch) as running:
+
+        def call(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+            try:
+                answer = running.client.post("/invocations", content=body, headers=headers)
+            except httpx2.TransportError as error:
+                raise ConnectionError(str(error)) from error
+            return answer.status_code, answer.content
+
+        server = front.make_front(call)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server.RequestHandlerClass, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        server.server_close()
+        thread.join()

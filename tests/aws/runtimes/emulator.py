@@ -35,7 +35,7 @@ class Lambda:
             "PYTHONPATH": "/var/task:/opt/python",
             "LAMBDA_TASK_ROOT": "/var/task",
             "AWS_LAMBDA_FUNCTION_NAME": "marquee",
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": "10",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": "300",  # the emulator's limit of INIT, too: machines are busy
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
             "AWS_REGION": "eu-central-1",
             "AWS_ACCESS_KEY_ID": "testing",
@@ -62,7 +62,7 @@ class Lambda:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self._client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
 
     def invoke(self, event: Any) -> Any:
         return self._client.post("/2015-03-31/functions/function/invocations", json=event).json()

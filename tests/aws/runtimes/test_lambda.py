@@ -21,18 +21,21 @@ JSON = {"content-type": "application/json", "x-request-id": "golden"}
 GOLDEN = 200
 ORIGIN = "https://films.example.org"
 ENDPOINT = "marquee"
+PROFILE = {"MARQUEE_PROFILE": "aws", "MARQUEE_SAGEMAKER_ENDPOINT": ENDPOINT}
+# What isn't about time waits for the endpoint a minute, however busy the machine is.
+PATIENT = {f"MARQUEE_SAGEMAKER_{name}SECONDS": "60" for name in ("", "CONNECT_", "READ_")}
 
 
 @pytest.fixture(scope="module")
 def function(run_lambda, front_server):
     """The function with the profile `aws`; its endpoint is the front."""
     started = run_lambda(
-        MARQUEE_PROFILE="aws",
-        MARQUEE_SAGEMAKER_ENDPOINT=ENDPOINT,
+        **PROFILE,
+        **PATIENT,
         MARQUEE_CORS_ORIGINS=json.dumps([ORIGIN]),
         AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=front_server[1],
     )
-    until(started.answers, 120)
+    until(started.answers)
     return started
 
 
@@ -151,27 +154,17 @@ def test_a_preflight(function):
     ],
 )  # tests/unit/aws/test_sagemaker_client.py has every mode
 def test_a_failing_endpoint_costs_a_rung_and_is_counted(run_lambda, front_server, endpoint, mode, reason):
-    function = fresh(run_lambda, front_server[1])
-    check_fallback(function, endpoint, mode, reason)
-
-
-def fresh(run_lambda, address):
-    """A function of its own, since the breaker remembers."""
-    function = run_lambda(
-        MARQUEE_PROFILE="aws", MARQUEE_SAGEMAKER_ENDPOINT=ENDPOINT, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=address
-    )
-    until(function.answers, 120)
-    return function
-
-
-def check_fallback(function, endpoint, mode, reason):
+    # A function of its own, since the breaker remembers.
+    limits = PATIENT | ({"MARQUEE_SAGEMAKER_SECONDS": "5"} if mode == "slow" else {})
+    function = run_lambda(**PROFILE, **limits, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=front_server[1])
+    until(function.answers)
     endpoint.mode = mode
     before = len(function.metrics())
     answer = json.loads(function.invoke(http_event('{"movie_ids": [1, 4], "top_n": 5}'))["body"])
     assert answer["served_by"] == "item_cf"
     assert answer["degraded"][0] == f"retrieval_{reason}"
     assert len(answer["recommendations"]) == 5
-    (blob,) = until(lambda: function.metrics()[before:], 120)
+    (blob,) = until(lambda: function.metrics()[before:])
     assert blob["Fallbacks"] == blob["ServedByItemCf"] == [1.0]
     assert blob["service"] == "marquee-test"
     # And it finds back by itself.
@@ -181,18 +174,20 @@ def check_fallback(function, endpoint, mode, reason):
 
 
 def test_an_endpoint_that_is_down(run_lambda, endpoint):
-    function = fresh(run_lambda, f"http://127.0.0.1:{free_port()}")
+    address = f"http://127.0.0.1:{free_port()}"
+    function = run_lambda(**PROFILE, **PATIENT, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=address)
+    until(function.answers)
     for _ in range(7):
         answer = json.loads(function.invoke(http_event('{"movie_ids": [1, 4], "top_n": 5}'))["body"])
         assert answer["served_by"] == "item_cf"
-    # Five failures open the breaker (the first one was `fresh`'s own request).
+    # Five failures open the breaker (the first one was the request that `until` sent).
     assert answer["degraded"][0] == "retrieval_circuit_open"
     assert sum(blob.get("Fallbacks", [0.0])[0] for blob in function.metrics()) >= 7
 
 
 def test_a_missing_setting_fails_init_and_says_which(run_lambda):
     function = run_lambda(MARQUEE_PROFILE="aws")
-    until(lambda: "needs MARQUEE_SAGEMAKER_ENDPOINT" in function.log.read_text() or _try(function), 20)
+    until(lambda: "needs MARQUEE_SAGEMAKER_ENDPOINT" in function.log.read_text() or _try(function))
 
 
 def _try(function):

@@ -22,11 +22,12 @@ ANY = Where()
 
 @pytest.fixture
 def make():
-    """`make(**arguments) -> SageMakerClient`, closed at the end."""
+    """`make(**arguments) -> SageMakerClient`, closed at the end; it waits a minute, however busy the machine is."""
     made = []
+    patient = dict.fromkeys(("seconds", "connect_seconds", "read_seconds"), 60)
 
     def build(endpoint="marquee", **arguments):
-        made.append(SageMakerClient(endpoint, **arguments))
+        made.append(SageMakerClient(endpoint, **{**patient, **arguments}))
         return made[-1]
 
     yield build
@@ -77,10 +78,11 @@ def test_who_asks_goes_along(front, make, bundle):
 )
 def test_failures_have_reasons_and_end_in_time(front, make, bundle, mode, expected):
     front.mode = mode
-    told = []
-    client = make(on_result=lambda result, ms: told.append((result, ms)))
+    results = []
+    limit = {"seconds": 1} if expected == "timeout" else {}
+    client = make(on_result=lambda result, ms: results.append((result, ms)), **limit)
     assert reason(client, bundle) == expected
-    ((result, ms),) = told
+    ((result, ms),) = results
     assert result == expected
     assert ms > 0
 
@@ -108,7 +110,7 @@ def test_nobody_there(make, bundle, monkeypatch):
 
 def test_the_requests_own_deadline_is_kept(front, make, bundle):
     front.mode = "slow"
-    client = make(seconds=60, read_seconds=60)  # the front hangs until the test is over
+    client = make()  # the front hangs until the test is over
     token = deadline.set(time.monotonic() + 0.6)
     try:
         assert reason(client, bundle) == "timeout"
