@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -297,7 +297,7 @@ def _unconfirmed(wanted: str) -> int:
 
 
 # With what each one changes and costs, which is printed first.
-COMMANDS = {
+COMMANDS: dict[str, tuple[Callable[[Account], object], str]] = {
     "plan": (plan, "shows change sets and uploads archives (cents a month); it changes nothing else"),
     "deploy": (deploy, "changes both stacks with CONFIRM=yes; docs/aws.md has what they cost"),
     "smoke": (check, "sends a few requests to the deployed API (less than a cent); it changes nothing"),

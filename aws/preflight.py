@@ -97,6 +97,6 @@ def _image(session: Any, account: str, image: str) -> str:
         raise MarqueeError(
             f"the manifest of {image} is {kind or 'of no known type'}: SageMaker takes Docker's alone, no OCI manifest "
             "and no index",
-            fix="build and push it as docs/aws.md says under Pushing the image",
+            fix="build and push it as docs/aws.md says: Push the image",
         )
     return f"image {name}@{digest[:19]} is there"

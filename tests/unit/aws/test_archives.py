@@ -102,7 +102,7 @@ def test_the_core_ships_without_training_and_clients():
 def test_the_models_archive_without_code(store, tmp_path):
     made = build.build_model(build.bundle_store(store)[1], tmp_path / "model.tar.gz")
     with tarfile.open(made.path) as archive:
-        assert {Path(name).suffix for name in archive.getnames()} <= set(build.HARMLESS)
+        assert {Path(name).suffix for name in archive.getnames()} <= set(build.BUNDLE_FILES)
 
 
 def test_a_strange_file_in_a_bundle_is_refused(tmp_path):
