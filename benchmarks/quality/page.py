@@ -1,5 +1,6 @@
 """The report as a page of docs/."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ INTRODUCTION = (
     "run, and their grids: [benchmarks/quality](../benchmarks/quality/README.md)."
 )
 
+OTHERS = ("recall@20", "recall@50", "mrr@10", "stratified_recall@20", "coverage@10", "median_popularity@10")
 LEADS = {
     "pipeline": "The pipeline's lead",
     "pipeline_novel": f"The lead of `pipeline_novel`, the same with `novelty` {NOVELTY:g}",
@@ -19,12 +21,7 @@ LEADS = {
 
 def page(report: dict[str, Any], opponents: Sequence[Opponent], plots: Sequence[str]) -> str:
     """Markdown, of what `compare` returns with `command` and `date`."""
-    parts = [
-        "# Quality beside other libraries",
-        INTRODUCTION,
-        f"    {report['command']}",
-        _told(report),
-    ]
+    parts = ["# Quality beside other libraries", INTRODUCTION, f"    {report['command']}", _summary(report)]
     for document in report["documents"]:
         parts += [f"## {document['protocol']}", *_tables(document)]
     parts += ["## What it cost", _costs(report, opponents), "## Who", _who(opponents, report)]
@@ -33,7 +30,7 @@ def page(report: dict[str, Any], opponents: Sequence[Opponent], plots: Sequence[
     return "\n\n".join(parts) + "\n"
 
 
-def _told(report: dict[str, Any]) -> str:
+def _summary(report: dict[str, Any]) -> str:
     first = report["documents"][0]
     details = first["details"]
     installed = [
@@ -43,17 +40,14 @@ def _told(report: dict[str, Any]) -> str:
         if name.lower() == library
     ]
     budget, people = report["budget"], first["rows"][0]["n_users"]
-    parts = [
-        f"{report['date']}, {first['dataset']}, folds {details['folds']}, {details['draws']} draws per person",
-        f"seed {details['seed']}, {people} people; {', '.join(installed)}.",
-    ]
-    search = (
+    return (
+        f"{report['date']}, {first['dataset']}, folds {details['folds']}, {details['draws']} draws per person, "
+        f"seed {details['seed']}, {people} people; {', '.join(installed)}. "
         f"Each search of each library in each fold: at most {budget['settings']} settings, none begun after "
         f"{budget['seconds']:g} s of processor time. The setting is chosen by the validation people, for every number "
         "of seeds by itself. Brackets are 95 % intervals; leads are the pipeline minus the row, paired over people, so "
         "above 0 the pipeline is better."
     )
-    return f"{', '.join(parts)} {search}"
 
 
 def _tables(document: dict[str, Any]) -> list[str]:
@@ -63,36 +57,27 @@ def _tables(document: dict[str, Any]) -> list[str]:
     by_key = {(row["model"], row["k"]): row for row in rows}
     models = list(dict.fromkeys(row["model"] for row in rows))
     heads = [f"k = {k}" if k else "80 % shown" for k in counts]
-    means = [
-        [model, *(_mean(by_key[model, k], metric) for k in counts), *_others(by_key, model, counts)] for model in models
-    ]
     shown = _shown(counts)
-    names = _names(by_key[models[0], shown])
+    others = [name for name in OTHERS if name in by_key[models[0], shown]["metrics"]]
+    means = []
+    for model in models:
+        beside = [_figure(by_key[model, shown]["metrics"][name]) for name in others]
+        means.append([model, *(_mean(by_key[model, k], metric) for k in counts), *beside])
+    names = [f"{name} at {shown}" if shown else name for name in others]
     tables = [f"{metric}:", _table(["row", *heads, *names], means)]
     if len(counts) > 1:
         covered = [[model, *(_figure(by_key[model, k]["metrics"]["coverage@10"]) for k in counts)] for model in models]
         tables += ["coverage@10:", _table(["row", *heads], covered)]
     for ours, words in LEADS.items():
-        others = [model for model in models if by_key[model, counts[0]][f"{ours}_lead"]]
-        leads = [[model, *(_lead(by_key[model, k], ours, metric) for k in counts)] for model in others]
+        rivals = [model for model in models if by_key[model, counts[0]][f"{ours}_lead"]]
+        leads = [[model, *(_lead(by_key[model, k], ours, metric) for k in counts)] for model in rivals]
         tables += [f"{words}, {metric}:", _table(["over", *heads], leads)] if leads else []
     return tables
 
 
 def _shown(counts: Sequence[int | None]) -> int | None:
+    """The number of seeds of the figures that are shown at one number alone."""
     return 5 if 5 in counts else counts[-1]
-
-
-def _names(row: dict[str, Any]) -> list[str]:
-    """The other figures of the first table."""
-    at = "" if row["k"] is None else f" at {row['k']}"
-    wanted = ("recall@20", "recall@50", "mrr@10", "stratified_recall@20", "coverage@10", "median_popularity@10")
-    return [f"{name}{at}" for name in wanted if name in row["metrics"]]
-
-
-def _others(by_key: dict[Any, dict[str, Any]], model: str, counts: Sequence[int | None]) -> list[str]:
-    row = by_key[model, _shown(counts)]
-    return [_figure(row["metrics"][name.split(" ")[0]]) for name in _names(row)]
 
 
 def _figure(value: float | None) -> str:
@@ -132,13 +117,8 @@ def _costs(report: dict[str, Any], opponents: Sequence[Opponent]) -> str:
 
 
 def _who(opponents: Sequence[Opponent], report: dict[str, Any]) -> str:
-    chosen = {
-        row["model"]: row["settings"]
-        for document in report["documents"]
-        if document["protocol"] == "few-seeds"
-        for row in document["rows"]
-        if row["k"] == _shown([other["k"] for other in document["rows"]])
-    }
+    few = [row for document in report["documents"] if document["protocol"] == "few-seeds" for row in document["rows"]]
+    chosen = {row["model"]: row["settings"] for row in few if row["k"] == _shown([other["k"] for other in few])}
     rows = []
     for who in opponents:
         if who.name in report["absent"]:
@@ -151,8 +131,8 @@ def _who(opponents: Sequence[Opponent], report: dict[str, Any]) -> str:
 
 def _settings(rounds: Sequence[dict[str, float]]) -> str:
     """What was chosen, each setting with the number of folds that chose it."""
-    told = [", ".join(f"{key} {value:g}" for key, value in settings.items()) for settings in rounds]
-    return "; ".join(f"{text} (x{told.count(text)})" for text in dict.fromkeys(told)) or "–"
+    counts = Counter(", ".join(f"{key} {value:g}" for key, value in settings.items()) for settings in rounds)
+    return "; ".join(f"{text} (x{count})" for text, count in counts.items()) or "–"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

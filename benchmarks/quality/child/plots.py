@@ -21,22 +21,16 @@ def intervals(document, metric, report, path):
     """One panel per number of seeds: means and 95 % intervals."""
     counts = list(dict.fromkeys(row["k"] for row in document["rows"]))
     n_models = len({row["model"] for row in document["rows"]})
-    figure, axes = plt.subplots(
-        1, len(counts), figsize=(2 + 2.4 * len(counts), 1 + 0.24 * n_models), sharey=True, squeeze=False
-    )
+    size = (2 + 2.4 * len(counts), 1 + 0.24 * n_models)
+    figure, axes = plt.subplots(1, len(counts), figsize=size, sharey=True, squeeze=False)
     shown = 5 if 5 in counts else counts[-1]
     order = sorted((row for row in document["rows"] if row["k"] == shown), key=lambda row: row["metrics"][metric])
     names = [row["model"] for row in order]
     for axis, k in zip(axes[0], counts, strict=True):
         for row in (row for row in document["rows"] if row["k"] == k):
             mean, (low, high) = row["metrics"][metric], row["ci95"][metric]
-            axis.errorbar(
-                mean,
-                names.index(row["model"]),
-                xerr=[[mean - low], [high - mean]],
-                fmt="o",
-                color=colour(row["model"], report),
-            )
+            place, errors = names.index(row["model"]), [[mean - low], [high - mean]]
+            axis.errorbar(mean, place, xerr=errors, fmt="o", color=colour(row["model"], report))
         axis.set_title("80 % of the likes" if k is None else f"{k} seed{'s' if k > 1 else ''}", fontsize=10)
         axis.grid(axis="x", alpha=0.3)
     axes[0][0].set_yticks(range(len(names)), names)
@@ -47,9 +41,8 @@ def intervals(document, metric, report, path):
 def trade(document, report, path):
     """Accuracy beside the share of the catalogue that is ever listed; numbers, since names would overlap."""
     figure, axis = plt.subplots(figsize=(8, 4.5))
-    rows = sorted(
-        (row for row in document["rows"] if row["k"] == 5), key=lambda row: row["metrics"]["ndcg@10"], reverse=True
-    )
+    rows = [row for row in document["rows"] if row["k"] == 5]
+    rows.sort(key=lambda row: row["metrics"]["ndcg@10"], reverse=True)
     for number, row in enumerate(rows, start=1):
         x, y = row["metrics"]["coverage@10"], row["metrics"]["ndcg@10"]
         axis.scatter(x, y, color=colour(row["model"], report), label=f"{number}  {row['model']}")
