@@ -10,7 +10,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from marquee.errors import BundleError
 from marquee.retrieval.service import Reply, RetrievalService
 
 logger = logging.getLogger("marquee.sagemaker")
@@ -27,10 +26,8 @@ def model_fn(model_dir: str) -> RetrievalService:
         BundleError: The bundle is missing or damaged.
     """
     service = RetrievalService(Path(model_dir), interval=NEVER)
-    check = service.live.check()
-    if check.version is None:
-        raise check.error or BundleError(f"no bundle in {model_dir}", fix="build the archive with `make aws-build`")
-    logger.info("bundle %s is loaded", check.version)
+    service.live.check()
+    logger.info("bundle %s is loaded", service.live.get().version)
     return service
 
 

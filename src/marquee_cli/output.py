@@ -13,7 +13,7 @@ from marquee.api.contracts import Recommendation, RecommendationResponse
 from marquee.errors import MarqueeError
 
 if TYPE_CHECKING:
-    from marquee.bundle import Published
+    from marquee.bundle import Bundle
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -50,7 +50,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     out.print(table)
 
 
-def print_published(published: "Published", where: str = "") -> None:
+def print_published(published: "Bundle", where: str = "") -> None:
     """The version that was published, and what publishing noted."""
     out.print(f"published {published.manifest.version}{where}", markup=False)
     for note in published.notes:

@@ -47,7 +47,7 @@ def train(
 def train_and_publish(
     folder: Path | None, name: str, store: Path, config: str, *, force: bool, quiet: bool, real_only: bool = False
 ) -> Any:
-    """What `train` and `demo` do; returns `marquee.bundle.publish.Published`, or None in a process that follows."""
+    """What `train` and `demo` do; returns the published bundle, or None in a process that follows."""
     from marquee_training import distributed
     from marquee_training.progress import Reporter
     from marquee_training.train import train as run

@@ -15,7 +15,7 @@ from marquee import __version__
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.bundle.metrics import Metrics
-from marquee.bundle.publish import Published, publish
+from marquee.bundle.publish import publish
 from marquee_training import distributed
 from marquee_training.calibrate import RUNGS, calibrate, concatenate, reliability
 from marquee_training.config import TrainingConfig
@@ -28,7 +28,7 @@ from marquee_training.progress import Reporter
 
 def train(
     dataset: Dataset, config: TrainingConfig, store: Path, *, reporter: Reporter, force: bool = False
-) -> Published | None:
+) -> Bundle | None:
     """Ratings in, a published bundle out. A killed run, started again, goes on where it was.
 
     Under torchrun the processes share the work on each batch; the store has to be one that all of them see.

@@ -4,21 +4,19 @@ from marquee.bundle.bundle import Bundle
 from marquee.bundle.gate import gate
 from marquee.bundle.manifest import DataInfo, Manifest
 from marquee.bundle.metrics import Metrics
-from marquee.bundle.publish import Published, publish
+from marquee.bundle.publish import publish
 from marquee.bundle.read import Report, load, verify
 from marquee.bundle.store import Pointer, current
 from marquee.bundle.versions import activate, export, list_versions, prune, rollback
-from marquee.bundle.watch import Check, Live
+from marquee.bundle.watch import Live
 
 __all__ = [
     "Bundle",
-    "Check",
     "DataInfo",
     "Live",
     "Manifest",
     "Metrics",
     "Pointer",
-    "Published",
     "Report",
     "activate",
     "current",

@@ -1,6 +1,7 @@
 """The bundle in memory: what training makes, a store keeps, and servers answer from."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from marquee.bundle.manifest import CodeVersion, DataInfo, Manifest
@@ -16,8 +17,9 @@ from marquee.models.weights import RerankConfig
 class Bundle:
     """Models of n films and where they came from. Loaded arrays are read-only, so threads can share them.
 
-    `eval_files` are stored below `eval/`; their names end in .json, .csv or .png. `stored` is the manifest that it was
-    loaded with. `notes` warn an operator, such as that this is the previous version, since the current one is damaged.
+    `eval_files` are stored below `eval/`; their names end in .json, .csv or .png. `stored` is the manifest, and
+    `path` the folder, that it was loaded from or published to. `notes` warn an operator, such as that this is the
+    previous version, since the current one is damaged.
     """
 
     catalog: Catalog
@@ -30,6 +32,7 @@ class Bundle:
     eval_files: dict[str, bytes] = field(default_factory=dict)
     code_version: CodeVersion | None = None
     stored: Manifest | None = None
+    path: Path | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,25 +33,6 @@ from marquee.errors import BundleError, PublishRefused
 logger = logging.getLogger("marquee.bundle")
 
 
-@dataclass(frozen=True)
-class Published:
-    """Result of a publish.
-
-    Attributes:
-        manifest: Of the version.
-        path: The version's folder.
-        activated: Whether the pointer names it now.
-        written: False where the current version already held exactly this, so that nothing had to be done.
-        notes: Comparisons that weren't possible, and reasons that force overruled.
-    """
-
-    manifest: Manifest
-    path: Path
-    activated: bool
-    written: bool
-    notes: tuple[str, ...] = ()
-
-
 def publish(
     store: Path,
     bundle: Bundle,
@@ -59,8 +40,11 @@ def publish(
     force: bool = False,
     activate: bool = True,
     lock_timeout: float = 60.0,
-) -> Published:
+) -> Bundle:
     """Add a version to a store and make it the current one. Whenever it dies, readers see the old or the new one.
+
+    Returns the bundle as stored; its notes are comparisons that weren't possible, and reasons that force overruled.
+    Where the current version already holds exactly this, nothing is written.
 
     `force` publishes even if the gate has reasons against it. Without `activate` the version is only written. Another
     publisher at work is waited for up to `lock_timeout` seconds.
@@ -75,7 +59,7 @@ def publish(
         if activate:
             notes += _pass_gate(draft, live, force=force)
             if live and live.content_hash() == draft.content_hash():
-                return Published(live, version_path(store, live.version), True, False, tuple(notes))
+                return replace(bundle, stored=live, path=version_path(store, live.version), notes=tuple(notes))
         manifest = stamped(draft, _time_after(version_names(store)))
         path = version_path(store, manifest.version)
         with written_aside(path) as temporary:
@@ -84,7 +68,7 @@ def publish(
             previous = (pointer.version if live else pointer.previous) if pointer else None
             point_to(store, Pointer(version=manifest.version, manifest_sha256=manifest.sha256(), previous=previous))
     logger.info("published %s%s", manifest.version, "" if activate else " (not activated)")
-    return Published(manifest, path, activate, True, tuple(notes))
+    return replace(bundle, stored=manifest, path=path, notes=tuple(notes))
 
 
 def pack(bundle: Bundle) -> tuple[Manifest, dict[str, bytes]]:

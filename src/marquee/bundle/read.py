@@ -102,7 +102,7 @@ def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = 
     if problems:  # a file that fails its hash isn't worth decoding
         return Report(folder, tuple(problems), manifest)
     try:
-        bundle = decode(files, manifest, eval_files)
+        bundle = replace(decode(files, manifest, eval_files), path=folder)
         texts = [*inconsistencies(bundle), *_wrong_dimensions(bundle, manifest)]
     except BundleError as error:
         texts = [error.message]

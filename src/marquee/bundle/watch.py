@@ -5,7 +5,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, cast
 
@@ -18,23 +17,8 @@ from marquee.errors import BundleError
 logger = logging.getLogger("marquee.bundle")
 
 Outcome = Literal["unchanged", "swapped", "refused", "fell_back"]
+"""Swapped to the pointer's version; refused it, and went on with the old one, if any; or fell back at the start."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Check:
-    """Result of looking at the pointer once.
-
-    Attributes:
-        outcome: "swapped" to the pointer's version; "refused" it (again, or for the first time) and went on with
-            the old one, if any; "fell_back" to the previous version at the start; or "unchanged".
-        version: The version in use after it; None where there is none yet.
-        error: Why a bundle was refused or fallen back from.
-    """
-
-    outcome: Outcome
-    version: str | None
-    error: BundleError | None = None
 
 
 class Live(Generic[T]):
@@ -97,14 +81,14 @@ class Live(Generic[T]):
         """Whether the bundle with this manifest is the one that the pointer names and that can't be used."""
         return bool(manifest_sha256) and manifest_sha256 == self._refused
 
-    def check(self) -> Check:
-        """Look at the pointer once, and follow it. Never raises because of a bad bundle."""
+    def check(self) -> Outcome:
+        """Look at the pointer once, and follow it. Never raises because of a bad bundle: `get` and the log say why."""
         with self._checking:
             refusals = self.refusals
-            check = self._check()
-            if check.outcome in {"swapped", "fell_back"} or self.refusals > refusals:
-                self._on_change(check.outcome, check.version)
-            return check
+            outcome = self._check()
+            if outcome in {"swapped", "fell_back"} or self.refusals > refusals:
+                self._on_change(outcome, self._version())
+            return outcome
 
     def start(self) -> None:
         """Check now, then go on checking in a background thread."""
@@ -128,16 +112,16 @@ class Live(Generic[T]):
             except Exception:  # a watcher that died would leave the server on an old model for ever
                 logger.exception("the check for a new bundle failed")
 
-    def _check(self) -> Check:
+    def _check(self) -> Outcome:
         try:
             pointed = self._pointed()
         except BundleError as error:
             return self._refuse(error.message, error)
         if pointed == self._seen:
             self._refused = ""
-            return Check("unchanged", self._version())
+            return "unchanged"
         if pointed == self._refused and time.monotonic() < self._refused_at + self._retry:
-            return Check("unchanged", self._version())
+            return "unchanged"
         try:
             bundle = load(self._path, fall_back=not self.ready)
             self._built = ((bundle.version, self._build(bundle)), *self._built[:1])
@@ -151,7 +135,7 @@ class Live(Generic[T]):
             return self._refuse(pointed, BundleError(bundle.notes[0]), "fell_back")
         self._seen, self._refused = bundle.manifest.sha256(), ""
         logger.info("bundle %s is live", bundle.version)
-        return Check("swapped", bundle.version)
+        return "swapped"
 
     def _pointed(self) -> str:
         if not is_version_folder(self._path):
@@ -165,10 +149,10 @@ class Live(Generic[T]):
     def _version(self) -> str | None:
         return self._built[0][0] if self._built else None
 
-    def _refuse(self, pointed: str, error: BundleError, outcome: Outcome = "refused") -> Check:
+    def _refuse(self, pointed: str, error: BundleError, outcome: Outcome = "refused") -> Outcome:
         self._refused_at, self._why = time.monotonic(), error
         if pointed != self._refused:
             self._refused = pointed
             self.refusals += 1
             logger.error("bundle refused, still serving %s: %s", self._version() or "none", error)
-        return Check(outcome, self._version(), error)
+        return outcome

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from marquee.bundle import Published, publish
+from marquee.bundle import Bundle, publish
 from marquee.bundle.manifest import FileEntry, parse_manifest, stamped
 from marquee.bundle.store import Pointer, point_to
 
@@ -24,7 +24,7 @@ def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory, make_contents: Any) -> tuple[Published, Published]:
+def template(tmp_path_factory: pytest.TempPathFactory, make_contents: Any) -> tuple[Bundle, Bundle]:
     """Two versions in a store that nobody changes."""
     store = tmp_path_factory.mktemp("template") / "artifacts"
     return publish(store, make_contents(seed=1)), publish(store, make_contents(seed=2))
@@ -36,18 +36,18 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def first(store: Path, template: tuple[Published, Published]) -> Published:
+def first(store: Path, template: tuple[Bundle, Bundle]) -> Bundle:
     """A store with one version."""
     return _copy(store, template[0])
 
 
 @pytest.fixture
-def two(store: Path, first: Published, template: tuple[Published, Published]) -> tuple[Published, Published]:
+def two(store: Path, first: Bundle, template: tuple[Bundle, Bundle]) -> tuple[Bundle, Bundle]:
     """A store with two versions, the second one current."""
     return first, _copy(store, template[1], first.manifest.version)
 
 
-def _copy(store: Path, published: Published, previous: str | None = None) -> Published:
+def _copy(store: Path, published: Bundle, previous: str | None = None) -> Bundle:
     manifest = published.manifest
     path = store / "versions" / manifest.version
     shutil.copytree(published.path, path)
@@ -63,7 +63,7 @@ def forge(store: Path) -> Forge:
     after its new content hash, and the pointer follows.
     """
 
-    def change(published: Published, files: dict[str, bytes], manifest: dict[str, Any] | None = None) -> Path:
+    def change(published: Bundle, files: dict[str, bytes], manifest: dict[str, Any] | None = None) -> Path:
         folder = published.path
         for name, raw in files.items():
             (folder / name).write_bytes(raw)

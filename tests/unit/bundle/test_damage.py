@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from marquee.bundle import Live, Published, load, verify
+from marquee.bundle import Bundle, Live, load, verify
 from marquee.errors import BundleError
 
 OTHERS = ("item_cf.safetensors", "catalog.safetensors", "catalog.json", "reranker.json", "eval/report.json")
@@ -64,7 +64,7 @@ DAMAGES = (flip_first, flip_middle, flip_last, truncate, empty, lengthen, remove
     + [(name, damage) for name in OTHERS for damage in (flip_middle, remove)],
 )
 def test_a_damaged_file_is_refused_by_name(
-    store: Path, two: tuple[Published, Published], name: str, damage: Callable[[Path], None]
+    store: Path, two: tuple[Bundle, Bundle], name: str, damage: Callable[[Path], None]
 ) -> None:
     older, newer = two
     damage(newer.path / name)
@@ -79,13 +79,13 @@ def test_a_damaged_file_is_refused_by_name(
 
 
 @pytest.mark.parametrize("name", ["extra.json", "eval/extra.csv", "model.pkl", ".hidden"])
-def test_a_file_that_the_manifest_does_not_list_is_refused_by_name(store: Path, first: Published, name: str) -> None:
+def test_a_file_that_the_manifest_does_not_list_is_refused_by_name(store: Path, first: Bundle, name: str) -> None:
     (first.path / name).write_bytes(b"")
     with pytest.raises(BundleError, match=f"{name} is not in the manifest"):
         load(store)
 
 
-def test_all_problems_are_reported_not_just_the_first(store: Path, first: Published) -> None:
+def test_all_problems_are_reported_not_just_the_first(store: Path, first: Bundle) -> None:
     for name in ("catalog.json", "reranker.json"):
         flip_middle(first.path / name)
     (first.path / "extra.json").touch()
@@ -95,7 +95,7 @@ def test_all_problems_are_reported_not_just_the_first(store: Path, first: Publis
         load(store)
 
 
-def tensors(first: Published, name: str, **changes: Any) -> dict[str, bytes]:
+def tensors(first: Bundle, name: str, **changes: Any) -> dict[str, bytes]:
     raw = (first.path / name).read_bytes()
     held = {key: np.ascontiguousarray(a) for key, a in (load_tensors(raw) | changes).items() if a is not None}
     metadata = {"pooling": "mean"} if name.startswith("two") else None
@@ -141,7 +141,7 @@ IDS = np.arange(1, 151, 3)
     ],
 )
 def test_unsound_arrays_are_refused_though_their_hashes_are_right(
-    store: Path, first: Published, forge: Any, name: str, changes: dict[str, Any], message: str
+    store: Path, first: Bundle, forge: Any, name: str, changes: dict[str, Any], message: str
 ) -> None:
     folder = forge(first, tensors(first, name, **changes))
     with pytest.raises(BundleError, match=message) as caught:
@@ -150,7 +150,7 @@ def test_unsound_arrays_are_refused_though_their_hashes_are_right(
     assert name in caught.value.message
 
 
-def test_unknown_pooling_is_refused(store: Path, first: Published, forge: Any) -> None:
+def test_unknown_pooling_is_refused(store: Path, first: Bundle, forge: Any) -> None:
     arrays = load_tensors((first.path / "two_tower.safetensors").read_bytes())
     forge(first, {"two_tower.safetensors": save_tensors(arrays, metadata={"pooling": "max"})})
     with pytest.raises(BundleError, match=r"two_tower\.safetensors has the unknown pooling 'max'"):
@@ -167,9 +167,7 @@ def test_unknown_pooling_is_refused(store: Path, first: Published, forge: Any) -
         ("reranker.json", {"new_dial": 0}, r"reranker\.json can't be read: new_dial"),
     ],
 )
-def test_unsound_json_is_refused(
-    store: Path, first: Published, forge: Any, name: str, value: Any, message: str
-) -> None:
+def test_unsound_json_is_refused(store: Path, first: Bundle, forge: Any, name: str, value: Any, message: str) -> None:
     folder = forge(first, {name: json.dumps(value).encode()})
     with pytest.raises(BundleError, match=message) as caught:
         load(store)
@@ -185,20 +183,20 @@ def test_unsound_json_is_refused(
     ],
 )
 def test_a_manifest_that_disagrees_with_the_files_is_refused(
-    store: Path, first: Published, forge: Any, field: str, value: Any, message: str
+    store: Path, first: Bundle, forge: Any, field: str, value: Any, message: str
 ) -> None:
     forge(first, {}, {field: value})
     with pytest.raises(BundleError, match=message):
         load(store)
 
 
-def test_a_version_under_another_name_is_refused(store: Path, first: Published) -> None:
+def test_a_version_under_another_name_is_refused(store: Path, first: Bundle) -> None:
     other = first.path.rename(first.path.with_name("2026-01-01T00-00-00Z-00000000"))
     with pytest.raises(BundleError, match=r"belongs to .*, not to this folder"):
         load(other)
 
 
-def test_a_swapped_manifest_is_noticed_by_the_pointer(store: Path, first: Published, forge: Any) -> None:
+def test_a_swapped_manifest_is_noticed_by_the_pointer(store: Path, first: Bundle, forge: Any) -> None:
     pointer = (store / "CURRENT.json").read_bytes()
     folder = forge(first, {"eval/report.json": b"{}"})
     name = folder.name.encode()
@@ -209,7 +207,7 @@ def test_a_swapped_manifest_is_noticed_by_the_pointer(store: Path, first: Publis
 
 @pytest.mark.parametrize("damage", [flip_middle, truncate, remove])
 def test_a_running_server_keeps_the_old_bundle(
-    store: Path, first: Published, make_contents: Any, damage: Callable[[Path], None]
+    store: Path, first: Bundle, make_contents: Any, damage: Callable[[Path], None]
 ) -> None:
     from marquee.bundle import publish
 
@@ -217,6 +215,6 @@ def test_a_running_server_keeps_the_old_bundle(
     live.check()
     newer = publish(store, make_contents(seed=2))
     damage(newer.path / "two_tower.safetensors")
-    assert live.check().outcome == "refused"
+    assert live.check() == "refused"
     assert live.get().version == first.manifest.version
     assert live.refusals == 1

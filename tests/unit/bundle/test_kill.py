@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from marquee.bundle import Published, list_versions, load, publish
+from marquee.bundle import Bundle, list_versions, load, publish
 
 DOOMED = Path(__file__).with_name("doomed.py")
 
@@ -21,7 +21,7 @@ def run(*args: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def test_readers_load_a_complete_version_while_100_publishers_are_killed(store: Path, first: Published) -> None:
+def test_readers_load_a_complete_version_while_100_publishers_are_killed(store: Path, first: Bundle) -> None:
     process = run("random", store, 100, 11)
     versions, loads = set(), 0
     while process.poll() is None:
@@ -37,7 +37,7 @@ def test_readers_load_a_complete_version_while_100_publishers_are_killed(store: 
     assert len(versions) >= 2  # the pointer moved under our eyes
 
 
-def test_dying_at_every_step_leaves_the_old_or_the_new_version(store: Path, first: Published) -> None:
+def test_dying_at_every_step_leaves_the_old_or_the_new_version(store: Path, first: Bundle) -> None:
     process = run("point", store)
     output, _ = process.communicate()
     assert process.returncode == 0
@@ -54,7 +54,7 @@ def test_dying_at_every_step_leaves_the_old_or_the_new_version(store: Path, firs
 
 
 def test_everything_is_on_the_disk_before_it_is_named(
-    store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+    store: Path, first: Bundle, make_contents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[str, str]] = []
 

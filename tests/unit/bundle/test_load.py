@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marquee.bundle import Published, current, load, prune, publish, verify
+from marquee.bundle import Bundle, current, load, prune, publish, verify
 from marquee.bundle import store as store_module
 from marquee.errors import BundleError
 
 
-def test_it_loads_what_was_published(store: Path, two: tuple[Published, Published], make_contents: Any) -> None:
+def test_it_loads_what_was_published(store: Path, two: tuple[Bundle, Bundle], make_contents: Any) -> None:
     made, bundle = make_contents(seed=2), load(store)
     assert bundle.version == two[1].manifest.version
     assert bundle.manifest == two[1].manifest
@@ -50,7 +50,7 @@ def test_mapped_arrays_stay_in_their_files(tmp_path: Path, make_contents: Any, f
 @pytest.mark.parametrize(
     "damage", [lambda raw: raw[:-1], lambda raw: raw[:-1] + b"!", lambda _: b"", lambda raw: raw + b"!"]
 )
-def test_mapped_files_are_verified_likewise(store: Path, first: Published, damage: Any) -> None:
+def test_mapped_files_are_verified_likewise(store: Path, first: Bundle, damage: Any) -> None:
     path = first.path / "two_tower.safetensors"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(BundleError) as copied:
@@ -60,20 +60,20 @@ def test_mapped_files_are_verified_likewise(store: Path, first: Published, damag
     assert str(mapped.value) == str(copied.value)
 
 
-def test_any_version_can_be_named(store: Path, two: tuple[Published, Published]) -> None:
+def test_any_version_can_be_named(store: Path, two: tuple[Bundle, Bundle]) -> None:
     older = two[0].manifest.version
     assert load(store, older).version == older
     assert load(two[0].path).version == older
     assert load(two[0].path, older).version == older
 
 
-def test_naming_another_version_of_a_single_folder_is_a_mistake(two: tuple[Published, Published]) -> None:
+def test_naming_another_version_of_a_single_folder_is_a_mistake(two: tuple[Bundle, Bundle]) -> None:
     with pytest.raises(BundleError, match="is one version, not a store"):
         load(two[0].path, two[1].manifest.version)
 
 
 @pytest.mark.parametrize("version", ["2020-01-01T00-00-00Z-00000000", "../../etc", "", "latest"])
-def test_unknown_versions_are_refused(store: Path, first: Published, version: str) -> None:
+def test_unknown_versions_are_refused(store: Path, first: Bundle, version: str) -> None:
     with pytest.raises(BundleError, match=version or "''"):
         load(store, version)
 
@@ -86,7 +86,7 @@ def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
     )
 
 
-def test_a_lost_pointer_is_not_guessed(store: Path, first: Published) -> None:
+def test_a_lost_pointer_is_not_guessed(store: Path, first: Bundle) -> None:
     (store / "CURRENT.json").unlink()
     with pytest.raises(BundleError, match=r"CURRENT\.json is missing, so no version is current"):
         load(store)
@@ -104,7 +104,7 @@ def test_a_lost_pointer_is_not_guessed(store: Path, first: Published) -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_garbage_pointer_is_refused_by_name(store: Path, first: Published, raw: bytes) -> None:
+def test_a_garbage_pointer_is_refused_by_name(store: Path, first: Bundle, raw: bytes) -> None:
     (store / "CURRENT.json").write_bytes(raw)
     with pytest.raises(BundleError, match=r"CURRENT\.json is not a pointer: ") as caught:
         load(store, fall_back=True)
@@ -112,9 +112,7 @@ def test_a_garbage_pointer_is_refused_by_name(store: Path, first: Published, raw
     assert str(verify(store).problems[0]) == str(caught.value)
 
 
-def test_falling_back_is_said_aloud(
-    store: Path, two: tuple[Published, Published], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_falling_back_is_said_aloud(store: Path, two: tuple[Bundle, Bundle], caplog: pytest.LogCaptureFixture) -> None:
     older, newer = two
     newer.path.rename(store / "elsewhere")
     with pytest.raises(BundleError, match=r"manifest\.json is missing"):
@@ -126,7 +124,7 @@ def test_falling_back_is_said_aloud(
     assert caplog.messages == [bundle.notes[0]]
 
 
-def test_where_both_are_damaged_the_current_one_is_named(store: Path, two: tuple[Published, Published]) -> None:
+def test_where_both_are_damaged_the_current_one_is_named(store: Path, two: tuple[Bundle, Bundle]) -> None:
     for published in two:
         (published.path / "catalog.json").unlink()
     with pytest.raises(BundleError, match=two[1].manifest.version):
@@ -134,7 +132,7 @@ def test_where_both_are_damaged_the_current_one_is_named(store: Path, two: tuple
 
 
 def test_a_version_pruned_while_it_is_read_is_forgiven(
-    store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+    store: Path, first: Bundle, make_contents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = sys.modules["marquee.bundle.read"]
     read_pointer, calls = store_module.current, []
@@ -153,7 +151,7 @@ def test_a_version_pruned_while_it_is_read_is_forgiven(
     assert not first.path.exists()
 
 
-def test_the_pointer_is_plain_json(store: Path, first: Published) -> None:
+def test_the_pointer_is_plain_json(store: Path, first: Bundle) -> None:
     pointer = current(store)
     assert pointer is not None
     assert json.loads((store / "CURRENT.json").read_bytes())["version"] == pointer.version

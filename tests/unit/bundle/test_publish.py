@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marquee.bundle import Metrics, Published, current, list_versions, load, publish
+from marquee.bundle import Bundle, Metrics, current, list_versions, load, publish
 from marquee.bundle.manifest import time_of
 from marquee.errors import BundleError, PublishRefused
 
 
-def test_it_lies_where_the_contract_says(store: Path, first: Published) -> None:
+def test_it_lies_where_the_contract_says(store: Path, first: Bundle) -> None:
     files = {path.relative_to(first.path).as_posix() for path in first.path.rglob("*") if path.is_file()}
     assert files == {
         "manifest.json",
@@ -47,30 +47,30 @@ def test_an_image_can_tell_the_commit_it_was_built_from(
     assert publish(store, make_contents()).manifest.code_version.git_commit == "abc"
 
 
-def test_other_users_can_read_it(first: Published) -> None:
+def test_other_users_can_read_it(first: Bundle) -> None:
     mask = os.umask(0)
     os.umask(mask)
     assert first.path.stat().st_mode & 0o777 == 0o777 & ~mask
     assert (first.path / "manifest.json").stat().st_mode & 0o777 == 0o666 & ~mask
 
 
-def test_publishing_the_same_again_changes_nothing(store: Path, first: Published, make_contents: Any) -> None:
+def test_publishing_the_same_again_changes_nothing(store: Path, first: Bundle, make_contents: Any) -> None:
     again = publish(store, make_contents(seed=1))
-    assert (again.written, again.activated, again.manifest) == (False, True, first.manifest)
+    assert (again.manifest, again.path) == (first.manifest, first.path)
     assert len(list_versions(store)) == 1
 
 
 def test_the_same_is_written_again_if_the_current_one_is_damaged(
-    store: Path, first: Published, make_contents: Any
+    store: Path, first: Bundle, make_contents: Any
 ) -> None:
     (first.path / "catalog.json").write_bytes(b"")
     again = publish(store, make_contents(seed=1))
-    assert again.written
+    assert again.version != first.version
     assert "catalog.json has 0 bytes" in again.notes[0]
     assert load(store).version == again.manifest.version
 
 
-def test_the_previous_version_is_remembered(store: Path, two: tuple[Published, Published]) -> None:
+def test_the_previous_version_is_remembered(store: Path, two: tuple[Bundle, Bundle]) -> None:
     pointer = current(store)
     assert pointer is not None
     assert (pointer.version, pointer.previous) == (two[1].manifest.version, two[0].manifest.version)
@@ -82,7 +82,7 @@ def test_names_sort_in_the_order_of_publishing_even_within_a_second(store: Path,
     assert len({time_of(name) for name in names}) == 4
 
 
-def test_a_worse_one_is_refused_with_every_reason(store: Path, first: Published, make_contents: Any) -> None:
+def test_a_worse_one_is_refused_with_every_reason(store: Path, first: Bundle, make_contents: Any) -> None:
     with pytest.raises(PublishRefused) as caught:
         publish(store, make_contents(seed=2, ndcg=0.1))
     assert str(caught.value) == (
@@ -94,7 +94,7 @@ def test_a_worse_one_is_refused_with_every_reason(store: Path, first: Published,
     assert [info.version for info in list_versions(store)] == [first.manifest.version]
 
 
-def test_force_publishes_it_and_says_so(store: Path, first: Published, make_contents: Any) -> None:
+def test_force_publishes_it_and_says_so(store: Path, first: Bundle, make_contents: Any) -> None:
     forced = publish(store, make_contents(seed=2, ndcg=0.1), force=True)
     assert load(store).version == forced.manifest.version
     assert [note.split(",")[0] for note in forced.notes] == ["published by force"] * 2
@@ -104,7 +104,8 @@ def test_without_metrics_it_takes_force(store: Path, make_contents: Any) -> None
     with pytest.raises(PublishRefused, match="has no ndcg@10 at 5 seeds, so nothing shows"):
         publish(store, make_contents(ndcg=None))
     assert current(store) is None
-    assert publish(store, make_contents(ndcg=None), force=True).activated
+    forced = publish(store, make_contents(ndcg=None), force=True)
+    assert load(store).version == forced.version
 
 
 def test_after_an_unmeasured_one_nothing_is_compared_and_a_note_says_so(store: Path, make_contents: Any) -> None:
@@ -114,15 +115,14 @@ def test_after_an_unmeasured_one_nothing_is_compared_and_a_note_says_so(store: P
     assert published.notes[0].startswith("not compared with ")
 
 
-def test_other_data_is_not_compared(store: Path, first: Published, make_contents: Any) -> None:
+def test_other_data_is_not_compared(store: Path, first: Bundle, make_contents: Any) -> None:
     contents = make_contents(seed=2, ndcg=0.3)
     other = replace(contents, data=contents.data.model_copy(update={"sha256": "e" * 64}))
     assert "other data" in publish(store, other).notes[0]
 
 
-def test_writing_without_activating_leaves_the_pointer(store: Path, first: Published, make_contents: Any) -> None:
+def test_writing_without_activating_leaves_the_pointer(store: Path, first: Bundle, make_contents: Any) -> None:
     written = publish(store, make_contents(seed=2, ndcg=0.1), activate=False)
-    assert not written.activated
     assert load(store).version == first.manifest.version
     assert load(store, written.manifest.version).version == written.manifest.version
 
@@ -150,7 +150,7 @@ def test_metrics_that_are_not_json_are_refused(store: Path, make_contents: Any) 
 
 
 def test_a_failing_disk_leaves_nothing_behind(
-    store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+    store: Path, first: Bundle, make_contents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -163,7 +163,7 @@ def test_a_failing_disk_leaves_nothing_behind(
     assert load(store).version == first.manifest.version
 
 
-def test_what_a_dead_publisher_left_is_cleared(store: Path, first: Published, make_contents: Any) -> None:
+def test_what_a_dead_publisher_left_is_cleared(store: Path, first: Bundle, make_contents: Any) -> None:
     (store / "versions" / ".tmp-dead").mkdir()
     (store / "versions" / ".tmp-dead" / "two_tower.safetensors").write_bytes(b"half")
     (store / "CURRENT.json.tmp-dead").write_bytes(b"{")
@@ -173,7 +173,7 @@ def test_what_a_dead_publisher_left_is_cleared(store: Path, first: Published, ma
 
 
 def test_a_publisher_that_never_finishes_is_not_waited_for_for_ever(
-    store: Path, first: Published, make_contents: Any
+    store: Path, first: Bundle, make_contents: Any
 ) -> None:
     with (store / ".publish.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -208,7 +208,7 @@ def test_flat_vectors_are_refused(store: Path, make_contents: Any) -> None:
         publish(store, replace(made, two_tower=flat))
 
 
-def test_a_garbage_pointer_is_replaced_and_a_note_says_so(store: Path, first: Published, make_contents: Any) -> None:
+def test_a_garbage_pointer_is_replaced_and_a_note_says_so(store: Path, first: Bundle, make_contents: Any) -> None:
     (store / "CURRENT.json").write_bytes(b"garbage")
     published = publish(store, make_contents(seed=2))
     assert "pointer was unreadable" in published.notes[0]
@@ -216,7 +216,7 @@ def test_a_garbage_pointer_is_replaced_and_a_note_says_so(store: Path, first: Pu
 
 
 def test_what_does_not_read_back_is_not_published(
-    store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+    store: Path, first: Bundle, make_contents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forgetful(path: Path, raw: bytes) -> None:
         path.write_bytes(raw if path.name == "manifest.json" else raw[:-1])

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from marquee.bundle import (
+    Bundle,
     Live,
-    Published,
     activate,
     current,
     export,
@@ -77,7 +77,7 @@ def test_rollback_repairs_a_garbage_pointer(store: Path, names: list[str]) -> No
     assert load(store).version == names[3]
 
 
-def test_a_written_version_can_be_activated_later(store: Path, first: Published, make_contents: Any) -> None:
+def test_a_written_version_can_be_activated_later(store: Path, first: Bundle, make_contents: Any) -> None:
     written = publish(store, make_contents(seed=2), activate=False).manifest.version
     pointer = activate(store, written)
     assert (pointer.version, pointer.previous) == (written, first.manifest.version)
@@ -148,7 +148,7 @@ def test_export_refuses_a_damaged_version(store: Path, names: list[str], tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_the_history_says_what_the_list_says(store: Path, two: tuple[Published, Published]) -> None:
+def test_the_history_says_what_the_list_says(store: Path, two: tuple[Bundle, Bundle]) -> None:
     found = History(store).versions()
     listed = list_versions(store)
     assert found == [entry.model_copy(update={"size": 0}) for entry in listed]
@@ -158,7 +158,7 @@ def test_the_history_says_what_the_list_says(store: Path, two: tuple[Published, 
 
 
 def test_it_follows_the_store_and_reads_each_manifest_once(
-    store: Path, first: Published, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+    store: Path, first: Bundle, make_contents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
     original = module.read_manifest
@@ -183,7 +183,7 @@ def test_pruned_versions_are_forgotten(store: Path, make_contents: Any) -> None:
     assert not set(history._manifests) & set(gone)
 
 
-def test_an_unreadable_manifest_leaves_the_rest(store: Path, two: tuple[Published, Published]) -> None:
+def test_an_unreadable_manifest_leaves_the_rest(store: Path, two: tuple[Bundle, Bundle]) -> None:
     (two[0].path / "manifest.json").write_text("{}")
     newest, older = History(store).versions()
     assert (newest.ndcg, newest.manifest_sha256) == (0.5, two[1].manifest.sha256())
@@ -191,7 +191,7 @@ def test_an_unreadable_manifest_leaves_the_rest(store: Path, two: tuple[Publishe
     assert (newest.refused, older.refused) == (False, True)
 
 
-def test_the_rest_of_a_copy_may_still_arrive(store: Path, first: Published) -> None:
+def test_the_rest_of_a_copy_may_still_arrive(store: Path, first: Bundle) -> None:
     manifest = first.path / "manifest.json"
     whole = manifest.read_bytes()
     manifest.unlink()
@@ -201,13 +201,13 @@ def test_the_rest_of_a_copy_may_still_arrive(store: Path, first: Published) -> N
     assert history.versions()[0].ndcg == 0.5
 
 
-def test_no_store_and_no_pointer(tmp_path: Path, store: Path, two: tuple[Published, Published]) -> None:
+def test_no_store_and_no_pointer(tmp_path: Path, store: Path, two: tuple[Bundle, Bundle]) -> None:
     assert History(tmp_path / "none").versions() == []
     (store / "CURRENT.json").write_text("nonsense")
     assert [past.current for past in History(store).versions()] == [False, False]
 
 
-def test_only_the_newest_are_listed(store: Path, first: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_are_listed(store: Path, first: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     for second in range(60):
         (store / "versions" / f"2020-01-01T00-00-{second:02}Z-00000000").mkdir()
     found = History(store).versions()
@@ -215,7 +215,7 @@ def test_only_the_newest_are_listed(store: Path, first: Published, monkeypatch: 
     assert found[0].version == first.manifest.version
 
 
-def test_the_folder_of_one_version(tmp_path: Path, store: Path, first: Published) -> None:
+def test_the_folder_of_one_version(tmp_path: Path, store: Path, first: Bundle) -> None:
     export(store, tmp_path / "one")
     (only,) = History(tmp_path / "one").versions()
     assert (only.version, only.current, only.ndcg) == (first.manifest.version, True, 0.5)
@@ -224,7 +224,7 @@ def test_the_folder_of_one_version(tmp_path: Path, store: Path, first: Published
         History(tmp_path / "one").versions()
 
 
-def test_a_server_says_which_version_it_refuses(store: Path, two: tuple[Published, Published]) -> None:
+def test_a_server_says_which_version_it_refuses(store: Path, two: tuple[Bundle, Bundle]) -> None:
     shutil.rmtree(two[1].path)
     live = Live(store)
     live.check()  # falls back to the first

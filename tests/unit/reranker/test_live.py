@@ -102,7 +102,7 @@ def test_a_bundle_that_fails_its_warm_up_is_refused(make_app, store, make_conten
     with TestClient(app) as client:
         good = client.get("/readyz").json()["model_version"]
         publish(store, make_contents(seed=9), force=True)
-        assert app.state.live.check().outcome == "refused"
+        assert app.state.live.check() == "refused"
         assert client.post("/recommend", json=ASKED).json()["model_version"] == good
 
 
@@ -110,7 +110,8 @@ def test_the_metric_names_one_version_only(make_app, store, make_contents):
     app = make_app(reload_seconds=3600)
     with TestClient(app):
         new = publish(store, make_contents(seed=3), force=True).manifest.version
-        assert app.state.live.check().version == new
+        assert app.state.live.check() == "swapped"
+        assert app.state.live.get().version == new
     (info,) = [metric for metric in app.state.telemetry.registry.collect() if metric.name == "marquee_bundle_info"]
     assert [(sample.labels["version"], sample.value) for sample in info.samples] == [(new, 1.0)]
 

@@ -72,5 +72,5 @@ def test_a_shortlist_that_fails_refuses_the_bundle(store):
 
     told = []
     service = RetrievalService(store, make_shortlist=broken, on_change=lambda *change: told.append(change))
-    assert service.live.check().outcome == "refused"
+    assert service.live.check() == "refused"
     assert told == [("refused", None)]

@@ -136,7 +136,8 @@ def test_what_is_worse_than_popularity_is_refused(dataset, tmp_path):
     with pytest.raises(PublishRefused, match=r"popularity[^$]*--force"):
         train(data, bad, tmp_path, reporter=Reporter(quiet=True))
     assert not (tmp_path / "CURRENT.json").exists()
-    assert train(data, bad, tmp_path, reporter=Reporter(quiet=True), force=True).activated
+    forced = train(data, bad, tmp_path, reporter=Reporter(quiet=True), force=True)
+    assert load(tmp_path).version == forced.version
 
 
 def test_years_that_nobody_knows_are_not_counted(dataset):
