@@ -10,7 +10,7 @@ import numpy as np
 
 from marquee.api.contracts import Movie, MovieDetails
 from marquee.bundle.bundle import Bundle
-from marquee.models import Array, LogOdds, Rows
+from marquee.models import Array, Rows
 from marquee.models.catalog import Catalog
 from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import Where
@@ -101,16 +101,11 @@ def well_known(catalog: Catalog, n: int, *, seed: int | None = None, genre: str 
     drawn = np.zeros(len(catalog.genre_names))
     picked: list[int] = []
     while left and len(picked) < n:
-        at = int(np.argmin(_times_drawn(catalog, left, drawn)))
+        own = catalog.genres[left]
+        at = int(np.argmin((own @ drawn) / np.maximum(own.sum(axis=1), 1)))  # times drawn, on average over its genres
         drawn += catalog.genres[left[at]]
         picked.append(left.pop(at))
     return picked
-
-
-def _times_drawn(catalog: Catalog, rows: Sequence[int], drawn: LogOdds) -> LogOdds:
-    """(m,) how often films' genres were drawn, on average over each film's genres."""
-    own = catalog.genres[rows]
-    return np.asarray((own @ drawn) / np.maximum(own.sum(axis=1), 1))
 
 
 def franchises(catalog: Catalog, unit_vectors: Array) -> Rows:

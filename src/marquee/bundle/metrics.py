@@ -33,8 +33,7 @@ def _count(value: Any) -> int | None:
 
 
 def _numbers(value: Any) -> dict[str, float]:
-    items = value.items() if isinstance(value, Mapping) else ()
-    return {name: number for name, raw in items if (number := _number(raw)) is not None}
+    return {name: number for name, raw in _mapping(value).items() if (number := _number(raw)) is not None}
 
 
 def _intervals(value: Any) -> dict[str, tuple[float, float]]:

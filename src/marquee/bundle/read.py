@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.files import ARRAYS, EVAL_FOLDER, REQUIRED, decode, inconsistencies, shapes_of
 from marquee.bundle.manifest import MANIFEST_NAME, REPAIR, FileEntry, Manifest, parse_manifest
@@ -29,14 +31,7 @@ _MANIFEST_LIMIT = 16 * 2**20  # bytes; a manifest is a few KB, so more is garbag
 
 @dataclass(frozen=True)
 class Report:
-    """Result of verifying one version.
-
-    Attributes:
-        path: The version's folder.
-        problems: Everything that is wrong, each with its file and a fix; empty = the bundle is sound.
-        manifest: The manifest, if at least that could be read.
-        bundle: The bundle, if nothing is wrong.
-    """
+    """Result of verifying one version; without problems, each with its file and a fix, the bundle is there."""
 
     path: Path
     problems: tuple[BundleError, ...] = ()
@@ -214,7 +209,7 @@ def _wrong_dimensions(bundle: Bundle, manifest: Manifest) -> list[str]:
             stated = manifest.shapes.get(name, {}).get(array, "nothing")
             if shape != stated:
                 problems.append(f"{name}: {array} has shape {shape}, the manifest says {stated}")
-    n, d = len(bundle.catalog), bundle.two_tower.item_vectors.shape[-1]
+    n, d = len(bundle.catalog), np.atleast_2d(bundle.two_tower.item_vectors).shape[1]
     if n != manifest.n_movies:
         problems.append(f"{MANIFEST_NAME}: n_movies is {manifest.n_movies}, the catalogue has {n}")
     if d != manifest.dimensions:

@@ -22,8 +22,6 @@ class Ranking:
     """One taste's m candidates with their scores, and the n films that are shown.
 
     Attributes:
-        taste: Whose scores they are.
-        pool: The candidates.
         score: (m,) float32, the sum of `terms`.
         terms: (m,) float32 by name, those of TERMS.
         units: What one unit of a model's own score adds to `score` (weight / standard deviation), by the term's name.

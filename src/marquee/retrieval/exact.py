@@ -49,8 +49,9 @@ class ExactSearch:
     def batch(self, queries: Sequence[Query]) -> list[Candidates | RequestError]:
         """Answer many queries with one matrix product; one that can't be answered gets its error, alone."""
         prepared = [self._prepare(query) for query in queries]
-        found = iter(self._search([entry for entry in prepared if not isinstance(entry, RequestError)]))
-        return [entry if isinstance(entry, RequestError) else self._candidates(*next(found)) for entry in prepared]
+        found = self._search([entry for entry in prepared if not isinstance(entry, RequestError)])
+        answers = (Candidates(self._catalog.movie_ids[rows], scores, self.version) for rows, scores in found)
+        return [entry if isinstance(entry, RequestError) else next(answers) for entry in prepared]
 
     def sample(self) -> Query:
         """A query that this catalogue can answer, for warm-ups and health checks."""
@@ -66,9 +67,6 @@ class ExactSearch:
             return self._tower.encode(seeds), query.where.mask(self._catalog), query.k
         except RequestError as error:
             return error
-
-    def _candidates(self, rows: Rows, scores: Array) -> Candidates:
-        return Candidates(self._catalog.movie_ids[rows], scores, self.version)
 
     def _search(self, prepared: Sequence[tuple[Array, Mask, int]]) -> list[tuple[Rows, Array]]:
         if not prepared:

@@ -19,10 +19,7 @@ class Taste:
     """What one person likes and dislikes, as rows of the catalogue, and every film's item-item scores.
 
     Attributes:
-        seeds: Liked films.
-        dislikes: Disliked films.
-        where: Which films may be recommended.
-        allowed: (n,) bool, the same films.
+        allowed: (n,) bool, the films that `where` allows.
         unknown: Ids of the request that no film has.
         few: (n,) float32 scores of the item-item view for a few seeds; None without seeds.
         history: (n,) float32 scores of the one for long histories; None without seeds, or where there is none.
@@ -74,7 +71,6 @@ class Pool:
     """Candidates, and how they were found.
 
     Attributes:
-        rung: What found them.
         rows: (m,) int64 rows of the catalogue.
         tower_scores: (m,) float32, on the highest rung only.
         degraded: Why it isn't the highest rung, or not as it should be.
@@ -91,10 +87,7 @@ class Pool:
 
 
 class Ladder:
-    """Finds candidates in a bundle. Immutable and thread-safe.
-
-    The highest rung's come from `retriever`; None searches the bundle's own vectors in process.
-    """
+    """Finds candidates in a bundle, in process unless there is a `retriever`. Immutable and thread-safe."""
 
     def __init__(self, bundle: Bundle, retriever: Retriever | None = None) -> None:
         self._bundle = bundle

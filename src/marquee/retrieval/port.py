@@ -68,12 +68,9 @@ class Retriever(Protocol):
     """A retrieval tier."""
 
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
-        """The k films that fit the seeds best among those that `where` allows.
+        """The k films that fit the seeds best among those that `where` allows; fewer come back when it allows fewer.
 
-        Args:
-            seed_movie_ids: At least one MovieLens id of the catalogue, in any order.
-            k: How many films to return; fewer come back when `where` allows fewer.
-            where: Which films may be returned. Seeds are excluded by it, not by the retriever.
+        Seeds, at least one MovieLens id in any order, are excluded by `where`, not by the retriever.
 
         Raises:
             RetrievalUnavailable: And nothing else, whatever went wrong.

@@ -7,9 +7,10 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
 from functools import partial
 
 from marquee.api.request_context import deadline
@@ -140,11 +141,9 @@ class RemoteClient(ABC):
         try:
             # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
             ask = self._prepare(query, version)
-            found = self._call(
-                partial(self._attempt_twice, ask),
-                lambda answer: read_answer(answer, self._protocol, query.k),
-                min(started + self._seconds, deadline.get() - RESERVE),
-            )
+            with self._reported():
+                answer = self._answer(ask, min(started + self._seconds, deadline.get() - RESERVE))
+                found = read_answer(answer, self._protocol, query.k)
         except RetrievalUnavailable as unavailable:
             if not was_open and unavailable.reason != "circuit_open":
                 logger.warning("%s: %s: %s", self._name, unavailable.reason, unavailable.message)
@@ -173,22 +172,16 @@ class RemoteClient(ABC):
         """Take no more calls, drop those that wait, and close all connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _call(self, work: Callable[[float], bytes], read: Callable[[bytes], Candidates], ends: float) -> Candidates:
-        """Ask, and wait for the answer until `ends`.
-
-        Args:
-            work: Asks, on a thread; given its deadline, it raises nothing but `RetrievalUnavailable`.
-            read: Reads the answer; a ValueError says that it is no answer.
-            ends: On the clock of `time.monotonic`.
-
-        Raises:
-            RetrievalUnavailable: `circuit_open`, `busy`, `timeout`, `bad_answer`, `error` (no thread, or closed
-                meanwhile), or what `work` raised.
-        """
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Ask the breaker, and report the result; a ValueError says that an answer is none."""
         if not self._breaker.admit():
             raise RetrievalUnavailable("circuit_open")
         try:
-            found = self._in_time(work, read, ends)
+            yield
+        except ValueError as error:
+            self._breaker.failed()
+            raise RetrievalUnavailable("bad_answer", str(error)) from None
         except RetrievalUnavailable as unavailable:
             # A request that the tier refuses says nothing against the tier.
             if unavailable.reason == "rejected":
@@ -197,22 +190,17 @@ class RemoteClient(ABC):
                 self._breaker.failed()
             raise
         self._breaker.succeeded()
-        return found
 
-    def _in_time(self, work: Callable[[float], bytes], read: Callable[[bytes], Candidates], ends: float) -> Candidates:
+    def _answer(self, ask: Callable[[float], bytes], ends: float) -> bytes:
         left = ends - time.monotonic()
         if left <= 0:
             raise RetrievalUnavailable("timeout", "the request's own time is over")
         try:
-            answer = self._submit(work, ends).result(left)
+            return self._submit(partial(self._attempt_twice, ask), ends).result(left)
         except FutureTimeoutError:
             raise RetrievalUnavailable("timeout", f"no answer within {left:.2f} s") from None
         except CancelledError:
             raise RetrievalUnavailable("error", "the client was closed") from None
-        try:
-            return read(answer)
-        except ValueError as error:
-            raise RetrievalUnavailable("bad_answer", str(error)) from None
 
     def _submit(self, work: Callable[[float], bytes], ends: float) -> Future[bytes]:
         """Hand a call to a thread; it is one of those under way until the thread is done with it."""

@@ -191,16 +191,8 @@ def render_v2(found: Sequence[Candidates], request_id: Any = None) -> dict[str, 
 
 def ask(query: Query, protocol: Protocol, model_version: str) -> bytes:
     """A client's request; fields that have their defaults are left out."""
-    where = query.where
-    filters = {
-        "genres_any": list(where.genres_any),
-        "genres_none": list(where.genres_none),
-        "year_min": where.year_min,
-        "year_max": where.year_max,
-        "exclude_movie_ids": list(where.exclude_movie_ids),
-    }
-    given = {name: value for name, value in filters.items() if value not in ([], None)}
-    fields: dict[str, Any] = {"movie_ids": list(query.seed_movie_ids), "k": query.k, **given}
+    given = {name: value for name, value in vars(query.where).items() if value not in ((), [], None)}
+    fields: dict[str, Any] = {"movie_ids": query.seed_movie_ids, "k": query.k, **given}
     body: dict[str, Any] = {"instances": [fields], "model_version": model_version}
     if protocol == "v2":
         tensors = []

@@ -19,42 +19,31 @@ from marquee.errors import BundleError
 
 _SIZE_LIMIT = 2**32  # bytes
 
-_NUMPY_CORE = ("numpy.core", "numpy._core")  # before and since numpy 2
-_UNDERSTOOD = frozenset(
-    {
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("builtins", "slice"),
-        ("builtins", "bytearray"),
-        ("collections", "OrderedDict"),
-        ("pandas", "DataFrame"),
-        ("pandas", "Index"),
-        ("pandas", "RangeIndex"),
-        ("pandas", "StringDtype"),
-        ("pandas.arrays", "ArrowStringArray"),
-        ("pandas.arrays", "StringArray"),
-        ("pandas.core.arrays.string_", "StringArray"),
-        ("pandas.core.arrays.string_", "StringDtype"),
-        ("pandas.core.arrays.string_arrow", "ArrowStringArray"),
-        ("pandas.core.frame", "DataFrame"),
-        ("pandas.core.indexes.base", "Index"),
-        ("pandas.core.indexes.base", "_new_Index"),
-        ("pandas.core.indexes.numeric", "Int64Index"),
-        ("pandas.core.indexes.range", "RangeIndex"),
-        ("pandas.core.internals.managers", "BlockManager"),
-        ("pandas._libs.internals", "_unpickle_block"),
-        ("pandas._libs.missing", "NA"),
-        ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"),
-        ("pyarrow.lib", "_restore_array"),
-        ("pyarrow.lib", "chunked_array"),
-        ("pyarrow.lib", "py_buffer"),
-        ("pyarrow.lib", "type_for_alias"),
-        ("sklearn.preprocessing._label", "LabelEncoder"),
-        ("sklearn.preprocessing.label", "LabelEncoder"),
-    }
-    | {(f"{core}.multiarray", name) for core in _NUMPY_CORE for name in ("_reconstruct", "scalar")}
-    | {(f"{core}.numeric", "_frombuffer") for core in _NUMPY_CORE}
-)
+# By module. numpy.core is numpy._core since numpy 2.
+_UNDERSTOOD = {
+    "numpy": ("ndarray", "dtype"),
+    "numpy.core.multiarray": ("_reconstruct", "scalar"),
+    "numpy._core.multiarray": ("_reconstruct", "scalar"),
+    "numpy.core.numeric": ("_frombuffer",),
+    "numpy._core.numeric": ("_frombuffer",),
+    "builtins": ("slice", "bytearray"),
+    "collections": ("OrderedDict",),
+    "pandas": ("DataFrame", "Index", "RangeIndex", "StringDtype"),
+    "pandas.arrays": ("ArrowStringArray", "StringArray"),
+    "pandas.core.arrays.string_": ("StringArray", "StringDtype"),
+    "pandas.core.arrays.string_arrow": ("ArrowStringArray",),
+    "pandas.core.frame": ("DataFrame",),
+    "pandas.core.indexes.base": ("Index", "_new_Index"),
+    "pandas.core.indexes.numeric": ("Int64Index",),
+    "pandas.core.indexes.range": ("RangeIndex",),
+    "pandas.core.internals.managers": ("BlockManager",),
+    "pandas._libs.internals": ("_unpickle_block",),
+    "pandas._libs.missing": ("NA",),
+    "pandas._libs.arrays": ("__pyx_unpickle_NDArrayBacked",),
+    "pyarrow.lib": ("_restore_array", "chunked_array", "py_buffer", "type_for_alias"),
+    "sklearn.preprocessing._label": ("LabelEncoder",),
+    "sklearn.preprocessing.label": ("LabelEncoder",),
+}
 
 
 class _Sealed(type):
@@ -86,7 +75,11 @@ class Record(metaclass=_Sealed):
         self.state = state
 
 
-_STAND_INS = {(module, name): _Sealed(name, (Record,), {"name": name, "__slots__": ()}) for module, name in _UNDERSTOOD}
+_STAND_INS = {
+    (module, name): _Sealed(name, (Record,), {"name": name, "__slots__": ()})
+    for module, names in _UNDERSTOOD.items()
+    for name in names
+}
 
 
 class _Reader(pickle.Unpickler):
