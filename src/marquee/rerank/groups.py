@@ -39,10 +39,7 @@ def rank_together(
     The answer gives the scores of `people`; `interests` are those of the only person, empty where each person's taste
     is to get its share. Returns one ranking per person, all of the same films in the same order.
     """
-    # Every taste's scores of the candidates that any taste found, standardised over its own.
-    tastes = [*people, *interests]
-    rows = np.unique(np.concatenate([pool.rows for _, pool in tastes]))
-    rankings = [score(bundle, taste, widen(bundle, taste, pool, rows)) for taste, pool in tastes]
+    rows, rankings = score_alike(bundle, [*people, *interests])
     described, voters = rankings[: len(people)], rankings[len(people) :] or rankings
     picked = fair_picks(
         np.stack([liking(bundle, voter, request.novelty) for voter in voters]),
@@ -62,6 +59,12 @@ def rank_together(
     return [
         replace(ranking, picked=at[picked], shown=at[shown]) for ranking, at in zip(described, positions, strict=True)
     ]
+
+
+def score_alike(bundle: Bundle, tastes: Sequence[tuple[Taste, Pool]]) -> tuple[Rows, list[Ranking]]:
+    """Every taste's scores of the candidates that any taste found, standardised over its own; and their sorted rows."""
+    rows = np.unique(np.concatenate([pool.rows for _, pool in tastes]))
+    return rows, [score(bundle, taste, widen(bundle, taste, pool, rows)) for taste, pool in tastes]
 
 
 def liking(bundle: Bundle, ranking: Ranking, novelty: float = 0.0) -> LogOdds:
