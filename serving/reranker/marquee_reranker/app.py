@@ -17,9 +17,7 @@ from marquee.pipeline import Pipeline
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker import openapi
-from marquee_reranker.middleware.admission import Admission
-from marquee_reranker.middleware.body_limit import BodyLimit
-from marquee_reranker.middleware.observe import Observe
+from marquee_reranker.middleware import Admission, BodyLimit, Observe
 from marquee_reranker.operations import Operations
 from marquee_reranker.posters.fetch import Posters
 from marquee_reranker.responses import install_exception_handlers

@@ -1,0 +1,190 @@
+"""ASGI middleware: admission, body limits, and, outermost, ids, headers, log line and metrics of every request.
+
+Of admission: a bounded number of requests is worked on, a short queue waits, the rest gets 503. A server that accepts
+everything answers everybody too late. uvicorn's own `limit_concurrency` counts connections, idle ones and probes among
+them, so it is no substitute (docs/adr).
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from marquee.api.contracts import MAX_BODY_BYTES
+from marquee.api.problems import BODY_TOO_LONG, INTERNAL, ProblemError, security_headers
+from marquee.api.request_context import RequestContext, request_context
+from marquee_reranker.responses import problem_response
+from marquee_reranker.telemetry import Telemetry, log_fields, new_log_fields
+
+# A probe that is shed under load would get the server killed just when it is needed.
+PROBES = {"/livez", "/readyz"}
+# Posters wait for another service and have bounds of their own (posters/fetch.py): here, slow ones would take the
+# recommendations' slots.
+UNLIMITED = "/v1/posters/"
+RETRY_AFTER = "1"
+OVERLOADED = f"more requests than this server can answer in time: try again after {RETRY_AFTER} s, or add replicas"
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+CLIENT_GONE = 499
+
+
+class Admission:
+    """Works on `max_inflight` requests at once; `max_queue` more wait in order of arrival, `queue_seconds` at most.
+
+    Also answers HEAD as GET (RFC 9110, 9.1).
+    """
+
+    def __init__(
+        self, app: ASGIApp, telemetry: Telemetry, *, max_inflight: int, max_queue: int, queue_seconds: float
+    ) -> None:
+        self._app = app
+        self._telemetry = telemetry
+        self._slots = asyncio.Semaphore(max_inflight)
+        self._max_queue = max_queue
+        self._queue_seconds = queue_seconds
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the inner application, or answer 503."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # FastAPI has no HEAD; uvicorn leaves out the body
+        if scope["type"] != "http" or scope["path"] in PROBES or scope["path"].startswith(UNLIMITED):
+            await self._app(scope, receive, send)
+            return
+        if reason := await self._enter():
+            self._telemetry.shed.labels(reason).inc()
+            log_fields(scope)["shed"] = reason
+            problem = ProblemError(503, OVERLOADED, headers={"Retry-After": RETRY_AFTER})
+            await problem_response(scope, problem)(scope, receive, send)
+            return
+        try:
+            with self._telemetry.inflight.track_inprogress():
+                await self._app(scope, receive, send)
+        finally:
+            self._slots.release()
+
+    async def _enter(self) -> str | None:
+        """Take a slot; else the reason why there is none."""
+        if not self._slots.locked():
+            await self._slots.acquire()  # returns at once
+            return None
+        if self._waiting >= self._max_queue:
+            return "queue_full"
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._queue_seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            return "queue_timeout"
+        finally:
+            self._waiting -= 1
+        return None
+
+
+class BodyLimit:
+    """Reads the whole body before the request goes on, so that a slow sender takes no slot of the admission.
+
+    A body of more than MAX_BODY_BYTES is answered with 413 as soon as it is known to be longer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Buffer the body, then call the inner application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = await _read(scope, receive)
+        if body is None:
+            # The rest stays unread, so the connection can't be used again.
+            problem = ProblemError(413, BODY_TOO_LONG, headers={"Connection": "close"})
+            await problem_response(scope, problem)(scope, receive, send)
+            return
+        buffered: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return buffered.pop() if buffered else await receive()
+
+        await self._app(scope, replay, send)
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes | None:
+    """The body; None if it is too long."""
+    declared = Headers(scope=scope).get("content-length", "")
+    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+        return None
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)  # a disconnect has neither
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return body
+
+
+class Observe:
+    """Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
+
+    `routes` name the requests that never reach the router; `cross_origin`: whether other origins may read answers.
+    """
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, routes: Sequence[BaseRoute], cross_origin: bool) -> None:
+        self._app = app
+        self._telemetry = telemetry
+        self._routes = routes
+        self._headers = security_headers(cross_origin=cross_origin)
+        self._log = structlog.stdlib.get_logger("marquee.request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the inner application, and record the outcome."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context = RequestContext.from_headers(Headers(scope=scope))
+        request_context.set(context)
+        scope.setdefault("state", {})["log"] = new_log_fields(context)
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = context.request_id
+                headers.update(self._headers)
+            await send(message)
+
+        failure: Exception | None = None
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            failure = error
+            if not status:
+                await problem_response(scope, ProblemError(500, INTERNAL))(scope, receive, send_with_headers)
+        finally:
+            self._record(scope, status or CLIENT_GONE, time.perf_counter() - started, failure)
+
+    def _record(self, scope: Scope, status: int, seconds: float, failure: Exception | None) -> None:
+        # Labels come from closed sets: a scanner that invents paths and methods must not fill Prometheus.
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route = self._route(scope)
+        self._telemetry.requests.labels(route, method, str(status)).inc()
+        self._telemetry.duration.labels(route).observe(seconds)
+        fields = {**scope["state"]["log"], "method": method, "route": route, "status": status}
+        fields["ms"] = round(seconds * 1e3, 3)
+        if failure:
+            self._log.error("request", **fields, exc_info=failure)
+        else:
+            self._log.info("request", **fields)
+
+    def _route(self, scope: Scope) -> str:
+        route = scope.get("route")
+        if route is None:  # refused before it reached the router
+            route = next((known for known in self._routes if known.matches(scope)[0] is not Match.NONE), None)
+        return getattr(route, "path", "unmatched")

@@ -1,1 +1,0 @@
-"""ASGI middleware: request logs, admission, body limits."""
