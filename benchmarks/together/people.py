@@ -41,14 +41,14 @@ def folds(dataset: Dataset, n: int) -> Iterator[Asked]:
     parts = split_people(len(everybody.user_ids), 5, config.validation_share, config.seed)
     for number, fold in enumerate(parts[:n], start=1):
         with Reporter(quiet=False).stage(f"fold {number}/{n}") as report:
-            fitted = fit(config, everybody, films, people=fold.train, validation=fold.validation, report=report)
+            contents, _, _ = fit(config, everybody, films, people=fold.train, validation=fold.validation, report=report)
         drawn = [case for k in (1, 3, 5, 10) for case in few_seeds(config, everybody, fold.validation, k, 3, 5)]
-        raw = Pipeline(fitted.contents)
+        raw = Pipeline(contents)
         curves = {rung: calibrate(sample(raw, drawn, rung)) for rung in RUNGS}
-        rerank = fitted.contents.rerank.model_copy(update={"calibration": curves})
-        pipeline = Pipeline(replace(fitted.contents, rerank=rerank))
+        rerank = contents.rerank.model_copy(update={"calibration": curves})
+        pipeline = Pipeline(replace(contents, rerank=rerank))
         people = fold.test[everybody.n_liked[fold.test] >= config.eval_min_positives]
-        tower = fitted.contents.two_tower
+        tower = contents.two_tower
         users = np.stack([tower.encode(everybody.liked(int(person)).tolist()) for person in people])
         users /= np.linalg.norm(users, axis=1, keepdims=True)
         yield Asked(pipeline, everybody, people, users)

@@ -131,17 +131,15 @@ def load_config(name_or_path: str) -> TrainingConfig:
     try:
         return TrainingConfig(**tomllib.loads(path.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: not TOML: {error}", fix="compare with training/marquee_training/configs/small.toml"
-        ) from None
+        fix = "compare with training/marquee_training/configs/small.toml"
+        raise ConfigError(f"{path}: not TOML: {error}", fix=fix) from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        what, fix = f"{key} = {first['input']!r}: {first['msg']}", f"correct {key} in {path}"
         if first["type"] == "extra_forbidden":
             known = ", ".join(TrainingConfig.model_fields)
-            raise ConfigError(f"{path}: unknown key {key!r}", fix=f"remove it, or use one of {known}") from None
-        if not key:  # values that don't fit each other
-            raise ConfigError(f"{path}: {first['ctx']['error']}", fix=f"set both in {path}") from None
-        raise ConfigError(
-            f"{path}: {key} = {first['input']!r}: {first['msg']}", fix=f"correct {key} in {path}"
-        ) from None
+            what, fix = f"unknown key {key!r}", f"remove it, or use one of {known}"
+        elif not key:  # values that don't fit each other
+            what, fix = str(first["ctx"]["error"]), f"set both in {path}"
+        raise ConfigError(f"{path}: {what}", fix=fix) from None

@@ -31,7 +31,7 @@ FORMAT = "2"
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one fold's held-out people say."""
+    """The evaluation on one fold's held-out people."""
 
     per_person: PerPerson
     beyond: Beyond
@@ -50,7 +50,11 @@ def prepare(dataset: Dataset, config: TrainingConfig) -> tuple[Interactions, Fil
 def cross_validate(
     config: TrainingConfig, everybody: Interactions, films: Films, reporter: Reporter, work: Path | None = None
 ) -> list[FoldResult]:
-    """Run the folds. With a work folder, finished folds are kept there and not run again."""
+    """Run the folds. With a work folder, finished folds are saved there and not run again.
+
+    Raises:
+        DataError: Nobody held out has enough likes to be evaluated on.
+    """
     folds = split_people(len(everybody.user_ids), config.eval_folds, config.validation_share, config.seed)
     results = []
     for number, fold in enumerate(folds[: config.eval_folds_run], start=1):
@@ -66,17 +70,13 @@ def cross_validate(
 def run_fold(
     config: TrainingConfig, everybody: Interactions, films: Films, fold: Fold, work: Path | None, report: EpochReport
 ) -> FoldResult:
-    """Fit on a fold's people, and ask its held-out people.
-
-    Raises:
-        DataError: Nobody held out has enough likes to be asked about.
-    """
+    """Fit on a fold's people, and evaluate on its held-out people."""
     if not (everybody.n_liked[fold.test] >= config.eval_min_positives).any():
         raise DataError(
             f"none of the {len(fold.test)} people held out has {config.eval_min_positives} likes, so nobody can judge",
             fix="give more ratings, or lower eval_min_positives in the configuration",
         )
-    fitted = fit(
+    contents, epochs, history = fit(
         config,
         everybody,
         films,
@@ -85,15 +85,14 @@ def run_fold(
         checkpoint=work / "checkpoint.safetensors" if work else None,
         report=report,
     )
-    train = everybody.of(fold.train)
-    rows = short_rows(config, train, fitted.contents)
+    train = everybody.select(fold.train)
+    rows = short_rows(config, train, contents)
     per_person, beyond = judge_briefly(config, everybody, fold.test, rows, train, films.catalog.genres)
-    report(fitted.epochs, fitted.epochs, {"test_ndcg@10": float(per_person["pipeline", MAIN_K].mean())})
-    pipeline = Pipeline(fitted.contents)
+    report(epochs, epochs, {"test_ndcg@10": float(per_person["pipeline", MAIN_K].mean())})
+    pipeline = Pipeline(contents)
     cases = [case for k in SEED_COUNTS for case in few_seeds(config, everybody, fold.test, k, 1, 3)]
-    result = FoldResult(
-        per_person, beyond, {rung: sample(pipeline, cases, rung) for rung in RUNGS}, fitted.epochs, fitted.history
-    )
+    samples: dict[str, Sample] = {rung: sample(pipeline, cases, rung) for rung in RUNGS}
+    result = FoldResult(per_person, beyond, samples, epochs, history)
     if work and distributed.is_leader():
         save_result(work, result)
     return result
@@ -133,17 +132,14 @@ def load_result(work: Path) -> FoldResult | None:
     if metadata.get("format") != FORMAT:
         return None
     per_person: PerPerson = {}
-    samples: dict[str, Sample] = {}
+    beyond: Beyond = {}
     for name, values in arrays.items():
         if name.startswith("ndcg."):
             _, row, k = name.split(".")
             per_person[row, int(k)] = values
-    for rung in RUNGS:
-        samples[rung] = Sample(*(arrays[f"sample.{rung}.{part}"] for part in ("people", "scores", "liked")))
-    beyond = {row: _beyond(arrays, row) for row in {row for row, _ in per_person}}
+            per_metric = {metric: arrays[f"beyond.{row}.{metric}"] for metric in PER_PERSON}
+            beyond[row] = Judged(per_metric, arrays[f"beyond.{row}.shown"], arrays[f"beyond.{row}.likes_shown"])
+    samples: dict[str, Sample] = {
+        rung: Sample(*(arrays[f"sample.{rung}.{part}"] for part in ("people", "scores", "liked"))) for rung in RUNGS
+    }
     return FoldResult(per_person, beyond, samples, int(metadata["epochs"]), json.loads(metadata["history"]))
-
-
-def _beyond(arrays: dict[str, NDArray[Any]], row: str) -> Judged:
-    values = {metric: arrays[f"beyond.{row}.{metric}"] for metric in PER_PERSON}
-    return Judged(values, arrays[f"beyond.{row}.shown"], arrays[f"beyond.{row}.likes_shown"])

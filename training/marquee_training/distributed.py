@@ -24,11 +24,7 @@ TIMEOUT = timedelta(hours=1)
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Join the processes that torchrun describes in the environment (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT).
-
-    Raises:
-        ConfigError: The environment is incomplete, or the others can't be reached.
-    """
+    """Join the processes that torchrun describes in the environment (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT)."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
@@ -56,9 +52,7 @@ def is_leader() -> bool:
 
 def share(n: int) -> slice:
     """This process' rows of n."""
-    if size() == 1:
-        return slice(0, n)
-    rank = dist.get_rank()
+    rank = dist.get_rank() if dist.is_initialized() else 0
     return slice(n * rank // size(), n * (rank + 1) // size())
 
 
@@ -81,11 +75,7 @@ def all_gather(value: T) -> list[T]:
 
 
 def check_same(value: Any, what: str, *, fix: str) -> None:
-    """Check that all processes hold an equal value.
-
-    Raises:
-        ConfigError: They don't; training would go wrong or hang.
-    """
+    """Check that all processes hold an equal value: else training would go wrong or hang."""
     values = all_gather(value)
     if any(other != values[0] for other in values):
         raise ConfigError(f"the training processes don't have the same {what}: {values}", fix=fix)

@@ -14,35 +14,15 @@ from marquee_training.config import TrainingConfig
 from marquee_training.interactions import Interactions
 from marquee_training.item_cf.edlae_svd import fit_item_cf
 from marquee_training.progress import EpochReport
-from marquee_training.two_tower.train import train_two_tower
+from marquee_training.two_tower.train import History, train_two_tower
 
 
 @dataclass(frozen=True)
 class Films:
-    """What is known of the films without any person: the same for every fold.
-
-    Attributes:
-        catalog: Its popularity is replaced by that of the people who are fitted on.
-        content: (n, f) float32 features.
-    """
+    """Catalogue, whose popularity each fold replaces by that of its people, and (n, f) float32 content features."""
 
     catalog: Catalog
     content: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Models of some people.
-
-    Attributes:
-        contents: The models, uncalibrated.
-        epochs: How many epochs the Two-Tower's kept weights took.
-        history: One entry per epoch.
-    """
-
-    contents: Bundle
-    epochs: int
-    history: list[dict[str, float]]
 
 
 def fit(
@@ -55,13 +35,16 @@ def fit(
     stop_after: int | None = None,
     checkpoint: Path | None = None,
     report: EpochReport | None = None,
-) -> Fitted:
-    """Fit the Two-Tower, the item-item view and the popularity on people (rows of `everybody`).
+) -> tuple[Bundle, int, History]:
+    """Fit the Two-Tower, the item-item views and the popularity on people (rows of `everybody`).
 
     Every statistic comes from these people alone: nothing of the held-out leaks into what judges them.
+
+    Returns:
+        The models, uncalibrated; the number of epochs that the Two-Tower's weights took; the metrics of each epoch.
     """
-    interactions = everybody.of(people)
-    trained = train_two_tower(
+    interactions = everybody.select(people)
+    tower, epochs, history = train_two_tower(
         config,
         interactions,
         films.content,
@@ -72,7 +55,7 @@ def fit(
     )
     contents = Bundle(
         catalog=replace(films.catalog, popularity=interactions.popularity),
-        two_tower=trained.tower,
+        two_tower=tower,
         item_cf=fit_item_cf(config, interactions),
         rerank=RerankConfig(
             n_candidates=config.n_candidates,
@@ -81,4 +64,4 @@ def fit(
         ),
         data=DataInfo(name="unpublished"),
     )
-    return Fitted(contents, trained.epochs, trained.history)
+    return contents, epochs, history

@@ -25,8 +25,8 @@ class Interactions:
     ratings: sparse.csr_matrix
     likes: sparse.csr_matrix
 
-    def of(self, people: NDArray[np.int64]) -> "Interactions":
-        """The same for some of the people, given by row."""
+    def select(self, people: NDArray[np.int64]) -> "Interactions":
+        """The ratings of some people, given by row."""
         return Interactions(self.user_ids[people], self.movie_ids, self.ratings[people], self.likes[people])
 
     @property

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -47,58 +46,45 @@ class Reporter:
     @contextmanager
     def stage(self, name: str, unit: str = "epoch") -> Iterator[EpochReport]:
         """Show a stage while it runs, counted in some unit, and how long it took."""
-        started = time.monotonic()
         if self._quiet:
             yield lambda *_: None
             return
+        started = time.monotonic()
+        next_line = started + LINE_EVERY_S
         latest: dict[str, float] = {}
-        if sys.stderr.isatty():
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            with Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True) as progress:
-                task = progress.add_task(name, total=None)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        is_bar = sys.stderr.isatty()
+        with Progress(
+            *columns, TimeElapsedColumn(), console=self._console, transient=True, disable=not is_bar
+        ) as progress:
+            task = progress.add_task(name, total=None)
 
-                def show(epoch: int, most: int, metrics: dict[str, float]) -> None:
-                    latest.update(metrics)
-                    progress.update(task, total=most, completed=epoch, description=f"{name}  {_summary(latest)}")
-
-                yield show
-        else:
-            next_line = started + LINE_EVERY_S
-
-            def line(epoch: int, most: int, metrics: dict[str, float]) -> None:
+            def report(epoch: int, most: int, metrics: dict[str, float]) -> None:
                 nonlocal next_line
                 latest.update(metrics)
-                if time.monotonic() >= next_line:
+                progress.update(task, total=most, completed=epoch, description=f"{name}  {_summary(latest)}")
+                if not is_bar and time.monotonic() >= next_line:
                     next_line = time.monotonic() + LINE_EVERY_S
                     self.say(f"  {name}: {unit} {epoch}/{most}  {_summary(latest)}")
 
-            yield line
+            yield report
         self.say(f"{name}: {time.monotonic() - started:.1f} s  {_summary(latest)}".rstrip())
 
 
 class ByteProgress:
-    """Progress of a read or download, shown once it takes a while.
+    """Progress of a read or download of some bytes (None = unknown), shown once it takes a while."""
 
-    Args:
-        label: What is going on, such as "reading ml-25m".
-        total: Bytes of the whole job; None = unknown.
-        show: Whether to show it; None = once it takes a while, True = from the start.
-    """
-
-    def __init__(self, label: str, total: int | None, *, show: bool | None = None) -> None:
+    def __init__(self, label: str, total: int | None, *, show: bool = True) -> None:
         self._label, self._total, self._show = label, total, show
         self._done = 0
         self._bar: tuple[Progress, TaskID] | None = None
         self._terminal = sys.stderr.isatty()
-        delay = BAR_AFTER_S if self._terminal else LINE_EVERY_S
-        self._next = time.monotonic() + (0.0 if show else delay)
+        self._next = time.monotonic() + (BAR_AFTER_S if self._terminal else LINE_EVERY_S)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar:
             self._bar[0].stop()
 
@@ -107,7 +93,7 @@ class ByteProgress:
         self._done += n_bytes
         if self._bar:
             self._bar[0].update(self._bar[1], completed=self._done)
-        elif self._show is not False and time.monotonic() >= self._next:
+        elif self._show and time.monotonic() >= self._next:
             if self._terminal:
                 columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
                 bar = Progress(*columns, console=Console(stderr=True), transient=True)

@@ -33,15 +33,8 @@ def train(
 
     Under torchrun the processes share the work on each batch; the store has to be one that all of them see.
 
-    Args:
-        dataset: Ratings and films.
-        config: What to fit and how.
-        store: Where the bundle is published; unfinished work is kept below it in `.work`.
-        reporter: Told of each stage.
-        force: Publish even what is worse than popularity or than the current bundle.
-
-    Returns:
-        What was published; None in a process that doesn't lead.
+    Unfinished work is saved in the store's `.work`. With `force`, even what is worse than popularity or than the
+    current bundle is published. Returns None in a process that doesn't lead.
 
     Raises:
         ConfigError: The processes of torchrun have different ratings, configurations or stores.
@@ -56,7 +49,7 @@ def train(
 
     epochs = round(statistics.median(result.epochs for result in results))
     with reporter.stage("everyone") as report:
-        fitted = fit(
+        contents, _, _ = fit(
             config,
             everybody,
             films,
@@ -67,7 +60,7 @@ def train(
         )
     published = None
     if distributed.is_leader():
-        contents = assemble(dataset, config, fitted.contents, results)
+        contents = assemble(dataset, config, contents, results)
         with reporter.stage("publish"):
             published = publish(store, contents, force=force)
         shutil.rmtree(work, ignore_errors=True)
@@ -82,18 +75,11 @@ def assemble(dataset: Dataset, config: TrainingConfig, contents: Bundle, results
     metrics = summarise(config, pooled_people([result.per_person for result in results]))
     metrics |= summarise_beyond(pooled_beyond([result.beyond for result in results]))
     metrics["calibration"] = {rung: reliability(samples[rung]) for rung in RUNGS}
-    history = pd.concat(
-        [pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, start=1)]
-    )
+    history = pd.concat([pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, 1)])
     return replace(
         contents,
         rerank=contents.rerank.model_copy(update={"calibration": calibration}),
-        data=DataInfo(
-            name=dataset.name,
-            source=dataset.source,
-            sha256=dataset.sha256,
-            counts=count(dataset),
-        ),
+        data=DataInfo(name=dataset.name, source=dataset.source, sha256=dataset.sha256, counts=count(dataset)),
         metrics=Metrics.model_validate(metrics),
         config=config.model_dump(mode="json"),
         eval_files={

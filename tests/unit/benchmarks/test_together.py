@@ -16,10 +16,10 @@ from tests.unit.benchmarks.conftest import CONFIG
 @pytest.fixture(scope="module")
 def asked():
     everybody, films = prepare(synthesize(n_users=60, n_movies=90, n_ratings=2600, seed=2), CONFIG)
-    fitted = fit(CONFIG, everybody, films, people=np.arange(40))
+    contents, _, _ = fit(CONFIG, everybody, films, people=np.arange(40))
     people = np.arange(40, 60)
-    users = np.stack([fitted.contents.two_tower.encode(everybody.liked(int(person)).tolist()) for person in people])
-    return Asked(Pipeline(fitted.contents), everybody, people, users / np.linalg.norm(users, axis=1, keepdims=True))
+    users = np.stack([contents.two_tower.encode(everybody.liked(int(person)).tolist()) for person in people])
+    return Asked(Pipeline(contents), everybody, people, users / np.linalg.norm(users, axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("unlike", [False, True])

@@ -7,7 +7,7 @@ import pytest
 
 from marquee.errors import DataError
 from marquee_training.data.movielens import load_movielens
-from marquee_training.data.read_csv import read_table
+from marquee_training.data.read_csv import FileFormat, read_table
 from marquee_training.data.row_errors import Kind
 
 FILES = {
@@ -240,7 +240,7 @@ def test_a_file_that_is_wrong_throughout_is_not_searched_to_its_end(tmp_path):
     path.write_text("a\n" + "0\n" * 20_000)
     read = []
     with pytest.raises(DataError, match=r"line 2: a is '0'[^$]*and at least 9,999 more such rows") as caught:
-        read_table(path, {"a": Kind.ID}, block_bytes=5000, advance=read.append)
+        read_table(path, FileFormat(path.name, {"a": Kind.ID}), block_bytes=5000, advance=read.append)
     assert "another fault" not in caught.value.message
     assert sum(read) < 30_000
 
@@ -264,10 +264,10 @@ def test_lines_are_counted_as_editors_do(folder, end):
 @pytest.mark.parametrize("block_bytes", [1, 10, 64, 1 << 20])
 def test_lines_are_counted_across_chunks(tmp_path, block_bytes):
     path = tmp_path / "some.csv"
-    columns = {"a": Kind.ID, "b": Kind.RATING}
+    columns = FileFormat(path.name, {"a": Kind.ID, "b": Kind.RATING})
     path.write_text("a,b\n" + "".join(f"{n},{n % 5 + 0.5}\n" for n in range(1, 200)))
     table = read_table(path, columns, block_bytes=block_bytes)
-    assert table.numbers["a"].tolist() == list(range(1, 200))
+    assert table.columns["a"].tolist() == list(range(1, 200))
     assert not table.is_cut
     path.write_text(path.read_text() + "7,bad\n8,worse\n")
     with pytest.raises(DataError, match=r"line 201: b is 'bad'[^$]*1 more such row[^$]*line 202: 8,worse"):

@@ -261,7 +261,7 @@ def test_summary_beyond_accuracy_of_a_known_table():
 def test_the_pipeline_row_is_the_product(dataset):
     """The row asks the pipeline itself: turning its dials changes the row."""
     everybody, films = prepare(dataset, CONFIG)
-    contents = fit(CONFIG, everybody, films, people=np.arange(80), stop_after=8).contents
+    contents = fit(CONFIG, everybody, films, people=np.arange(80), stop_after=8)[0]
     spread = contents.rerank.model_copy(
         update={"weights": contents.rerank.weights.model_copy(update={"lambda_mmr": 0.0})}
     )

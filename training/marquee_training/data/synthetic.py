@@ -5,7 +5,9 @@ People and films have a low-rank taste; a film's popularity follows a power law;
 
 import hashlib
 import json
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,14 +17,11 @@ from pyarrow import csv as arrow_csv
 
 from marquee.errors import DataError
 from marquee_training.data.dataset import Dataset, Genome
-from marquee_training.data.movielens import NO_GENRES, SHAPES
+from marquee_training.data.movielens import GENRES_100K, NO_GENRES, RENAMED_GENRES, SHAPES, ratings_frame
 from marquee_training.data.titles import filing_order
 
 TASTES = 12
-GENRES = (
-    "Action|Adventure|Animation|Children|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|Horror|Musical|"
-    "Mystery|Romance|Sci-Fi|Thriller|War|Western"
-).split("|")
+GENRES = [RENAMED_GENRES.get(name, name) for name in GENRES_100K[1:]]
 TAGS = (
     "atmospheric|based on a book|coming of age|cult film|dark|dystopia|feel-good|funny|heist|slow|space|"
     "stylish|surreal|suspense|thought-provoking|time travel|true story|twist ending|visually striking|witty"
@@ -41,14 +40,9 @@ _ROWS = 1_000_000  # ratings written at once
 def synthesize(
     n_users: int = 600, n_movies: int = 1200, n_ratings: int = 60_000, seed: int = 0, *, genome: bool = True
 ) -> Dataset:
-    """Make up a data set.
+    """Make up a data set, the same for the same arguments; each person rates at least one film.
 
-    Args:
-        n_users: People; each rates at least one film.
-        n_movies: Films.
-        n_ratings: Ratings in all, nearly met where they are sparse, fewer on dense sets; at most half of all pairs.
-        seed: The same arguments give the same data set.
-        genome: Whether it has a tag genome.
+    `n_ratings` is nearly met where they are sparse, and not reached on dense sets.
 
     Raises:
         DataError: More ratings than half of all pairs, or no people or films.
@@ -65,14 +59,15 @@ def synthesize(
     ratings = _ratings(rng, people, tastes, np.log(popularity), n_ratings)
     arguments = {"users": n_users, "movies": n_movies, "ratings": n_ratings, "seed": seed, "genome": genome, "v": 2}
     ids = np.arange(1, n_movies + 1, dtype=np.int32)
-    strength = _sigmoid(1.5 * tastes @ rng.normal(size=(TASTES, len(TAGS))).astype(np.float32) / TASTES**0.5)
+    pull = 1.5 * tastes @ rng.normal(size=(TASTES, len(TAGS))).astype(np.float32) / TASTES**0.5
+    strength = (1 / (1 + np.exp(-pull))).astype(np.float32)
     return Dataset(
         name=f"synthetic-{seed}",
         source=f"synthetic seed={seed}",
         ratings=ratings,
         movies=_movies(rng, tastes, ids),
         tags=_tags(ids, strength, popularity),
-        genome=Genome(ids.astype(np.int64), tuple(TAGS), strength.astype(np.float32)) if genome else None,
+        genome=Genome(ids.astype(np.int64), tuple(TAGS), strength) if genome else None,
         sha256=hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest(),
         notes=("SYNTHETIC: invented films and people; recommendations mean nothing",),
     )
@@ -105,15 +100,9 @@ def _ratings(
         users.append((start + watchers + 1).astype(np.int32))
         movies.append((drawn + 1).astype(np.int32))
         stars.append(np.clip(np.round(value * 2) / 2, 0.5, 5).astype(np.float32))
-    n = sum(map(len, users))
-    return pd.DataFrame(
-        {
-            "user_id": np.concatenate(users),
-            "movie_id": np.concatenate(movies),
-            "rating": np.concatenate(stars),
-            "timestamp": 1_000_000_000 + np.sort(rng.integers(0, 500_000_000, n)),
-        }
-    )
+    columns: list[NDArray[Any]] = [np.concatenate(parts) for parts in (users, movies, stars)]
+    columns.append(1_000_000_000 + np.sort(rng.integers(0, 500_000_000, len(columns[0]))))
+    return ratings_frame(*columns)
 
 
 def _first(arrival: NDArray[np.float32], count: int) -> NDArray[np.intp]:
@@ -141,7 +130,7 @@ def _movies(rng: np.random.Generator, tastes: NDArray[np.float32], ids: NDArray[
 
 
 def _titles(rng: np.random.Generator, n: int) -> list[str]:
-    names = [f"{a} {b} {c}" for a in _FIRST for b in _SECOND for c in _THIRD]
+    names = [" ".join(words) for words in product(_FIRST, _SECOND, _THIRD)]
     order = rng.permutation(len(names))
     return [names[order[i % len(names)]] + (f" {i // len(names) + 1}" if i >= len(names) else "") for i in range(n)]
 
@@ -154,41 +143,36 @@ def _tags(ids: NDArray[np.int32], strength: NDArray[np.float32], popularity: NDA
     )
 
 
-def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(1 / (1 + np.exp(-values)), dtype=np.float32)
-
-
 def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> None:
     """Write a data set as the files of one generation of MovieLens.
 
-    Args:
-        dataset: What to write. ML-1M's shape has no links, tags or genome.
-        folder: Created if it is missing.
-        shape: "latest", "kaggle" (times as text) or "1m" (`::`, Latin-1).
+    The shape is "latest", "kaggle" (times as text) or "1m" (`::`, Latin-1, without links, tags and genome).
 
     Raises:
         DataError: No such shape.
     """
     if shape not in ("latest", "kaggle", "1m"):
         raise DataError(f"no shape is called {shape!r}", fix="use latest, kaggle or 1m")
-    files, films, genome = SHAPES[shape], dataset.movies, dataset.genome
+    names = {role: file_format.name for role, file_format in SHAPES[shape].items()}
+    films, genome = dataset.movies, dataset.genome
     folder.mkdir(parents=True, exist_ok=True)
-    _write_ratings(folder / files.ratings, dataset.ratings, files.ratings_layout.delimiter, text_time=shape == "kaggle")
+    delimiter = SHAPES[shape]["ratings"].delimiter
+    _write_ratings(folder / names["ratings"], dataset.ratings, delimiter, text_time=shape == "kaggle")
     titles = [filing_order(title, year) for title, year in zip(films["title"], films["year"], strict=True)]
     genres = films["genres"].where(films["genres"] != "", NO_GENRES)
     movies = pd.DataFrame({"movieId": films["movie_id"], "title": titles, "genres": genres})
     if shape == "1m":
         lines = movies.astype(str).agg("::".join, axis=1)
-        (folder / files.movies).write_text("\n".join(lines) + "\n", "latin-1")
+        (folder / names["movies"]).write_text("\n".join(lines) + "\n", "latin-1")
         return
     tmdb_ids = films["tmdb_id"].where(films["tmdb_id"] > 0).astype("Int64")
     tags = dataset.tags.loc[dataset.tags.index.repeat(dataset.tags["count"])]
     people = tags.groupby(["movie_id", "tag"]).cumcount() + 1
     time = dataset.ratings["timestamp"].iloc[0]
     tables = {
-        files.movies: movies,
-        files.links: pd.DataFrame({"movieId": films["movie_id"], "imdbId": "0000001", "tmdbId": tmdb_ids}),
-        files.tags: pd.DataFrame(
+        names["movies"]: movies,
+        names["links"]: pd.DataFrame({"movieId": films["movie_id"], "imdbId": "0000001", "tmdbId": tmdb_ids}),
+        names["tags"]: pd.DataFrame(
             {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": time}
         ),
     }
@@ -196,10 +180,10 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
         n, t = genome.relevance.shape
         tag_ids = np.arange(1, t + 1)
         scores = {"movieId": np.repeat(genome.movie_ids, t), "tagId": np.tile(tag_ids, n)}
-        tables[files.scores] = pd.DataFrame(scores | {"relevance": genome.relevance.ravel()})
-        tables[files.genome_tags] = pd.DataFrame({"tagId": tag_ids, "tag": genome.tags})
+        tables[names["scores"]] = pd.DataFrame(scores | {"relevance": genome.relevance.ravel()})
+        tables[names["genome_tags"]] = pd.DataFrame({"tagId": tag_ids, "tag": genome.tags})
     for name, table in tables.items():
-        table.to_csv(folder / str(name), index=False)
+        table.to_csv(folder / name, index=False)
 
 
 def _write_ratings(path: Path, ratings: pd.DataFrame, delimiter: str, *, text_time: bool) -> None:

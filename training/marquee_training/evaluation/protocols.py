@@ -65,7 +65,7 @@ class Round:
     @property
     def fitted_on(self) -> Interactions:
         """The ratings of the people who are fitted on."""
-        return self.visible.of(self.train)
+        return self.visible.select(self.train)
 
 
 def rounds_of(
@@ -134,7 +134,7 @@ def _tuning_cases(
 def _visible_part(everybody: Interactions, fold: Fold) -> tuple[Interactions, NDArray[np.int64], NDArray[np.int64]]:
     """Everybody but the fold's test people; and the rows of its training and validation people in that."""
     kept = np.sort(np.concatenate([fold.train, fold.validation]))
-    return everybody.of(kept), np.searchsorted(kept, fold.train), np.searchsorted(kept, fold.validation)
+    return everybody.select(kept), np.searchsorted(kept, fold.train), np.searchsorted(kept, fold.validation)
 
 
 def split_round(

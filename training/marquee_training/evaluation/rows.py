@@ -166,8 +166,10 @@ def full_rows(
 
 def _fit(config: TrainingConfig, films: Films, round_: Round, report: EpochReport) -> tuple[Bundle, float, Settings]:
     started = time.perf_counter()
-    fitted = fit(config, round_.visible, films, people=round_.train, validation=round_.validation, report=report)
-    return fitted.contents, time.perf_counter() - started, {}
+    contents, _, _ = fit(
+        config, round_.visible, films, people=round_.train, validation=round_.validation, report=report
+    )
+    return contents, time.perf_counter() - started, {}
 
 
 def _fit_classic(

@@ -21,29 +21,24 @@ def fit_item_cf(config: TrainingConfig, interactions: Interactions) -> ItemCF:
     Raises:
         DataError: No film has enough likes.
     """
-    view = _view(config, interactions)
-    if config.history_cf == "none":
-        return view
-    history = fit_edlae(interactions, l2=config.history_l2, dropout=config.history_dropout, **_sizes(config))
-    return replace(view, history=history)
-
-
-def _view(config: TrainingConfig, interactions: Interactions) -> ItemCF:
-    if config.item_cf == "few_seed_ridge":
-        return fit_few_seed_ridge(interactions, l2=config.item_cf_l2, max_seeds=config.max_seeds, **_sizes(config))
-    if config.item_cf in ("edlae", "ease"):
-        dropout = config.item_cf_dropout if config.item_cf == "edlae" else 0.0
-        return fit_edlae(interactions, l2=config.item_cf_l2, dropout=dropout, **_sizes(config))
-    matrix = interactions.likes if config.item_cf == "pure_svd" else centered(interactions.ratings)
-    return fit_svd(matrix, n_factors=config.svd_factors, seed=config.seed, unit=config.item_cf == "svd_centered")
-
-
-def _sizes(config: TrainingConfig) -> dict[str, int]:
-    return {
+    sizes = {
         "n_neighbors": config.item_cf_neighbors,
         "min_positives": config.item_cf_min_positives,
         "max_movies": config.item_cf_max_movies,
     }
+    if config.item_cf == "few_seed_ridge":
+        view = fit_few_seed_ridge(interactions, l2=config.item_cf_l2, max_seeds=config.max_seeds, **sizes)
+    elif config.item_cf in ("edlae", "ease"):
+        dropout = config.item_cf_dropout if config.item_cf == "edlae" else 0.0
+        view = fit_edlae(interactions, l2=config.item_cf_l2, dropout=dropout, **sizes)
+    else:
+        matrix = interactions.likes if config.item_cf == "pure_svd" else centered(interactions.ratings)
+        unit = config.item_cf == "svd_centered"
+        view = fit_svd(matrix, n_factors=config.svd_factors, seed=config.seed, unit=unit)
+    if config.history_cf == "none":
+        return view
+    history = fit_edlae(interactions, l2=config.history_l2, dropout=config.history_dropout, **sizes)
+    return replace(view, history=history)
 
 
 def fit_edlae(
@@ -60,16 +55,9 @@ def fit_edlae(
     B = I - P / diag(P) with P = inv(X'X + diag(l2 + p / (1 - p) diag(X'X))), zero diagonal. Hiding a share p of
     each history while fitting prepares for requests that show only a few films.
 
-    Args:
-        interactions: The people to fit on.
-        l2: Ridge penalty.
-        dropout: p, in [0, 1).
-        n_neighbors: Strongest weights (by absolute value) kept per seed film.
-        min_positives: Films with fewer likes have no neighbours.
-        max_movies: At most so many films, the most liked: the fit holds two dense matrices of that size.
-
-    Raises:
-        DataError: No film has enough likes.
+    Each seed film keeps its `n_neighbors` strongest weights by absolute value. Films with fewer likes than
+    `min_positives` have none. Of the others, the `max_movies` most liked take part, since the fit holds two dense
+    matrices of that size.
     """
     chosen = chosen_movies(interactions, min_positives, max_movies)
     weights = edlae_weights(gram_matrix(interactions, chosen), l2=l2, dropout=dropout)

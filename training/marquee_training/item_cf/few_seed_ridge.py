@@ -38,13 +38,9 @@ def fit_few_seed_ridge(
     more film, and C = E[x y'], column j solves A w = C_j under w_j = 0: W = P C - P diag(diag(P C) / diag(P)),
     P = inv(A + l2).
 
-    Args:
-        interactions: The people to fit on.
-        l2: Ridge penalty; the constant is spared.
-        max_seeds: Most films in an input.
-        n_neighbors: Strongest weights (by absolute value) kept per seed film.
-        min_positives: Films with fewer likes have no neighbours, and prior 0.
-        max_movies: At most so many films, the most liked: the fit holds three dense matrices of that size.
+    The penalty spares the constant. Each seed film keeps its `n_neighbors` strongest weights by absolute value. Films
+    with fewer likes than `min_positives` have no neighbours, and prior 0. Of the others, the `max_movies` most liked
+    take part, since the fit holds three dense matrices of that size.
 
     Raises:
         DataError: No film has enough likes.
@@ -52,21 +48,20 @@ def fit_few_seed_ridge(
     chosen = chosen_movies(interactions, min_positives, max_movies)
     likes = interactions.likes[:, chosen]
     number = np.diff(likes.indptr).astype(np.float64)
-    able = number >= 2
-    likes, number = likes[able], number[able]
+    likes, number = likes[number >= 2], number[number >= 2]
     precision = np.float64 if len(chosen) <= 10_000 else np.float32
-    moments = _Moments.of(number, max_seeds)
+    people, one_input, input_twice, two_inputs, one_target, input_and_target = _moments(number, max_seeds)
 
     n = len(chosen)
     inputs = np.empty((n + 1, n + 1), dtype=precision)
-    _gram(likes, moments.two_inputs, inputs[:n, :n])
-    np.fill_diagonal(inputs[:n, :n], likes.T @ moments.input_twice + l2)
-    inputs[n, :n] = inputs[:n, n] = likes.T @ moments.one_input
-    inputs[n, n] = moments.people.sum()
+    _gram(likes, two_inputs, inputs[:n, :n])
+    np.fill_diagonal(inputs[:n, :n], likes.T @ input_twice + l2)
+    inputs[n, :n] = inputs[:n, n] = likes.T @ one_input
+    inputs[n, n] = people.sum()
     targets = np.empty((n + 1, n), dtype=precision)
-    _gram(likes, moments.input_and_target, targets[:n])
+    _gram(likes, input_and_target, targets[:n])
     np.fill_diagonal(targets[:n], 0)
-    targets[n] = likes.T @ moments.one_target
+    targets[n] = likes.T @ one_target
 
     factor = linalg.cho_factor(inputs, lower=True, overwrite_a=True, check_finite=False)
     inverse = linalg.cho_solve(factor, np.eye(n + 1, dtype=precision), overwrite_b=True, check_finite=False)
@@ -79,33 +74,26 @@ def fit_few_seed_ridge(
     return ItemCF(view.indptr, view.indices, view.values, prior=prior)
 
 
-class _Moments:
-    """Expectations over the draws of one person's input, (u,) float64 each, times the person's weight.
+def _moments(number: NDArray[np.float64], max_seeds: int) -> NDArray[np.float64]:
+    """Expectations over the draws of each person's input, (6, u), times the person's weight.
 
-    Of n likes, k are drawn: a film is in with probability k / n, two are with k (k - 1) / (n (n - 1)), and one is in
-    and another out with k (n - k) / (n (n - 1)).
+    Of n likes, each at least 2, k are drawn: a film is in with probability k / n, two are with
+    k (k - 1) / (n (n - 1)), and one is in and another out with k (n - k) / (n (n - 1)).
     """
-
-    def __init__(self, n_people: int) -> None:
-        self.people, self.one_input, self.input_twice, self.two_inputs, self.one_target, self.input_and_target = (
-            np.zeros((6, n_people))
-        )
-
-    @classmethod
-    def of(cls, number: NDArray[np.float64], max_seeds: int) -> "_Moments":
-        """From people's (u,) numbers of likes, each at least 2."""
-        sums = cls(len(number))
-        pairs = number * (number - 1)
-        for size in range(1, max_seeds + 1):
-            k = np.minimum(size, number - 1)
-            weight = np.sqrt(number - k) / max_seeds
-            sums.people += weight
-            sums.one_input += weight * np.sqrt(k) / number  # k / n, times x = 1 / sqrt(k)
-            sums.input_twice += weight / number
-            sums.two_inputs += weight * (k - 1) / pairs
-            sums.one_target += weight * (number - k) / number
-            sums.input_and_target += weight * np.sqrt(k) * (number - k) / pairs
-        return sums
+    sums = np.zeros((6, len(number)))
+    pairs = number * (number - 1)
+    for size in range(1, max_seeds + 1):
+        k = np.minimum(size, number - 1)
+        weight = np.sqrt(number - k) / max_seeds
+        sums += [
+            weight,
+            weight * np.sqrt(k) / number,  # one input: k / n, times x = 1 / sqrt(k)
+            weight / number,  # an input twice
+            weight * (k - 1) / pairs,  # two inputs
+            weight * (number - k) / number,  # one target
+            weight * np.sqrt(k) * (number - k) / pairs,  # an input and a target
+        ]
+    return sums
 
 
 def _gram(likes: sparse.csr_matrix, weight: NDArray[np.float64], out: NDArray[np.float64]) -> None:

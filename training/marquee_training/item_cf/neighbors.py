@@ -27,13 +27,9 @@ def chosen_movies(interactions: Interactions, min_positives: int, max_movies: in
 
 
 def strongest(weights: NDArray[np.float32], chosen: NDArray[np.int64], n_movies: int, n_neighbors: int) -> ItemCF:
-    """Keep each seed film's strongest weights, as a sparse matrix over the whole catalogue.
+    """Each seed film's strongest of (c, c) float32 weights, [seed, film], as a sparse matrix over the catalogue.
 
-    Args:
-        weights: (c, c) float32, [seed, film].
-        chosen: (c,) columns of the catalogue that the rows and columns stand for.
-        n_movies: Size of the catalogue.
-        n_neighbors: How many to keep per seed film.
+    Rows and columns of the weights stand for the (c,) chosen columns of the catalogue.
     """
     kept = min(n_neighbors, len(chosen) - 1)
     counts = np.zeros(n_movies, dtype=np.int64)

@@ -137,7 +137,7 @@ def fit_folds(
         if not (place / "two_tower.safetensors").is_file():
             with reporter.stage(f"fold {number}/{config.eval_folds_run}") as report:
                 checkpoint = place / "checkpoint.safetensors"
-                fitted = fit(
+                contents, _, _ = fit(
                     config,
                     everybody,
                     films,
@@ -146,11 +146,11 @@ def fit_folds(
                     checkpoint=checkpoint,
                     report=report,
                 )
-                tower = fitted.contents.two_tower
-                save_whole(_view_path(place, config.item_cf), fitted.contents.item_cf.arrays())
+                tower = contents.two_tower
+                save_whole(_view_path(place, config.item_cf), contents.item_cf.arrays())
                 save_whole(place / "two_tower.safetensors", tower.arrays(), {"pooling": tower.pooling})
                 checkpoint.unlink(missing_ok=True)
-        train = everybody.of(part.train)
+        train = everybody.select(part.train)
         missing = [view for view in views if not _view_path(place, view).is_file()]
         if missing:
             with reporter.stage(f"second views {number}/{config.eval_folds_run}", unit="view") as report:

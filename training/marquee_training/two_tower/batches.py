@@ -47,8 +47,7 @@ def epoch(
     the vectors from more of the data. Matching the size is the largest single gain known for few seeds
     (docs/quality.md).
     """
-    able = np.flatnonzero(interactions.n_liked >= 2)
-    order = rng.permutation(able)
+    order = rng.permutation(np.flatnonzero(interactions.n_liked >= 2))
     for start in range(0, len(order), batch_size):
         seeds, targets = [], []
         for person in order[start : start + batch_size]:

@@ -18,13 +18,8 @@ HARD_NEGATIVE_RATING = 2.0
 class ClassicTwoTower(nn.Module):
     """The classic towers: a user-id embedding and an item tower of id and content, cosine between them.
 
-    Kept as a baseline. The user tower is thrown away after training: serving takes the mean of the seeds' item
-    vectors, which the loss never saw; docs/adr/0003 says what that costs.
-
-    Args:
-        n_users: People to train on.
-        content: (n, f) float32 features of the films.
-        embedding_size: Width of the output; ids get half of it.
+    The user tower is thrown away after training: serving takes the mean of the seeds' item vectors, which the loss
+    never saw; docs/adr/0003 says what that costs. Ids get half of the embedding size.
     """
 
     def __init__(self, n_users: int, content: NDArray[np.float32], *, embedding_size: int) -> None:
@@ -64,50 +59,34 @@ def train_classic(
     epochs: int,
     report: EpochReport | None = None,
 ) -> TwoTower:
-    """Fit the classic towers.
-
-    Raises:
-        DataError: With hard negatives, nobody both likes a film and rates another 2 or less.
-    """
+    """Fit the classic towers by Adam, in one thread."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
+    model = ClassicTwoTower(len(interactions.user_ids), content, embedding_size=config.embedding_size)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    criterion = nn.TripletMarginLoss(margin=config.triplet_margin, p=2)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # steps are tiny: handing their parts to other threads takes longer than doing them
     try:
-        return _train(config, interactions, content, rng, epochs, report)
+        for number in range(1, epochs + 1):
+            model.train()
+            triplets = [torch.from_numpy(part) for part in sample_triplets(config, interactions, rng)]
+            losses = []
+            for batch in zip(*(torch.split(part, config.batch_size) for part in triplets), strict=True):
+                loss = criterion(*_vectors(model, *batch))
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                losses.append(float(loss.detach()))
+            if report:
+                report(number, epochs, {"loss": float(np.mean(losses))})
+        return model.export()
     finally:
         torch.set_num_threads(threads)
 
 
-def _train(
-    config: TrainingConfig,
-    interactions: Interactions,
-    content: NDArray[np.float32],
-    rng: np.random.Generator,
-    epochs: int,
-    report: EpochReport | None,
-) -> TwoTower:
-    model = ClassicTwoTower(len(interactions.user_ids), content, embedding_size=config.embedding_size)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    criterion = nn.TripletMarginLoss(margin=config.triplet_margin, p=2)
-    for number in range(1, epochs + 1):
-        model.train()
-        people, liked, disliked = (torch.from_numpy(part) for part in sample_triplets(config, interactions, rng))
-        losses = []
-        for start in range(0, len(people), config.batch_size):
-            rows = slice(start, start + config.batch_size)
-            loss = criterion(*_vectors(model, people[rows], liked[rows], disliked[rows]))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            losses.append(float(loss.detach()))
-        if report:
-            report(number, epochs, {"loss": float(np.mean(losses))})
-    return model.export()
-
-
 def _vectors(model: ClassicTwoTower, people: Tensor, liked: Tensor, disliked: Tensor) -> list[Tensor]:
-    """(b, e) each; busy people and usual films stand in many triplets of a batch, and go through their tower once."""
+    """(b, e) each; people and films that stand in several triplets of a batch go through their tower once."""
     users, user_of = torch.unique(people, return_inverse=True)
     films, film_of = torch.unique(torch.cat([liked, disliked]), return_inverse=True)
     own, items = model.users(users), model.items(films)
@@ -123,7 +102,7 @@ def sample_triplets(
     classic design.
 
     Raises:
-        DataError: See `train_classic`.
+        DataError: With hard negatives, nobody both likes a film and rates another 2 or less.
     """
     n_liked = interactions.n_liked
     if config.triplet_negatives == "random":

@@ -16,12 +16,8 @@ class SetTwoTower(nn.Module):
     their seeds, as in Mult-DAE (Liang et al. 2018) and ELSA (Vancura et al. 2022). A film has one vector as a
     seed and another as an answer; both add a linear map of its content, which is all that a new film has.
 
-    Args:
-        content: (n, f) float32 features of the films.
-        popularity: (n,) likes per film; the bias starts at their logarithm.
-        embedding_size: d.
-        dropout: On the pooled seeds.
-        id_dropout: Share of films whose own vectors are hidden in a step.
+    `content` is (n, f) float32; the bias starts at the logarithm of the (n,) likes. `dropout` acts on the pooled seeds;
+    `id_dropout` is the share of films whose own vectors are hidden in a step.
     """
 
     def __init__(

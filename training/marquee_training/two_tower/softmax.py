@@ -16,16 +16,12 @@ from marquee_training.two_tower.batches import Batch
 def softmax_loss(users: Tensor, items: Tensor, bias: Tensor, batch: Batch, rows: slice) -> Tensor:
     """Multinomial negative log-likelihood of the hidden likes over the whole catalogue, one vote per person.
 
-    Args:
-        users: (r, d) user vectors of the given rows.
-        items: (n, d) item vectors.
-        bias: (n,) item biases.
-        batch: All b people.
-        rows: Which of them count here; the losses of all rows of a batch add up to its mean.
+    Of a batch, only the given rows count, whose user vectors are (r, d); the losses of all rows add up to its mean.
+    Item vectors are (n, d), their biases (n,).
     """
     # Seeds are never recommended, so they take no share of the probability either.
-    seeds = _within(batch.seed_rows, rows)
-    targets = _within(batch.target_rows, rows)
+    seeds = (batch.seed_rows >= rows.start) & (batch.seed_rows < rows.stop)
+    targets = (batch.target_rows >= rows.start) & (batch.target_rows < rows.stop)
     summed: Tensor = _Softmax.apply(  # type: ignore[no-untyped-call]
         users,
         items,
@@ -35,11 +31,6 @@ def softmax_loss(users: Tensor, items: Tensor, bias: Tensor, batch: Batch, rows:
         batch.target_weights[targets],
     )
     return summed / len(batch.sizes)
-
-
-def _within(numbers: Tensor, rows: slice) -> Tensor:
-    inside: Tensor = (numbers >= rows.start) & (numbers < rows.stop)
-    return inside
 
 
 class _Softmax(torch.autograd.Function):

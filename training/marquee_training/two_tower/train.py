@@ -1,7 +1,6 @@
-"""Train the Two-Tower. Reads from top to bottom: model, optimiser, loop (schedule, step, look, keep the best)."""
+"""Train the Two-Tower. Reads from top to bottom: model, optimiser, loop (schedule, step, validation, best weights)."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from marquee.errors import DataError
 from marquee.models.two_tower import TwoTower
 from marquee_training import distributed
 from marquee_training.config import TrainingConfig
-from marquee_training.evaluation.cases import MAIN_K, Cases, few_seed_cases
+from marquee_training.evaluation.cases import MAIN_K, few_seed_cases
 from marquee_training.evaluation.metrics import mean_ndcg
 from marquee_training.evaluation.ranking import by_scores, tower_scores
 from marquee_training.interactions import Interactions
@@ -29,13 +28,8 @@ from marquee_training.two_tower.softmax import softmax_loss
 VALIDATION_DRAWS = 10
 
 
-@dataclass(frozen=True)
-class TrainedTower:
-    """The model as serving needs it, and how it got there."""
-
-    tower: TwoTower
-    epochs: int
-    history: list[dict[str, float]]
+History = list[dict[str, float]]
+"""One entry per epoch."""
 
 
 def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
@@ -47,19 +41,23 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     stop_after: int | None = None,
     checkpoint: Path | None = None,
     report: EpochReport | None = None,
-) -> TrainedTower:
+) -> tuple[TwoTower, int, History]:
     """Fit on people's likes; under torchrun, each process computes its share of every batch.
 
+    The configured loss decides between the set encoder and the classic towers, which every process trains whole.
+
     Args:
-        config: The `loss` decides between the set encoder and the classic towers. The latter, a baseline, are
-            trained whole by every process.
+        config: Model, schedule and optimiser.
         interactions: The people to fit on.
         content: (n, f) float32 features of the films.
         validation: People (rows of the given interactions) whose NDCG@10 at 5 seeds tells when to stop; None
             keeps the last weights.
-        stop_after: Stop after so many epochs of the configured schedule; None = run it to its end.
-        checkpoint: Where to keep the state after each look, and to go on from; None = nowhere.
-        report: Told of each epoch.
+        stop_after: Stop after this number of epochs of the configured schedule.
+        checkpoint: Where the state is saved after each validation, and resumed from.
+        report: Called after each epoch.
+
+    Returns:
+        The model as serving needs it, the number of epochs that its weights took, and the metrics of each epoch.
 
     Raises:
         DataError: Nobody likes two films, so there is nothing to learn from.
@@ -71,7 +69,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
             fix="give more ratings, or lower positive_rating in the configuration",
         )
     if config.loss == "triplet":
-        return TrainedTower(train_classic(config, interactions, content, epochs=most, report=report), most, [])
+        return train_classic(config, interactions, content, epochs=most, report=report), most, []
 
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
@@ -86,15 +84,18 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         {"params": [value for name, value in model.named_parameters() if name != "item_bias"]},
         {"params": [model.item_bias], "weight_decay": 0.0},  # it is the popularity: decay would erase it
     ]
-    optimizer = torch.optim.AdamW(
-        groups,
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        fused=True,  # one pass over the tables instead of a dozen
-    )
+    # Fused: one pass over the tables instead of a dozen.
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     distributed.broadcast_weights(model)
     steps_per_epoch = math.ceil(int((interactions.n_liked >= 2).sum()) / config.batch_size)
-    cases = _validation_cases(config, validation)
+    cases = validation and few_seed_cases(
+        *validation,
+        MAIN_K,
+        min_positives=config.eval_min_positives,
+        draws=VALIDATION_DRAWS,
+        seed=config.seed + 1,
+        max_people=config.eval_max_people,
+    )
 
     # What the loop carries from epoch to epoch; a checkpoint holds all of it.
     state: dict[str, Any] = {"epoch": 0, "best_ndcg": -1.0, "best_epoch": 0, "history": []}
@@ -109,11 +110,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         model.train()
         losses = []
         batches = epoch(
-            interactions,
-            rng,
-            batch_size=config.batch_size,
-            max_seeds=config.max_seeds,
-            long_share=config.long_share,
+            interactions, rng, batch_size=config.batch_size, max_seeds=config.max_seeds, long_share=config.long_share
         )
         for step, batch in enumerate(batches, start=state["epoch"] * steps_per_epoch):
             for group in optimizer.param_groups:
@@ -145,7 +142,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
 
     if best:
         model.load_state_dict(best)
-    return TrainedTower(model.export(), int(state["best_epoch"]), state["history"])
+    return model.export(), int(state["best_epoch"]), state["history"]
 
 
 def one_cycle(progress: float, warm_up: float = 0.1) -> float:
@@ -153,20 +150,3 @@ def one_cycle(progress: float, warm_up: float = 0.1) -> float:
     if progress < warm_up:
         return 0.04 + 0.96 * progress / warm_up
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
-
-
-def _validation_cases(
-    config: TrainingConfig, validation: tuple[Interactions, NDArray[np.int64]] | None
-) -> Cases | None:
-    if validation is None:
-        return None
-    everybody, people = validation
-    return few_seed_cases(
-        everybody,
-        people,
-        MAIN_K,
-        min_positives=config.eval_min_positives,
-        draws=VALIDATION_DRAWS,
-        seed=config.seed + 1,
-        max_people=config.eval_max_people,
-    )

@@ -51,7 +51,7 @@ def test_the_lists_are_those_of_the_pipeline(folds, swept, columns):
 def test_candidates_are_as_many_as_training_would_publish(folds, swept, config, dataset):
     configured = swept.settings[0]
     everybody, films = prepare(dataset, config)
-    published = fit(config, everybody, films, people=np.arange(40), stop_after=1).contents.rerank
+    published = fit(config, everybody, films, people=np.arange(40), stop_after=1)[0].rerank
     for fold in folds:
         assert fold.contents(configured.view, configured.weights).rerank == published
 
