@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder
 
 from marquee.errors import BundleError
-from marquee_training.legacy.convert import array_of, frame_of
+from marquee_training.legacy.records import array_of, frame_of
 from marquee_training.legacy.restricted_pickle import Record, read_npz, read_pickle, read_pickle_file
 
 OLD = {
