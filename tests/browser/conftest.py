@@ -50,8 +50,8 @@ def _serving(artifacts, make_retriever=lambda _: None, **settings):
         thread.join(120)
 
 
-# Not for the session: while Playwright runs, other folders' tests can't call asyncio.run.
-@pytest.fixture(scope="package")
+# Not for the session: while Playwright runs, tests of other folders cannot call asyncio.run.
+@pytest.fixture(scope="module")
 def browser():
     """The machine's Chromium, else the one that `playwright install` has fetched."""
     sync_api = pytest.importorskip("playwright.sync_api")

@@ -5,7 +5,7 @@ from kubernetes import client
 
 from tests.cluster.conftest import until
 
-ANOTHER = "sed 's/^seed = 1/seed = 3/' /app/training/marquee_training/configs/quick.toml >/tmp/another.toml"
+ANOTHER = "sed 's/^seed = 1/seed = 3/' /app/marquee_training/configs/quick.toml >/tmp/another.toml"
 SPOIL = """
 import dataclasses, pathlib
 from marquee.bundle import load, publish
