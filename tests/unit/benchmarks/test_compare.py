@@ -45,7 +45,7 @@ def run(world, where, opponent, python):
             seed_counts=(1, 3),
             data=world.folder,
             seconds=60,
-            settings=3,
+            settings=1,
             say=lambda text: None,
             python_of=python_of,
         )
