@@ -68,10 +68,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest scopes first, so that at the end no worker waits for another; else the order stays.
-
-    The browser's stay together, since they share one Chromium.
-    """
+    """The longest scopes first, so that at the end no worker waits for another; else the order stays."""
     first = ["torchserve", "kserve", "tests/browser", "tests/chart"]
     slow = {scope_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
 
