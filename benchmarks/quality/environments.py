@@ -24,8 +24,8 @@ def environment(name: str, root: Path = ROOT / ".venv-quality", requirements: Pa
     if stamp.exists() and stamp.read_text("utf-8") == wanted:
         return python
     for command in (
-        [sys.executable, "-m", "venv", str(root / name)],
-        [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(pins)],
+        [sys.executable, "-m", "venv", "--without-pip", str(root / name)],
+        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "-r", str(pins)],
     ):
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:

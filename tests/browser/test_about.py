@@ -50,7 +50,7 @@ def bare_url(serving, tmp_path_factory):
         yield address
 
 
-@pytest.fixture(params=[(360, "light"), (360, "dark"), (1280, "light")], ids=lambda size: f"{size[0]}-{size[1]}")
+@pytest.fixture(params=[(360, "dark"), (1280, "light")], ids=lambda size: f"{size[0]}-{size[1]}")
 def page(browser, request):
     """A page that fails the test if it complains on the console."""
     width, scheme = request.param

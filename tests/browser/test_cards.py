@@ -9,7 +9,7 @@ from tests.waiting import until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-SIZES = [(360, "light"), (768, "dark"), (1440, "light"), (1440, "dark")]
+SIZES = [(360, "light"), (1440, "dark")]
 
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}-{size[1]}")

@@ -1,4 +1,4 @@
-"""One visit that uses everything the page offers, at three widths and by day and night.
+"""One visit that uses everything the page offers, on a phone and a tablet, by day and by night.
 
 The other files look closely at one thing each; here all of it has to go well together, without a complaint of the
 browser, a breach of the content policy, or a control that covers another.
@@ -14,7 +14,7 @@ from tests.waiting import until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-SIZES = [(360, "dark"), (768, "light"), (1440, "light")]
+SIZES = [(360, "dark"), (768, "light")]
 SWEEP = Path(__file__).parents[2] / "docs" / "sweep.png"
 WHY = re.compile("^(Because you liked|A favourite|In genres|From the same|As well known|Far from|Not close)")
 CLIPBOARD = ["clipboard-read", "clipboard-write"]

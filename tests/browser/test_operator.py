@@ -6,7 +6,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "dark"), (1440, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
 def test_it_shows_the_process_and_one_request(new_page, url, width, scheme):
     page = new_page(width, scheme)
     page.goto(f"{url}/#films=1,7")

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class FaultyServer:
             self._http.server_close()
             self._thread.join()
             for connection in list(self.connections):
-                connection.close()
+                with suppress(OSError):  # the client was faster
+                    connection.shutdown(socket.SHUT_RDWR)  # `close` alone waits for the thread that reads from it
 
 
 class _Handler(BaseHTTPRequestHandler):

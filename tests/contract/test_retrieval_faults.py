@@ -90,7 +90,7 @@ def test_a_hung_server_and_back(server, person):
 
 def test_a_refused_connection_and_back(person, faulty, shared_store):
     first = faulty("healthy", shared_store)
-    someone = person(first.url)
+    someone = person(first.url, seconds=20, connect_seconds=20)  # else a busy machine's timeouts keep the breaker open
     someone.wait_for()
     first.stop()
     someone.wait_for("refused", "connection_lost")

@@ -1,4 +1,4 @@
-"""The tiny sweep, which kills itself at its LIMITth report: `killed_sweep.py FOLDER LIMIT JOBS`; 0: never.
+"""The tiny sweep, which kills itself at its LIMITth report: `killed_sweep.py FOLDER LIMIT`.
 
 Writes the ids of its processes into FOLDER/workers before it dies.
 """
@@ -29,7 +29,7 @@ class Doomed(Reporter):
     def __init__(self, place, limit):
         super().__init__(quiet=True)
         self.place = place
-        self.left = limit or -1
+        self.left = limit
 
     @contextmanager
     def stage(self, name, unit="epoch"):
@@ -44,9 +44,9 @@ class Doomed(Reporter):
 
 
 if __name__ == "__main__":  # the processes that it starts read this file too
-    place, limit, jobs = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    place, limit = Path(sys.argv[1]), int(sys.argv[2])
     small = module(HERE / "conftest.py")
     world = module(HERE.parent / "conftest.py")
     SIZES["quick"] = small.TINY
     dataset = world.make_dataset(world.make_world())
-    run_sweep(dataset, small.CONFIG, "quick", place / "sweep_quick.csv", Doomed(place, limit), jobs=jobs)
+    run_sweep(dataset, small.CONFIG, "quick", place / "sweep_quick.csv", Doomed(place, limit), jobs=2)
