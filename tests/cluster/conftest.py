@@ -172,7 +172,7 @@ class Load:
         """The generator's summary; no request may have failed."""
         (found,) = [line["summary"] for line in self.lines if "summary" in line] or [None]
         assert found, self.output[-2000:]
-        assert found["failed"] == 0, found
+        assert found["failed"] == 0, json.dumps(found)
         assert found["requests"] >= at_least, found
         print("load:", json.dumps(found))
         return dict(found)
