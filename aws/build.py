@@ -159,7 +159,7 @@ def bundle_store(path: Path) -> tuple[Bundle, dict[str, bytes]]:
 
 def core() -> dict[str, bytes]:
     """The package `marquee`, without modules that AWS does not need."""
-    files = files_below(ROOT / "src/marquee", (".py",))
+    files = files_below(ROOT / "src/marquee", (".py", ".md", ".toml"))
     return _prefix("marquee", {name: raw for name, raw in files.items() if not name.startswith(NOT_SHIPPED)})
 
 
