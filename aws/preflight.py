@@ -16,12 +16,8 @@ def preflight(
 ) -> Iterator[str]:
     """Check image, endpoint, quotas, memory and concurrency; yields notes for the user.
 
-    Args:
-        session: boto3's.
-        account: The account's number.
-        deployed: The app stack's parameters; empty before the first deployment.
-        wanted: All of its parameters after the deployment.
-        model_bytes: Size of the unpacked model.
+    `deployed` and `wanted` are the app stack's parameters before (empty for the first deployment) and after;
+    `model_bytes` is the size of the unpacked model.
 
     Raises:
         MarqueeError: The deployment would fail.
@@ -37,9 +33,8 @@ def preflight(
         # The function's own reservation counts as free. Lambda keeps 100 for all other functions.
         free = limits["UnreservedConcurrentExecutions"] + int(deployed.get("ReservedConcurrency", "0"))
         if free - reserved < 100:
-            raise MarqueeError(
-                f"the account can't reserve {reserved}", fix="RESERVED_CONCURRENCY=0, or ask AWS for more"
-            )
+            fix = "RESERVED_CONCURRENCY=0, or ask AWS for more"
+            raise MarqueeError(f"the account can't reserve {reserved}", fix=fix)
 
 
 def check_endpoint(deployed: Mapping[str, str], wanted: Mapping[str, str]) -> None:
@@ -59,9 +54,8 @@ def check_endpoint(deployed: Mapping[str, str], wanted: Mapping[str, str]) -> No
 def _instances(session: Any, wanted: Mapping[str, str], *, is_update: bool) -> Iterator[str]:
     count, maximum = int(wanted["InstanceCount"]), int(wanted["InstanceMaximum"])
     if maximum < count:
-        raise MarqueeError(
-            f"InstanceMaximum is {maximum}, less than InstanceCount, {count}", fix="INSTANCE_MAXIMUM=..."
-        )
+        problem = f"InstanceMaximum is {maximum}, less than InstanceCount, {count}"
+        raise MarqueeError(problem, fix="INSTANCE_MAXIMUM=...")
     # A new fleet runs beside the old one until the traffic has moved. New accounts have a quota of 0.
     name, needed = f"{wanted['InstanceType']} for endpoint usage", count * 2 if is_update else count
     try:
@@ -83,9 +77,8 @@ def _image(session: Any, account: str, image: str) -> str:
     repository, _, digest = image.partition("@")
     host, _, name = repository.partition("/")
     if not digest.startswith("sha256:"):
-        raise MarqueeError(
-            f"IMAGE={image} names no image by digest", fix="push one (docs/aws.md) and give IMAGE=REPOSITORY@sha256:..."
-        )
+        fix = "push one (docs/aws.md) and give IMAGE=REPOSITORY@sha256:..."
+        raise MarqueeError(f"IMAGE={image} names no image by digest", fix=fix)
     if not host.startswith(f"{account}.dkr.ecr.{session.region_name}."):
         raise MarqueeError(f"{repository} is in another registry", fix="push it to ECR in SageMaker's own region")
     try:

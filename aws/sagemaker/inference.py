@@ -34,8 +34,7 @@ def model_fn(model_dir: str) -> RetrievalService:
 def input_fn(body: Any, content_type: str) -> bytes:  # noqa: ARG001 - whatever it claims to be, it is read as JSON
     """The body's bytes, which the toolkit decodes for application/json; `marquee.retrieval.wire` validates them."""
     raw = body.encode(errors="surrogatepass") if isinstance(body, str) else bytes(body or b"")
-    # An empty body is a probe on our own servers; here it is an error.
-    return raw or b" "
+    return raw or b" "  # an empty body is an error here, not a probe
 
 
 def predict_fn(raw: bytes, service: RetrievalService) -> Reply:
