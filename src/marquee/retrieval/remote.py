@@ -9,9 +9,10 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from marquee.api.request_context import deadline
-from marquee.errors import RetrievalUnavailable
+from marquee.errors import RetrievalUnavailable, Unavailable
 from marquee.retrieval.port import Candidates, Query, Where
 from marquee.retrieval.wire import Protocol, read_answer
 
@@ -223,18 +224,38 @@ class BoundRetriever:
         return self.client.candidates(Query(tuple(seed_movie_ids), k, where), self.version)
 
 
-def read_whole(read: Callable[[int], bytes], ends: float) -> bytes:
-    """An answer's bytes, `CHUNK` at a time, by a deadline on the clock of `time.monotonic`."""
-    parts: list[bytes] = []
-    size = 0
+def read_whole(
+    read: Callable[[int], bytes],
+    ends: float,
+    *,
+    limit: int = MAX_ANSWER_BYTES,
+    unavailable: type[Unavailable] = RetrievalUnavailable,
+    too_large: str = "bad_answer",
+) -> bytes:
+    """Read an answer until `ends` on the clock of `time.monotonic`.
+
+    Raises:
+        Unavailable: As the class `unavailable`, with the reason `too_large` (more than `limit` bytes) or `timeout`.
+    """
+    content = bytearray()
     while part := read(CHUNK):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            raise RetrievalUnavailable("bad_answer", f"more than {MAX_ANSWER_BYTES} bytes")
+        content += part
+        if len(content) > limit:
+            raise unavailable(too_large, f"more than {limit} bytes")
         if time.monotonic() > ends:
-            raise RetrievalUnavailable("timeout", "the answer comes too slowly")
-    return b"".join(parts)
+            raise unavailable("timeout", "the answer comes too slowly")
+    return bytes(content)
+
+
+@contextmanager
+def pooled(response: Any) -> Iterator[None]:
+    """Return an urllib3 response's connection to the pool at the end; close it if reading fails."""
+    try:
+        yield
+    except BaseException:
+        response.close()
+        raise
+    response.release_conn()
 
 
 def reason_of_status(status: int | None) -> str:
