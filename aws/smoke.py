@@ -18,7 +18,7 @@ RETRIES = urllib3.Retry(ATTEMPTS - 1, allowed_methods=None, backoff_factor=0.1, 
 def smoke(url: str, movie_ids: Sequence[int], version: str, *, origin: str = "", seconds: float = 300.0) -> str:
     """Send requests until the endpoint itself answers (a serverless one starts first); returns a line for the user.
 
-    `movie_ids` and `version` are of the bundle that must answer within `seconds`; CORS must allow `origin` unless it is "".
+    `movie_ids` and `version` are of the bundle that must answer within `seconds`; CORS must allow `origin`, if given.
 
     Raises:
         MarqueeError: No answer from the endpoint with this version; a bad request is not refused; CORS refuses the
@@ -30,7 +30,9 @@ def smoke(url: str, movie_ids: Sequence[int], version: str, *, origin: str = "",
         milliseconds = _first_rung(http, route, movie_ids, version, seconds)
         refusal = http.request("POST", route, body=b"{}", headers=JSON)
         if refusal.status != 422 or _object(refusal).get("status") != 422:
-            raise MarqueeError(f"a bad request got HTTP {refusal.status} without a problem", fix="see the function's log")
+            raise MarqueeError(
+                f"a bad request got HTTP {refusal.status} without a problem", fix="see the function's log"
+            )
         if origin:
             asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
             preflight = http.request("OPTIONS", route, headers={"Origin": origin, **asked})

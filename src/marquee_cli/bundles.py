@@ -20,7 +20,9 @@ VersionArgument = Annotated[str | None, typer.Argument(help="Name of a version; 
 def publish(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     store: Store = STORE,
-    force: Annotated[bool, typer.Option("--force", help="Publish even if it is worse than the current bundle, or was not evaluated.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish even if it is worse than the current bundle, or was not evaluated.")
+    ] = False,
 ) -> None:
     """Copy a bundle into the store and make it current, if it is valid and not worse than the current one."""
     from marquee.bundle import load

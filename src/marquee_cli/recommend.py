@@ -37,10 +37,14 @@ def recommend(
     without_genres: Annotated[str, typer.Option(help="No films with one of these genres.")] = "",
     year_min: Annotated[int | None, typer.Option(help="Only films of this year or later.")] = None,
     year_max: Annotated[int | None, typer.Option(help="Only films of this year or earlier.")] = None,
-    diversity: Annotated[float | None, typer.Option(help="Diversity of the list, 0 to 1; by default the bundle's.")] = None,
+    diversity: Annotated[
+        float | None, typer.Option(help="Diversity of the list, 0 to 1; by default the bundle's.")
+    ] = None,
     novelty: Annotated[float, typer.Option(help="Preference for lesser-known films, 0 to 1.")] = 0.0,
     several_interests: Annotated[bool, typer.Option("--several-interests", help=_INTERESTS_HELP)] = False,
-    one_per_franchise: Annotated[bool, typer.Option("--one-per-franchise", help="At most one film per series.")] = False,
+    one_per_franchise: Annotated[
+        bool, typer.Option("--one-per-franchise", help="At most one film per series.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show the reasons for each film.")] = False,
     store: Store = STORE,
     as_json: Json = False,
@@ -80,7 +84,9 @@ def recommend(
 
 
 def serve(
-    store: Annotated[Path | None, typer.Option("--store", "-s", help="Folder of bundles [MARQUEE_ARTIFACTS_DIR].")] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", "-s", help="Folder of bundles [MARQUEE_ARTIFACTS_DIR].")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [MARQUEE_HOST].")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the API and the page [MARQUEE_PORT].")] = None,
     operator: Annotated[bool | None, typer.Option("--operator/--no-operator", help=_OPERATOR_HELP)] = None,

@@ -28,8 +28,12 @@ def train(
     name: Dataset = DATASET,
     store: Store = STORE,
     config: Config = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Publish even if it is worse than the current bundle.")] = False,
-    real_only: Annotated[bool, typer.Option("--real-only", help="Fail instead of training on synthetic ratings.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish even if it is worse than the current bundle.")
+    ] = False,
+    real_only: Annotated[
+        bool, typer.Option("--real-only", help="Fail instead of training on synthetic ratings.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -40,7 +40,7 @@ RESOLVERS: dict[Kind, type[ApiGatewayResolver]] = {
 
 
 class App:
-    """Application that handles one event at a time; `make_retriever`, for a bundle's version, depends on the profile."""
+    """Handler of one event at a time. `make_retriever` takes a bundle's version; default: the profile's."""
 
     def __init__(self, settings: Settings, *, make_retriever: Callable[[str], Retriever] | None = None) -> None:
         origins = settings.cors_origins

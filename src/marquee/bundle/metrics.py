@@ -1,7 +1,7 @@
 """The metrics of a manifest: a typed view of what evaluation measured.
 
-A manifest is hashed, so its JSON is stored exactly as training wrote it. The view ignores what it does not know; a value
-of another type, such as null or NaN, counts as not measured.
+A manifest is hashed, so its JSON is stored exactly as training wrote it. The view ignores unknown keys; a value of
+another type, such as null or NaN, counts as not measured.
 """
 
 import math

@@ -12,7 +12,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from marquee.api.request_context import request_context
 from marquee.errors import RetrievalUnavailable
 from marquee.retrieval.port import Query
-from marquee.retrieval.remote import CircuitBreaker, LostConnection, RemoteClient, read_whole, reason_of_status, pooled
+from marquee.retrieval.remote import CircuitBreaker, LostConnection, RemoteClient, pooled, read_whole, reason_of_status
 from marquee.retrieval.wire import PATHS, Protocol, ask
 
 

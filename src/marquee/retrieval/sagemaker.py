@@ -1,8 +1,8 @@
 """Client of a SageMaker endpoint with a hard deadline.
 
 SageMaker passes the body, KServe's V1 (`marquee.retrieval.wire`), to the container's /invocations unchanged. Reasons of
-`RetrievalUnavailable` are those of `marquee.retrieval.http`, and `throttled`, `denied` (the role or its credentials) and
-`not_found` (no such endpoint, or it is not in service).
+`RetrievalUnavailable` are those of `marquee.retrieval.http`, and also `throttled`, `denied` (the role or its
+credentials) and `not_found` (no such endpoint, or it is not in service).
 """
 
 import os

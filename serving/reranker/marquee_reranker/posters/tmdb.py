@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from marquee.errors import ConfigError, Unavailable
-from marquee.retrieval.remote import read_whole, pooled
+from marquee.retrieval.remote import pooled, read_whole
 
 MAX_BYTES = 512 * 1024
 WIDTH = "w342"  # pixels; the page shows posters at half of that, on screens with two pixels per point
