@@ -1,7 +1,6 @@
-"""Write the reference tables of the documentation from the code: `make docs`.
+"""Write the reference tables in docs/, docs/openapi.json and the chart's README from the code: `make docs`.
 
-The tables stand between `<!-- NAME: generated ... -->` and `<!-- end -->` in pages under docs/. docs/openapi.json and
-the chart's README are generated as a whole. With `--check` nothing is written; outdated pages are named (exit code 1).
+Tables are between `<!-- NAME: generated ... -->` and `<!-- end -->`. `--check` only lists outdated pages (exit code 1).
 """
 
 import json

@@ -26,7 +26,7 @@ from marquee.bundle.read import load
 from marquee.errors import BundleError, RequestError
 from marquee.pipeline import Pipeline, Trace
 from marquee.retrieval.port import Retriever
-from marquee.settings import Settings, load_settings
+from marquee.settings import Settings
 from marquee_lambda.telemetry import Facts, Telemetry
 
 ROUTES = ("/v1/recommendations", "/recommend")
@@ -151,11 +151,6 @@ class App:
 
     def _note_endpoint(self, result: str, milliseconds: float) -> None:
         self._facts.endpoint, self._facts.endpoint_ms = result, milliseconds
-
-
-def make_app() -> App:
-    """The application configured by the environment; raises a ConfigError, with which INIT fails."""
-    return App(load_settings())
 
 
 def kind_of(event: Any) -> Kind:

@@ -56,23 +56,17 @@ class Telemetry:
         histogram = partial(Histogram, registry=registry)
         seconds = partial(histogram, buckets=SECONDS)
         self.requests = counter("marquee_requests_total", "Requests answered.", ["route", "method", "status"])
-        text = "Seconds from the request's head to the last byte of the answer."
-        self.duration = seconds("marquee_request_duration_seconds", text, ["route"])
+        self.duration = seconds("marquee_request_duration_seconds", "Seconds until an answer's last byte.", ["route"])
         self.inflight = gauge("marquee_inflight", "Requests in progress, without probes.")
         self.shed = counter("marquee_shed_total", "Requests refused because of load.", ["reason"])
-        text = "Recommendations by rung of the ladder."
-        self.recommendations = counter("marquee_recommendations_total", text, ["served_by"])
-        text = "Degraded answers by reason."
-        self.degraded = counter("marquee_degraded_total", text, ["reason"])
-        text = "Re-ranked candidates per request, including those added by the item-item models."
-        self.candidates = histogram("marquee_candidates", text, buckets=CANDIDATES)
+        self.recommendations = counter("marquee_recommendations_total", "Recommendations by rung.", ["served_by"])
+        self.degraded = counter("marquee_degraded_total", "Degraded answers by reason.", ["reason"])
+        self.candidates = histogram("marquee_candidates", "Re-ranked candidates per request.", buckets=CANDIDATES)
         self.retrieval = seconds("marquee_retrieval_duration_seconds", "Seconds for retrieval (stage one).")
-        text = "Calls to the retrieval server by result."
-        self.retrieval_calls = counter("marquee_retrieval_calls_total", text, ["result"])
+        self.retrieval_calls = counter("marquee_retrieval_calls_total", "Retrieval calls by result.", ["result"])
         self.rerank = seconds("marquee_rerank_duration_seconds", "Seconds for re-ranking (stage two).")
         self.bundle = gauge("marquee_bundle_info", "1 for the bundle in use.", ["version"])
-        text = "Attempts to load a bundle by result."
-        self.bundle_loads = counter("marquee_bundle_loads_total", text, ["result"])
+        self.bundle_loads = counter("marquee_bundle_loads_total", "Attempts to load a bundle by result.", ["result"])
         self.posters = counter("marquee_posters_total", "Requested posters by result.", ["result"])
         # Series of alerts exist from the start, since an alert on an absent series never fires.
         for reason in ("queue_full", "queue_timeout"):

@@ -54,7 +54,10 @@ class RetrievalClient(RemoteClient):
             "retrieval", protocol=protocol, seconds=seconds, workers=workers, breaker=breaker, on_result=on_result
         )
         self._connect_seconds = connect_seconds
-        self._pool = _make_pool(url, size=workers, max_age=connection_seconds)
+        self._pool = urllib3.connection_from_url(url, maxsize=workers, block=False, retries=False)
+        secure = isinstance(self._pool, urllib3.HTTPSConnectionPool)
+        bases = (_Aging, HTTPSConnection if secure else HTTPConnection)
+        self._pool.ConnectionCls = type("AgingConnection", bases, {"max_age": connection_seconds})
 
     def close(self) -> None:
         """See `RemoteClient.close`."""
@@ -89,12 +92,3 @@ class RetrievalClient(RemoteClient):
             return content
         message = f"HTTP {response.status}: {content[:200].decode(errors='replace')}"
         raise RetrievalUnavailable(reason_of_status(response.status), message)
-
-
-def _make_pool(url: str, *, size: int, max_age: float) -> urllib3.HTTPConnectionPool:
-    """A pool of up to `size` connections to one address, each used for at most `max_age` seconds."""
-    pool = urllib3.connection_from_url(url, maxsize=size, block=False, retries=False)
-    secure = isinstance(pool, urllib3.HTTPSConnectionPool)
-    bases = (_Aging, HTTPSConnection if secure else HTTPConnection)
-    pool.ConnectionCls = type("AgingConnection", bases, {"max_age": max_age})
-    return pool

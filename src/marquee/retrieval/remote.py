@@ -91,10 +91,10 @@ class LostConnection(RetrievalUnavailable):
 
 
 class RemoteClient(ABC):
-    """Client of a retrieval tier, which makes calls on its own threads. Thread-safe.
+    """Client of a retrieval tier. Thread-safe.
 
-    Socket timeouts apply to each read, and DNS lookups have none: only waiting for a thread has a hard end. A stuck
-    thread occupies one of the `workers`.
+    Calls run on its own threads: socket timeouts apply to each read, and DNS lookups have none, so only waiting for a
+    thread has a hard end.
 
     Args:
         name: Name of the tier in logs.
