@@ -101,18 +101,16 @@ def build_model(store: Mapping[str, bytes], target: Path, *, python: str = "", a
         files["code/inference.py"] = (ROOT / "aws/sagemaker/inference.py").read_bytes()
     built = write_tar_gz(target, files)
     if built.packed > LIMIT_MODEL:
-        raise MarqueeError(
-            f"{target.name} has {built.packed / MB:.0f} MB, more than a serverless endpoint loads in time",
-            fix="choose instances (ENDPOINT_MODE=instance) and raise aws.build.LIMIT_MODEL",
-        )
+        fix = "choose instances (ENDPOINT_MODE=instance) and raise aws.build.LIMIT_MODEL"
+        problem = f"{target.name} has {built.packed / MB:.0f} MB, more than a serverless endpoint loads in time"
+        raise MarqueeError(problem, fix=fix)
     return built
 
 
 def build_function(store: Mapping[str, bytes], folder: Path, arch: Arch) -> dict[str, Built]:
-    """Write function.zip (for /var/task) and the layers packages-ARCH.zip and bundle.zip (for /opt).
+    """Write function.zip (/var/task) and the layers packages-ARCH.zip and bundle.zip (/opt).
 
-    Raises:
-        MarqueeError: A wheel is missing, or an archive is over Lambda's limits.
+    Raises a MarqueeError if a wheel is missing, or an archive is over Lambda's limits.
     """
     wheels = packages(ROOT / "aws/requirements-layer.txt", LAMBDA_PYTHON, arch)
     built = {
@@ -138,11 +136,7 @@ def check_sizes(built: Mapping[str, Built]) -> None:
 
 
 def bundle_store(path: Path) -> tuple[Bundle, dict[str, bytes]]:
-    """Read a store's current version, or the folder of one version, as a store's files by path.
-
-    Raises:
-        BundleError: The bundle is missing or damaged.
-    """
+    """A store's current version, or one version's folder, as a store's files by path; a BundleError if damaged."""
     bundle = load(path)  # verifies every byte
     folder = path if is_version_folder(path) else version_path(path, bundle.version)
     pointer = Pointer(version=bundle.version, manifest_sha256=bundle.manifest.sha256(), previous=None)
@@ -157,11 +151,7 @@ def core() -> dict[str, bytes]:
 
 
 def packages(requirements: Path, python: str, arch: Arch) -> dict[str, bytes]:
-    """Download pinned wheels for another machine, and return their files.
-
-    Raises:
-        MarqueeError: uv or a wheel is missing.
-    """
+    """Files of pinned wheels for another machine; raises a MarqueeError if uv or a wheel is missing."""
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     if not Path(uv).exists():
         raise MarqueeError("uv, which downloads wheels for other machines, is missing", fix="make setup")

@@ -65,10 +65,8 @@ def _instances(session: Any, wanted: Mapping[str, str], *, is_update: bool) -> I
         values = []
         yield f"quotas are not readable: {type(error).__name__}"
     if values and values[0] < needed:
-        raise MarqueeError(
-            f"the account's quota of {name} is {values[0]:.0f}, and {needed} are wanted",
-            fix="ask for more under Service Quotas, a smaller INSTANCE_COUNT, or serverless",
-        )
+        fix = "ask for more under Service Quotas, a smaller INSTANCE_COUNT, or serverless"
+        raise MarqueeError(f"the account's quota of {name} is {values[0]:.0f}, and {needed} are wanted", fix=fix)
     yield f"quota of {name}: {values[0] if values else 'unknown'}; scaled out, a deployment needs {maximum * 2}"
 
 
@@ -87,9 +85,8 @@ def _image(session: Any, account: str, image: str) -> str:
         raise MarqueeError(f"no image {image}: {error}", fix="push it first (docs/aws.md)") from None
     kind = found["imageDetails"][0].get("imageManifestMediaType", "")
     if not kind.startswith(DOCKER_MANIFEST):
+        problem = f"the manifest of {image} is {kind or 'of no known type'}: SageMaker takes Docker's alone, no OCI"
         raise MarqueeError(
-            f"the manifest of {image} is {kind or 'of no known type'}: SageMaker takes Docker's alone, no OCI manifest "
-            "and no index",
-            fix="build and push it as docs/aws.md says: Push the image",
+            f"{problem} manifest and no index", fix="build and push it as docs/aws.md says: Push the image"
         )
     return f"image {name}@{digest[:19]} is there"

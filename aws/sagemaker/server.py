@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -32,11 +33,11 @@ _ID = re.compile(rb"(?:^|; )X-Request-ID=([\x20-\x7e]{1,128}?)(?:; traceparent=|
 Message = MutableMapping[str, Any]
 
 
+@dataclass(frozen=True)
 class Container:
     """SageMaker's two routes as an ASGI application. Searches run on the event loop: a thread would take longer."""
 
-    def __init__(self, service: RetrievalService) -> None:
-        self._service = service
+    service: RetrievalService
 
     async def __call__(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
@@ -44,7 +45,7 @@ class Container:
         """Answer one request: 200; 400 or 413 for a bad one; 404 for another route; 500 for a fault of ours."""
         match scope["method"], scope["path"]:
             case "GET", "/ping":
-                reply = predict_fn(b"", self._service)  # a real search: a ping that only says "up" would lie
+                reply = predict_fn(b"", self.service)  # a real search: a ping that only says "up" would lie
             case "POST", "/invocations":
                 body = await _body(receive)
                 if body is None:
@@ -53,7 +54,7 @@ class Container:
                     problem = f"the body is longer than {MAX_BODY_BYTES} bytes; send fewer instances"
                     reply = Reply(413, {"error": problem})
                 else:
-                    reply = predict_fn(input_fn(body, JSON), self._service)
+                    reply = predict_fn(input_fn(body, JSON), self.service)
                 _log_refusal(reply, scope)
             case method, path:
                 reply = Reply(404, {"error": f"nothing at {method} {path}; GET /ping and POST /invocations are served"})

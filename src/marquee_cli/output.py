@@ -34,10 +34,7 @@ def print_error(error: MarqueeError) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, framed: bool = True) -> None:
-    """Print a table; columns whose name starts with ">" are right-aligned. Markup in title and cells is escaped.
-
-    Tables without a frame need less width.
-    """
+    """Print a table; columns whose name starts with ">" are right-aligned. Markup in title and cells is escaped."""
     table = Table(title=escape(title) or None, title_justify="left")
     if not framed:
         table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False

@@ -19,8 +19,8 @@ def data(folder: Data = None, name: Dataset = DATASET, as_json: Json = False) ->
     facts = describe(obtain(folder, name=name))
     if as_json:
         print_json(facts)
-        return
-    print_table("", ["", ""], [(name, _words(value)) for name, value in facts.items()])
+    else:
+        print_table("", ["", ""], [(name, _words(value)) for name, value in facts.items()])
 
 
 def train(

@@ -8,14 +8,8 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, Literal
 
-from aws_lambda_powertools.event_handler.api_gateway import (
-    ALBResolver,
-    APIGatewayHttpResolver,
-    ApiGatewayResolver,
-    APIGatewayRestResolver,
-    CORSConfig,
-    Response,
-)
+from aws_lambda_powertools.event_handler import api_gateway
+from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, CORSConfig, Response
 
 from marquee.api import problems
 from marquee.api.contracts import MAX_BODY_BYTES, RecommendationRequest, response_json
@@ -33,9 +27,9 @@ ROUTES = ("/v1/recommendations", "/recommend")
 RETRY_AFTER = 5
 Kind = Literal["http", "rest", "alb", "bare"]
 RESOLVERS: dict[Kind, type[ApiGatewayResolver]] = {
-    "http": APIGatewayHttpResolver,
-    "rest": APIGatewayRestResolver,
-    "alb": ALBResolver,
+    "http": api_gateway.APIGatewayHttpResolver,
+    "rest": api_gateway.APIGatewayRestResolver,
+    "alb": api_gateway.ALBResolver,
 }
 
 
@@ -135,7 +129,8 @@ class App:
             response = self._pipeline.recommend(request, request_id=facts.request_id, trace=trace)
         except RequestError as error:
             raise problems.request_refused(error) from None
-        facts.recommended(response, trace)
+        facts.served_by, facts.degraded, facts.n_candidates = response.served_by, response.degraded, trace.n_candidates
+        facts.retrieval_ms, facts.rerank_ms = trace.retrieval_ms, trace.rerank_ms
         return Response(200, "application/json", response_json(response).decode(), dict(problems.NO_STORE))
 
     def _no_route(self, resolver: ApiGatewayResolver) -> Response[str]:

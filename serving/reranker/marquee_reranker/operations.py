@@ -79,7 +79,8 @@ class Operations:
 
     def now(self) -> OperationsNow:
         """The process's state now; raises `BundleError` if the served bundle, outside a store, can't be read."""
-        telemetry = self._telemetry
+        telemetry, store = self._telemetry, self._settings.artifacts_dir
+        default_rollback = f"marquee rollback --store {shlex.quote(str(store))}"
         by_status = totals(telemetry.requests, "status", {"route": LEFT_OUT})
         errors = sum(count for status, count in by_status.items() if int(status) >= 500)
         durations = buckets(telemetry.duration, route=RECOMMENDATIONS)
@@ -98,7 +99,7 @@ class Operations:
                 version.model_copy(update={"refused": version.refused or self._live.refuses(version.manifest_sha256)})
                 for version in self._history.versions()
             ],
-            rollback=self._rollback(),
+            rollback=None if is_version_folder(store) else self._settings.rollback or default_rollback,
             sweep=self.sweep_plot() is not None,
         )
 
@@ -113,12 +114,6 @@ class Operations:
         plots = sorted(name for name in bundle.eval_files if name.startswith("sweep_") and name.endswith(".png"))
         path = folder / "eval" / plots[-1] if plots else None
         return path if path and path.is_file() else None
-
-    def _rollback(self) -> str | None:
-        store = self._settings.artifacts_dir
-        if is_version_folder(store):
-            return None
-        return self._settings.rollback or f"marquee rollback --store {shlex.quote(str(store))}"
 
 
 def read_png(path: Path) -> bytes | None:

@@ -41,10 +41,7 @@ def cached_response(request: Request, model: BaseModel) -> Response:
 
 
 def etag_response(request: Request, body: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
-    """The body with an ETag, or 304 if `If-None-Match` names it (RFC 9110, 13.1.2).
-
-    The ETag is a weak one, since the same body may be sent compressed or not (RFC 9110, 8.8.1).
-    """
+    """The body with an ETag, weak since it may be compressed, or 304 if `If-None-Match` names it (RFC 9110, 13.1.2)."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
     headers = {**headers, "ETag": f"W/{etag}"}
     known = [entry.strip().removeprefix("W/") for entry in request.headers.get("if-none-match", "").split(",")]

@@ -217,10 +217,8 @@ class MovieList(FrozenBaseModel):
     model_version: str
 
 
-class Problem(FrozenBaseModel):
+class Problem(FrozenBaseModel, extra="ignore"):  # newer servers may add fields
     """An error in the form of RFC 9457."""
-
-    model_config = ConfigDict(extra="ignore")  # of newer servers
 
     type: str = "about:blank"
     code: str

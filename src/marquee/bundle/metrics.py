@@ -7,16 +7,7 @@ another type, such as null or NaN, counts as not measured.
 import math
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    OnErrorOmit,
-    PrivateAttr,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, OnErrorOmit, model_serializer, model_validator
 
 from marquee.base_model import FrozenBaseModel
 
@@ -40,10 +31,8 @@ Numbers = Annotated[Table[Table[Number]], _table_or_empty]
 Intervals = Annotated[Table[Table[Interval]], _table_or_empty]
 
 
-class Metrics(FrozenBaseModel):
+class Metrics(FrozenBaseModel, extra="ignore"):
     """Evaluation results of a bundle; a field that was not measured is None or empty."""
-
-    model_config = ConfigDict(extra="ignore")
 
     protocol: Text = None
     """How it was measured; only figures under the same protocol may be compared."""
@@ -59,7 +48,7 @@ class Metrics(FrozenBaseModel):
     beyond_ci95: Annotated[Table[Table[Table[Interval]]], _table_or_empty] = {}
     calibration: Numbers = {}
     """Rung of the ladder -> "ece", the expected calibration error."""
-    _document: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _document: dict[str, Any] = {}
 
     @model_validator(mode="wrap")
     @classmethod

@@ -22,7 +22,6 @@ from marquee.bundle.store import (
     current,
     locked,
     point_to,
-    sync_folder,
     version_names,
     version_path,
     write_durably,
@@ -95,8 +94,6 @@ def _write(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, raw)
     write_durably(folder / MANIFEST_NAME, manifest.to_bytes())
-    for place, _, _ in os.walk(folder, topdown=False):
-        sync_folder(Path(place))
     if problems := examine(folder, manifest.sha256()).problems:
         raise BundleError(f"what was written doesn't read back: {problems[0].message}", fix="check the disk")
 

@@ -106,6 +106,8 @@ def written_aside(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        for place, _, _ in os.walk(temporary, topdown=False):
+            sync_folder(Path(place))
         temporary.rename(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

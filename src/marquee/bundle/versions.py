@@ -92,9 +92,7 @@ class History:
 
 
 def rollback(store: Path, version: str | None = None) -> Pointer:
-    """Make the previous valid version, or a named valid version, current; returns the new pointer.
-
-    Two rollbacks without a version go back two steps.
+    """Make the previous or a named version current; returns the new pointer. Two rollbacks go back two steps.
 
     Raises:
         BundleError: There is no such version, it is damaged, or there is no earlier one.

@@ -63,11 +63,7 @@ class Live(Generic[T]):
         self.refusals = 0
 
     def get(self, version: str | None = None) -> T:
-        """The live object, or the one before if that has this `version`, for clients that still use it.
-
-        Raises:
-            BundleError: No bundle is live yet; the message says why.
-        """
+        """The live object, or the one before if it has this `version`; a BundleError says why there is none."""
         built = self._built
         if not built:
             raise BundleError(self._why.message, fix=self._why.fix)

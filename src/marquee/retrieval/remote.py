@@ -127,10 +127,7 @@ class RemoteClient(ABC):
 
     @abstractmethod
     def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
-        """A function that sends the query, given a deadline, and only raises `RetrievalUnavailable`.
-
-        Called on the caller's thread.
-        """
+        """A function for another thread that sends the query, given a deadline; raises only RetrievalUnavailable."""
 
     def retriever(self, version: str) -> "BoundRetriever":
         """Retriever of this bundle's candidates."""

@@ -29,18 +29,11 @@ WORTH_A_RETRY = {"refused", "connection_lost", "throttled", "not_ready"}
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html, and AWS's common errors.
 _CODES = {
-    "ThrottlingException": "throttled",
-    "TooManyRequestsException": "throttled",
-    "ServiceUnavailable": "not_ready",
-    "ServiceUnavailableException": "not_ready",
-    "ModelNotReadyException": "not_ready",
-    "ValidationError": "not_found",
-    "ValidationException": "not_found",
-    "AccessDeniedException": "denied",
-    "ExpiredTokenException": "denied",
-    "InvalidSignatureException": "denied",
-    "UnrecognizedClientException": "denied",
-    "InvalidClientTokenId": "denied",
+    **dict.fromkeys(("ThrottlingException", "TooManyRequestsException"), "throttled"),
+    **dict.fromkeys(("ServiceUnavailable", "ServiceUnavailableException", "ModelNotReadyException"), "not_ready"),
+    **dict.fromkeys(("ValidationError", "ValidationException"), "not_found"),
+    **dict.fromkeys(("AccessDeniedException", "ExpiredTokenException", "InvalidSignatureException"), "denied"),
+    **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), "denied"),
 }
 _STATUSES = {429: "throttled", 503: "not_ready", 403: "denied"}
 

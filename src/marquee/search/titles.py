@@ -21,11 +21,10 @@ _DIGITS_OF_A_YEAR, _MOST_PARTS = 4, 20
 
 
 class TitleIndex:
-    """Search by title: every word of the query must be a prefix of a word of the title, outer articles left out.
+    """Search by title: every word of the query, without outer articles, must be a prefix of a word of the title.
 
-    A name may also be written as one word ("spiderman"), initials without their points ("et"). Where that finds next to
-    nothing, words may be misspelt, two of them joined ("schindlers list"), or numbers and titles of people spelt
-    differently ("rocky 2", "twelve angry men", "doctor strangelove").
+    Names may be written as one word ("spiderman"), initials without points ("et"). If that finds too little, words may
+    be misspelt, joined ("schindlers list") or spelt differently ("rocky 2", "twelve angry men", "doctor strangelove").
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -50,9 +49,9 @@ class TitleIndex:
     def search(self, query: str, limit: int) -> list[int]:
         """Rows of the catalogue, best match first: the whole title, its beginning, then any words in it.
 
-        Exact matches come before tolerant ones, and the more popular film before the other where both match alike.
-        A year at the end ("heat 1995") narrows to that year, unless it is part of a title; to the years beside it where
-        there is nothing of that one, since sources differ. A sequel's number that nothing has counts for nothing.
+        Exact matches come before tolerant ones, popular films first among equals. A year at the end ("heat 1995")
+        limits the search to that year, or else to the years next to it, unless it is part of a title. The number of an
+        unknown sequel is ignored.
         """
         words = text.fold(query).split()
         if not words:
@@ -98,10 +97,7 @@ class TitleIndex:
         return self._by_popularity(np.unique(rows))
 
     def known_by(self, words: list[str]) -> Rows:
-        """Rows of the films whose name goes on after these words, or that have them as a subtitle, popular ones first.
-
-        "harry potter", "crouching tiger"; "empire strikes back".
-        """
+        """Rows of films whose name begins with these words ("harry potter"), or with this subtitle, by popularity."""
         name = " ".join(text.without_articles(words))
         rows = np.concatenate([self._names.starting(f"{name} "), self._subtitles.exactly(name)])
         return self._by_popularity(np.unique(rows))

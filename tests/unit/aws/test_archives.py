@@ -87,7 +87,7 @@ def test_everything_that_is_built(store, bundle, tmp_path, no_downloads):
     } <= inside
     found = {what: set(zipfile.ZipFile(names[what]).namelist()) for what in ("function", "packages", "bundle")}
     assert {"lambda_function.py", "marquee_lambda/app.py", "marquee/pipeline.py"} <= found["function"]
-    assert {Path(name).suffix for name in found["function"]} == {".py"}
+    assert {Path(name).suffix for name in found["function"]} == {".py", ".md", ".toml"}
     assert found["packages"] == {f"python/{name}" for name in WHEELS}
     assert {f"marquee/{name}" for name in build.bundle_store(store)[1]} == found["bundle"]
     (tmp_path / "1/function.zip").write_bytes(b"another")
