@@ -44,11 +44,8 @@ def check_endpoint(deployed: Mapping[str, str], wanted: Mapping[str, str]) -> No
     if before and before != after:
         raise MarqueeError(f"the endpoint is {before} and SageMaker can't make it {after}", fix=fix)
     if before == "instance" and deployed["InstanceType"] != wanted["InstanceType"]:
-        raise MarqueeError(
-            f"the endpoint's instances are {deployed['InstanceType']}, and SageMaker can't make them "
-            f"{wanted['InstanceType']} while autoscaling has them registered",
-            fix=fix,
-        )
+        change = f"{deployed['InstanceType']}, and SageMaker can't make them {wanted['InstanceType']}"
+        raise MarqueeError(f"the endpoint's instances are {change} while autoscaling has them registered", fix=fix)
 
 
 def _instances(session: Any, wanted: Mapping[str, str], *, is_update: bool) -> Iterator[str]:

@@ -110,12 +110,11 @@ def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[Film
     pool = ranking.pool
     order = np.lexsort((pool.rows, -ranking.score))
     score_rank = _places(order)
-    tower_rank: dict[int, int] = {}
-    if pool.tower_scores is not None:
-        tower_rank = _places(np.argsort(-pool.tower_scores[:n_from_tower], kind="stable"))
+    scores = pool.tower_scores
+    tower_rank = {} if scores is None else _places(np.argsort(-scores[:n_from_tower], kind="stable"))
     shown_at, mmr_step = _places(ranking.shown), _places(ranking.picked)
     listed = [int(at) for at in order if score_rank[int(at)] <= N_BEST or int(at) in shown_at]
-    scores = affinity(log_odds(pipeline.bundle, pool.rung, ranking.score[np.asarray(listed, dtype=np.int64)]))
+    affinities = affinity(log_odds(pipeline.bundle, pool.rung, ranking.score[np.asarray(listed, dtype=np.int64)]))
     return [
         FilmAccount(
             movie=pipeline.films.film(int(pool.rows[at])),
@@ -127,7 +126,7 @@ def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[Film
             score=round(float(ranking.score[at]), 6),
             affinity_score=float(score),
         )
-        for at, score in zip(listed, scores, strict=True)
+        for at, score in zip(listed, affinities, strict=True)
     ]
 
 
