@@ -79,7 +79,7 @@ def chart() -> str:
     about = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
     schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
     values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
-    head = (ROOT / ".ci" / "chart-readme.md").read_text("utf-8")
+    head = (ROOT / ".ci" / "chart-readme.txt").read_text("utf-8")
     parts = [head.format(description=about["description"], kube=about["kubeVersion"].removesuffix("-0"))]
     plain = {"properties": {k: v for k, v in schema["properties"].items() if "properties" not in v}}
     groups = [("General", "", plain, values, "")]
