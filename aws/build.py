@@ -35,20 +35,16 @@ IMAGE_PYTHON = "3.12"
 # Amazon Linux 2023 has glibc 2.34; wheels name the oldest one that they run on.
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 # Not needed by the function, nor by a container that only retrieves.
-NOT_SHIPPED = ("client/", "retrieval/http.py", "retrieval/connections.py")
+NOT_SHIPPED = ("client.py", "retrieval/http.py")
 # Licences stay: the archives are copies of the packages.
 USELESS = ("/tests/", "/test/", "/include/", "/f2py/", "/_pyinstaller/", "/direct_url.json", "/INSTALLER", "/RECORD")
 USELESS_ENDINGS = (".pyi", ".pyc", ".h", ".pxd", ".lib", ".a", "/REQUESTED", "/uv_cache.json", "/py.typed")
 
 
 def build(path: Path, folder: Path, arch: Arch, python: str = IMAGE_PYTHON) -> dict[str, Any]:
-    """Build all archives and write the manifest.
+    """Build all archives of a store, or of one version's folder, and write the manifest.
 
-    Args:
-        path: A bundle store, or the folder of one version.
-        folder: Output folder.
-        arch: The function's processor.
-        python: Version of Python in AWS's PyTorch image.
+    `arch` is the function's processor, `python` the version of Python in AWS's PyTorch image.
 
     Raises:
         BundleError: The bundle is missing or damaged.
@@ -92,7 +88,7 @@ def size_table(manifest: Mapping[str, Any]) -> str:
 
 
 def build_model(store: Mapping[str, bytes], target: Path, *, python: str = "", arch: Arch = "x86_64") -> Built:
-    """Write model.tar.gz: a bundle store at its root, and code/ for SageMaker's PyTorch toolkit (not without `python`).
+    """Write model.tar.gz: a bundle store and, if `python` is given, code/ for SageMaker's PyTorch toolkit.
 
     Raises:
         MarqueeError: A wheel is missing, the bundle has a file that could run code, or the archive is too large.
@@ -105,18 +101,16 @@ def build_model(store: Mapping[str, bytes], target: Path, *, python: str = "", a
         files["code/inference.py"] = (ROOT / "aws/sagemaker/inference.py").read_bytes()
     built = write_tar_gz(target, files)
     if built.packed > LIMIT_MODEL:
-        raise MarqueeError(
-            f"{target.name} has {built.packed / MB:.0f} MB, more than a serverless endpoint loads in time",
-            fix="choose instances (ENDPOINT_MODE=instance) and raise aws.build.LIMIT_MODEL",
-        )
+        fix = "choose instances (ENDPOINT_MODE=instance) and raise aws.build.LIMIT_MODEL"
+        problem = f"{target.name} has {built.packed / MB:.0f} MB, more than a serverless endpoint loads in time"
+        raise MarqueeError(problem, fix=fix)
     return built
 
 
 def build_function(store: Mapping[str, bytes], folder: Path, arch: Arch) -> dict[str, Built]:
-    """Write function.zip (for /var/task) and the layers packages-ARCH.zip and bundle.zip (for /opt).
+    """Write function.zip (/var/task) and the layers packages-ARCH.zip and bundle.zip (/opt).
 
-    Raises:
-        MarqueeError: A wheel is missing, or an archive is over Lambda's limits.
+    Raises a MarqueeError if a wheel is missing, or an archive is over Lambda's limits.
     """
     wheels = packages(ROOT / "aws/requirements-layer.txt", LAMBDA_PYTHON, arch)
     built = {
@@ -130,26 +124,19 @@ def build_function(store: Mapping[str, bytes], folder: Path, arch: Arch) -> dict
 
 def check_sizes(built: Mapping[str, Built]) -> None:
     """Raise a MarqueeError for an archive over Lambda's limits."""
+    fix = "a smaller catalogue or fewer dimensions; for packages, see aws/requirements-layer.txt"
     for one in built.values():
         if one.packed > LIMIT_PACKED:
-            raise MarqueeError(
-                f"{one.path.name} has {one.packed / MB:.1f} MB, the limit is {LIMIT_PACKED // MB}",
-                fix="a smaller catalogue or fewer dimensions; for packages, see aws/requirements-layer.txt",
-            )
+            problem = f"{one.path.name} has {one.packed / MB:.1f} MB, the limit is {LIMIT_PACKED // MB}"
+            raise MarqueeError(problem, fix=fix)
     unpacked = sum(one.unpacked for one in built.values())
     if unpacked > LIMIT_UNPACKED:
-        raise MarqueeError(
-            f"function and layers have {unpacked / MB:.1f} MB unpacked, the limit is {LIMIT_UNPACKED // MB}",
-            fix="a smaller catalogue or fewer dimensions",
-        )
+        problem = f"function and layers have {unpacked / MB:.1f} MB unpacked, the limit is {LIMIT_UNPACKED // MB}"
+        raise MarqueeError(problem, fix=fix)
 
 
 def bundle_store(path: Path) -> tuple[Bundle, dict[str, bytes]]:
-    """Read a store's current version, or the folder of one version, as a store's files by path.
-
-    Raises:
-        BundleError: The bundle is missing or damaged.
-    """
+    """A store's current version, or one version's folder, as a store's files by path; a BundleError if damaged."""
     bundle = load(path)  # verifies every byte
     folder = path if is_version_folder(path) else version_path(path, bundle.version)
     pointer = Pointer(version=bundle.version, manifest_sha256=bundle.manifest.sha256(), previous=None)
@@ -159,16 +146,12 @@ def bundle_store(path: Path) -> tuple[Bundle, dict[str, bytes]]:
 
 def core() -> dict[str, bytes]:
     """The package `marquee`, without modules that AWS does not need."""
-    files = files_below(ROOT / "src/marquee", (".py",))
+    files = files_below(ROOT / "src/marquee", (".py", ".md", ".toml"))
     return _prefix("marquee", {name: raw for name, raw in files.items() if not name.startswith(NOT_SHIPPED)})
 
 
 def packages(requirements: Path, python: str, arch: Arch) -> dict[str, bytes]:
-    """Download pinned wheels for another machine, and return their files.
-
-    Raises:
-        MarqueeError: uv or a wheel is missing.
-    """
+    """Files of pinned wheels for another machine; raises a MarqueeError if uv or a wheel is missing."""
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     if not Path(uv).exists():
         raise MarqueeError("uv, which downloads wheels for other machines, is missing", fix="make setup")
@@ -178,16 +161,14 @@ def packages(requirements: Path, python: str, arch: Arch) -> dict[str, bytes]:
         command += ["--require-hashes", "--no-deps", "--link-mode", "copy", "--requirement", str(requirements)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - a list, no shell
         if done.returncode:
-            why = done.stderr.strip()[-600:]
-            raise MarqueeError(
-                f"no wheels for Python {python} on {arch}: {why}", fix="check the index; make constraints"
-            )
-        return {
-            name: raw
-            for name, raw in files_below(Path(folder)).items()
-            if not (f"/{name}".endswith(USELESS_ENDINGS) or any(part in f"/{name}" for part in USELESS))
-            and not name.startswith("bin/")
-        }
+            problem = f"no wheels for Python {python} on {arch}: {done.stderr.strip()[-600:]}"
+            raise MarqueeError(problem, fix="check the index; make constraints")
+        return {name: raw for name, raw in files_below(Path(folder)).items() if _is_needed(name)}
+
+
+def _is_needed(name: str) -> bool:
+    path = f"/{name}"
+    return not path.startswith("/bin/") and not path.endswith(USELESS_ENDINGS) and not any(map(path.count, USELESS))
 
 
 def files_below(folder: Path, suffixes: tuple[str, ...] = ("",)) -> dict[str, bytes]:

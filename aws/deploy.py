@@ -1,7 +1,4 @@
-"""Deployment: `python -m aws.deploy plan|deploy|smoke|rollback|destroy` runs SAM, with checks before and a test after.
-
-docs/aws.md explains the commands and the environment variables that configure them.
-"""
+"""Deployment by SAM: `python -m aws.deploy plan|deploy|smoke|rollback|destroy`, see docs/aws.md."""
 
 import hashlib
 import json
@@ -40,10 +37,7 @@ OF_FUNCTION = ("Stage", "FunctionKey", "PackagesKey", "BundleKey", "Architecture
 
 @dataclass(frozen=True)
 class Deployment:
-    """The app stack's template (its URL) and parameters, and the bundle's version and films to test it with.
-
-    Stored in SSM as JSON.
-    """
+    """The app stack's template (its URL) and parameters, and its bundle's version and some films. JSON in SSM."""
 
     template: str
     parameters: dict[str, str]
@@ -52,7 +46,7 @@ class Deployment:
 
 
 class Account:
-    """A stage in an AWS account: two stacks, a bucket, and the record of tested deployments."""
+    """Stage in an AWS account: two stacks, a bucket, and the record of tested deployments."""
 
     def __init__(self) -> None:
         self.session = boto3.Session()

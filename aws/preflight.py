@@ -16,12 +16,8 @@ def preflight(
 ) -> Iterator[str]:
     """Check image, endpoint, quotas, memory and concurrency; yields notes for the user.
 
-    Args:
-        session: boto3's.
-        account: The account's number.
-        deployed: The app stack's parameters; empty before the first deployment.
-        wanted: All of its parameters after the deployment.
-        model_bytes: Size of the unpacked model.
+    `deployed` and `wanted` are the app stack's parameters before (empty for the first deployment) and after;
+    `model_bytes` is the size of the unpacked model.
 
     Raises:
         MarqueeError: The deployment would fail.
@@ -37,9 +33,8 @@ def preflight(
         # The function's own reservation counts as free. Lambda keeps 100 for all other functions.
         free = limits["UnreservedConcurrentExecutions"] + int(deployed.get("ReservedConcurrency", "0"))
         if free - reserved < 100:
-            raise MarqueeError(
-                f"the account can't reserve {reserved}", fix="RESERVED_CONCURRENCY=0, or ask AWS for more"
-            )
+            fix = "RESERVED_CONCURRENCY=0, or ask AWS for more"
+            raise MarqueeError(f"the account can't reserve {reserved}", fix=fix)
 
 
 def check_endpoint(deployed: Mapping[str, str], wanted: Mapping[str, str]) -> None:
@@ -49,19 +44,15 @@ def check_endpoint(deployed: Mapping[str, str], wanted: Mapping[str, str]) -> No
     if before and before != after:
         raise MarqueeError(f"the endpoint is {before} and SageMaker can't make it {after}", fix=fix)
     if before == "instance" and deployed["InstanceType"] != wanted["InstanceType"]:
-        raise MarqueeError(
-            f"the endpoint's instances are {deployed['InstanceType']}, and SageMaker can't make them "
-            f"{wanted['InstanceType']} while autoscaling has them registered",
-            fix=fix,
-        )
+        change = f"{deployed['InstanceType']}, and SageMaker can't make them {wanted['InstanceType']}"
+        raise MarqueeError(f"the endpoint's instances are {change} while autoscaling has them registered", fix=fix)
 
 
 def _instances(session: Any, wanted: Mapping[str, str], *, is_update: bool) -> Iterator[str]:
     count, maximum = int(wanted["InstanceCount"]), int(wanted["InstanceMaximum"])
     if maximum < count:
-        raise MarqueeError(
-            f"InstanceMaximum is {maximum}, less than InstanceCount, {count}", fix="INSTANCE_MAXIMUM=..."
-        )
+        problem = f"InstanceMaximum is {maximum}, less than InstanceCount, {count}"
+        raise MarqueeError(problem, fix="INSTANCE_MAXIMUM=...")
     # A new fleet runs beside the old one until the traffic has moved. New accounts have a quota of 0.
     name, needed = f"{wanted['InstanceType']} for endpoint usage", count * 2 if is_update else count
     try:
@@ -71,10 +62,8 @@ def _instances(session: Any, wanted: Mapping[str, str], *, is_update: bool) -> I
         values = []
         yield f"quotas are not readable: {type(error).__name__}"
     if values and values[0] < needed:
-        raise MarqueeError(
-            f"the account's quota of {name} is {values[0]:.0f}, and {needed} are wanted",
-            fix="ask for more under Service Quotas, a smaller INSTANCE_COUNT, or serverless",
-        )
+        fix = "ask for more under Service Quotas, a smaller INSTANCE_COUNT, or serverless"
+        raise MarqueeError(f"the account's quota of {name} is {values[0]:.0f}, and {needed} are wanted", fix=fix)
     yield f"quota of {name}: {values[0] if values else 'unknown'}; scaled out, a deployment needs {maximum * 2}"
 
 
@@ -83,9 +72,8 @@ def _image(session: Any, account: str, image: str) -> str:
     repository, _, digest = image.partition("@")
     host, _, name = repository.partition("/")
     if not digest.startswith("sha256:"):
-        raise MarqueeError(
-            f"IMAGE={image} names no image by digest", fix="push one (docs/aws.md) and give IMAGE=REPOSITORY@sha256:..."
-        )
+        fix = "push one (docs/aws.md) and give IMAGE=REPOSITORY@sha256:..."
+        raise MarqueeError(f"IMAGE={image} names no image by digest", fix=fix)
     if not host.startswith(f"{account}.dkr.ecr.{session.region_name}."):
         raise MarqueeError(f"{repository} is in another registry", fix="push it to ECR in SageMaker's own region")
     try:
@@ -94,9 +82,8 @@ def _image(session: Any, account: str, image: str) -> str:
         raise MarqueeError(f"no image {image}: {error}", fix="push it first (docs/aws.md)") from None
     kind = found["imageDetails"][0].get("imageManifestMediaType", "")
     if not kind.startswith(DOCKER_MANIFEST):
+        problem = f"the manifest of {image} is {kind or 'of no known type'}: SageMaker takes Docker's alone, no OCI"
         raise MarqueeError(
-            f"the manifest of {image} is {kind or 'of no known type'}: SageMaker takes Docker's alone, no OCI manifest "
-            "and no index",
-            fix="build and push it as docs/aws.md says: Push the image",
+            f"{problem} manifest and no index", fix="build and push it as docs/aws.md says: Push the image"
         )
     return f"image {name}@{digest[:19]} is there"

@@ -18,12 +18,7 @@ RETRIES = urllib3.Retry(ATTEMPTS - 1, allowed_methods=None, backoff_factor=0.1, 
 def smoke(url: str, movie_ids: Sequence[int], version: str, *, origin: str = "", seconds: float = 300.0) -> str:
     """Send requests until the endpoint itself answers (a serverless one starts first); returns a line for the user.
 
-    Args:
-        url: Address of the API.
-        movie_ids: Films of the bundle.
-        version: Version of the bundle that must answer.
-        origin: An origin that CORS must allow; "" for none.
-        seconds: Time limit.
+    `movie_ids` and `version` are of the bundle that must answer within `seconds`; CORS must allow `origin`, if given.
 
     Raises:
         MarqueeError: No answer from the endpoint with this version; a bad request is not refused; CORS refuses the
@@ -36,7 +31,7 @@ def smoke(url: str, movie_ids: Sequence[int], version: str, *, origin: str = "",
         refusal = http.request("POST", route, body=b"{}", headers=JSON)
         if refusal.status != 422 or _object(refusal).get("status") != 422:
             raise MarqueeError(
-                f"a bad request got HTTP {refusal.status}, not our problem", fix="see the function's log"
+                f"a bad request got HTTP {refusal.status} without a problem", fix="see the function's log"
             )
         if origin:
             asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}

@@ -6,9 +6,10 @@ from typing import Any
 # One request at a time: OpenBLAS's threads would only compete. It reads this when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from marquee_lambda.app import make_app
+from marquee.settings import load_settings
+from marquee_lambda.app import App
 
-app = make_app()
+app = App(load_settings())  # a ConfigError fails INIT
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:

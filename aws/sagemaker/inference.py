@@ -1,8 +1,7 @@
 """Handlers for SageMaker's PyTorch serving toolkit: `marquee.retrieval.service` behind /invocations.
 
-model.tar.gz (aws/build.py) has this file and its packages in code/, so nothing is installed at start. The toolkit calls
-input_fn, predict_fn and output_fn in turn. None may raise: the toolkit would answer with a stack trace. A function with
-one parameter more than the toolkit documents gets the context.
+model.tar.gz (aws/build.py) has this file and its packages in code/. The toolkit calls input_fn, predict_fn, output_fn.
+They must not raise, since it would answer with a stack trace. A function with an additional parameter gets the context.
 """
 
 import logging
@@ -20,11 +19,7 @@ FAULT = Reply(500, {"error": "this is a fault of ours, and logged"})
 
 
 def model_fn(model_dir: str) -> RetrievalService:
-    """Load and verify the bundle in the unpacked archive, and answer one request.
-
-    Raises:
-        BundleError: The bundle is missing or damaged.
-    """
+    """Load the bundle in the unpacked archive; raises a BundleError if it is missing or damaged."""
     service = RetrievalService(Path(model_dir), interval=NEVER)
     service.live.check()
     logger.info("bundle %s is loaded", service.live.get().version)
@@ -34,8 +29,7 @@ def model_fn(model_dir: str) -> RetrievalService:
 def input_fn(body: Any, content_type: str) -> bytes:  # noqa: ARG001 - whatever it claims to be, it is read as JSON
     """The body's bytes, which the toolkit decodes for application/json; `marquee.retrieval.wire` validates them."""
     raw = body.encode(errors="surrogatepass") if isinstance(body, str) else bytes(body or b"")
-    # An empty body is a probe on our own servers; here it is an error.
-    return raw or b" "
+    return raw or b" "  # an empty body is an error here, not a probe
 
 
 def predict_fn(raw: bytes, service: RetrievalService) -> Reply:

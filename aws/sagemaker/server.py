@@ -1,7 +1,7 @@
-"""Our own container for SageMaker: `python -m aws.sagemaker.server serve` answers /ping and /invocations on port 8080.
+"""Container for SageMaker: `python -m aws.sagemaker.server serve` answers /ping and /invocations.
 
-The same functions as under AWS's toolkit (inference.py) behind a server without Java, torch or a model archive's code:
-it starts in a second, which is what a serverless endpoint's caller waits for.
+It runs the functions of inference.py without Java or torch, so it starts in a second; callers of a serverless endpoint
+wait for that.
 """
 
 import json
@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -32,15 +33,11 @@ _ID = re.compile(rb"(?:^|; )X-Request-ID=([\x20-\x7e]{1,128}?)(?:; traceparent=|
 Message = MutableMapping[str, Any]
 
 
+@dataclass(frozen=True)
 class Container:
-    """SageMaker's two routes, as an ASGI application.
+    """SageMaker's two routes as an ASGI application. Searches run on the event loop: a thread would take longer."""
 
-    Args:
-        service: Answers. A search takes less than handing it to a thread would, so it runs where requests are read.
-    """
-
-    def __init__(self, service: RetrievalService) -> None:
-        self._service = service
+    service: RetrievalService
 
     async def __call__(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
@@ -48,13 +45,17 @@ class Container:
         """Answer one request: 200; 400 or 413 for a bad one; 404 for another route; 500 for a fault of ours."""
         match scope["method"], scope["path"]:
             case "GET", "/ping":
-                reply = predict_fn(b"", self._service)  # a real search: a ping that only says "up" would lie
+                reply = predict_fn(b"", self.service)  # a real search: a ping that only says "up" would lie
             case "POST", "/invocations":
                 body = await _body(receive)
                 if body is None:
                     return
-                reply = self._invoke(body)
-                _note(reply, scope)
+                if len(body) > MAX_BODY_BYTES:
+                    problem = f"the body is longer than {MAX_BODY_BYTES} bytes; send fewer instances"
+                    reply = Reply(413, {"error": problem})
+                else:
+                    reply = predict_fn(input_fn(body, JSON), self.service)
+                _log_refusal(reply, scope)
             case method, path:
                 reply = Reply(404, {"error": f"nothing at {method} {path}; GET /ping and POST /invocations are served"})
         text = b"" if scope["path"] == "/ping" and reply.status == 200 else reply.text()
@@ -62,14 +63,9 @@ class Container:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": text})
 
-    def _invoke(self, body: bytes) -> Reply:
-        if len(body) > MAX_BODY_BYTES:
-            return Reply(413, {"error": f"the body is longer than {MAX_BODY_BYTES} bytes; send fewer instances"})
-        return predict_fn(input_fn(body, JSON), self._service)
 
-
-def _note(reply: Reply, scope: Message) -> None:
-    """Log who asked what isn't answered with 200; what is, the function logs."""
+def _log_refusal(reply: Reply, scope: Message) -> None:
+    """Log the request id of a request that is not answered with 200; the Lambda function logs the others."""
     if reply.status == 200:
         return
     found = _ID.search(dict(scope["headers"]).get(ATTRIBUTES, b""))
@@ -93,19 +89,16 @@ async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until SIGTERM.
-
-    Args:
-        arguments: `serve`, as SageMaker gives it to any container.
+    """Serve until SIGTERM; SageMaker starts every container with the argument `serve`.
 
     Raises:
-        MarqueeError: Another argument, a bad setting, or a bundle that is missing or damaged: it never listens then.
+        MarqueeError: Another argument, a bad setting, or a bundle that is missing or damaged.
     """
     if arguments != ["serve"]:
         raise ConfigError(f"arguments {json.dumps(arguments)}", fix="SageMaker's only one is serve")
     settings = load_settings()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    # uvicorn ends well and then raises the signal again: that is no failure.
+    # uvicorn shuts down and then raises the signal again, which is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         Container(model_fn(str(settings.artifacts_dir))),
@@ -115,7 +108,7 @@ def main(arguments: list[str]) -> None:
         access_log=False,
         server_header=False,
         log_config=None,
-        timeout_keep_alive=75,  # longer than whoever keeps connections open in front of us
+        timeout_keep_alive=75,  # longer than SageMaker's proxy
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 

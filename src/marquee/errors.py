@@ -1,8 +1,8 @@
-"""Errors for users: each says what is wrong and, where there is one, names the fix."""
+"""Errors for users: each has a message and, if there is one, a fix."""
 
 
 class MarqueeError(Exception):
-    """Base of every error that Marquee raises on purpose; `fix` is printed on a line of its own."""
+    """Base of all expected errors; `fix` is printed on its own line."""
 
     exit_code = 1
 
@@ -40,10 +40,10 @@ class PublishRefused(MarqueeError):  # noqa: N818 - a decision, not a malfunctio
 
 
 class RequestError(MarqueeError):
-    """A request is well-formed but can't be answered as asked, such as a filter on an unknown genre."""
+    """A request is well-formed but can't be answered, such as one with a filter on an unknown genre."""
 
     exit_code = 2
-    code = "invalid_field"  # what the API calls it, see docs/api.md
+    code = "invalid_field"  # the API's code, see docs/api.md
 
 
 class UnknownMovie(RequestError):  # noqa: N818 - reads as what it says
@@ -65,17 +65,18 @@ class LikedAndDisliked(RequestError):  # noqa: N818 - as above
 
 
 class GroupWithoutAccount(RequestError):  # noqa: N818 - as above
-    """A request's account was asked for several people."""
+    """An account was requested for several people."""
 
     code = "group_without_account"
 
 
-class RetrievalUnavailable(MarqueeError):  # noqa: N818 - names the state, as the retrieval contract does
-    """The retrieval tier gave no answer; the pipeline goes down one rung.
-
-    `reason` is a short snake_case word for logs, metrics and the response's `degraded` list.
-    """
+class Unavailable(MarqueeError):  # noqa: N818 - names the state
+    """Another service gave no usable answer; `reason` is a snake_case word for logs, metrics and `degraded`."""
 
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(message or reason)
         self.reason = reason
+
+
+class RetrievalUnavailable(Unavailable):
+    """The retrieval tier gave no answer; the pipeline goes down one rung."""

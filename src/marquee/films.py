@@ -1,4 +1,4 @@
-"""Films by themselves: look-up, search by title, similar films, series, well-known films to begin with."""
+"""Films: look-up, search by title, similar films, series, well-known films."""
 
 import re
 from collections import defaultdict
@@ -90,10 +90,10 @@ class Films:
 
 
 def well_known(catalog: Catalog, n: int, *, seed: int | None = None, genre: str | None = None) -> list[int]:
-    """Rows of n well-known films at random, spread over the genres; fewer where there are fewer.
+    """Rows of n (or fewer) well-known films at random, spread over the genres.
 
-    Out of the most liked ones, each next film is the first of a shuffled list whose genres were drawn least so far.
-    The same seed draws the same films of the same catalogue; None draws anew.
+    Of the most liked ones, each next film is the first of a shuffled list whose genres were drawn least so far. The
+    same seed draws the same films of a catalogue; None draws anew.
     """
     rows = np.flatnonzero(Where(genres_any=(genre,) if genre else ()).mask(catalog))
     rows = rows[np.lexsort((rows, -catalog.popularity[rows]))][: max(N_WELL_KNOWN, n)]
@@ -111,10 +111,9 @@ def well_known(catalog: Catalog, n: int, *, seed: int | None = None, genre: str 
 def franchises(catalog: Catalog, unit_vectors: Array) -> Rows:
     """(n,) int64 by titles and (n, d) vectors: films of one series share a number, which is the row of one of them.
 
-    MovieLens doesn't say which films are a series. Titles that are the same but for what numbers or names a part make
-    one ("Toy Story 2"), and so does a title that begins with another one ("Matrix Reloaded"), if the same people like
-    both. A single word says little ("Heat", "The Heat"): there, the films have to be alike in genres and by people's
-    taste. Series whose titles share nothing, such as James Bond's, aren't found.
+    MovieLens has no series. Titles that differ only in a part's number or name are one ("Toy Story 2"), and so is a
+    title that begins with another one ("Matrix Reloaded"), if the same people like both. Films that share a single word
+    ("Heat", "The Heat") also have to be similar in genres. Series without a common title are not found.
     """
     by_stem: dict[tuple[str, ...], dict[int, bool]] = defaultdict(dict)
     for row, title in enumerate(catalog.titles):

@@ -1,7 +1,7 @@
-"""What happened to a request, film by film: retrieval, the blend's terms, MMR's steps. For a picture of the two stages.
+"""Account of a request, film by film: retrieval, the blend's terms, MMR's steps.
 
-`rerank/explain.py` says why a film suits somebody; this says how the pipeline came to show it. Both read the ranking
-that made the answer (`Pipeline.rank`), so they can't disagree with it.
+`rerank/explain.py` explains why a film suits a person, this module how the pipeline came to show it. Both use the same
+ranking as the answer (`Pipeline.rank`).
 """
 
 import time
@@ -17,65 +17,65 @@ from marquee.models.weights import Rung
 from marquee.pipeline import Pipeline, Trace
 from marquee.rerank.ranker import Ranking, affinity, log_odds
 
-# Films of the account by blended score; those that were shown come on top.
+# Number of films by blended score; recommended films are always included.
 N_BEST = 30
 
 
 class BlendTerms(FrozenBaseModel):
-    """The parts that a blended score sums from; a view that had no say is 0."""
+    """Terms of a blended score; those of models that were not used are 0."""
 
     tower: float
-    """The Two-Tower's score, standardised over the candidates, times its weight."""
+    """Weighted score of the Two-Tower, standardised over the candidates."""
     item_cf: float
-    """The item-item view for a few films, likewise."""
+    """Weighted score of the item-item model for few films, standardised likewise."""
     history: float
-    """The item-item view for long histories, likewise."""
+    """Weighted score of the item-item model for long histories, standardised likewise."""
     genre: float
-    """Likeness of genres to the liked films'."""
+    """Similarity of genres to the liked films."""
     year: float
-    """Closeness in time to the liked films."""
+    """Closeness of release years to the liked films."""
     popularity: float
-    """How liked the film is by everybody; below 0 where hits are discounted."""
+    """Popularity of the film; negative if popular films are discounted."""
     dislikes: float
-    """What the disliked films take away."""
+    """Penalty for similarity to disliked films."""
 
 
 class FilmAccount(FrozenBaseModel):
-    """One candidate's way through the stages."""
+    """One candidate in the stages of the pipeline."""
 
     movie: Movie
     tower_rank: int | None = Field(ge=1)
-    """Place among the films that retrieval found, 1 is the best; null for one that the item-item views added, and
-    for all where retrieval gave no answer."""
+    """Rank among the films that retrieval found, from 1; null for films added by the item-item models, and for all
+    films if retrieval failed."""
     score_rank: int = Field(ge=1)
-    """Place among all candidates by `score`."""
+    """Rank among all candidates by `score`, from 1."""
     shown_at: int | None = Field(ge=1)
-    """Place in the answer; null if it isn't shown."""
+    """Position in the answer, from 1; null if it is not shown."""
     mmr_step: int | None = Field(ge=1)
-    """In which step MMR took it, 1 is the first; null if it didn't."""
+    """Step in which MMR selected it, from 1; null if it was not selected."""
     terms: BlendTerms
-    """Sum to `score`, but for rounding."""
+    """Terms that sum to `score`, except for rounding."""
     score: float
     affinity_score: float = Field(ge=0, le=1)
     """As in an answer of /v1/recommendations."""
 
 
 class RequestAccount(FrozenBaseModel):
-    """How an answer of /v1/recommendations to this request comes about."""
+    """Account of the answer of /v1/recommendations to this request."""
 
     seeds: list[Movie]
-    """The liked films that are known."""
+    """Liked films that are in the catalogue."""
     served_by: Rung
     """As in an answer."""
     degraded: list[str]
     """As in an answer."""
     n_candidates: int
     n_from_tower: int
-    """How many of them retrieval found."""
+    """Number of candidates found by retrieval."""
     n_added_by_item_cf: int
-    """How many the item-item views added to these."""
+    """Number of candidates added by the item-item models."""
     films: list[FilmAccount]
-    """The first 30 by `score` and all that are shown, by `score_rank`."""
+    """The 30 best films by `score` and all films of the answer, by `score_rank`."""
     model_version: str
     request_id: str
 
@@ -83,7 +83,7 @@ class RequestAccount(FrozenBaseModel):
 def account(
     pipeline: Pipeline, request: RecommendationRequest, *, request_id: str = "", trace: Trace | None = None
 ) -> RequestAccount:
-    """How the answer to one person's request comes about; raises as `Pipeline.recommend`. `explain` changes nothing."""
+    """Account of the answer to one person's request, with or without `explain`; raises as `Pipeline.recommend`."""
     if request.people:
         raise GroupWithoutAccount("several people's request has no account", fix="ask for one person at a time")
     trace = trace or Trace()
@@ -110,12 +110,11 @@ def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[Film
     pool = ranking.pool
     order = np.lexsort((pool.rows, -ranking.score))
     score_rank = _places(order)
-    tower_rank: dict[int, int] = {}
-    if pool.tower_scores is not None:
-        tower_rank = _places(np.argsort(-pool.tower_scores[:n_from_tower], kind="stable"))
+    scores = pool.tower_scores
+    tower_rank = {} if scores is None else _places(np.argsort(-scores[:n_from_tower], kind="stable"))
     shown_at, mmr_step = _places(ranking.shown), _places(ranking.picked)
     listed = [int(at) for at in order if score_rank[int(at)] <= N_BEST or int(at) in shown_at]
-    scores = affinity(log_odds(pipeline.bundle, pool.rung, ranking.score[np.asarray(listed, dtype=np.int64)]))
+    affinities = affinity(log_odds(pipeline.bundle, pool.rung, ranking.score[np.asarray(listed, dtype=np.int64)]))
     return [
         FilmAccount(
             movie=pipeline.films.film(int(pool.rows[at])),
@@ -127,7 +126,7 @@ def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[Film
             score=round(float(ranking.score[at]), 6),
             affinity_score=float(score),
         )
-        for at, score in zip(listed, scores, strict=True)
+        for at, score in zip(listed, affinities, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Settings of the serving side, from the environment: MARQUEE_<NAME>. An unknown name is an error."""
+"""Settings of servers, from environment variables MARQUEE_<NAME>; an unknown name is an error."""
 
 import os
 from ipaddress import ip_address
@@ -16,74 +16,74 @@ URL = r"^https?://[^/?#@]+$"  # without a path
 
 
 class Settings(BaseSettings):
-    """Settings of a running Marquee. docs/configuration.md is generated from this class."""
+    """Settings of a server. docs/configuration.md is generated from this class."""
 
     model_config = SettingsConfigDict(env_prefix="MARQUEE_", extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     profile: Literal["cluster", "aws"] = "cluster"
-    """Where it runs; `aws` retrieves from SageMaker."""
+    """Deployment profile. `cluster` retrieves in process or over HTTP, `aws` from SageMaker."""
     artifacts_dir: Path = Path("artifacts")
-    """The bundle store (with CURRENT.json), or one bundle's folder (with manifest.json)."""
+    """Bundle store (with CURRENT.json), or the folder of one bundle (with manifest.json)."""
     host: str = "127.0.0.1"
-    """Address that the API listens on; containers set 0.0.0.0."""
+    """Address of the API; containers set 0.0.0.0."""
     port: int = Field(8080, ge=0, le=65535)
     """Port of the API and the web page."""
     metrics_port: int = Field(9090, ge=0, le=65535)
-    """Port of /metrics, kept off the public one."""
+    """Port of /metrics, separate from the public port."""
     reload_seconds: float = Field(5.0, gt=0)
-    """How often CURRENT.json is looked at for a newer bundle."""
+    """Interval of checks for a new bundle, in seconds."""
     threads: int = Field(1, ge=1)
-    """Processor threads of one matrix product. Requests have threads already: more only pays on idle processors."""
+    """Threads per matrix product. Requests run in threads already, so more only helps on idle processors."""
     retrieval_url: str = Field("", pattern=r"^(https?://[^/]+)?$")
-    """Where retrieval is served, such as http://two-tower-predictor; empty: in process, from the bundle's vectors."""
+    """URL of the retrieval server, such as http://two-tower-predictor. Empty: retrieval in process."""
     retrieval_protocol: Literal["v1", "v2"] = "v2"
-    """KServe's protocol to ask in."""
+    """Version of KServe's protocol for retrieval."""
     retrieval_seconds: float = Field(0.25, gt=0)
-    """How long retrieval may take in all; then the next rung answers."""
+    """Time limit of retrieval in seconds; after it, the next rung of the ladder answers."""
     retrieval_connect_seconds: float = Field(0.05, gt=0)
-    """How long connecting may take."""
+    """Time limit of connecting to the retrieval server, in seconds."""
     retrieval_connection_seconds: float = Field(30.0, gt=0)
-    """How long a connection is used, so that new pods get their share."""
+    """Maximum age of a connection in seconds, so that new pods get their share of requests."""
     sagemaker_endpoint: str = Field("", pattern=r"^([a-zA-Z0-9](-*[a-zA-Z0-9]){0,62})?$")
-    """Name of the SageMaker endpoint; the profile `aws` needs it."""
+    """Name of the SageMaker endpoint; required by the profile `aws`."""
     sagemaker_seconds: float = Field(1.8, gt=0)
-    """How long the endpoint may take in all; then the next rung answers."""
+    """Time limit of the endpoint in seconds, all attempts included; after it, the next rung answers."""
     sagemaker_connect_seconds: float = Field(0.3, gt=0)
-    """How long connecting to the endpoint may take, per attempt (there are two)."""
+    """Time limit of connecting to the endpoint, in seconds per attempt (of two)."""
     sagemaker_read_seconds: float = Field(1.5, gt=0)
-    """How long the endpoint may stay silent, per attempt."""
+    """Time limit of each read from the endpoint, in seconds per attempt."""
     aws_region: str = Field("", pattern=r"^([a-z]{2,}(-[a-z]+)+-\d)?$")
-    """Region of the endpoint; empty: AWS_REGION, as Lambda sets it."""
+    """Region of the endpoint. Empty: AWS_REGION, which Lambda sets."""
     max_inflight: int = Field(32, ge=1)
-    """Requests worked on at once; more wait in the queue."""
+    """Number of requests in progress; further ones wait in the queue."""
     max_queue: int = Field(64, ge=0)
-    """Requests that may wait; more get 503 with Retry-After."""
+    """Length of the queue; further requests get 503 with Retry-After."""
     queue_seconds: float = Field(0.05, ge=0)
-    """How long a request may wait before it gets 503."""
+    """Time limit of a request in the queue, in seconds; after it, the answer is 503."""
     shutdown_seconds: float = Field(20.0, gt=0)
-    """How long requests in flight may take to finish after SIGTERM."""
+    """Time limit of requests in progress after SIGTERM, in seconds."""
     log_format: Literal["auto", "json", "console"] = "auto"
-    """One line per request: JSON, or coloured on a terminal (auto)."""
+    """Format of log lines: `json`, `console`, or `auto`, which is `console` on a terminal and else `json`."""
     cors_origins: list[str] = []
-    """Origins that browsers may call the API from; none by default."""
+    """Origins (JSON list) whose pages may call the API from a browser; by default none."""
     operator: bool = False
-    """Show what operators want to see to everyone who can reach the page; `marquee serve` turns it on at 127.0.0.1."""
+    """Show the operator's view to everyone who can reach the page; `marquee serve` sets it at 127.0.0.1."""
     page_novelty: float = Field(0.5, ge=0, le=1)
-    """Where the page's novelty dial stands until it is turned: people know the hits. A request without one gets 0."""
+    """Initial position of the page's novelty dial. Requests without `novelty` use 0."""
     rollback: str = ""
-    """The command that operators are shown for going back to the model before; empty: `marquee rollback`."""
+    """Rollback command shown in the operator's view. Empty: `marquee rollback`."""
     sweep_plot: Path | None = None
-    """A picture (.png) of the re-ranker's sweep for operators; unset: the bundle's eval/sweep_*.png, if it has one."""
+    """Plot (.png) of the re-ranker's sweep for the operator's view. Unset: the bundle's eval/sweep_*.png, if any."""
     tmdb_key: SecretStr = SecretStr("")
-    """A key of themoviedb.org, for posters; without one they are drawn. It stays in the server."""
+    """Key of themoviedb.org for posters; it is never sent to browsers. Empty: the page draws posters."""
     tmdb_url: str = Field("https://api.themoviedb.org", pattern=URL)
-    """Where TMDB's API is."""
+    """URL of TMDB's API."""
     tmdb_image_url: str = Field("https://image.tmdb.org", pattern=URL)
-    """Where TMDB's pictures are."""
+    """URL of TMDB's images."""
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Settings from the environment, with overrides from flags; a ConfigError names what is unknown or out of range."""
+    """Load settings from the environment, with overrides from flags; a ConfigError names an invalid one."""
     known = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields} | FOREIGN
     for name in sorted(os.environ):
         if name.startswith("MARQUEE_") and name not in known:
@@ -101,14 +101,11 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def served_here(settings: Settings) -> Settings:
-    """Turn the operator's view on where it isn't set and the server listens on a loopback address only."""
-    if "operator" in settings.model_fields_set or not _is_loopback(settings.host):
+    """Turn on the operator's view, if it is not set and the server listens on a loopback address."""
+    try:
+        is_loopback = ip_address(settings.host).is_loopback
+    except ValueError:
+        is_loopback = settings.host == "localhost"
+    if "operator" in settings.model_fields_set or not is_loopback:
         return settings
     return settings.model_copy(update={"operator": True})
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -14,15 +14,17 @@ from marquee_cli.output import out, print_json, print_published, print_table
 if TYPE_CHECKING:
     from marquee.bundle.versions import VersionNow
 
-VersionArgument = Annotated[str | None, typer.Argument(help="A version's name; without it the current one.")]
+VersionArgument = Annotated[str | None, typer.Argument(help="Name of a version; by default the current one.")]
 
 
 def publish(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder, made elsewhere.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     store: Store = STORE,
-    force: Annotated[bool, typer.Option("--force", help="Even if it is worse, or nothing was measured.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish even if it is worse than the current bundle, or was not evaluated.")
+    ] = False,
 ) -> None:
-    """Copy a bundle into the store and make it current, if it is sound and no worse than what it replaces."""
+    """Copy a bundle into the store and make it current, if it is valid and not worse than the current one."""
     from marquee.bundle import load
     from marquee.bundle import publish as publish_bundle
 
@@ -30,7 +32,7 @@ def publish(
 
 
 def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json = False) -> None:
-    """Check every file of a bundle against its manifest; names all that is wrong."""
+    """Check every file of a bundle against its manifest, and list all problems."""
     from marquee.bundle import verify as verify_bundle
 
     report = verify_bundle(store, version)
@@ -38,7 +40,7 @@ def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json 
         problems = [{"message": problem.message, "fix": problem.fix} for problem in report.problems]
         print_json({"path": str(report.path), "ok": report.ok, "problems": problems})
     elif report.ok and report.manifest:
-        out.print(f"{report.manifest.version}: sound, {len(report.manifest.files)} files", markup=False)
+        out.print(f"{report.manifest.version}: valid, {len(report.manifest.files)} files", markup=False)
     else:
         for problem in report.problems:
             out.print(str(problem), markup=False)
@@ -47,10 +49,10 @@ def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json 
 
 
 def rollback(
-    version: Annotated[str | None, typer.Argument(help="A version's name; without it the previous sound one.")] = None,
+    version: Annotated[str | None, typer.Argument(help="Name of a version; by default the previous valid one.")] = None,
     store: Store = STORE,
 ) -> None:
-    """Make the previous version current, or the one named. Only the pointer moves; readers follow by themselves."""
+    """Make the previous version, or the named one, current. Only the pointer changes; servers follow it."""
     from marquee.bundle import rollback as roll_back
 
     out.print(f"current is now {roll_back(store, version).version}", markup=False)
@@ -72,7 +74,7 @@ def list_(store: Store = STORE, as_json: Json = False) -> None:
             _estimate(entry),
             "" if entry.n_people is None else f"{entry.n_people:,}",
             _age(entry.created),
-            "damaged: marquee verify" if entry.refused else "sound",
+            "damaged: marquee verify" if entry.refused else "valid",
         )
         for entry in found
     ]
@@ -85,9 +87,9 @@ def card(
     version: VersionArgument = None,
     store: Store = STORE,
     as_json: Json = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a file.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
-    """Say what a model is, how it was judged, what it is for and where it falls short: its model card."""
+    """Show the model card: what a model is, how it was evaluated, what it is for, and its limits."""
     from rich.markdown import Markdown
 
     from marquee.api.contracts import response_json
@@ -96,7 +98,7 @@ def card(
     from marquee.errors import ConfigError
 
     if as_json and as_markdown:
-        raise ConfigError("--json and --markdown are two answers to one question", fix="give one of them")
+        raise ConfigError("--json and --markdown exclude each other", fix="give one of them")
     made = model_card(load(store, version).manifest)
     if as_json:
         print_json(json.loads(response_json(made)))
@@ -107,11 +109,11 @@ def card(
 
 
 def import_(
-    folder: Annotated[Path, typer.Argument(help="A bundle in the older pickle layout.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a bundle in the older pickle layout.")],
     store: Store = STORE,
-    force: Annotated[bool, typer.Option("--force", help="Publish although nothing was measured.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Publish although it was not evaluated.")] = False,
 ) -> None:
-    """Convert a bundle of the older layout (model.pth, *_encoder.pkl, ...). Nothing in it is ever executed."""
+    """Convert a bundle of the older layout (model.pth, *_encoder.pkl, ...) without executing anything in it."""
     from marquee.bundle import publish as publish_bundle
     from marquee_training.legacy.convert import import_legacy
 
@@ -134,12 +136,10 @@ def _as_json(entry: "VersionNow") -> dict[str, Any]:
 
 
 def _estimate(entry: "VersionNow") -> str:
-    if entry.ndcg is None:
-        return ""
-    return f"{entry.ndcg:.3f}" + ("" if entry.ci95 is None else "\n[{:.3f}, {:.3f}]".format(*entry.ci95))
+    interval = "" if entry.ci95 is None else "\n[{:.3f}, {:.3f}]".format(*entry.ci95)
+    return "" if entry.ndcg is None else f"{entry.ndcg:.3f}{interval}"
 
 
 def _age(created: datetime) -> str:
-    """In the largest unit that fits, since that is how one chooses."""
     hours = int((datetime.now(UTC) - created).total_seconds() // 3600)
     return f"{hours // 24} d" if hours >= 48 else f"{hours} h" if hours >= 1 else "now"

@@ -1,4 +1,4 @@
-"""`marquee doctor`: what every bug report begins with."""
+"""`marquee doctor`: facts for a bug report."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ PACKAGES = ("numpy", "pydantic", "safetensors", "torch", "pandas", "scikit-learn
 
 
 def doctor(store: Store = STORE, as_json: Json = False) -> None:
-    """Say what is installed, what machine this is, and whether the current bundle is sound."""
+    """Check the installation, the settings and the current bundle."""
     facts = {
         "marquee": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
@@ -36,7 +36,7 @@ def doctor(store: Store = STORE, as_json: Json = False) -> None:
         print_json({"healthy": healthy, **facts})
     else:
         print_table("", ["", ""], facts.items())
-        out.print("all is well" if healthy else "[red]something needs care, see above[/]")
+        out.print("no problems found" if healthy else "[red]problems found, see above[/]")
     if not healthy:
         raise typer.Exit(1)
 
@@ -54,11 +54,11 @@ def _bundle(store: Path) -> str:
 
     if current(store) is None and not (store / "manifest.json").is_file():
         return f"none in {store} yet: marquee train"
-    return f"{load(store).version} in {store}, sound"
+    return f"{load(store).version} in {store}, valid"
 
 
 def _settings() -> str:
     from marquee.settings import load_settings
 
     load_settings()
-    return "sound"
+    return "valid"

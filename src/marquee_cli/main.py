@@ -14,7 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    help="A two-stage film recommender: ratings in, recommendations out.",
+    help="Two-stage film recommender: train, evaluate, publish, recommend and serve.",
     epilog="Begin with: marquee demo",
 )
 for panel, commands in {
@@ -41,7 +41,7 @@ def _options(
 
 
 def main() -> None:
-    """Run; an expected error prints its message and fix and exits with its code, never with a stack trace."""
+    """Run the command line; expected errors print message and fix, and exit with their code."""
     try:
         app()
     except MarqueeError as error:
@@ -53,7 +53,6 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in {"marquee", "marquee_cli", "marquee_training", "marquee_reranker"}:
             raise
-        print_error(
-            MarqueeError(f"{error.name} is not installed", fix="pip install 'marquee[training,serving]', or make setup")
-        )
+        fix = "pip install 'marquee[training,serving]', or make setup"
+        print_error(MarqueeError(f"{error.name} is not installed", fix=fix))
         sys.exit(1)

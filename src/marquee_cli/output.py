@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs, errors that name the fix."""
+"""Output of commands: tables, JSON, and errors with their fix."""
 
 import json
 import sys
@@ -20,12 +20,12 @@ err = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def print_error(error: MarqueeError) -> None:
-    """The message and, on a line of its own, the fix."""
+    """Print an error's message and, on a line of its own, the fix."""
     err.print("[bold red]error:[/] ", end="")
     err.print(error.message, markup=False, soft_wrap=True)
     if error.fix:
@@ -34,15 +34,12 @@ def print_error(error: MarqueeError) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, framed: bool = True) -> None:
-    """A table; columns whose name starts with ">" are right-aligned. Without a frame more fits into 80 columns.
-
-    Titles of films and names of data are other people's: nothing in them is markup.
-    """
+    """Print a table; columns whose name starts with ">" are right-aligned. Markup in title and cells is escaped."""
     table = Table(title=escape(title) or None, title_justify="left")
     if not framed:
         table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False
     for name in columns:
-        # A version is there to be copied: it must not be cut.
+        # A version's name is copied, so it must not be cut.
         justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
         table.add_column(name.lstrip(">"), justify=justify, no_wrap=name == "version")
     for row in rows:
@@ -51,14 +48,14 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def print_published(published: "Bundle", where: str = "") -> None:
-    """The version that was published, and what publishing noted."""
+    """Print the published version and its notes."""
     out.print(f"published {published.manifest.version}{where}", markup=False)
     for note in published.notes:
         out.print(f"  {note}", markup=False)
 
 
 def print_recommendations(response: RecommendationResponse, title: str) -> None:
-    """Recommendations as a table under the title, and below it what a person should know of how they came about."""
+    """Print recommendations as a table, with the title above and their origin below."""
     rows = [
         (
             number,
@@ -75,7 +72,7 @@ def print_recommendations(response: RecommendationResponse, title: str) -> None:
     columns += ["of each"] if any(film.for_people for film in response.recommendations) else []
     columns += ["because"] if any(film.explanation for film in response.recommendations) else []
     if title:
-        out.print(title, style="italic", markup=False, soft_wrap=True)  # a table's own is cut into lines of its width
+        out.print(title, style="italic", markup=False, soft_wrap=True)  # a table would wrap its own title
     print_table("", columns, rows)
     note = f"served by {response.served_by}, model {response.model_version}"
     if response.degraded:

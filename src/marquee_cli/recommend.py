@@ -1,4 +1,4 @@
-"""Commands that answer: recommend, serve, demo."""
+"""Commands for recommendations: recommend, serve, demo."""
 
 import sys
 from pathlib import Path
@@ -10,10 +10,10 @@ from marquee.errors import RequestError
 from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Store
 from marquee_cli.output import err, out, print_recommendations
 
-# The sample request, and its films' titles for data sets without TMDB ids.
+# Films of the sample request, by TMDB id, and their titles for data sets without TMDB ids.
 SAMPLE = {1585: "It's a Wonderful Life", 4935: "Howl's Moving Castle", 597: "Titanic"}
 SAMPLE_TOP_N = 5
-# Options that aren't called as the request's field.
+# Options whose names differ from the request's fields.
 OPTIONS = {
     "people": "--person",
     "disliked_movie_ids": "--dislike",
@@ -21,52 +21,50 @@ OPTIONS = {
     "genres_none": "--without-genres",
 }
 
+_PERSON_HELP = "Titles of the films of one of several people, separated by ';'. Repeat for each person."
+_INTERESTS_HELP = "Divide the list between very different tastes among the liked films."
+_OPERATOR_HELP = "Show the operator's view to everyone who can reach the page [MARQUEE_OPERATOR, on at 127.0.0.1]."
+
 
 def recommend(
-    tmdb_ids: Annotated[str, typer.Option(help="Liked films, TMDB ids with commas between.")] = "",
-    movie_ids: Annotated[str, typer.Option(help="Liked films, MovieLens ids with commas between.")] = "",
-    like: Annotated[list[str] | None, typer.Option(help="A liked film by title; repeat for more.")] = None,
-    dislike: Annotated[list[str] | None, typer.Option(help="A disliked film by title; repeat for more.")] = None,
-    person: Annotated[
-        list[str] | None, typer.Option(help="One of several people: their films by title, ';' between; repeat.")
-    ] = None,
-    top_n: Annotated[int, typer.Option("--top-n", "-n", help="How many, 1 to 100.")] = 10,
-    genres: Annotated[str, typer.Option(help="Only films with one of these genres, commas between.")] = "",
+    tmdb_ids: Annotated[str, typer.Option(help="TMDB ids of liked films, separated by commas.")] = "",
+    movie_ids: Annotated[str, typer.Option(help="MovieLens ids of liked films, separated by commas.")] = "",
+    like: Annotated[list[str] | None, typer.Option(help="Title of a liked film. Can be repeated.")] = None,
+    dislike: Annotated[list[str] | None, typer.Option(help="Title of a disliked film. Can be repeated.")] = None,
+    person: Annotated[list[str] | None, typer.Option(help=_PERSON_HELP)] = None,
+    top_n: Annotated[int, typer.Option("--top-n", "-n", help="Number of recommendations, 1 to 100.")] = 10,
+    genres: Annotated[str, typer.Option(help="Only films with one of these genres, separated by commas.")] = "",
     without_genres: Annotated[str, typer.Option(help="No films with one of these genres.")] = "",
     year_min: Annotated[int | None, typer.Option(help="Only films of this year or later.")] = None,
     year_max: Annotated[int | None, typer.Option(help="Only films of this year or earlier.")] = None,
-    diversity: Annotated[float | None, typer.Option(help="0 to 1.")] = None,
-    novelty: Annotated[float, typer.Option(help="0 to 1: prefer lesser-known films.")] = 0.0,
-    several_interests: Annotated[
-        bool, typer.Option("--several-interests", help="A share for each of very different tastes.")
-    ] = False,
+    diversity: Annotated[
+        float | None, typer.Option(help="Diversity of the list, 0 to 1; by default the bundle's.")
+    ] = None,
+    novelty: Annotated[float, typer.Option(help="Preference for lesser-known films, 0 to 1.")] = 0.0,
+    several_interests: Annotated[bool, typer.Option("--several-interests", help=_INTERESTS_HELP)] = False,
     one_per_franchise: Annotated[
-        bool, typer.Option("--one-per-franchise", help="At most one film of a series.")
+        bool, typer.Option("--one-per-franchise", help="At most one film per series.")
     ] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what speaks for each film.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the reasons for each film.")] = False,
     store: Store = STORE,
     as_json: Json = False,
 ) -> None:
-    """Recommend films for a few liked ones, with the current bundle."""
+    """Recommend films for a few liked films, with the current bundle."""
     from marquee.api.contracts import response_json
 
     pipeline = open_pipeline(store)
     liked = _ids(movie_ids, "--movie-ids") + [_by_title(pipeline, title) for title in like or []]
+    people = [[_by_title(pipeline, title) for title in _split(titles, ";")] for titles in person or []]
+    only_genres, no_genres = _split(genres), _split(without_genres)
+    filters = {"genres_any": only_genres, "genres_none": no_genres, "year_min": year_min, "year_max": year_max}
     request = _request(
         {
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
             "movie_ids": liked,
             "disliked_movie_ids": [_by_title(pipeline, title) for title in dislike or []],
-            "people": [
-                {"movie_ids": [_by_title(pipeline, film) for film in _split(films, ";")]} for films in person or []
-            ],
+            "people": [{"movie_ids": films} for films in people],
             "top_n": top_n,
-            "filters": {
-                "genres_any": _split(genres),
-                "genres_none": _split(without_genres),
-                "year_min": year_min,
-                "year_max": year_max,
-            },
+            "filters": filters,
             "diversity": diversity,
             "novelty": novelty,
             "several_interests": several_interests,
@@ -83,17 +81,11 @@ def recommend(
 
 def serve(
     store: Annotated[
-        Path | None, typer.Option("--store", "-s", help="The folder of bundles [MARQUEE_ARTIFACTS_DIR].")
+        Path | None, typer.Option("--store", "-s", help="Folder of bundles [MARQUEE_ARTIFACTS_DIR].")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [MARQUEE_HOST].")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the API and the page [MARQUEE_PORT].")] = None,
-    operator: Annotated[
-        bool | None,
-        typer.Option(
-            "--operator/--no-operator",
-            help="Show everyone who can reach it how the server fares [MARQUEE_OPERATOR, on at 127.0.0.1].",
-        ),
-    ] = None,
+    operator: Annotated[bool | None, typer.Option("--operator/--no-operator", help=_OPERATOR_HELP)] = None,
 ) -> None:
     """Serve the API and the web page. Settings come from MARQUEE_ variables (docs/configuration.md)."""
     from marquee.settings import load_settings, served_here
@@ -108,10 +100,10 @@ def demo(
     store: Store = STORE,
     config: Config = "auto",
     port: Annotated[int | None, typer.Option(help="Port of the page [MARQUEE_PORT, 8080].")] = None,
-    serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the page at the end.")] = True,
-    retrain: Annotated[bool, typer.Option("--retrain", help="Even if the store has a bundle.")] = False,
+    serve_page: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the web page at the end.")] = True,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train even if the store has a bundle.")] = False,
 ) -> None:
-    """Everything at once: get ratings, train, recommend for a sample, serve the page."""
+    """Run everything: get ratings, train, recommend for a sample request, and serve the web page."""
     from marquee.bundle.store import current
     from marquee_cli.train import print_metrics, train_and_publish
 
@@ -128,7 +120,7 @@ def demo(
 
 
 def sample_request(pipeline: Any) -> tuple[dict[str, Any], str]:
-    """The sample request; by titles where the data has no TMDB ids."""
+    """The sample request and its title; films are found by title if the data has no TMDB ids."""
     asked = {"tmdb_ids": list(SAMPLE), "top_n": SAMPLE_TOP_N}
     known, _ = pipeline.catalog.rows_of_tmdb(SAMPLE)
     if known:
@@ -145,7 +137,7 @@ def sample_request(pipeline: Any) -> tuple[dict[str, Any], str]:
 
 
 def open_pipeline(store: Path) -> Any:
-    """The current bundle, ready to answer."""
+    """Pipeline of the current bundle."""
     from marquee.bundle.read import load
     from marquee.pipeline import Pipeline
 
@@ -169,14 +161,14 @@ def _request(fields: dict[str, Any]) -> Any:
 
 
 def _for_whom(pipeline: Any, request: Any) -> str:
-    """The films that ids and titles were taken for: a title may be misspelt, or be that of several films."""
+    """Titles of the films in the request, since a title may be misspelt or ambiguous."""
     people = []
     for person in request.people or [request]:
         likes = _known(pipeline, person.movie_ids, person.tmdb_ids)
         dislikes = _known(pipeline, person.disliked_movie_ids, person.disliked_tmdb_ids)
         people.append(", ".join([*likes, *(f"not {title}" for title in dislikes)]))
-    told = "; ".join(filter(None, people))
-    return f"for {told}" if told else ""
+    films = "; ".join(filter(None, people))
+    return f"for {films}" if films else ""
 
 
 def _known(pipeline: Any, movie_ids: list[int], tmdb_ids: list[int]) -> list[str]:
@@ -187,10 +179,9 @@ def _known(pipeline: Any, movie_ids: list[int], tmdb_ids: list[int]) -> list[str
 
 
 def _by_title(pipeline: Any, title: str) -> int:
-    films = pipeline.films.search(title, 1)
-    if not films:
-        raise RequestError(f"no film is called {title!r}", fix="try fewer words of the title")
-    return int(films[0].movie_id)
+    for film in pipeline.films.search(title, 1):
+        return int(film.movie_id)
+    raise RequestError(f"no film is called {title!r}", fix="try fewer words of the title")
 
 
 def _ids(text: str, option: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Commands from ratings to a bundle: data, train, evaluate, sweep."""
+"""Commands for training: data, train, evaluate, sweep."""
 
 import json
 from pathlib import Path
@@ -13,14 +13,14 @@ FRONT_SHOWN = 8
 
 
 def data(folder: Data = None, name: Dataset = DATASET, as_json: Json = False) -> None:
-    """Find, check and describe the ratings that training would use."""
+    """Find, check and describe the ratings for training."""
     from marquee_training.data.sources import describe, obtain
 
     facts = describe(obtain(folder, name=name))
     if as_json:
         print_json(facts)
-        return
-    print_table("", ["", ""], [(name, _words(value)) for name, value in facts.items()])
+    else:
+        print_table("", ["", ""], [(name, _words(value)) for name, value in facts.items()])
 
 
 def train(
@@ -28,14 +28,18 @@ def train(
     name: Dataset = DATASET,
     store: Store = STORE,
     config: Config = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Publish even what is worse than the current bundle.")] = False,
-    real_only: Annotated[bool, typer.Option("--real-only", help="Fail rather than train on invented ratings.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish even if it is worse than the current bundle.")
+    ] = False,
+    real_only: Annotated[
+        bool, typer.Option("--real-only", help="Fail instead of training on synthetic ratings.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train, judge on people held out, and publish a bundle. A killed run, started again, goes on where it was."""
+    """Train, evaluate on held-out people, and publish a bundle. An interrupted run continues when started again."""
     published = train_and_publish(folder, name, store, config, force=force, quiet=quiet or as_json, real_only=real_only)
-    if published is None:  # another process of torchrun leads, and says it
+    if published is None:  # another process of torchrun prints the result
         return
     if as_json:
         print_json(published.manifest.model_dump(mode="json"))
@@ -47,7 +51,7 @@ def train(
 def train_and_publish(
     folder: Path | None, name: str, store: Path, config: str, *, force: bool, quiet: bool, real_only: bool = False
 ) -> Any:
-    """What `train` and `demo` do; returns the published bundle, or None in a process that follows."""
+    """Train and publish; returns the published bundle, or None in all processes of torchrun but the first."""
     from marquee_training import distributed
     from marquee_training.progress import Reporter
     from marquee_training.train import train as run
@@ -68,7 +72,7 @@ def _inputs(folder: Path | None, name: str, config: str, *, real_only: bool = Fa
     from marquee_training.data.sources import obtain
 
     if config != "auto":
-        load_config(config)  # a mistake in it should show before data is read
+        load_config(config)  # shows mistakes before data is read
     dataset = obtain(folder, name=name, real_only=real_only)
     config = fitting(config, len(dataset.ratings))
     return dataset, config, load_config(config)
@@ -78,18 +82,18 @@ def evaluate(
     folder: Data = None,
     name: Dataset = DATASET,
     config: Config = "auto",
-    folds: Annotated[int | None, typer.Option(min=1, max=20, help="Folds to run.")] = None,
-    seeds: Annotated[str, typer.Option(help="Numbers of seeds, commas between.")] = "1,3,5,10",
+    folds: Annotated[int | None, typer.Option(min=1, max=20, help="Number of folds to run.")] = None,
+    seeds: Annotated[str, typer.Option(help="Numbers of liked films given, separated by commas.")] = "1,3,5,10",
     protocol: Annotated[
         list[str] | None,
         typer.Option(
-            help="few-seeds, holdout, temporal or cold-items; repeat for more.", show_default="few-seeds and holdout"
+            help="few-seeds, holdout, temporal or cold-items. Can be repeated.", show_default="few-seeds and holdout"
         ),
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there; - is stdout.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for the report as JSON; - is stdout.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Judge the product beside its baselines on people and films held out. Publishes nothing."""
+    """Evaluate the pipeline and its baselines on held-out people and films. Publishes nothing."""
     from marquee_training.evaluation.report import evaluate as run
     from marquee_training.progress import Reporter
 
@@ -114,13 +118,13 @@ def sweep(
     folder: Data = None,
     name: Dataset = DATASET,
     config: Config = "auto",
-    size: Annotated[str, typer.Option(help="quick, medium or full.")] = "quick",
-    output: Annotated[Path | None, typer.Option(help="The CSV.", show_default="eval/sweep_SIZE.csv")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes.", show_default="one per processor")] = None,
-    plot: Annotated[bool, typer.Option(help="Draw the trade-off, beside the CSV.")] = True,
+    size: Annotated[str, typer.Option(help="Size of the grid: quick, medium or full.")] = "quick",
+    output: Annotated[Path | None, typer.Option(help="CSV file.", show_default="eval/sweep_SIZE.csv")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Number of processes.", show_default="one per processor")] = None,
+    plot: Annotated[bool, typer.Option(help="Also draw the trade-off, beside the CSV.")] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Try the re-ranker's dials on people held out: what each costs and brings. One that was stopped goes on."""
+    """Evaluate settings of the re-ranker on held-out people. An interrupted sweep continues when started again."""
     from marquee_training.progress import Reporter
     from marquee_training.sweep.run import run_sweep
 
@@ -131,7 +135,7 @@ def sweep(
 
 
 def print_sweep(sweep: Any) -> None:
-    """The front of each trade-off with its prices, and what follows; takes a `marquee_training.sweep.run.Sweep`."""
+    """Print the Pareto front of each trade-off, and conclusions, of a `marquee_training.sweep.run.Sweep`."""
     from marquee_training.sweep.plot import WHAT, line_of
     from marquee_training.sweep.results import AGAINST, shown
 
@@ -145,7 +149,7 @@ def print_sweep(sweep: Any) -> None:
 
 
 def _numbers(text: str) -> list[int]:
-    """Numbers with commas between, each once, ascending."""
+    """Distinct numbers of a comma-separated list, ascending."""
     from marquee.errors import ConfigError
 
     parts = [part.strip() for part in text.split(",")]
@@ -155,7 +159,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def print_document(document: dict[str, Any]) -> None:
-    """A protocol's first metric by model and number of seeds, and the lead over the best other row."""
+    """Print a protocol's first metric by model and number of seeds, and the lead over the best other row."""
     rows = document["rows"]
     metric = next(iter(rows[0]["lead"]))
     counts = list(dict.fromkeys(row["k"] for row in rows))
@@ -171,7 +175,7 @@ def print_document(document: dict[str, Any]) -> None:
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:
-    """NDCG@10 by row and number of seeds, with the pipeline's lead at five."""
+    """Print NDCG@10 by model and number of seeds, with the pipeline's lead at five."""
     table = dict(sorted(metrics["ndcg@10"].items(), key=lambda row: int(row[0])))  # JSON sorts 10 before 3
     lead = metrics["pipeline_lead"]["5"]
     names = next(iter(table.values()))

@@ -69,9 +69,9 @@ def test_it_shows_figures_limits_and_use(page, url):
     page.get_by_role("button", name="About this model").click()
     panel = page.get_by_role("dialog", name="About this model")
     expect(panel).to_contain_text("ml <b>small</b>: 100,836 ratings by 610 people")
-    expect(panel).to_contain_text("90 % of the films shown are among the most liked tenth")
+    expect(panel).to_contain_text(re.compile("90 % of .* most liked tenth"))
     accuracy = panel.get_by_role("table").first
-    expect(accuracy.get_by_role("row").nth(1)).to_have_text(re.compile(r"the product.*\.52\.49–\.54"))
+    expect(accuracy.get_by_role("row").nth(1)).to_have_text(re.compile(r"full pipeline.*\.52\.49–\.54"))
     expect(accuracy.get_by_role("columnheader")).to_have_text(["1", "3", "5", "10"])
     expect(panel.get_by_role("table").nth(1)).to_contain_text("42 %21 %")
     expect(panel.get_by_role("table").nth(2)).to_contain_text("0.6 points")
@@ -105,7 +105,7 @@ def test_a_bundle_without_figures_says_what_is_not_known(page, bare_url):
     page.get_by_role("button", name="About this model").click()
     panel = page.get_by_role("dialog")
     expect(panel.get_by_role("heading", name="Not known of this model")).to_be_visible()
-    expect(panel).to_contain_text("how accurate it is")
+    expect(panel).to_contain_text("how accurate")
     expect(panel.get_by_role("table")).to_have_count(0)
     for odd in ("null", "undefined", "NaN"):
         assert odd not in panel.inner_text()

@@ -137,7 +137,7 @@ def test_training_publishes_what_the_reranker_serves(start, volume, tmp_path):
     made = json.loads(docker(*run, "train", "--config=quick", "--json", seconds=300).stdout)
     revision = inspect("training")["Config"]["Labels"]["org.opencontainers.image.revision"]
     assert made["code_version"]["git_commit"] == revision
-    assert "sound" in docker(*run, "verify").stdout
+    assert "valid" in docker(*run, "verify").stdout
     server = start("reranker", volume)
     try:
         answer = recommend(server, tmdb_ids=[10_000_001, 10_000_002])

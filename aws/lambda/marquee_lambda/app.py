@@ -1,4 +1,4 @@
-"""The Lambda function: Powertools parses events and routes them; answers are the API's, byte for byte."""
+"""Lambda function: Powertools parses events and routes them; answers are byte for byte those of the HTTP API."""
 
 import base64
 import binascii
@@ -8,61 +8,40 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, Literal
 
-from aws_lambda_powertools.event_handler.api_gateway import (
-    ALBResolver,
-    APIGatewayHttpResolver,
-    ApiGatewayResolver,
-    APIGatewayRestResolver,
-    CORSConfig,
-    Response,
-)
+from aws_lambda_powertools.event_handler import api_gateway
+from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, CORSConfig, Response
 
+from marquee.api import problems
 from marquee.api.contracts import MAX_BODY_BYTES, RecommendationRequest, response_json
-from marquee.api.problems import (
-    BODY_TOO_LONG,
-    INTERNAL,
-    MEDIA_TYPE,
-    NO_STORE,
-    ProblemError,
-    method_not_allowed,
-    not_found,
-    not_ready,
-    request_refused,
-    security_headers,
-)
+from marquee.api.problems import ProblemError
 from marquee.api.request_body import parse_request, require_json
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.bundle.read import load
 from marquee.errors import BundleError, RequestError
 from marquee.pipeline import Pipeline, Trace
 from marquee.retrieval.port import Retriever
-from marquee.settings import Settings, load_settings
+from marquee.settings import Settings
 from marquee_lambda.telemetry import Facts, Telemetry
 
 ROUTES = ("/v1/recommendations", "/recommend")
 RETRY_AFTER = 5
 Kind = Literal["http", "rest", "alb", "bare"]
 RESOLVERS: dict[Kind, type[ApiGatewayResolver]] = {
-    "http": APIGatewayHttpResolver,
-    "rest": APIGatewayRestResolver,
-    "alb": ALBResolver,
+    "http": api_gateway.APIGatewayHttpResolver,
+    "rest": api_gateway.APIGatewayRestResolver,
+    "alb": api_gateway.ALBResolver,
 }
 
 
 class App:
-    """Handles events one at a time, as Lambda sends them.
-
-    Args:
-        settings: From the environment.
-        make_retriever: Makes the retriever for a bundle's version; by default it is chosen by the profile.
-    """
+    """Handler of one event at a time. `make_retriever` takes a bundle's version; default: the profile's."""
 
     def __init__(self, settings: Settings, *, make_retriever: Callable[[str], Retriever] | None = None) -> None:
         origins = settings.cors_origins
         self._telemetry = Telemetry()
         self._facts = Facts()
-        # Headers of every answer. With CORS, answers differ by Origin, so caches must know.
-        self._headers = security_headers(cross_origin=bool(origins)) | ({"Vary": "Origin"} if origins else {})
+        # Headers of every answer. With CORS, answers depend on Origin.
+        self._headers = problems.security_headers(cross_origin=bool(origins)) | ({"Vary": "Origin"} if origins else {})
         self._resolvers = {kind: self._make_resolver(make, origins) for kind, make in RESOLVERS.items()}
         if make_retriever is None and settings.profile == "aws":
             from marquee.retrieval.sagemaker import SageMakerClient  # noqa: PLC0415 - boto3 is half of INIT
@@ -75,7 +54,7 @@ class App:
             self._telemetry.logger.error("no bundle: %s", error)
             self._pipeline = error
             return
-        # A first request without the endpoint: errors show at INIT, whose processor is faster than a request's.
+        # First request, without the endpoint: errors show at INIT, which has a faster processor than requests.
         seeds = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
         pipeline = Pipeline(bundle)
         response_json(pipeline.recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True)))
@@ -93,7 +72,7 @@ class App:
             # An error outside of `_observe`. Every gateway understands `headers`.
             self._telemetry.logger.exception("an event failed")
             self._facts.request_id = RequestContext.from_headers({}).request_id
-            response = self._problem(ProblemError(500, INTERNAL))
+            response = self._problem(ProblemError(500, problems.INTERNAL))
             headers = {**response.headers, "X-Request-ID": self._facts.request_id, **self._headers}
             result = {"statusCode": 500, "headers": headers, "body": response.body, "isBase64Encoded": False}
         return dict(json.loads(result["body"])) if kind == "bare" else result
@@ -111,7 +90,7 @@ class App:
         return resolver
 
     def _observe(self, resolver: ApiGatewayResolver, next_middleware: Callable[[Any], Response[str]]) -> Response[str]:
-        """Middleware around every route: request context, body limit, problems, headers, log line and metrics."""
+        """Middleware of every route: request context, body limit, problems, headers, log line and metrics."""
         started = time.monotonic()
         headers = headers_of(resolver)
         context, facts = RequestContext.from_headers(headers), self._facts
@@ -123,14 +102,14 @@ class App:
         try:
             body = body_of(resolver)
             if len(body) > MAX_BODY_BYTES:
-                raise ProblemError(413, BODY_TOO_LONG)
+                raise ProblemError(413, problems.BODY_TOO_LONG)
             resolver.context.update(body=body, headers=headers)
             response = next_middleware(resolver)
         except ProblemError as problem:
             response = self._problem(problem)
         except Exception as error:  # the stack trace goes to the log, a problem to the client
             failure = error
-            response = self._problem(ProblemError(500, INTERNAL))
+            response = self._problem(ProblemError(500, problems.INTERNAL))
         response.headers.update({"X-Request-ID": facts.request_id, **self._headers})
         facts.status, facts.ms = response.status_code, (time.monotonic() - started) * 1e3
         self._telemetry.record(facts, failure)
@@ -143,34 +122,30 @@ class App:
         request = parse_request(resolver.context["body"])
         facts.n_seeds = request.n_seeds
         if isinstance(self._pipeline, BundleError):
-            raise not_ready(self._pipeline, RETRY_AFTER)
+            raise problems.not_ready(self._pipeline, RETRY_AFTER)
         facts.model_version = self._pipeline.version
         trace = Trace()
         try:
             response = self._pipeline.recommend(request, request_id=facts.request_id, trace=trace)
         except RequestError as error:
-            raise request_refused(error) from None
-        facts.recommended(response, trace)
-        return Response(200, "application/json", response_json(response).decode(), dict(NO_STORE))
+            raise problems.request_refused(error) from None
+        facts.served_by, facts.degraded, facts.n_candidates = response.served_by, response.degraded, trace.n_candidates
+        facts.retrieval_ms, facts.rerank_ms = trace.retrieval_ms, trace.rerank_ms
+        return Response(200, "application/json", response_json(response).decode(), dict(problems.NO_STORE))
 
     def _no_route(self, resolver: ApiGatewayResolver) -> Response[str]:
         path = _path(resolver)
         if path not in ROUTES:
-            raise not_found(path)
+            raise problems.not_found(path)
         self._facts.route = path
-        raise method_not_allowed(self._facts.method, path, "POST")
+        raise problems.method_not_allowed(self._facts.method, path, "POST")
 
     def _problem(self, problem: ProblemError) -> Response[str]:
         body = problem.body(self._facts.request_id).decode()
-        return Response(problem.status, MEDIA_TYPE, body, {**NO_STORE, **problem.headers})
+        return Response(problem.status, problems.MEDIA_TYPE, body, {**problems.NO_STORE, **problem.headers})
 
     def _note_endpoint(self, result: str, milliseconds: float) -> None:
         self._facts.endpoint, self._facts.endpoint_ms = result, milliseconds
-
-
-def make_app() -> App:
-    """The application configured by the environment; raises a ConfigError, with which INIT fails."""
-    return App(load_settings())
 
 
 def kind_of(event: Any) -> Kind:

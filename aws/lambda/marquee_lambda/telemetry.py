@@ -6,9 +6,6 @@ from dataclasses import asdict, dataclass, field
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from marquee.api.contracts import RecommendationResponse
-from marquee.pipeline import Trace
-
 NAMESPACE = "Marquee"
 SERVED_BY = {"two_tower": "ServedByTwoTower", "item_cf": "ServedByItemCf", "popularity": "ServedByPopularity"}
 
@@ -33,11 +30,6 @@ class Facts:
     model_version: str | None = None
     endpoint_ms: float | None = None
     endpoint: str | None = None
-
-    def recommended(self, response: RecommendationResponse, trace: Trace) -> None:
-        """Note a recommendation."""
-        self.served_by, self.degraded, self.n_candidates = response.served_by, response.degraded, trace.n_candidates
-        self.retrieval_ms, self.rerank_ms = trace.retrieval_ms, trace.rerank_ms
 
 
 class Telemetry:

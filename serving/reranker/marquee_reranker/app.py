@@ -34,14 +34,14 @@ def create_app(
     telemetry: Telemetry | None = None,
     make_retriever: MakeRetriever = lambda _: None,
 ) -> FastAPI:
-    """The API and the page, as one ASGI application; `make_retriever` makes each bundle's source of candidates.
+    """Create the ASGI application of API and page; `make_retriever` makes each bundle's source of candidates.
 
     Raises `ConfigError` if the key of TMDB is malformed.
     """
     telemetry = telemetry or Telemetry()
 
     def build(bundle: Bundle) -> Pipeline:
-        """A pipeline that has answered once: what would fail later fails here, beside the old pipeline."""
+        """Build a pipeline and let it answer once, so that errors occur while the old pipeline still serves."""
         pipeline = Pipeline(bundle, make_retriever(bundle))
         seeds = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
         pipeline.recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True))
@@ -72,8 +72,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
-    app.state.settings, app.state.operations = settings, Operations(settings, telemetry, live)
-    app.state.posters = posters
+    app.state.settings, app.state.posters = settings, posters
+    app.state.operations = Operations(settings, telemetry, live)
     routers = [module.router for module in (films, recommend, page, operations)]
     for router in routers:
         app.include_router(router)

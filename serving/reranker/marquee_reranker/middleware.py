@@ -1,11 +1,11 @@
 """ASGI middleware: admission, body limits, and, outermost, ids, headers, log line and metrics of every request.
 
-Of admission: a bounded number of requests is worked on, a short queue waits, the rest gets 503. A server that accepts
-everything answers everybody too late. uvicorn's own `limit_concurrency` counts connections, idle ones and probes among
-them, so it is no substitute (docs/adr).
+Admission bounds the requests in progress and in the queue; further ones get 503. uvicorn's `limit_concurrency` is no
+substitute, since it counts connections, including idle ones and probes (docs/adr).
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 
@@ -20,10 +20,9 @@ from marquee.api.request_context import RequestContext, request_context
 from marquee_reranker.responses import problem_response
 from marquee_reranker.telemetry import Telemetry, log_fields, new_log_fields
 
-# A probe that is shed under load would get the server killed just when it is needed.
+# Refusing a probe under load would restart the server when it is needed most.
 PROBES = {"/livez", "/readyz"}
-# Posters wait for another service and have bounds of their own (posters/fetch.py): here, slow ones would take the
-# recommendations' slots.
+# Posters wait for another service, with limits of their own (posters/fetch.py), and must not take slots here.
 UNLIMITED = "/v1/posters/"
 RETRY_AFTER = "1"
 OVERLOADED = f"more requests than this server can answer in time: try again after {RETRY_AFTER} s, or add replicas"
@@ -32,7 +31,7 @@ CLIENT_GONE = 499
 
 
 class Admission:
-    """Works on `max_inflight` requests at once; `max_queue` more wait in order of arrival, `queue_seconds` at most.
+    """Admits `max_inflight` requests at once; `max_queue` more wait in order of arrival, `queue_seconds` at most.
 
     Also answers HEAD as GET (RFC 9110, 9.1).
     """
@@ -67,7 +66,7 @@ class Admission:
             self._slots.release()
 
     async def _enter(self) -> str | None:
-        """Take a slot; else the reason why there is none."""
+        """Take a slot; returns the reason if there is none."""
         if not self._slots.locked():
             await self._slots.acquire()  # returns at once
             return None
@@ -85,10 +84,7 @@ class Admission:
 
 
 class BodyLimit:
-    """Reads the whole body before the request goes on, so that a slow sender takes no slot of the admission.
-
-    A body of more than MAX_BODY_BYTES is answered with 413 as soon as it is known to be longer.
-    """
+    """Buffers the body, so that slow senders take no slot; more than MAX_BODY_BYTES are answered with 413 at once."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -100,7 +96,7 @@ class BodyLimit:
             return
         body = await _read(scope, receive)
         if body is None:
-            # The rest stays unread, so the connection can't be used again.
+            # The rest of the body stays unread, so the connection can't be reused.
             problem = ProblemError(413, BODY_TOO_LONG, headers={"Connection": "close"})
             await problem_response(scope, problem)(scope, receive, send)
             return
@@ -128,9 +124,10 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
 
 
 class Observe:
-    """Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
+    """Adds ids and headers to every answer, and writes its log line and metrics.
 
-    `routes` name the requests that never reach the router; `cross_origin`: whether other origins may read answers.
+    `routes` name the requests that are refused before the router; `cross_origin`: whether other origins may read
+    answers. Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
     """
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, routes: Sequence[BaseRoute], cross_origin: bool) -> None:
@@ -171,17 +168,15 @@ class Observe:
             self._record(scope, status or CLIENT_GONE, time.perf_counter() - started, failure)
 
     def _record(self, scope: Scope, status: int, seconds: float, failure: Exception | None) -> None:
-        # Labels come from closed sets: a scanner that invents paths and methods must not fill Prometheus.
+        # Labels come from closed sets, so that invented paths and methods don't create series.
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = self._route(scope)
         self._telemetry.requests.labels(route, method, str(status)).inc()
         self._telemetry.duration.labels(route).observe(seconds)
-        fields = {**scope["state"]["log"], "method": method, "route": route, "status": status}
-        fields["ms"] = round(seconds * 1e3, 3)
+        fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1e3, 3)}
         if failure:
-            self._log.error("request", **fields, exc_info=failure)
-        else:
-            self._log.info("request", **fields)
+            fields["exc_info"] = failure
+        self._log.log(logging.ERROR if failure else logging.INFO, "request", **scope["state"]["log"], **fields)
 
     def _route(self, scope: Scope) -> str:
         route = scope.get("route")

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI can't derive from the routes."""
+"""The OpenAPI document, as far as FastAPI can't derive it from the routes."""
 
 from typing import Any
 
@@ -11,28 +11,19 @@ from marquee.api.problems import BODY_TOO_LONG, CODES, INTERNAL, MEDIA_TYPE, sta
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (
-    "Recommends films from a handful that somebody liked. Every error is an RFC 9457 problem that names its fix; "
-    "every answer carries `X-Request-ID`, yours if you send one."
+    "Recommends films from a few liked films. Every error is an RFC 9457 problem with a fix. Every answer has the "
+    "header `X-Request-ID`, which is the request's own if it has one."
 )
 # Description and example of each problem.
 _PROBLEMS = {
-    400: (
-        "The body is not JSON.",
-        "the body is not JSON (EOF while parsing an object at line 1 column 16): send an object such as ...",
-    ),
+    400: ("The body is not JSON.", "the body is not JSON (EOF while parsing an object): send an object such as ..."),
     404: ("No such film.", "no film has the MovieLens id 999: search with /v1/movies?q="),
     413: ("The body is too long.", BODY_TOO_LONG),
-    415: (
-        "The body is not declared as JSON.",
-        "the body is text/plain: send the header Content-Type: application/json",
-    ),
-    422: (
-        "The request is not valid; `errors` says why, field by field.",
-        "top_n: must be a whole number from 1 to 100, not 0",
-    ),
-    500: ("A fault of ours.", INTERNAL),
+    415: ("Wrong media type.", "the body is text/plain: send the header Content-Type: application/json"),
+    422: ("Invalid request; `errors` lists the fields.", "top_n: must be a whole number from 1 to 100, not 0"),
+    500: ("Internal error.", INTERNAL),
     503: (
-        "Too much load, or no bundle yet; ask again after `Retry-After` seconds.",
+        "Overload, or no bundle yet; retry after `Retry-After` seconds.",
         "more requests than this server can answer in time: try again after 1 s, or add replicas",
     ),
 }

@@ -1,4 +1,4 @@
-"""State of one server process for its operator: the versions in the store, and the metrics added up."""
+"""State of one server process for its operator: versions in the store, and sums of the metrics."""
 
 import shlex
 import time
@@ -19,22 +19,22 @@ from marquee_reranker.telemetry import Telemetry
 
 SCOPE = "this process alone, since it started; each replica has figures of its own, and docs/metrics.md adds them up"
 RECOMMENDATIONS = ("/v1/recommendations", "/recommend")
-# They come every few seconds, whether anybody uses the service or not.
+# Requests that come every few seconds, whether the service is used or not.
 LEFT_OUT = ("/livez", "/readyz", "/v1/operations")
 MAX_PNG_BYTES = 4 * 1024 * 1024
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class Requests(FrozenBaseModel):
-    """Requests answered; probes and looks at the operations are left out."""
+    """Answered requests, without probes and requests for the operations."""
 
     total: int
     errors: int
-    """Of them, with status 500 or above; refusals because of load among them."""
+    """Requests with status 500 or above, including refusals because of load."""
 
 
 class Latency(FrozenBaseModel):
-    """Of recommendations, from the histogram's buckets; null before the first one."""
+    """Latency of recommendations, from the histogram's buckets; null before the first one."""
 
     p50: float | None
     p95: float | None
@@ -42,12 +42,12 @@ class Latency(FrozenBaseModel):
 
 
 class OperationsNow(FrozenBaseModel):
-    """How one process fares."""
+    """State of one process."""
 
     scope: str
-    """Whose figures these are."""
+    """Scope of the figures."""
     model_version: str | None
-    """The bundle that answers; null before there is one."""
+    """Version of the bundle in use; null before one is loaded."""
     started: datetime
     uptime_s: float
     requests: Requests
@@ -55,15 +55,15 @@ class OperationsNow(FrozenBaseModel):
     served_by: dict[str, int]
     """Recommendations by rung of the ladder."""
     degraded: dict[str, int]
-    """Why answers were less than asked for."""
+    """Degraded answers by reason."""
     shed: dict[str, int]
     """Requests refused because of load."""
     versions: list[VersionNow]
-    """Newest first."""
+    """Versions in the store, newest first."""
     rollback: str | None
-    """The command that goes back to the model before; null where one bundle is served, and no store."""
+    """Command that rolls back to the previous model; null if a single bundle is served instead of a store."""
     sweep: bool
-    """Whether there is a picture at /v1/operations/sweep.png."""
+    """Whether /v1/operations/sweep.png exists."""
 
 
 class Operations:
@@ -79,8 +79,10 @@ class Operations:
 
     def now(self) -> OperationsNow:
         """The process's state now; raises `BundleError` if the served bundle, outside a store, can't be read."""
-        telemetry = self._telemetry
+        telemetry, store = self._telemetry, self._settings.artifacts_dir
+        default_rollback = f"marquee rollback --store {shlex.quote(str(store))}"
         by_status = totals(telemetry.requests, "status", {"route": LEFT_OUT})
+        errors = sum(count for status, count in by_status.items() if int(status) >= 500)
         durations = buckets(telemetry.duration, route=RECOMMENDATIONS)
         seconds = {f"p{q}": quantile(durations, q / 100) for q in (50, 95, 99)}
         return OperationsNow(
@@ -88,10 +90,7 @@ class Operations:
             model_version=self._live.get().version if self._live.ready else None,
             started=self._started,
             uptime_s=round(time.monotonic() - self._clock, 1),
-            requests=Requests(
-                total=sum(by_status.values()),
-                errors=sum(count for status, count in by_status.items() if int(status) >= 500),
-            ),
+            requests=Requests(total=sum(by_status.values()), errors=errors),
             latency_ms=Latency(**{name: None if s is None else round(s * 1e3, 3) for name, s in seconds.items()}),
             served_by=totals(telemetry.recommendations, "served_by"),
             degraded=totals(telemetry.degraded, "reason"),
@@ -100,12 +99,12 @@ class Operations:
                 version.model_copy(update={"refused": version.refused or self._live.refuses(version.manifest_sha256)})
                 for version in self._history.versions()
             ],
-            rollback=self._rollback(),
+            rollback=None if is_version_folder(store) else self._settings.rollback or default_rollback,
             sweep=self.sweep_plot() is not None,
         )
 
     def sweep_plot(self) -> Path | None:
-        """Path of a plot of the re-ranker's sweep: the one in the settings, else the bundle's; None without."""
+        """Path of a plot of the re-ranker's sweep, from the settings or else the bundle; None if there is none."""
         if plot := self._settings.sweep_plot:
             return plot if plot.is_file() else None
         if not self._live.ready:
@@ -115,12 +114,6 @@ class Operations:
         plots = sorted(name for name in bundle.eval_files if name.startswith("sweep_") and name.endswith(".png"))
         path = folder / "eval" / plots[-1] if plots else None
         return path if path and path.is_file() else None
-
-    def _rollback(self) -> str | None:
-        store = self._settings.artifacts_dir
-        if is_version_folder(store):
-            return None
-        return self._settings.rollback or f"marquee rollback --store {shlex.quote(str(store))}"
 
 
 def read_png(path: Path) -> bytes | None:

@@ -10,31 +10,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
+from marquee.api import problems
 from marquee.api.contracts import response_json
-from marquee.api.problems import (
-    MEDIA_TYPE,
-    NO_STORE,
-    ProblemError,
-    method_not_allowed,
-    not_found,
-    not_ready,
-    request_refused,
-)
+from marquee.api.problems import NO_STORE, ProblemError
 from marquee.api.request_body import summary, validation_messages
 from marquee.errors import BundleError, RequestError
 from marquee.pipeline import Pipeline
 from marquee_reranker.requests import PATH, QUERIES
 from marquee_reranker.telemetry import log_fields
 
-# Films change with a new bundle only; a minute's staleness saves a request per key pressed.
+# Films only change with a new bundle; a cache of a minute saves a request per key pressed.
 ONE_MINUTE = {"Cache-Control": "private, max-age=60"}
 
 
 def pipeline_of(request: Request) -> Pipeline:
-    """The pipeline in use. Taken once per request, which thus has one version even if the bundle is swapped meanwhile.
-
-    Raises `BundleError` while there is none.
-    """
+    """The pipeline in use; `BundleError` if there is none. Called once per request, so that it uses one version."""
     pipeline: Pipeline = request.app.state.live.get()
     log_fields(request.scope)["model_version"] = pipeline.version
     return pipeline
@@ -51,10 +41,7 @@ def cached_response(request: Request, model: BaseModel) -> Response:
 
 
 def etag_response(request: Request, body: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
-    """The body with an ETag, or 304 if `If-None-Match` names it (RFC 9110, 13.1.2).
-
-    The ETag is a weak one, since the same body may be sent compressed or not (RFC 9110, 8.8.1).
-    """
+    """The body with an ETag, weak since it may be compressed, or 304 if `If-None-Match` names it (RFC 9110, 13.1.2)."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
     headers = {**headers, "ETag": f"W/{etag}"}
     known = [entry.strip().removeprefix("W/") for entry in request.headers.get("if-none-match", "").split(",")]
@@ -66,7 +53,7 @@ def etag_response(request: Request, body: bytes, media_type: str, headers: Mappi
 def problem_response(scope: Scope, problem: ProblemError) -> Response:
     """A problem as a response; usable from ASGI middleware too."""
     body = problem.body(log_fields(scope)["request_id"])
-    return Response(body, problem.status, {**NO_STORE, **problem.headers}, MEDIA_TYPE)
+    return Response(body, problem.status, {**NO_STORE, **problem.headers}, problems.MEDIA_TYPE)
 
 
 def install_exception_handlers(app: FastAPI, retry_after: int) -> None:
@@ -77,9 +64,9 @@ def install_exception_handlers(app: FastAPI, retry_after: int) -> None:
             case ProblemError():
                 problem = error
             case RequestError():
-                problem = request_refused(error)
+                problem = problems.request_refused(error)
             case BundleError():
-                problem = not_ready(error, retry_after)
+                problem = problems.not_ready(error, retry_after)
             case RequestValidationError():
                 problem = _invalid_parameters(request, error)
             case HTTPException():
@@ -105,7 +92,7 @@ def _invalid_parameters(request: Request, error: RequestValidationError) -> Prob
 def _http_problem(request: Request, error: HTTPException) -> ProblemError:
     path = request.url.path
     if error.status_code == 404:
-        return not_found(path)
+        return problems.not_found(path)
     if error.status_code == 405:
-        return method_not_allowed(request.method, path, (error.headers or {}).get("Allow", "another method"))
+        return problems.method_not_allowed(request.method, path, (error.headers or {}).get("Allow", "another method"))
     return ProblemError(error.status_code, str(error.detail), headers=error.headers)

@@ -24,10 +24,9 @@ from marquee_reranker.telemetry import Telemetry, configure_logging
 if TYPE_CHECKING:
     from marquee.retrieval.sagemaker import SageMakerClient
 
-# How long we go on accepting after SIGTERM while /readyz says 503: load balancers learn of our end a little late.
+# Time to accept requests after SIGTERM, while /readyz says 503: load balancers notice it a little late.
 DRAIN_SECONDS = 1.0
-# Longer than the idle time of common load balancers (60 s), so that it is never we who close a connection
-# just as a request is on its way.
+# Longer than the idle time of common load balancers (60 s), so that they close idle connections first.
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
 
@@ -38,7 +37,7 @@ class Server(uvicorn.Server):
     _drain_until = math.inf
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        """On SIGTERM drain; on Ctrl+C, or when told twice, stop at once."""
+        """On SIGTERM drain; on Ctrl+C, or a second signal, stop at once."""
         self.config.app.state.draining = True  # type: ignore[union-attr]
         if sig == signal.SIGTERM and self._drain_until == math.inf:
             self._drain_until = time.monotonic() + DRAIN_SECONDS
@@ -54,9 +53,9 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal ends it; raises `MarqueeError` if a port is taken, or the address is not ours."""
+    """Serve until a signal; raises `MarqueeError` if a port is taken, or the address is not this machine's."""
     as_json = configure_logging(settings.log_format)
-    # Requests run in threads. With threads of its own below each of them, OpenBLAS gets a hundred times slower.
+    # Requests run in threads, below which OpenBLAS's own threads would make it a hundred times slower.
     threadpool_limits(settings.threads, user_api="blas")
     telemetry = Telemetry()
     client = _retrieval_client(settings, telemetry)

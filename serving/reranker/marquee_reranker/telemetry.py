@@ -1,4 +1,4 @@
-"""Log lines and metrics. Every metric's name is in this file."""
+"""Log lines and metrics; all names of metrics are in this file."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ from marquee.api.request_context import RequestContext
 from marquee.inspect_request import RequestAccount
 from marquee.pipeline import Trace
 
-# 0.5 ms to 1 s: a healthy request takes a few milliseconds, and a client has given up after a second.
+# 0.5 ms to 1 s: a healthy request takes a few milliseconds, and clients give up after a second.
 SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0)
 CANDIDATES = (0, 10, 50, 100, 150, 200, 400, 1000)
 
@@ -23,19 +23,19 @@ _LATER = "served_by n_seeds n_candidates retrieval_ms rerank_ms model_version sh
 
 
 def new_log_fields(context: RequestContext) -> dict[str, Any]:
-    """The fields of a request's log line; what isn't known yet is None."""
+    """Fields of a request's log line; None for those that are filled in later."""
     ids = {"request_id": context.request_id, "trace_id": context.trace_id or None}
     return {**ids, "degraded": [], **dict.fromkeys(_LATER)}
 
 
 def log_fields(scope: Scope) -> dict[str, Any]:
-    """The fields of the log line of the request that a scope belongs to, to be filled in."""
+    """Fields of the log line of a scope's request, to be filled in."""
     fields: dict[str, Any] = scope["state"]["log"]
     return fields
 
 
 def log_answer(scope: Scope, answer: RecommendationResponse | RequestAccount, trace: Trace) -> None:
-    """Add to a request's log line how its answer came about."""
+    """Add the rung, its reasons, the candidates and the times of an answer to the request's log line."""
     log_fields(scope).update(
         served_by=answer.served_by,
         degraded=answer.degraded,
@@ -46,7 +46,7 @@ def log_answer(scope: Scope, answer: RecommendationResponse | RequestAccount, tr
 
 
 class Telemetry:
-    """Metrics of one application, in a registry of its own so that two applications never mix."""
+    """Metrics of one application, in its own registry."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -56,25 +56,19 @@ class Telemetry:
         histogram = partial(Histogram, registry=registry)
         seconds = partial(histogram, buckets=SECONDS)
         self.requests = counter("marquee_requests_total", "Requests answered.", ["route", "method", "status"])
-        text = "From the request's head to the last byte of the answer."
-        self.duration = seconds("marquee_request_duration_seconds", text, ["route"])
-        self.inflight = gauge("marquee_inflight", "Requests being worked on, probes left out.")
+        self.duration = seconds("marquee_request_duration_seconds", "Seconds until an answer's last byte.", ["route"])
+        self.inflight = gauge("marquee_inflight", "Requests in progress, without probes.")
         self.shed = counter("marquee_shed_total", "Requests refused because of load.", ["reason"])
-        text = "Recommendations by rung of the ladder."
-        self.recommendations = counter("marquee_recommendations_total", text, ["served_by"])
-        text = "Reasons why answers were less than asked for."
-        self.degraded = counter("marquee_degraded_total", text, ["reason"])
-        text = "Candidates that were re-ranked, those that the item-item views added among them."
-        self.candidates = histogram("marquee_candidates", text, buckets=CANDIDATES)
-        self.retrieval = seconds("marquee_retrieval_duration_seconds", "Stage one.")
-        text = "Calls to the retrieval server by result."
-        self.retrieval_calls = counter("marquee_retrieval_calls_total", text, ["result"])
-        self.rerank = seconds("marquee_rerank_duration_seconds", "Stage two.")
+        self.recommendations = counter("marquee_recommendations_total", "Recommendations by rung.", ["served_by"])
+        self.degraded = counter("marquee_degraded_total", "Degraded answers by reason.", ["reason"])
+        self.candidates = histogram("marquee_candidates", "Re-ranked candidates per request.", buckets=CANDIDATES)
+        self.retrieval = seconds("marquee_retrieval_duration_seconds", "Seconds for retrieval (stage one).")
+        self.retrieval_calls = counter("marquee_retrieval_calls_total", "Retrieval calls by result.", ["result"])
+        self.rerank = seconds("marquee_rerank_duration_seconds", "Seconds for re-ranking (stage two).")
         self.bundle = gauge("marquee_bundle_info", "1 for the bundle in use.", ["version"])
-        text = "Attempts to bring a bundle into use."
-        self.bundle_loads = counter("marquee_bundle_loads_total", text, ["result"])
-        self.posters = counter("marquee_posters_total", "Posters asked for by result.", ["result"])
-        # Series that alerts are built on exist from the start: an absent series never fires.
+        self.bundle_loads = counter("marquee_bundle_loads_total", "Attempts to load a bundle by result.", ["result"])
+        self.posters = counter("marquee_posters_total", "Requested posters by result.", ["result"])
+        # Series of alerts exist from the start, since an alert on an absent series never fires.
         for reason in ("queue_full", "queue_timeout"):
             self.shed.labels(reason)
         for result in ("swapped", "refused", "fell_back"):
@@ -102,16 +96,14 @@ class Telemetry:
 
 
 def configure_logging(log_format: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None) -> bool:
-    """Send every log line of the process, ours and the libraries', to one stream, by default standard output.
+    """Send all log lines, including the libraries', to one stream, by default standard output.
 
     `json` is one object per line; `auto` is console on a terminal and JSON elsewhere. Returns whether it is JSON.
     """
     stream = stream or sys.stdout
     as_json = log_format == "json" or (log_format == "auto" and not stream.isatty())
-    shared: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
-    ]
+    time_stamper = structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json)
+    shared: list[Processor] = [structlog.stdlib.add_log_level, time_stamper]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -122,15 +114,11 @@ def configure_logging(log_format: Literal["auto", "json", "console"] = "auto", s
     if as_json:
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
-        )
-    )
+    processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=processors))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # uvicorn logs its start and stop; we do that ourselves, with the address that it was really given.
+    # We log the start ourselves, with the actual address.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return as_json

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from string import Template
 
 from marquee.errors import ConfigError, MarqueeError
 from marquee.settings import Settings, load_settings
@@ -29,38 +30,18 @@ def command(settings: Settings, scratch: Path) -> list[str]:
     home = Path(found.origin).parent
     archive.build(scratch / "store")
     config = scratch / "config.properties"
-    config.write_text((HERE / "config.properties").read_text() + _addresses(settings, scratch))
+    values = {"host": settings.host, "port": settings.port, "metrics_port": settings.metrics_port}
+    template = Template((HERE / "config.properties").read_text())
+    config.write_text(template.substitute(values, scratch=scratch, here=HERE))
     (scratch / "tmp").mkdir(exist_ok=True)
-    return [
-        java,
-        *JVM,
-        f"-Dmodel_server_home={home.parent}",
-        f"-Djava.io.tmpdir={scratch / 'tmp'}",
-        f"-Dlog4j.configurationFile={HERE / 'log4j2.xml'}",
-        "-cp",
-        f"{home / 'frontend'}/*",
-        "org.pytorch.serve.ModelServer",
-        "--python",
-        sys.executable,
-        "-f",
-        str(config),
-        "-s",
-        str(scratch / "store"),
-        "-ncs",
-    ]
-
-
-def _addresses(settings: Settings, scratch: Path) -> str:
-    # gRPC can't be switched off: loopback, on ports that the system chooses. Management is a socket file of ours.
-    return (
-        f"inference_address=http://{settings.host}:{settings.port}\n"
-        f"metrics_address=http://{settings.host}:{settings.metrics_port}\n"
-        f"management_address=unix:{scratch / 'management.sock'}\n"
-        "grpc_inference_port=0\n"
-        "grpc_management_port=0\n"
-        f"metrics_config={HERE / 'metrics.yaml'}\n"
-        f"model_store={scratch / 'store'}\n"
-    )
+    properties = {
+        "model_server_home": home.parent,
+        "java.io.tmpdir": scratch / "tmp",
+        "log4j.configurationFile": HERE / "log4j2.xml",
+    }
+    jvm = [java, *JVM, *(f"-D{name}={value}" for name, value in properties.items()), "-cp", f"{home / 'frontend'}/*"]
+    options = ["--python", sys.executable, "-f", str(config), "-s", str(scratch / "store"), "-ncs"]
+    return [*jvm, "org.pytorch.serve.ModelServer", *options]
 
 
 def main() -> None:

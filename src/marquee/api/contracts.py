@@ -11,16 +11,14 @@ MAX_IDS = 100
 MAX_PEOPLE = 8
 MAX_TOP_N = 100
 MAX_BODY_BYTES = 32 * 1024
+_SEEDS = ("tmdb_ids", "movie_ids")
+_EMPTY = {"maxItems": 0}
 
 MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
 Genre = Annotated[str, Field(min_length=1, max_length=50)]
 Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-_SEEDS = ("tmdb_ids", "movie_ids")
-_EMPTY = {"maxItems": 0}
 
 
 def _requires(name: str, min_items: int = 1, **others: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +31,7 @@ OMITTED: Any = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Filters(FrozenBaseModel):
-    """Which films may be recommended. Candidates are filtered before the cut, so filters never starve."""
+    """Restrictions on the recommended films. They apply before retrieval's cut, so answers stay full."""
 
     genres_any: Annotated[list[Genre], Field(max_length=30)] = []
     """Keep films with at least one of these genres."""
@@ -70,7 +68,7 @@ class _Taste(FrozenBaseModel):
 class Person(_Taste):
     """One of several people who watch together."""
 
-    # What the validator checks, for readers of the schema.
+    # The JSON schema of what the validator checks.
     model_config = ConfigDict(json_schema_extra={"anyOf": [_requires(name) for name in _SEEDS]})
 
     @model_validator(mode="after")
@@ -81,7 +79,7 @@ class Person(_Taste):
 
 
 class RecommendationRequest(_Taste):
-    """Films that somebody likes, and what the answer should be like."""
+    """Request for recommendations: liked films, and options of the answer."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -96,25 +94,25 @@ class RecommendationRequest(_Taste):
     )
 
     people: Annotated[list[Person], Field(max_length=MAX_PEOPLE)] = []
-    """Several people who watch together, 2 to 8, instead of the lists above: nobody's taste is ignored."""
+    """2 to 8 people who watch together, instead of the lists above; the list takes all their tastes into account."""
     exclude_tmdb_ids: Ids = []
-    """Films to leave out, without any further meaning (already seen, not available), as TMDB ids."""
+    """Films to leave out, such as seen or unavailable ones, as TMDB ids. They do not influence the ranking."""
     exclude_movie_ids: Ids = []
-    """The same as MovieLens ids."""
+    """Films to leave out, as MovieLens ids."""
     filters: Filters = Filters()
-    """Which films may be recommended."""
+    """Restrictions on the recommended films."""
     top_n: Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_N)] = 10
-    """How many films to return."""
+    """Number of films to return."""
     diversity: Share | None = None
-    """0 ranks by affinity alone, 1 by difference from the other picks; left out: the bundle's default."""
+    """Diversity of the list: 0 ranks by affinity alone, 1 by difference from the other films; default: the bundle's."""
     novelty: Share = 0.0
-    """The popularity dial: 1 prefers lesser-known films most."""
+    """Preference for lesser-known films; 1 is the strongest."""
     several_interests: bool = False
-    """Give each of very different tastes among the liked films its share of the answer, instead of their average."""
+    """Divide the answer between very different tastes among the liked films, instead of using their average."""
     one_per_franchise: bool = False
     """At most one film of a series."""
     explain: bool = False
-    """Add to each film what speaks for it, seed by seed."""
+    """Add an explanation to each film, with the contribution of each liked film."""
 
     @model_validator(mode="after")
     def _is_for_one_or_several(self) -> Self:
@@ -135,32 +133,32 @@ class RecommendationRequest(_Taste):
 
 
 class SeedContribution(FrozenBaseModel):
-    """What one seed adds to a film's score."""
+    """Contribution of one liked film (seed) to a film's score."""
 
     movie_id: int
     title: str
     contribution: float
-    """In log-odds; negative where the seed speaks against the film."""
+    """Contribution in log-odds; negative if the seed counts against the film."""
 
 
 class Explanation(FrozenBaseModel):
-    """An exact account: the contributions of `because` and of `terms` sum to `score`."""
+    """Exact explanation: the contributions of `because` and of `terms` sum to `score`."""
 
     score: float
     """Log-odds of `affinity_score`: affinity_score = 1 / (1 + exp(-score))."""
     because: list[SeedContribution]
-    """"Because you liked": one entry per seed, strongest first."""
+    """One entry per seed, strongest first."""
     terms: dict[str, float]
-    """The rest: `prior` (how liked the film is whoever asks), `genre`, `year`, `popularity`, `dislikes`."""
+    """Other terms: `prior` (the film's general appeal), `genre`, `year`, `popularity`, `dislikes`."""
 
 
 class PersonAffinity(FrozenBaseModel):
     """Affinity of one of several people for a film."""
 
     affinity_score: float = Field(ge=0, le=1)
-    """As if the person had asked alone."""
+    """The affinity that the person alone would get."""
     explanation: Explanation | None = OMITTED
-    """Only when the request says `explain`."""
+    """Only if the request has `explain`."""
 
 
 class Movie(FrozenBaseModel):
@@ -177,39 +175,38 @@ class Recommendation(Movie):
     """A recommended film."""
 
     affinity_score: float = Field(ge=0, le=1)
-    """Calibrated: of people with such seeds, the share who liked a film with this score. For several people their
-    mean, which is the share of them who are expected to like it."""
+    """Calibrated probability: the share of people with similar liked films who liked a film with this score. For
+    several people their mean, which is the share of them who are expected to like it."""
     explanation: Explanation | None = OMITTED
-    """Only when the request says `explain`, and is for one person."""
+    """Only if the request has `explain` and is for one person."""
     for_people: list[PersonAffinity] | None = OMITTED
-    """Only when the request has `people`: one entry for each, in their order."""
+    """Only if the request has `people`: one entry per person, in their order."""
 
 
 class RecommendationResponse(FrozenBaseModel):
-    """Recommendations, and how they came about."""
+    """Recommendations and their origin."""
 
     recommendations: list[Recommendation]
-    """Sorted by `affinity_score`, highest first; never a seed."""
+    """Films by `affinity_score`, highest first; never a liked film."""
     served_by: Rung
-    """The rung of the ladder that chose the candidates: two_tower, item_cf or popularity; for several people the lowest
-    of theirs."""
+    """Rung of the ladder that found the candidates: two_tower, item_cf or popularity; for several people the lowest."""
     degraded: list[str]
-    """Why the answer comes from a lower rung, or is shorter than asked; empty when nothing is amiss."""
+    """Reasons why the answer comes from a lower rung or is shorter than requested; usually empty."""
     unknown_ids: list[int]
-    """Ids of the request that no film has."""
+    """Ids of the request that are not in the catalogue."""
     model_version: str
     request_id: str
 
 
 class MovieDetails(Movie):
-    """A film, and how liked it is."""
+    """A film and its popularity."""
 
     likes: int
-    """People of the training data who rated it 4 or more."""
+    """Number of people in the training data who rated it 4 or higher."""
     popularity_rank: int
-    """1 is the most liked film; films that equally many like share a rank."""
+    """Rank by likes, from 1; films with equally many likes share a rank."""
     n_films: int
-    """How many films the catalogue has."""
+    """Number of films in the catalogue."""
     model_version: str
 
 
@@ -220,20 +217,18 @@ class MovieList(FrozenBaseModel):
     model_version: str
 
 
-class Problem(FrozenBaseModel):
+class Problem(FrozenBaseModel, extra="ignore"):  # newer servers may add fields
     """An error in the form of RFC 9457."""
-
-    model_config = ConfigDict(extra="ignore")  # of newer servers
 
     type: str = "about:blank"
     code: str
-    """One word of a closed list (docs/api.md) for programs to go by."""
+    """Machine-readable kind of error, from a closed list (docs/api.md)."""
     title: str
     status: int
     detail: str
-    """What is wrong, and the fix."""
+    """Description of the error, and the fix."""
     errors: list[dict[str, str]] = []
-    """For invalid requests: `field`, `message` for each."""
+    """For invalid requests: `field` and `message` of each error."""
     request_id: str = ""
 
 

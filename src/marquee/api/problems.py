@@ -25,9 +25,10 @@ INTERNAL = "this is a fault of ours, and logged under the request_id: please rep
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem: `detail` is what is wrong, and the fix; `code` by default the status's own.
+    """Ends a request with a problem.
 
-    `errors` are `field` and `message` of each invalid field; `headers` are added to the response.
+    `detail` is the error and its fix, `code` by default the status's own. `errors` are `field` and `message` of each
+    invalid field; `headers` are added to the response.
     """
 
     def __init__(

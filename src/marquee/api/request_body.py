@@ -15,6 +15,13 @@ EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
 JSON = re.compile(r"application/(.+\+)?json")
 MAX_ERRORS = 20
 SCHEMA = RecommendationRequest.model_json_schema()
+_EXPECTED = {
+    "integer": "a whole number from {minimum} to {maximum}",
+    "number": "a number from {minimum:g} to {maximum:g}",
+    "boolean": "true or false",
+    "string": "text of {minLength} to {maxLength} characters",
+    "array": "a list of at most {maxItems}",
+}
 
 Schema = Mapping[str, Any]
 
@@ -28,10 +35,7 @@ def require_json(content_type: str) -> None:
 
 
 def parse_request(body: bytes) -> RecommendationRequest:
-    """Parse a body strictly: "0.5" for a number is a bug of the caller that should not stay hidden.
-
-    Raises `ProblemError`: 400 for what is not JSON, 422 for invalid fields.
-    """
+    """Parse a body strictly, without conversions; raises `ProblemError`: 400 if not JSON, 422 for invalid fields."""
     if not body.strip():
         raise ProblemError(400, f"the body is empty: send a JSON object such as {EXAMPLE}")
     try:
@@ -46,10 +50,7 @@ def parse_request(body: bytes) -> RecommendationRequest:
 
 
 def validation_messages(errors: Sequence[Mapping[str, Any]], schema: Schema) -> list[dict[str, str]]:
-    """`field` and `message` of at most `MAX_ERRORS` errors, and an entry that counts the rest.
-
-    Locations of `errors`, from `ValidationError.errors()`, begin at the root of the JSON schema.
-    """
+    """`field` and `message` of up to `MAX_ERRORS` pydantic errors in the JSON schema, and an entry for the rest."""
     messages = [{"field": _path(error["loc"]), "message": _message(error, schema)} for error in errors[:MAX_ERRORS]]
     if rest := len(errors) - len(messages):
         messages.append({"field": "...", "message": f"and {rest} more of the kind"})
@@ -98,31 +99,17 @@ def _at(schema: Schema, loc: Sequence[str | int]) -> Schema:
 
 
 def _describe(node: Schema, schema: Schema) -> str:
-    words = "something else"
-    match node.get("type"):
-        case "integer":
-            words = f"a whole number from {node['minimum']} to {node['maximum']}"
-        case "number":
-            words = f"a number from {node['minimum']:g} to {node['maximum']:g}"
-        case "boolean":
-            words = "true or false"
-        case "string":
-            words = f"text of {node.get('minLength', 0)} to {node.get('maxLength')} characters"
-        case "array":
-            words = f"a list of at most {node.get('maxItems')}"
-        case "object":
-            example = schema.get("examples", [None])[0] if node is schema else None
-            fields = ", ".join(node["properties"])
-            words = f"an object such as {json.dumps(example)}" if example else f"an object with any of {fields}"
-    return words
+    if node.get("type") == "object":
+        example = schema.get("examples", [None])[0] if node is schema else None
+        fields = ", ".join(node["properties"])
+        return f"an object such as {json.dumps(example)}" if example else f"an object with any of {fields}"
+    words = _EXPECTED.get(node.get("type", ""), "something else")
+    return words.format_map({"minLength": 0, "maxLength": None, "maxItems": None, **node})
 
 
 def _show(value: object) -> str:
-    match value:
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
     try:
         return _shorten(json.dumps(value, ensure_ascii=False))
     except (TypeError, ValueError):  # an int of thousands of digits has no text

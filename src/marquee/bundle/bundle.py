@@ -1,4 +1,4 @@
-"""The bundle in memory: what training makes, a store keeps, and servers answer from."""
+"""The bundle in memory: models, catalogue, and their origin."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +15,11 @@ from marquee.models.weights import RerankConfig
 
 @dataclass(frozen=True)
 class Bundle:
-    """Models of n films and where they came from. Loaded arrays are read-only, so threads can share them.
+    """Models of n films and their origin. Loaded arrays are read-only, so threads can share them.
 
     `eval_files` are stored below `eval/`; their names end in .json, .csv or .png. `stored` is the manifest, and
-    `path` the folder, that it was loaded from or published to. `notes` warn an operator, such as that this is the
-    previous version, since the current one is damaged.
+    `path` the folder, that it was loaded from or published to. `notes` are warnings for an operator, such as that the
+    current version is damaged and this is the previous one.
     """
 
     catalog: Catalog
@@ -37,12 +37,12 @@ class Bundle:
 
     @property
     def version(self) -> str:
-        """The version's name, such as 2026-11-24T02-00-00Z-3f9c1a2b; "unpublished" before it has one."""
+        """Name of the version, such as 2026-11-24T02-00-00Z-3f9c1a2b, or "unpublished"."""
         return self.stored.version if self.stored else "unpublished"
 
     @property
     def manifest(self) -> Manifest:
-        """The manifest it was loaded with; a BundleError before it is published."""
+        """The stored manifest; raises a BundleError if the bundle is not published."""
         if self.stored is None:
             raise BundleError("this bundle has no manifest yet", fix="publish it, then load it from the store")
         return self.stored

@@ -63,16 +63,16 @@ class CatalogNames(FrozenBaseModel):
 
 
 def encode(bundle: Bundle) -> dict[str, bytes]:
-    """Every file of a bundle but the manifest, by its path; equal bundles give equal bytes."""
+    """All files of a bundle except the manifest, by path; equal bundles give equal bytes."""
     catalog = bundle.catalog
     files = {
         CATALOG_NAMES: _json({"titles": list(catalog.titles), "genre_names": list(catalog.genre_names)}),
         RERANKER: _json(bundle.rerank.model_dump(mode="json")),
     }
     for name, arrays in _arrays(bundle).items():
-        # One entry of metadata at most: safetensors doesn't keep the order of several, so hashes would differ.
+        # At most one entry of metadata: safetensors doesn't keep the order of several, so hashes would differ.
         metadata: dict[str, str] | None = {"pooling": bundle.two_tower.pooling} if name == TWO_TOWER else None
-        # safetensors stores the memory as it lies, so a transposed view would come back scrambled.
+        # safetensors stores the memory as it is, so transposed views have to be copied.
         dense = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
         files[name] = safetensors_numpy.save(dense, metadata=metadata)
     return files | {f"{EVAL_FOLDER}{name}": raw for name, raw in bundle.eval_files.items()}
@@ -116,7 +116,7 @@ def shapes_of(bundle: Bundle) -> dict[str, dict[str, list[int]]]:
 
 
 def inconsistencies(bundle: Bundle) -> list[str]:
-    """Everything that is wrong with a bundle's arrays; each message begins with the file's name."""
+    """All problems of a bundle's arrays; each message begins with the file's name."""
     n = len(bundle.catalog)
     return [*_check_catalog(bundle.catalog), *_check_tower(bundle.two_tower, n), *_check_view(bundle.item_cf, n)]
 

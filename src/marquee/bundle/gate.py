@@ -1,4 +1,4 @@
-"""The publish gate: a bundle that is worse than the current one, or than popularity, needs force to go live.
+"""Publish gate: a bundle that is worse than the current one, or than popularity, is only published by force.
 
 It compares metrics at 5 seeds. docs/quality.md defines them, and says how the margins were found.
 """
@@ -22,7 +22,7 @@ ABOVE_POPULARITY = ("coverage@10", "stratified_recall@20")
 
 
 def gate(candidate: Metrics, current: Metrics | None, margin: float = MARGIN) -> list[str]:
-    """Reasons against publishing; empty where there are none.
+    """Reasons against publishing; empty if there are none.
 
     `current` is the live bundle's metrics, if the two can be compared (see `incomparable`); `margin` is how much
     NDCG@10 may be lost against it, since evaluation is noisy.
@@ -42,7 +42,7 @@ def gate(candidate: Metrics, current: Metrics | None, margin: float = MARGIN) ->
 
 
 def incomparable(metrics: Metrics, data: DataInfo, current: Manifest) -> str | None:
-    """Why a candidate's metrics can't be compared with the current bundle's; None where they can."""
+    """Reason why a candidate's metrics can't be compared with the current bundle's; None if they can."""
     if current.metrics.score() is None:
         return f"not compared with {current.version}: it has no {METRIC} at {SEEDS} seeds"
     if not data.sha256 or data.sha256 != current.data.sha256:
@@ -54,7 +54,7 @@ def incomparable(metrics: Metrics, data: DataInfo, current: Manifest) -> str | N
 
 
 def half_comparable(current: Manifest) -> str | None:
-    """Why only NDCG@10 is compared with the current bundle's; None where all metrics are."""
+    """Reason why only NDCG@10 can be compared with the current bundle's; None if all metrics can."""
     if _has_beyond(current.metrics):
         return None
     return f"compared with {current.version} by {METRIC} alone: it has no figures beyond accuracy"

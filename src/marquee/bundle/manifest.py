@@ -1,4 +1,4 @@
-"""The manifest: what a bundle holds, where it came from, and the hashes that prove it."""
+"""The manifest: contents, origin and hashes of a bundle."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 # The oldest Marquee that reads what this one writes; raise it when a reader needs to know something new.
 REQUIRES = "marquee>=0.1.0"
-# No other kind of file is ever opened: above all no pickle (docs/bundle.md).
+# No other kind of file is ever opened, in particular no pickle (docs/bundle.md).
 ALLOWED_SUFFIXES = (".safetensors", ".json", ".csv", ".png")
 VERSION_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z-[0-9a-f]{8}$"
 REPAIR = "go back with `marquee rollback`, or publish again"
@@ -125,7 +125,7 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
 
 
 def first_problem(error: ValidationError) -> str:
-    """Place and message of the first thing that pydantic found."""
+    """Location and message of pydantic's first error."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     return f"{place}: {first['msg']}" if place else first["msg"]

@@ -1,86 +1,54 @@
 """The metrics of a manifest: a typed view of what evaluation measured.
 
-A manifest is hashed, so its JSON is stored exactly as training wrote it. The view takes from that what it knows; a
-value of another type, such as null or NaN, counts as not measured.
+A manifest is hashed, so its JSON is stored exactly as training wrote it. The view ignores unknown keys; a value of
+another type, such as null or NaN, counts as not measured.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, OnErrorOmit, model_serializer, model_validator
 
 from marquee.base_model import FrozenBaseModel
 
 MAIN_SEEDS = "5"
 """The number of seeds at which bundles are compared, and the only one with metrics beyond accuracy."""
 
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+T = TypeVar("T")
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Interval = tuple[Number, Number]
+Table = dict[str, OnErrorOmit[T]]
 
 
 def _count(value: Any) -> int | None:
-    return None if (number := _number(value)) is None else int(number)
-
-
-def _numbers(value: Any) -> dict[str, float]:
-    return {name: number for name, raw in _mapping(value).items() if (number := _number(raw)) is not None}
-
-
-def _intervals(value: Any) -> dict[str, tuple[float, float]]:
-    pairs = {name: raw for name, raw in _mapping(value).items() if isinstance(raw, list | tuple) and len(raw) == 2}
-    return {
-        name: (low, high)
-        for name, pair in pairs.items()
-        if (low := _number(pair[0])) is not None and (high := _number(pair[1])) is not None
-    }
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _tables(value: Any) -> dict[str, Any]:
-    return {name: table for name, table in _mapping(value).items() if isinstance(table, Mapping)}
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 Count = Annotated[int | None, BeforeValidator(_count)]
 Text = Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
-Numbers = Annotated[dict[str, float], BeforeValidator(_numbers)]
-Intervals = Annotated[dict[str, tuple[float, float]], BeforeValidator(_intervals)]
-NumberTable = Annotated[dict[str, Numbers], BeforeValidator(_tables)]
-IntervalTable = Annotated[dict[str, Intervals], BeforeValidator(_tables)]
+_table_or_empty = BeforeValidator(lambda value: value if isinstance(value, dict) else {})
+Numbers = Annotated[Table[Table[Number]], _table_or_empty]
+Intervals = Annotated[Table[Table[Interval]], _table_or_empty]
 
 
-class Metrics(FrozenBaseModel):
-    """Evaluation results of a bundle; a field that wasn't measured is None or empty."""
-
-    model_config = ConfigDict(extra="ignore")
+class Metrics(FrozenBaseModel, extra="ignore"):
+    """Evaluation results of a bundle; a field that was not measured is None or empty."""
 
     protocol: Text = None
     """How it was measured; only figures under the same protocol may be compared."""
     n_people: Count = None
     """Held-out people."""
     n_niche_people: Count = None
-    ndcg: NumberTable = Field(default_factory=dict, alias="ndcg@10")
+    ndcg: Numbers = Field({}, alias="ndcg@10")
     """Number of seeds -> model ("pipeline", "popularity", a baseline) -> NDCG@10."""
-    ci95: IntervalTable = Field(default_factory=dict)
+    ci95: Intervals = {}
     """95 % intervals over people, as `ndcg`."""
-    beyond: Annotated[dict[str, NumberTable], BeforeValidator(_tables)] = Field(default_factory=dict)
+    beyond: Annotated[Table[Table[Table[Number]]], _table_or_empty] = {}
     """Number of seeds -> model -> metric beyond accuracy -> value."""
-    beyond_ci95: Annotated[dict[str, IntervalTable], BeforeValidator(_tables)] = Field(default_factory=dict)
-    calibration: NumberTable = Field(default_factory=dict)
+    beyond_ci95: Annotated[Table[Table[Table[Interval]]], _table_or_empty] = {}
+    calibration: Numbers = {}
     """Rung of the ladder -> "ece", the expected calibration error."""
-    _document: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _document: dict[str, Any] = {}
 
     @model_validator(mode="wrap")
     @classmethod

@@ -22,7 +22,6 @@ from marquee.bundle.store import (
     current,
     locked,
     point_to,
-    sync_folder,
     version_names,
     version_path,
     write_durably,
@@ -34,24 +33,17 @@ logger = logging.getLogger("marquee.bundle")
 
 
 def publish(
-    store: Path,
-    bundle: Bundle,
-    *,
-    force: bool = False,
-    activate: bool = True,
-    lock_timeout: float = 60.0,
+    store: Path, bundle: Bundle, *, force: bool = False, activate: bool = True, lock_timeout: float = 60.0
 ) -> Bundle:
-    """Add a version to a store and make it the current one. Whenever it dies, readers see the old or the new one.
+    """Add a version to a store and make it current. Readers see the old or the new one, even if the process dies.
 
-    Returns the bundle as stored; its notes are comparisons that weren't possible, and reasons that force overruled.
-    Where the current version already holds exactly this, nothing is written.
-
-    `force` publishes even if the gate has reasons against it. Without `activate` the version is only written. Another
-    publisher at work is waited for up to `lock_timeout` seconds.
+    Returns the bundle as stored; its notes are impossible comparisons, and the gate's reasons that `force` overruled.
+    Nothing is written if the current version has the same content. Without `activate` the version is only written.
+    `lock_timeout` is the time to wait for another publisher, in seconds.
 
     Raises:
-        PublishRefused: The gate has reasons against it; all of them are named.
-        BundleError: The bundle is not sound, or another publisher never finished.
+        PublishRefused: The gate's reasons against publishing.
+        BundleError: The bundle is not valid, or another publisher did not finish.
     """
     draft, files = pack(bundle)
     with locked(store, lock_timeout):
@@ -72,18 +64,16 @@ def publish(
 
 
 def pack(bundle: Bundle) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest, still without its time and version, and every other file by its path."""
+    """The manifest, without its time and version, and all other files by path."""
     if texts := inconsistencies(bundle):
         raise BundleError("this bundle can't be published:\n  " + "\n  ".join(texts))
     files = encode(bundle)
+    hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in sorted(files.items())}
     try:
         draft = Manifest(
             version="1970-01-01T00-00-00Z-00000000",
             created=datetime.fromtimestamp(0, UTC),
-            files=tuple(
-                FileEntry(path=name, bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest())
-                for name, raw in sorted(files.items())
-            ),
+            files=tuple(FileEntry(path=name, bytes=len(files[name]), sha256=sha) for name, sha in hashes.items()),
             n_movies=len(bundle.catalog),
             dimensions=bundle.two_tower.item_vectors.shape[1],
             shapes=shapes_of(bundle),
@@ -104,8 +94,6 @@ def _write(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, raw)
     write_durably(folder / MANIFEST_NAME, manifest.to_bytes())
-    for place, _, _ in os.walk(folder, topdown=False):
-        sync_folder(Path(place))
     if problems := examine(folder, manifest.sha256()).problems:
         raise BundleError(f"what was written doesn't read back: {problems[0].message}", fix="check the disk")
 
@@ -129,17 +117,15 @@ def _pass_gate(draft: Manifest, live: Manifest | None, *, force: bool) -> list[s
     note = incomparable(draft.metrics, draft.data, live) if live else None
     reasons = gate(draft.metrics, live.metrics if live and not note else None)
     if reasons and not force:
-        raise PublishRefused(
-            "not published:\n  - " + "\n  - ".join(reasons), fix="train a better one, or publish anyway with --force"
-        )
+        fix = "train a better one, or publish anyway with --force"
+        raise PublishRefused("not published:\n  - " + "\n  - ".join(reasons), fix=fix)
     if live and not note:
         note = half_comparable(live)
     return ([note] if note else []) + [f"published by force, although {reason}" for reason in reasons]
 
 
 def _time_after(names: list[str]) -> datetime:
-    # Strictly later than every version there is, whatever the clocks of the publishers say: so the names sort in
-    # the order of publishing, and never collide.
+    # Later than every existing version, whatever the publishers' clocks say, so that names sort in order of publishing.
     now = datetime.now(UTC).replace(microsecond=0)
     return max(now, time_of(names[-1]) + timedelta(seconds=1)) if names else now
 

@@ -1,4 +1,4 @@
-"""Reading a bundle: every byte is verified before any of it is used."""
+"""Reading bundles: all bytes are verified before they are used."""
 
 import hashlib
 import logging
@@ -26,12 +26,12 @@ from marquee.errors import BundleError
 
 logger = logging.getLogger("marquee.bundle")
 
-_MANIFEST_LIMIT = 16 * 2**20  # bytes; a manifest is a few KB, so more is garbage that must not fill the memory
+_MANIFEST_LIMIT = 16 * 2**20  # bytes; a manifest has a few KB
 
 
 @dataclass(frozen=True)
 class Report:
-    """Result of verifying one version; without problems, each with its file and a fix, the bundle is there."""
+    """Result of verifying one version: problems, each with its file and a fix, or the bundle."""
 
     path: Path
     problems: tuple[BundleError, ...] = ()
@@ -70,7 +70,7 @@ def load(path: Path, version: str | None = None, *, fall_back: bool = False, map
 
 
 def verify(path: Path, version: str | None = None) -> Report:
-    """Check one version, chosen as by `load`, and report all that is wrong with it, not just the first thing."""
+    """Check one version, chosen as by `load`, and report all problems."""
     try:
         return examine(*_locate(path, version))
     except BundleError as error:
@@ -78,7 +78,7 @@ def verify(path: Path, version: str | None = None) -> Report:
 
 
 def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = False) -> Report:
-    """Read and verify the folder of one version; `manifest_sha256` is the pointer's, None where no pointer names it."""
+    """Read and verify the folder of one version; `manifest_sha256` is the pointer's, if it names the version."""
     try:
         manifest = read_manifest(folder, manifest_sha256)
     except BundleError as error:
@@ -128,10 +128,8 @@ def pointer_or_refuse(store: Path) -> Pointer:
     if (pointer := current(store)) is not None:
         return pointer
     if version_names(store):
-        raise BundleError(
-            f"{store / POINTER_NAME} is missing, so no version is current",
-            fix="choose one with `marquee rollback VERSION`",
-        )
+        fix = "choose one with `marquee rollback VERSION`"
+        raise BundleError(f"{store / POINTER_NAME} is missing, so no version is current", fix=fix)
     raise BundleError(f"no bundle in {store}", fix="make one with `marquee train`, or name another folder")
 
 
@@ -172,9 +170,7 @@ def _wrong_files(folder: Path, manifest: Manifest) -> list[str]:
     problems = [f"{folder / MANIFEST_NAME} does not list {name}" for name in REQUIRED if name not in listed]
     if len(set(listed)) != len(listed):
         problems.append(f"{folder / MANIFEST_NAME} lists a file twice")
-    present = {
-        (Path(place) / name).relative_to(folder).as_posix() for place, _, names in os.walk(folder) for name in names
-    }
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     extra = sorted(present - set(listed) - {MANIFEST_NAME})
     return problems + [f"{folder / name} is not in the manifest" for name in extra]
 
@@ -203,12 +199,12 @@ def _unreadable(path: Path, error: OSError) -> BundleError:
 
 
 def _wrong_dimensions(bundle: Bundle, manifest: Manifest) -> list[str]:
-    problems = []
-    for name, shapes in shapes_of(bundle).items():
-        for array, shape in shapes.items():
-            stated = manifest.shapes.get(name, {}).get(array, "nothing")
-            if shape != stated:
-                problems.append(f"{name}: {array} has shape {shape}, the manifest says {stated}")
+    problems = [
+        f"{name}: {array} has shape {shape}, the manifest says {manifest.shapes.get(name, {}).get(array, 'nothing')}"
+        for name, shapes in shapes_of(bundle).items()
+        for array, shape in shapes.items()
+        if manifest.shapes.get(name, {}).get(array) != shape
+    ]
     n, d = len(bundle.catalog), np.atleast_2d(bundle.two_tower.item_vectors).shape[1]
     if n != manifest.n_movies:
         problems.append(f"{MANIFEST_NAME}: n_movies is {manifest.n_movies}, the catalogue has {n}")

@@ -1,4 +1,4 @@
-"""The folder of bundles: its layout, the pointer, the publisher's lock, and writes that survive a crash."""
+"""The store, a folder of bundles: layout, pointer, publisher's lock, and durable writes."""
 
 import fcntl
 import os
@@ -57,7 +57,7 @@ def version_names(store: Path) -> list[str]:
 
 
 def current(store: Path) -> Pointer | None:
-    """The pointer to the current version; None where nothing was published yet, a BundleError where it is garbage."""
+    """The pointer to the current version; None before the first one; raises a BundleError if it is unreadable."""
     path = store / POINTER_NAME
     try:
         with path.open("rb") as file:
@@ -98,15 +98,16 @@ def sync_folder(path: Path) -> None:
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """A temporary folder that is renamed to `path` in one step at the end, or removed if writing fails.
+    """A temporary folder that is renamed to `path` at the end, or removed if writing fails.
 
-    Readers never look into it; if the process dies, the next publisher removes it. It isn't made by
-    `tempfile.mkdtemp`, whose mode 0700 would lock out servers that run as another user.
+    If the process dies, the next publisher removes it. `tempfile.mkdtemp` would lock out servers of other users.
     """
     temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
     temporary.mkdir()
     try:
         yield temporary
+        for place, _, _ in os.walk(temporary, topdown=False):
+            sync_folder(Path(place))
         temporary.rename(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -115,7 +116,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def remove_version(path: Path) -> None:
-    """Delete a version so that no reader ever meets half of it. The caller holds the lock."""
+    """Delete a version in one step for readers. The caller holds the lock."""
     hidden = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
     path.rename(hidden)
     shutil.rmtree(hidden)

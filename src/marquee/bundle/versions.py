@@ -1,4 +1,4 @@
-"""The versions of a store: list them, make one current, go back, delete old ones, copy one out."""
+"""Versions of a store: list, activate, roll back, prune, export."""
 
 import logging
 import shutil
@@ -32,55 +32,52 @@ HISTORY_LENGTH = 50
 
 
 class VersionNow(FrozenBaseModel):
-    """A version in the store."""
+    """Version in the store."""
 
     version: str
     created: datetime
     current: bool
-    """Whether the store's pointer names it."""
+    """Whether it is the current version."""
     ndcg: float | None = Field(alias="ndcg@10")
-    """At 5 films; null where it wasn't measured."""
+    """NDCG@10 with 5 liked films; null if it was not measured."""
     ci95: tuple[float, float] | None
-    """Its 95 % interval over people."""
+    """95 % interval over people."""
     refused: bool
-    """Whether this process can't use it: its manifest is unreadable, or it was tried and refused."""
+    """Whether this process can't use it: its manifest is unreadable, or loading it failed."""
     n_movies: int | None = Field(None, exclude=True)
-    """None where the manifest is unreadable."""
+    """Number of films; None if the manifest is unreadable."""
     n_people: int | None = Field(None, exclude=True)
-    """Held-out people behind `ndcg`; None where it wasn't measured."""
+    """Number of held-out people in the evaluation; None if it is unknown."""
     data: str = Field("", exclude=True)
     """Name of the data set."""
     manifest_sha256: str = Field("", exclude=True)
-    """According to the pointer, if that names the version."""
+    """Hash of the manifest; the pointer's, if that names the version."""
     size: int = Field(0, exclude=True)
-    """Bytes of all its files; only counted by `list_versions`."""
+    """Size of all files in bytes; only set by `list_versions`."""
 
 
 def list_versions(store: Path) -> list[VersionNow]:
-    """The versions of a store, newest first. Reads and verifies every file, so it takes a while for large stores."""
+    """The versions of a store, newest first. Reads and verifies all files, which is slow for large stores."""
     pointer = _readable_pointer(store)
     found = []
     for name in reversed(version_names(store)):
         path = version_path(store, name)
         report = examine(path, pointer.manifest_sha256 if pointer and pointer.version == name else None)
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        version = _version_now(name, report.manifest, pointer, refused=not report.ok)
-        found.append(version.model_copy(update={"size": size}))
+        version = _version_now(name, report.manifest, pointer)
+        found.append(version.model_copy(update={"size": size, "refused": not report.ok}))
     return found
 
 
 class History:
-    """The versions of one store by their manifests alone, for a page that refreshes itself. Thread-safe.
-
-    Versions never change, so each manifest is read once.
-    """
+    """The versions of one store by their manifests, each of which is read once. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._manifests: dict[str, Manifest] = {}
 
     def versions(self) -> list[VersionNow]:
-        """The newest versions, newest first, at most HISTORY_LENGTH; empty where nothing was published yet."""
+        """The newest HISTORY_LENGTH versions, newest first; empty before the first one."""
         if is_version_folder(self._path):
             only = read_manifest(self._path)
             return [_version_now(only.version, only, Pointer(version=only.version, manifest_sha256=only.sha256()))]
@@ -95,12 +92,10 @@ class History:
 
 
 def rollback(store: Path, version: str | None = None) -> Pointer:
-    """Go back to the previous sound version, or to any sound one by its name. Only the pointer moves; it is returned.
-
-    Without a version, going back twice goes back two steps: it never returns to what one went back from.
+    """Make the previous or a named version current; returns the new pointer. Two rollbacks go back two steps.
 
     Raises:
-        BundleError: There is no such version, it is damaged, or there is nothing to go back to.
+        BundleError: There is no such version, it is damaged, or there is no earlier one.
     """
     with locked(store):
         pointer = _readable_pointer(store)
@@ -118,15 +113,15 @@ def rollback(store: Path, version: str | None = None) -> Pointer:
 
 
 def activate(store: Path, version: str) -> Pointer:
-    """Make a version current that `publish(..., activate=False)` has written; the same as `rollback` to its name."""
+    """Make a version current that `publish(..., activate=False)` has written: a `rollback` to its name."""
     return rollback(store, version)
 
 
 def prune(store: Path, keep: int = 5) -> list[str]:
-    """Delete all versions but the newest `keep` sound ones, the current and the previous one; returns their names.
+    """Delete all versions but the newest `keep` valid ones, the current and the previous one; returns their names.
 
     Raises:
-        BundleError: The pointer can't be read, so nobody knows what is in use.
+        BundleError: The pointer can't be read, so the versions in use are unknown.
     """
     if keep < 1:
         raise BundleError(f"keep must be at least 1, not {keep}")
@@ -159,9 +154,7 @@ def export(store: Path, folder: Path, version: str | None = None) -> str:
     return name
 
 
-def _version_now(
-    name: str, manifest: Manifest | None, pointer: Pointer | None, *, refused: bool | None = None
-) -> VersionNow:
+def _version_now(name: str, manifest: Manifest | None, pointer: Pointer | None) -> VersionNow:
     metrics = manifest.metrics if manifest else Metrics()
     pointed = pointer.manifest_sha256 if pointer and pointer.version == name else None
     return VersionNow(
@@ -170,7 +163,7 @@ def _version_now(
         current=pointed is not None,
         **{"ndcg@10": metrics.score()},
         ci95=metrics.interval(),
-        refused=manifest is None if refused is None else refused,
+        refused=manifest is None,
         n_movies=manifest.n_movies if manifest else None,
         n_people=metrics.n_people,
         data=manifest.data.name if manifest else "",
@@ -179,7 +172,7 @@ def _version_now(
 
 
 def _readable_pointer(store: Path) -> Pointer | None:
-    # None where it is garbage, too: lists and rollback are what one needs to repair it.
+    # None if it is unreadable: lists and rollback are needed to repair it.
     with suppress(BundleError):
         return current(store)
     return None
@@ -188,10 +181,9 @@ def _readable_pointer(store: Path) -> Pointer | None:
 def _previous_sound(store: Path, pointer: Pointer | None) -> str:
     if pointer and pointer.previous and _is_sound(store, pointer.previous):
         return pointer.previous
-    found = _newest_sound(store, before=pointer.version if pointer else "9999")
-    if found is None:
-        raise BundleError(f"no sound version in {store} to go back to", fix=LIST_THEM)
-    return found
+    if found := _newest_sound(store, before=pointer.version if pointer else "9999"):
+        return found
+    raise BundleError(f"no sound version in {store} to go back to", fix=LIST_THEM)
 
 
 def _newest_sound(store: Path, *, before: str) -> str | None:

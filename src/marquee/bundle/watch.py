@@ -1,4 +1,4 @@
-"""Follow a store's current bundle in a server: build beside the old one, then swap one reference."""
+"""Follow a store's current bundle in a server: load the new one beside the old one, then swap one reference."""
 
 import hashlib
 import logging
@@ -17,22 +17,22 @@ from marquee.errors import BundleError
 logger = logging.getLogger("marquee.bundle")
 
 Outcome = Literal["unchanged", "swapped", "refused", "fell_back"]
-"""Swapped to the pointer's version; refused it, and went on with the old one, if any; or fell back at the start."""
+"""The pointer's version is in use; it was refused and the old one, if any, stays; or fell back at the start."""
 T = TypeVar("T")
 
 
 class Live(Generic[T]):
-    """What a server builds from a store's current bundle. Thread-safe.
+    """Object that a server builds from a store's current bundle. Thread-safe.
 
-    A request calls `get` once, at its start, and works with that to its end: so it never mixes versions.
+    Each request calls `get` once, so that it never mixes versions.
 
     Args:
         path: A store, or the folder of one version.
-        build: Makes what the server works with of a bundle, and tries it out; if it raises, the bundle is refused.
-        interval: Seconds between two looks at the pointer by the background thread. Polling, because file
-            notifications miss NFS, volumes that are swapped by symlink, and object stores.
+        build: Builds the object from a bundle and tries it out; if it raises, the bundle is refused.
+        interval: Seconds between checks of the pointer. Polling, since file notifications miss NFS, volumes that are
+            swapped by symlink, and object stores.
         retry: Seconds until a refused bundle is tried again, since its files may still be arriving.
-        on_change: Called when a bundle goes live or is refused (once each), with the outcome and the version in use.
+        on_change: Called once when a bundle goes live or is refused, with the outcome and the version in use.
     """
 
     def __init__(
@@ -63,10 +63,7 @@ class Live(Generic[T]):
         self.refusals = 0
 
     def get(self, version: str | None = None) -> T:
-        """What is live now; or, if its version is given, what was live before. A BundleError says why none is live yet.
-
-        A caller that still works with the bundle before thus goes on getting answers of that very bundle.
-        """
+        """The live object, or the one before if it has this `version`; a BundleError says why there is none."""
         built = self._built
         if not built:
             raise BundleError(self._why.message, fix=self._why.fix)
@@ -78,11 +75,11 @@ class Live(Generic[T]):
         return bool(self._built)
 
     def refuses(self, manifest_sha256: str) -> bool:
-        """Whether the bundle with this manifest is the one that the pointer names and that can't be used."""
+        """Whether the pointer's bundle has this manifest and was refused."""
         return bool(manifest_sha256) and manifest_sha256 == self._refused
 
     def check(self) -> Outcome:
-        """Look at the pointer once, and follow it. Never raises because of a bad bundle: `get` and the log say why."""
+        """Check the pointer once, and follow it. A bad bundle is logged, and raises in `get` if none is live."""
         with self._checking:
             refusals = self.refusals
             outcome = self._check()

@@ -1,10 +1,9 @@
-"""A client of a retrieval server over HTTP, never slower than its deadline, whatever the server or the network does."""
+"""Client of a retrieval server over HTTP with a hard deadline."""
 
 import random
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -13,12 +12,12 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from marquee.api.request_context import request_context
 from marquee.errors import RetrievalUnavailable
 from marquee.retrieval.port import Query
-from marquee.retrieval.remote import CircuitBreaker, LostConnection, RemoteClient, read_whole, reason_of_status
+from marquee.retrieval.remote import CircuitBreaker, LostConnection, RemoteClient, pooled, read_whole, reason_of_status
 from marquee.retrieval.wire import PATHS, Protocol, ask
 
 
 class _Aging:
-    """A connection that counts as dropped after its time: a Service's new pods would get no traffic from old ones."""
+    """Connection that counts as dropped after `max_age` seconds, so that a Service's new pods get traffic."""
 
     max_age = 30.0
     _ends = 0.0
@@ -34,7 +33,7 @@ class _Aging:
 
 
 class RetrievalClient(RemoteClient):
-    """A client of one address, a URL without a path. Thread-safe; `retriever` makes the one for a bundle.
+    """Client of one address, a URL without a path. Thread-safe; `retriever` returns the retriever of a bundle.
 
     Connecting may take `connect_seconds`, and a connection is used for at most `connection_seconds`.
     """
@@ -55,7 +54,10 @@ class RetrievalClient(RemoteClient):
             "retrieval", protocol=protocol, seconds=seconds, workers=workers, breaker=breaker, on_result=on_result
         )
         self._connect_seconds = connect_seconds
-        self._pool = _make_pool(url, size=workers, max_age=connection_seconds)
+        self._pool = urllib3.connection_from_url(url, maxsize=workers, block=False, retries=False)
+        secure = isinstance(self._pool, urllib3.HTTPSConnectionPool)
+        bases = (_Aging, HTTPSConnection if secure else HTTPConnection)
+        self._pool.ConnectionCls = type("AgingConnection", bases, {"max_age": connection_seconds})
 
     def close(self) -> None:
         """See `RemoteClient.close`."""
@@ -79,33 +81,14 @@ class RetrievalClient(RemoteClient):
             raise RetrievalUnavailable("timeout", str(error)) from None
         except HTTPError as error:  # the connection ended before an answer began
             raise LostConnection("connection_lost", str(error)) from None
-        whole = False
         try:
-            content = read_whole(response.read1, ends)
-            whole = True
+            with pooled(response):
+                content = read_whole(response.read1, ends)
         except ReadTimeoutError as error:
             raise RetrievalUnavailable("timeout", str(error)) from None
         except HTTPError as error:
             raise RetrievalUnavailable("connection_lost", str(error)) from None
-        finally:
-            if whole:
-                response.release_conn()
-            else:
-                response.close()
         if response.status == 200:
             return content
         message = f"HTTP {response.status}: {content[:200].decode(errors='replace')}"
         raise RetrievalUnavailable(reason_of_status(response.status), message)
-
-
-def _make_pool(url: str, *, size: int, max_age: float) -> urllib3.HTTPConnectionPool:
-    """A pool of up to `size` connections to one address, each used for at most `max_age` seconds."""
-    parts = urllib3.util.parse_url(url)
-    arguments: dict[str, Any] = {"maxsize": size, "block": False, "retries": False}
-    secure = parts.scheme == "https"
-    make = urllib3.HTTPSConnectionPool if secure else urllib3.HTTPConnectionPool
-    pool = make(parts.host or "", parts.port, **arguments)
-    pool.ConnectionCls = type(
-        "AgingConnection", (_Aging, HTTPSConnection if secure else HTTPConnection), {"max_age": max_age}
-    )
-    return pool

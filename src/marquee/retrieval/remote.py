@@ -1,20 +1,18 @@
-"""Clients of a retrieval tier whose calls always end: in time, not too many at once, none while it is known to be down.
-
-What `marquee.retrieval.http` and `marquee.retrieval.sagemaker` share; how to ask is theirs.
-"""
+"""Base of the retrieval clients `http` and `sagemaker`: deadlines, a bounded number of calls, a circuit breaker."""
 
 import logging
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
+from typing import Any
 
 from marquee.api.request_context import deadline
-from marquee.errors import RetrievalUnavailable
+from marquee.errors import RetrievalUnavailable, Unavailable
 from marquee.retrieval.port import Candidates, Query, Where
 from marquee.retrieval.wire import Protocol, read_answer
 
@@ -27,10 +25,10 @@ CHUNK = 65536
 
 
 class CircuitBreaker:
-    """A circuit breaker (Nygard, Release It!, 5.2): don't wait for a tier that is known to be down.
+    """Circuit breaker (Nygard, Release It!, 5.2). Thread-safe.
 
-    Closed until `failures` calls in a row fail; then open, and one call at a time finds out whether to close: the first
-    after `pause` seconds, and after each failed trial twice as long, at most `longest_pause`.
+    It opens after `failures` failed calls in a row. Then one trial call at a time is admitted: the first after `pause`
+    seconds, and after each failed trial twice as long, at most `longest_pause`. A successful call closes it.
     """
 
     def __init__(
@@ -48,8 +46,8 @@ class CircuitBreaker:
         self._lock = threading.Lock()
         self._failed = 0
         self._pause = pause
-        self._next_trial = 0.0  # not before that
-        self._on_trial = False  # whether a trial was admitted and hasn't reported
+        self._next_trial = 0.0  # earliest time
+        self._on_trial = False  # a trial was admitted and its result is not reported yet
 
     @property
     def is_open(self) -> bool:
@@ -89,21 +87,21 @@ class CircuitBreaker:
 
 
 class LostConnection(RetrievalUnavailable):
-    """No answer had begun, so that asking again can't do harm and may meet another pod."""
+    """The connection failed before an answer began; a second attempt is safe and may reach another pod."""
 
 
 class RemoteClient(ABC):
-    """A client of a retrieval tier, which makes calls on threads of its own. Thread-safe.
+    """Client of a retrieval tier. Thread-safe.
 
-    Sockets have timeouts per read and names are looked up without any: only waiting for a thread has a hard end. A
-    thread that is stuck is one of a bounded number, and harms nobody else.
+    Calls run on its own threads: socket timeouts apply to each read, and DNS lookups have none, so only waiting for a
+    thread has a hard end.
 
     Args:
-        name: Of the tier, in logs.
-        protocol: KServe's protocol to ask in.
-        seconds: For an answer, all attempts included.
-        workers: Calls at once. One more gets `RetrievalUnavailable("busy")`.
-        breaker: When to stop asking.
+        name: Name of the tier in logs.
+        protocol: KServe's protocol of requests and answers.
+        seconds: Time limit of a call, all attempts included.
+        workers: Number of concurrent calls. Further ones get `RetrievalUnavailable("busy")`.
+        breaker: Circuit breaker; by default one with its default settings.
         on_result: Called after each call with "ok" or the reason of `RetrievalUnavailable`, and its milliseconds.
     """
 
@@ -129,10 +127,10 @@ class RemoteClient(ABC):
 
     @abstractmethod
     def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
-        """What asks, given a deadline, and raises nothing but `RetrievalUnavailable`; called on the caller's thread."""
+        """A function for another thread that sends the query, given a deadline; raises only RetrievalUnavailable."""
 
     def retriever(self, version: str) -> "BoundRetriever":
-        """A retriever that asks for candidates of this bundle."""
+        """Retriever of this bundle's candidates."""
         return BoundRetriever(self, version)
 
     def candidates(self, query: Query, version: str) -> Candidates:
@@ -195,50 +193,66 @@ class RemoteClient(ABC):
         left = ends - time.monotonic()
         if left <= 0:
             raise RetrievalUnavailable("timeout", "the request's own time is over")
+        if not self._free.acquire(blocking=False):
+            raise RetrievalUnavailable("busy", "as many calls as allowed are under way")
         try:
-            return self._submit(partial(self._attempt_twice, ask), ends).result(left)
+            future = self._threads.submit(self._attempt_twice, ask, ends)
+        except RuntimeError as error:  # closed, or the machine has no thread left
+            self._free.release()
+            raise RetrievalUnavailable("error", f"no thread: {error}") from None
+        future.add_done_callback(lambda _: self._free.release())  # a late call counts until its thread is done
+        try:
+            return future.result(left)
         except FutureTimeoutError:
             raise RetrievalUnavailable("timeout", f"no answer within {left:.2f} s") from None
         except CancelledError:
             raise RetrievalUnavailable("error", "the client was closed") from None
 
-    def _submit(self, work: Callable[[float], bytes], ends: float) -> Future[bytes]:
-        """Hand a call to a thread; it is one of those under way until the thread is done with it."""
-        if not self._free.acquire(blocking=False):
-            raise RetrievalUnavailable("busy", "as many calls as allowed are under way")
-        try:
-            future = self._threads.submit(work, ends)
-        except RuntimeError as error:  # closed, or the machine has no thread left
-            self._free.release()
-            raise RetrievalUnavailable("error", f"no thread: {error}") from None
-        future.add_done_callback(lambda _: self._free.release())
-        return future
 
-
+@dataclass(frozen=True)
 class BoundRetriever:
-    """A `marquee.retrieval.port.Retriever` that asks for one bundle's candidates."""
+    """A `marquee.retrieval.port.Retriever` of one bundle's candidates."""
 
-    def __init__(self, client: RemoteClient, version: str) -> None:
-        self._client = client
-        self._version = version
+    client: RemoteClient
+    version: str
 
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
         """See `marquee.retrieval.port.Retriever.candidates`."""
-        return self._client.candidates(Query(tuple(seed_movie_ids), k, where), self._version)
+        return self.client.candidates(Query(tuple(seed_movie_ids), k, where), self.version)
 
 
-def read_whole(read: Callable[[int], bytes], ends: float) -> bytes:
-    """An answer's bytes, `CHUNK` at a time, by a deadline on the clock of `time.monotonic`."""
-    parts: list[bytes] = []
-    size = 0
+def read_whole(
+    read: Callable[[int], bytes],
+    ends: float,
+    *,
+    limit: int = MAX_ANSWER_BYTES,
+    unavailable: type[Unavailable] = RetrievalUnavailable,
+    too_large: str = "bad_answer",
+) -> bytes:
+    """Read an answer until `ends` on the clock of `time.monotonic`.
+
+    Raises:
+        Unavailable: As the class `unavailable`, with the reason `too_large` (more than `limit` bytes) or `timeout`.
+    """
+    content = bytearray()
     while part := read(CHUNK):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_ANSWER_BYTES:
-            raise RetrievalUnavailable("bad_answer", f"more than {MAX_ANSWER_BYTES} bytes")
+        content += part
+        if len(content) > limit:
+            raise unavailable(too_large, f"more than {limit} bytes")
         if time.monotonic() > ends:
-            raise RetrievalUnavailable("timeout", "the answer comes too slowly")
-    return b"".join(parts)
+            raise unavailable("timeout", "the answer comes too slowly")
+    return bytes(content)
+
+
+@contextmanager
+def pooled(response: Any) -> Iterator[None]:
+    """Return an urllib3 response's connection to the pool at the end; close it if reading fails."""
+    try:
+        yield
+    except BaseException:
+        response.close()
+        raise
+    response.release_conn()
 
 
 def reason_of_status(status: int | None) -> str:

@@ -1,7 +1,7 @@
-"""A client of a SageMaker endpoint, never slower than its deadline, whatever AWS or the network does.
+"""Client of a SageMaker endpoint with a hard deadline.
 
-The body is KServe's V1, as everywhere (`marquee.retrieval.wire`): SageMaker passes it to the container's
-/invocations unchanged. Reasons are those of `marquee.retrieval.http`, and `throttled`, `denied` (the role or its
+SageMaker passes the body, KServe's V1 (`marquee.retrieval.wire`), to the container's /invocations unchanged. Reasons of
+`RetrievalUnavailable` are those of `marquee.retrieval.http`, and also `throttled`, `denied` (the role or its
 credentials) and `not_found` (no such endpoint, or it is not in service).
 """
 
@@ -12,19 +12,8 @@ from functools import partial
 from typing import Any
 
 import boto3
+import botocore.exceptions as boto
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
 from botocore.parsers import ResponseParserError
 
 from marquee.api.request_context import request_context
@@ -40,29 +29,22 @@ WORTH_A_RETRY = {"refused", "connection_lost", "throttled", "not_ready"}
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html, and AWS's common errors.
 _CODES = {
-    "ThrottlingException": "throttled",
-    "TooManyRequestsException": "throttled",
-    "ServiceUnavailable": "not_ready",
-    "ServiceUnavailableException": "not_ready",
-    "ModelNotReadyException": "not_ready",
-    "ValidationError": "not_found",
-    "ValidationException": "not_found",
-    "AccessDeniedException": "denied",
-    "ExpiredTokenException": "denied",
-    "InvalidSignatureException": "denied",
-    "UnrecognizedClientException": "denied",
-    "InvalidClientTokenId": "denied",
+    **dict.fromkeys(("ThrottlingException", "TooManyRequestsException"), "throttled"),
+    **dict.fromkeys(("ServiceUnavailable", "ServiceUnavailableException", "ModelNotReadyException"), "not_ready"),
+    **dict.fromkeys(("ValidationError", "ValidationException"), "not_found"),
+    **dict.fromkeys(("AccessDeniedException", "ExpiredTokenException", "InvalidSignatureException"), "denied"),
+    **dict.fromkeys(("UnrecognizedClientException", "InvalidClientTokenId"), "denied"),
 }
 _STATUSES = {429: "throttled", 503: "not_ready", 403: "denied"}
 
 
 class SageMakerClient(RemoteClient):
-    """A client of one endpoint. Thread-safe; `retriever` makes the one for a bundle.
+    """Client of one endpoint. Thread-safe; `retriever` returns the retriever of a bundle.
 
-    Credentials come from where boto3 finds them (in Lambda: the function's role), and so does the address: with
-    AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME set, boto3 asks there, which is how tests put a local server in its place.
-    Without a region AWS_REGION is taken, else boto3's own (AWS_DEFAULT_REGION, ~/.aws); without any, a ConfigError says
-    so. `connect_seconds` and `read_seconds` (for the next bytes of an answer) are per attempt.
+    boto3 finds the credentials (in Lambda: the function's role) and the address (tests set
+    AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME). `region` defaults to AWS_REGION, then to boto3's own (AWS_DEFAULT_REGION,
+    ~/.aws); a ConfigError is raised without any. `connect_seconds` and `read_seconds` (until the next bytes of an
+    answer) are per attempt.
     """
 
     pause = 0.05
@@ -93,7 +75,7 @@ class SageMakerClient(RemoteClient):
             # boto3 itself reads AWS_DEFAULT_REGION alone.
             where = region or os.environ.get("AWS_REGION") or None
             self._runtime = boto3.client("sagemaker-runtime", region_name=where, config=config)
-        except BotoCoreError as error:
+        except boto.BotoCoreError as error:
             fix = "set MARQUEE_AWS_REGION, or AWS_REGION, such as eu-central-1"
             raise ConfigError(f"no client for SageMaker: {error}", fix=fix) from None
         self._endpoint = endpoint
@@ -102,7 +84,7 @@ class SageMakerClient(RemoteClient):
     def of_settings(
         cls, settings: Settings, *, on_result: Callable[[str, float], object], workers: int = 4
     ) -> "SageMakerClient":
-        """A client of the endpoint that the settings name; raises as the constructor does."""
+        """Client of the endpoint in the settings; raises as the constructor does."""
         return cls(
             settings.sagemaker_endpoint,
             region=settings.aws_region,
@@ -150,24 +132,22 @@ class SageMakerClient(RemoteClient):
 def reason_of(error: Exception) -> str:
     """The reason of a `RetrievalUnavailable` for what `invoke_endpoint`, or reading its answer, raised."""
     match error:
-        case ClientError():
-            return _of_service(error.response)
-        case EndpointConnectionError() | ConnectTimeoutError():
+        case boto.ClientError():
+            return _reason_of_service(error.response)
+        case boto.EndpointConnectionError() | boto.ConnectTimeoutError():
             return "refused"
-        case ReadTimeoutError():
+        case boto.ReadTimeoutError() | TimeoutError():
             return "timeout"
-        case ConnectionClosedError() | ResponseStreamingError() | HTTPClientError():
+        case boto.ConnectionClosedError() | boto.ResponseStreamingError() | boto.HTTPClientError():
             return "connection_lost"
-        case NoCredentialsError() | PartialCredentialsError():
+        case boto.NoCredentialsError() | boto.PartialCredentialsError():
             return "denied"
         case ResponseParserError():
             return "bad_answer"
-        case BotoCoreError():
-            return "error"
-    return "timeout" if isinstance(error, TimeoutError) else "error"
+    return "error"
 
 
-def _of_service(response: Any) -> str:
+def _reason_of_service(response: Any) -> str:
     code = str(response.get("Error", {}).get("Code", ""))
     if code == "ModelError":  # the container's own answer
         return reason_of_status(response.get("OriginalStatusCode"))

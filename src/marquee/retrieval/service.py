@@ -1,4 +1,4 @@
-"""The retrieval service behind every server: parse bodies, search in one batch, answer. Servers add only transport."""
+"""Retrieval service of every server: parse bodies, search in one batch, answer. Servers only add transport."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class Reply:
 
 
 class RetrievalService:
-    """Answers from a store's current bundle, or from the one before for clients that still use it. Thread-safe.
+    """Answers from a store's current bundle, or the one before for clients that still use it. Thread-safe.
 
     `make_shortlist` makes the product over a catalogue, by default in numpy; the rest is as for `Live`.
     """
@@ -49,10 +49,7 @@ class RetrievalService:
         self.live = Live(path, build=build, interval=interval, on_change=on_change)
 
     def answer(self, bodies: Sequence[bytes | dict[str, Any]]) -> list[Reply]:
-        """One reply per body: 200; 400 for a bad request; 503 while no bundle is loaded.
-
-        An empty body is a probe: it gets a real search.
-        """
+        """One reply per body: 200, 400 for a bad request, or 503 without a bundle. An empty body is a probe."""
         entries = [self._accept(body) for body in bodies]
         accepted = [entry for entry in entries if not isinstance(entry, Reply)]
         # Answers come in the order of the queries, so each request takes its own from the front.

@@ -1,11 +1,9 @@
-"""The retrieval contract on the wire: KServe's V1 and V2 protocols, for servers and for clients.
+"""Wire format of retrieval: KServe's V1 and V2 protocols, for servers and clients. docs/retrieval.md has examples.
 
 V1: {"instances": [...]} -> {"predictions": [...]},
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
 V2 (Open Inference Protocol): the same queries and answers as tensors,
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
-Bodies are parsed and written here and nowhere else, so every server and every client mean the same by them.
-docs/retrieval.md describes them with examples.
 """
 
 import json
@@ -15,8 +13,9 @@ from math import prod
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from marquee.base_model import FrozenBaseModel
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
 
@@ -33,10 +32,8 @@ Genres = Annotated[tuple[Annotated[str, Field(strict=True, min_length=1, max_len
 Year = Annotated[int, Field(strict=True, ge=1, le=9999)]
 
 
-class Instance(BaseModel):
+class Instance(FrozenBaseModel):
     """A query as JSON has it: the arguments of `marquee.retrieval.port.Retriever.candidates`, flat."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
     k: Annotated[int, Field(strict=True, ge=1, le=MAX_K)] = 200
@@ -62,13 +59,13 @@ Render = Callable[[Sequence[Candidates]], dict[str, Any]]
 
 
 def parse_request(body: bytes | dict[str, Any]) -> tuple[list[Query], str, Render]:
-    """Parse the JSON, or what a server made of it already, of a request; `instances` or `inputs` tells the protocol.
+    """Parse a request's JSON, or a server's dict of it; its field `instances` or `inputs` determines the protocol.
 
-    Returns the queries, at least one; the version of the bundle that the client works with, "" if it doesn't say; and
-    what writes the answer in the request's protocol, given one entry per query, all of one bundle.
+    Returns the queries, at least one; the bundle's version that the client uses, or ""; and a function that renders the
+    answer in the same protocol, given one entry per query, all of one bundle.
 
     Raises:
-        RequestError: It isn't a request as docs/retrieval.md describes it.
+        RequestError: It is not a request as docs/retrieval.md describes it.
     """
     if not isinstance(body, dict):
         if len(body) > MAX_BODY_BYTES:

@@ -9,17 +9,7 @@ from numpy.typing import NDArray
 
 from marquee.models import Rows
 from marquee.models.catalog import Catalog
-from marquee.search.text import (
-    Prefixes,
-    core,
-    fold,
-    initials_of,
-    names_of,
-    series_of,
-    spelling_variants,
-    subtitles_of,
-    without_articles,
-)
+from marquee.search import text
 from marquee.search.typos import Typos, edits_allowed
 
 _ENOUGH = 3  # with fewer exact matches than this, tolerant ones follow them
@@ -31,40 +21,39 @@ _DIGITS_OF_A_YEAR, _MOST_PARTS = 4, 20
 
 
 class TitleIndex:
-    """Search by title: every word of the query must be a prefix of a word of the title, outer articles left out.
+    """Search by title: every word of the query, without outer articles, must be a prefix of a word of the title.
 
-    A name may also be written as one word ("spiderman"), initials without their points ("et"). Where that finds next to
-    nothing, words may be misspelt, two of them joined ("schindlers list"), or numbers and titles of people spelt
-    differently ("rocky 2", "twelve angry men", "doctor strangelove").
+    Names may be written as one word ("spiderman"), initials without points ("et"). If that finds too little, words may
+    be misspelt, joined ("schindlers list") or spelt differently ("rocky 2", "twelve angry men", "doctor strangelove").
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         titles = catalog.titles
-        folded = [fold(title) for title in titles]
+        folded = [text.fold(title) for title in titles]
         words = [title.split() for title in folded]
-        names = [names_of(title) for title in titles]
+        names = [text.names_of(title) for title in titles]
         self._titles = _index([title] for title in folded)
-        self._cores = _index([core(title)] for title in folded)
+        self._cores = _index([text.core(title)] for title in folded)
         self._names = _index(names)
         self._squeezed = _index({name.replace(" ", "") for name in of_film} for of_film in names)
-        self._series = _index({series_of(title)} - {""} for title in titles)
-        self._subtitles = _index(map(subtitles_of, titles))
-        self._initials = _index(map(initials_of, titles))
+        self._series = _index({text.series_of(title)} - {""} for title in titles)
+        self._subtitles = _index(map(text.subtitles_of, titles))
+        self._initials = _index(map(text.initials_of, titles))
         self._words = _index(map(set, words))
         # Neighbouring words as one: "spiderman", "schindlers".
         self._joined = _index([first + second for first, second in pairwise(title)] for title in words)
-        self._n_words = np.array([len(without_articles(title)) for title in words])
+        self._n_words = np.array([len(text.without_articles(title)) for title in words])
         self._typos = Typos(self._words.keys)
 
     def search(self, query: str, limit: int) -> list[int]:
         """Rows of the catalogue, best match first: the whole title, its beginning, then any words in it.
 
-        Exact matches come before tolerant ones, and the more popular film before the other where both match alike.
-        A year at the end ("heat 1995") narrows to that year, unless it is part of a title; to the years beside it where
-        there is nothing of that one, since sources differ. A sequel's number that nothing has counts for nothing.
+        Exact matches come before tolerant ones, popular films first among equals. A year at the end ("heat 1995")
+        limits the search to that year, or else to the years next to it, unless it is part of a title. The number of an
+        unknown sequel is ignored.
         """
-        words = fold(query).split()
+        words = text.fold(query).split()
         if not words:
             return []
         found = self._search(words, limit)
@@ -87,7 +76,7 @@ class TitleIndex:
         elif year:
             year = None  # it is a word of the title
         # A short name that was found whole has neighbours by chance only; a long one is the neighbour of its namesakes.
-        alone = whole and sum(map(len, words)) < _LONG and not any(map(spelling_variants, words))
+        alone = whole and sum(map(len, words)) < _LONG and not any(map(text.spelling_variants, words))
         if len(found) < min(limit, _ENOUGH) and not alone:
             exact = set(found)
             found += [row for row in self._tolerant(words, year) if row not in exact]
@@ -98,7 +87,7 @@ class TitleIndex:
 
         Of a series, "star wars", every film is called so; by a single word only if no film is called just that.
         """
-        words = without_articles(name.split())
+        words = text.without_articles(name.split())
         name = " ".join(words)
         rows = self._names.exactly(name)
         if len(words) > 1 or len(rows) == 0:
@@ -108,11 +97,8 @@ class TitleIndex:
         return self._by_popularity(np.unique(rows))
 
     def known_by(self, words: list[str]) -> Rows:
-        """Rows of the films whose name goes on after these words, or that have them as a subtitle, popular ones first.
-
-        "harry potter", "crouching tiger"; "empire strikes back".
-        """
-        name = " ".join(without_articles(words))
+        """Rows of films whose name begins with these words ("harry potter"), or with this subtitle, by popularity."""
+        name = " ".join(text.without_articles(words))
         rows = np.concatenate([self._names.starting(f"{name} "), self._subtitles.exactly(name)])
         return self._by_popularity(np.unique(rows))
 
@@ -125,10 +111,10 @@ class TitleIndex:
         words = name.split()
         if not words:
             return np.zeros(0, dtype=np.int64)
-        wanted = core(name)
+        wanted = text.core(name)
 
         def is_close(title: str) -> bool:
-            names = {*names_of(title), series_of(title)}
+            names = {*text.names_of(title), text.series_of(title)}
             return max(SequenceMatcher(None, wanted, other).ratio() for other in names) >= _SURELY
 
         found = self._tolerant(words, None)[:_COMPARED]
@@ -139,7 +125,7 @@ class TitleIndex:
 
     def _exact(self, words: list[str], year: int | None) -> tuple[list[int], bool]:
         """Rows in order, and whether the query is all of what the first of them is called."""
-        inner = without_articles(words)
+        inner = text.without_articles(words)
         match = np.ones(len(self._catalog), dtype=np.bool_)
         for word in inner:
             has = np.zeros_like(match)
@@ -168,7 +154,7 @@ class TitleIndex:
 
     def _tolerant(self, words: list[str], year: int | None) -> list[int]:
         """Rows by how far they are from the query; none where a word is close to nothing."""
-        inner = [word for word in without_articles(words) if word != "and"] or words
+        inner = [word for word in text.without_articles(words) if word != "and"] or words
         far = np.zeros(len(self._catalog), dtype=np.int64)
         for word in inner:
             far += self._distance(word, alone=len(inner) == 1)
@@ -184,7 +170,7 @@ class TitleIndex:
         for count in (2, 1):
             far[self._words.at(near[edits == count])] = count
         far[self._joined.starting(word)] = 1
-        for other in spelling_variants(word):
+        for other in text.spelling_variants(word):
             far[self._words.exactly(other)] = 1
         far[self._words.starting(word)] = 0
         return far
@@ -194,6 +180,6 @@ class TitleIndex:
         return [int(row) for row in rows[order]]
 
 
-def _index(keys: Iterable[Iterable[str]]) -> Prefixes:
+def _index(keys: Iterable[Iterable[str]]) -> text.Prefixes:
     """Index of the keys of each row."""
-    return Prefixes((key, row) for row, of_row in enumerate(keys) for key in of_row)
+    return text.Prefixes((key, row) for row, of_row in enumerate(keys) for key in of_row)

@@ -1,17 +1,15 @@
-"""Models of what was understood of a sentence."""
+"""Result of parsing a wish in words."""
 
 from typing import Literal
 
 from marquee.api.contracts import OMITTED
 from marquee.base_model import FrozenBaseModel
 
-Kind = Literal[
-    "like", "dislike", "genre_any", "genre_none", "year_min", "year_max", "novelty", "diversity"
-]  # fmt: skip
+Kind = Literal["like", "dislike", "genre_any", "genre_none", "year_min", "year_max", "novelty", "diversity"]
 
 
 class WishFilters(FrozenBaseModel):
-    """As the filters of a request, but only those that were understood."""
+    """Filters of a request, as far as they were understood."""
 
     genres_any: list[str] | None = OMITTED
     """At least one of these genres."""
@@ -24,40 +22,40 @@ class WishFilters(FrozenBaseModel):
 
 
 class Wish(FrozenBaseModel):
-    """A body for `POST /v1/recommendations` if it has `movie_ids`; what was not understood is left out."""
+    """Body for `POST /v1/recommendations`, if it has `movie_ids`; fields that were not understood are left out."""
 
     movie_ids: list[int] | None = OMITTED
     """Films that the person likes, as MovieLens ids."""
     disliked_movie_ids: list[int] | None = OMITTED
     """Films that the person dislikes, as MovieLens ids."""
     filters: WishFilters | None = OMITTED
-    """Which films may be recommended."""
+    """Restrictions on the recommended films."""
     novelty: float | None = OMITTED
-    """The popularity dial."""
+    """Preference for lesser-known films."""
     diversity: float | None = OMITTED
-    """The dial for variety."""
+    """Diversity of the list."""
 
 
 class Part(FrozenBaseModel):
-    """One thing that was understood."""
+    """Part of a wish that was understood."""
 
     text: str
-    """The words, as written."""
+    """Words of the sentence, as written."""
     kind: Kind
-    """What it is."""
+    """Kind of the part."""
     value: int | float | str
-    """What goes into the request: a film's MovieLens id, a genre, a year, or a dial's value."""
+    """Value for the request: a film's MovieLens id, a genre, a year, or a number."""
     label: str
-    """In few words, which mean the same when they are read again."""
+    """Short description, which is understood in the same way if it is parsed again."""
 
 
 class Understood(FrozenBaseModel):
-    """What a sentence asks for."""
+    """Result of parsing a wish."""
 
     request: Wish
-    """The parts, put together."""
+    """Request made of all parts."""
     parts: list[Part]
-    """In the order of the sentence."""
+    """Parts in the order of the sentence."""
     not_understood: list[str]
-    """Words that nothing was made of, as written."""
+    """Words that were not understood, as written."""
     model_version: str

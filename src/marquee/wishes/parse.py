@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Literal
+from typing import Any, Literal
 
 from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex
-from marquee.wishes.contracts import Part, Understood, Wish
+from marquee.wishes.contracts import Part, Understood, Wish, WishFilters
 from marquee.wishes.titles import Found, Titles
 from marquee.wishes.tokens import tidy, tokens_of, written
 from marquee.wishes.vocabulary import BEFORE_ADJECTIVES, FILLERS, OPPOSITES, Vocabulary
 from marquee.wishes.years import years_at
 
 _MAX_GUESSES = 4  # each takes milliseconds
+# Fields of the request that are lists, by kind of their parts.
+_LISTS = {"like": "movie_ids", "dislike": "disliked_movie_ids", "genre_any": "genres_any", "genre_none": "genres_none"}
 _JOINERS = {"and", "or", "nor", "plus"}
 
 # A part and its subject: a film's id, a genre, a dial's name, or, for years, the place in the sentence, which both ends
@@ -242,22 +244,8 @@ def _combined_years(noted: Sequence[_Noted]) -> list[Part]:
 
 def _wish(parts: Sequence[Part]) -> Wish:
     """The request that the parts make."""
-    one = {part.kind: part.value for part in parts}
-
-    def every(kind: str) -> list[object] | None:
-        return [part.value for part in parts if part.kind == kind] or None
-
-    filters = {
-        "genres_any": every("genre_any"),
-        "genres_none": every("genre_none"),
-        "year_min": one.get("year_min"),
-        "year_max": one.get("year_max"),
-    }
-    wish = {
-        "movie_ids": every("like"),
-        "disliked_movie_ids": every("dislike"),
-        "filters": filters if any(filters.values()) else None,
-        "novelty": one.get("novelty"),
-        "diversity": one.get("diversity"),
-    }
-    return Wish.model_validate(wish)
+    fields: dict[str, Any] = {part.kind: part.value for part in parts if part.kind not in _LISTS}
+    for kind, name in _LISTS.items():
+        fields[name] = [part.value for part in parts if part.kind == kind] or None
+    filters = {name: fields.pop(name, None) for name in WishFilters.model_fields}
+    return Wish.model_validate({**fields, "filters": filters if any(filters.values()) else None})

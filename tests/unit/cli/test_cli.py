@@ -170,7 +170,7 @@ def test_the_model_card_for_people_programs_and_files(run, store):
     assert run("card", manifest.version, "-s", store, "--markdown")[1] == markdown(made)
     code, out, _ = run("card", "-s", store)
     assert code == 0
-    assert "how accurate it is" in out
+    assert "how accurate" in out
     assert "##" not in out
 
 

@@ -91,13 +91,16 @@ def test_it_survives_json(manifest_of):
 
 def test_limits_follow_from_the_figures(manifest_of):
     said = " ".join(model_card(manifest_of()).limits)
-    assert "96 % of the films shown are among the most liked tenth" in said
-    assert "25 of the catalogue's 50 films (50 %)" in said
-    assert "0.466 against 0.519 for all: they are served worse than others" in said
-    assert "behind the most liked films for everybody: NDCG@10 0.464 against 0.480" in said
-    assert "at least 3 likes" in said
-    assert "the newest rating is of 2018 and the newest film of 2018" in said
-    assert "Only 465 people" in said
+    for figures in (
+        ["96 %"],
+        ["25", "50 films", "50 %"],
+        ["niche", "0.466", "0.519", "worse"],
+        ["0.464", "0.480", "most liked films"],
+        ["3 likes"],
+        ["rating", "2018", "film", "2018"],
+        ["465 people"],
+    ):
+        assert re.search(".*".join(figures), said), figures
 
 
 def changed(**figures: float) -> dict[str, Any]:
@@ -112,19 +115,20 @@ def test_other_figures_other_words(manifest_of):
     }
     data = DATA.model_copy(update={"counts": {"newest_film_year": 1998}})
     said = " ".join(model_card(manifest_of(better, data, {"item_cf": "pure_svd", "item_cf_min_positives": 3})).limits)
-    assert "served no worse than others" in said
-    assert "In its data the newest film of 1998: it knows" in said
-    for absent in ("Only", "behind", "newest rating", "likes take part"):
+    assert "no worse" in said
+    assert "newest film is from 1998" in said
+    for absent in ("5,000 people", "another model", "newest rating", "at least 3 likes"):
         assert absent not in said
 
 
 def test_a_bundle_without_figures_says_what_is_not_known(manifest_of):
     card = model_card(manifest_of({}, DataInfo(name="older"), {}))
     assert card.accuracy == card.beyond_accuracy == card.calibration == card.limits == []
-    assert card.how_judged == "It was not judged, or the bundle doesn't say how."
+    assert "not evaluated" in card.how_judged
     assert len(card.unknown) == 10
     text = markdown(card)
-    assert "The bundle has no figures that would show them." in text
+    assert "## Limits and known bias\n\nThe bundle contains no figures" in text
+    assert text.endswith(f"- {card.unknown[-1]}\n")
     assert "| ratings | not known |" in text
     assert "NDCG" not in text
 
@@ -140,23 +144,23 @@ def test_a_bundle_without_figures_says_what_is_not_known(manifest_of):
 def test_strange_figures_are_not_known(manifest_of, metrics):
     card = model_card(manifest_of(metrics))
     assert card.accuracy == card.beyond_accuracy == card.calibration == []
-    assert "how accurate it is" in card.unknown
+    assert any("accurate" in what for what in card.unknown)
     assert markdown(card)
 
 
 def test_rows_of_a_later_marquee_keep_their_names(manifest_of):
     later = METRICS | {"ndcg@10": {"5": {"oracle": 0.9, "pipeline": 0.5}}}
-    assert [row.label for row in model_card(manifest_of(later)).accuracy] == ["the product: both stages", "oracle"]
+    assert [row.label for row in model_card(manifest_of(later)).accuracy] == ["full pipeline (both stages)", "oracle"]
 
 
 def test_protocols_in_words():
     words = describe_protocol(PROTOCOL, 465)
-    assert words.startswith("465 people with at least 20 likes (ratings of 4 or more), in 5 parts, each by models")
+    assert re.match(r"465 people .* 20 likes .*ratings of 4 .* 5 parts\.", words)
     assert "drawn at random 3 times" in words
     one = describe_protocol("few-seeds/1 positive>=3.5 min_positives=12 draws=1 folds=1/5 seed=7", None)
-    assert one.startswith("People with at least 12 likes (ratings of 3.5 or more), in 5 parts, of which 1 judged")
+    assert re.match(r"People .* 12 likes .*ratings of 3\.5 .* 5 parts, of which 1 ", one)
     assert "drawn at random once" in one
-    assert "'few-seeds/2 x', which this version of Marquee can't put in words" in describe_protocol("few-seeds/2 x", 3)
+    assert "'few-seeds/2 x'" in describe_protocol("few-seeds/2 x", 3)
 
 
 @pytest.mark.parametrize(

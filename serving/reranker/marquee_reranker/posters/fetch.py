@@ -1,4 +1,4 @@
-"""Posters from memory or TMDB: within a time limit, a few calls at once, and none while TMDB is known to be down."""
+"""Posters from memory or TMDB, with a time limit, few concurrent calls, and a circuit breaker."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ SECONDS = 2.0
 AT_ONCE = 4
 MAX_PENDING = 64  # a page shows fewer films
 DAY = 24 * 3600.0
-# Rough size of a cache entry beside the poster's bytes: else a million misses would count for nothing.
+# Approximate size of a cache entry without its content, so that misses count.
 OVERHEAD = 512
 
 
@@ -36,14 +36,12 @@ def poster_cache(
 
 
 class Posters:
-    """Posters by TMDB id. `get` is for the event loop; calls to TMDB run on threads of their own.
-
-    The number of threads is bounded, since a DNS lookup can hold one beyond any timeout of a socket.
+    """Posters by TMDB id. `get` runs on the event loop, calls to TMDB on a bounded number of threads.
 
     Args:
-        seconds: Time limit of a poster, waiting included.
-        at_once: Calls at once; the rest waits.
-        most: Films that are fetched or wait; one more gets no poster.
+        seconds: Time limit of a poster, including waiting.
+        at_once: Number of concurrent calls; further ones wait.
+        most: Number of films in progress or waiting; further ones get no poster.
         on_result: Called for each poster with `kept`, `fetched`, `none`, or the reason of the failure.
     """
 
@@ -78,7 +76,7 @@ class Posters:
         return cls(tmdb, on_result=on_result)
 
     def close(self) -> None:
-        """Drop the calls that wait, and take no more."""
+        """Cancel waiting calls and accept no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._tmdb.close()
 
@@ -110,7 +108,7 @@ class Posters:
         future.add_done_callback(lambda _: self._running.pop(tmdb_id, None))
         found = await self._wait(future)
         if found is None:
-            # A call that hasn't begun only had to wait too long, which says nothing against TMDB.
+            # A call that has not begun only waited too long, which is no failure of TMDB.
             if not future.cancel():
                 self._breaker.failed()
             return None, "timeout"
@@ -122,7 +120,7 @@ class Posters:
         return waiting.result() if done and not waiting.cancelled() else None
 
     def _fetch(self, tmdb_id: int, ends: float) -> tuple[Poster | None, str]:
-        """Runs on a thread. Raises nothing, since nobody may be waiting any more."""
+        """Runs on a thread. Never raises."""
         was_open = self._breaker.is_open
         if not self._breaker.admit():
             return None, "circuit_open"

@@ -1,6 +1,6 @@
 """Client of themoviedb.org's API (developer.themoviedb.org) for posters, bounded in time and size.
 
-The key is part of an address or a header. Neither is ever put into an error or a log line.
+The key is part of an address or a header, so errors and log lines contain neither.
 """
 
 import re
@@ -12,10 +12,10 @@ from pydantic_core import from_json
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as TimedOut
 
-from marquee.errors import ConfigError, MarqueeError
+from marquee.errors import ConfigError, Unavailable
+from marquee.retrieval.remote import pooled, read_whole
 
 MAX_BYTES = 512 * 1024
-CHUNK = 65536
 WIDTH = "w342"  # pixels; the page shows posters at half of that, on screens with two pixels per point
 SIGNATURES = {
     "image/jpeg": re.compile(rb"\xff\xd8\xff"),
@@ -32,12 +32,8 @@ class Poster(NamedTuple):
     media_type: str
 
 
-class TmdbUnavailable(MarqueeError):  # noqa: N818 - names the state, like RetrievalUnavailable
-    """No usable answer; `reason` is a snake_case word for logs and metrics, `message` never contains an address."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+class TmdbUnavailable(Unavailable):
+    """TMDB gave no usable answer; `message` never contains an address."""
 
 
 class Tmdb:
@@ -79,43 +75,26 @@ class Tmdb:
         left = ends - time.monotonic()
         if left <= 0:
             raise TmdbUnavailable("timeout", "no time left")
-        whole, response = False, None
+        options: dict[str, Any] = {"timeout": left, "redirect": False, "preload_content": False}
         try:
-            response = self._pool.request(
-                "GET", address, headers=headers, timeout=left, redirect=False, preload_content=False
-            )
-            status, declared = response.status, response.headers.get("content-type", "")
-            content = _read(response, ends)
-            whole = True
+            response = self._pool.request("GET", address, headers=headers, **options)
+            with pooled(response):
+                content = read_whole(
+                    response.read1, ends, limit=MAX_BYTES, unavailable=TmdbUnavailable, too_large="too_large"
+                )
         except NewConnectionError:  # which urllib3 takes for a timeout
             raise TmdbUnavailable("error", "no connection") from None
         except TimedOut as error:
             raise TmdbUnavailable("timeout", type(error).__name__) from None
         except HTTPError as error:
             raise TmdbUnavailable("error", type(error).__name__) from None
-        finally:
-            if response is not None:
-                (response.release_conn if whole else response.close)()
-        if status == 404:
+        if response.status == 404:
             return None
-        if status in {401, 403}:
-            raise TmdbUnavailable("key_refused", f"HTTP {status}: is MARQUEE_TMDB_KEY right?")
-        if status != 200:
-            raise TmdbUnavailable("error", f"HTTP {status}")
-        return content, declared
-
-
-def _read(response: Any, ends: float) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while part := response.read1(CHUNK):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_BYTES:
-            raise TmdbUnavailable("too_large", f"more than {MAX_BYTES} bytes")
-        if time.monotonic() > ends:
-            raise TmdbUnavailable("timeout", "the answer comes too slowly")
-    return b"".join(parts)
+        if response.status in {401, 403}:
+            raise TmdbUnavailable("key_refused", f"HTTP {response.status}: is MARQUEE_TMDB_KEY right?")
+        if response.status != 200:
+            raise TmdbUnavailable("error", f"HTTP {response.status}")
+        return content, response.headers.get("content-type", "")
 
 
 def _poster_path(content: bytes) -> str | None:

@@ -1,6 +1,7 @@
 """Routes of the web page and the API's reference: static files, under a Content-Security-Policy of `self`."""
 
 import json
+import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,33 +25,22 @@ MEDIA_TYPES = {
     ".json": "application/json",
 }
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-# Browsers ask for the icon after each change of the address, which is each click. The rest is revalidated each time, so
-# that a new release shows at once.
+# Browsers request the icon after each change of the address, which is each click. Everything else is revalidated each
+# time, so that a new release shows at once.
 CACHE_CONTROL = dict.fromkeys((".svg", ".png"), "max-age=86400")
 N_POPULAR = 12
-# Where index.html gets what only the bundle knows.
+# Place in index.html for the bundle's data.
 PLACEHOLDER = b"{}<!--catalog-->"
 MIN_FILMS = 3
-# Examples of tastes, by TMDB ids, which are the same in every MovieLens data set.
-TASTES: dict[str, tuple[int, ...]] = {
-    "Studio Ghibli": (129, 4935, 128, 8392),
-    "Twisty thrillers": (807, 77, 550, 680),
-    "Space and beyond": (62, 348, 78, 157336),
-    "Romantic comedies": (639, 509, 634, 712),
-    "Nights of horror": (694, 948, 9552, 539),
-    "Film noir": (996, 963, 1092, 599),
-    "Comic-book heroes": (1726, 24428, 118340),
-    "For all the family": (862, 12, 14160, 10681),
-    "Spaghetti westerns": (335, 391, 429),
-    "True stories, documentaries": (1430, 14048, 1667, 9372),
-}
+# Examples of tastes: TMDB ids by name.
+TASTES: dict[str, list[int]] = tomllib.loads(Path(__file__).with_name("tastes.toml").read_text("utf-8"))
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
 def index(request: Request) -> Response:
-    """The page, with the catalogue's genres and well-known films to begin with."""
+    """The page, with the catalogue's genres and popular films."""
     try:
         data = _page_data(request.app.state.live.get(), request.app.state)
     except BundleError:
@@ -60,13 +50,13 @@ def index(request: Request) -> Response:
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
-    """The API's reference, made from /openapi.json in the browser; FastAPI's own page loads scripts from a CDN."""
+    """The API reference, which the browser makes of /openapi.json; FastAPI's own page loads scripts from a CDN."""
     return _page(request, *_file("docs.html"))
 
 
 @router.get("/openapi.json")
 def document(request: Request) -> Response:
-    """The OpenAPI document. In a thread, since making it the first time takes a while."""
+    """The OpenAPI document. It runs in a thread, since the first time is slow."""
     return _page(request, json.dumps(request.app.openapi(), ensure_ascii=False).encode(), ".json")
 
 

@@ -1,7 +1,4 @@
-"""Routes: recommendations, how one comes about, the model's card, and the probes.
-
-Routes that compute are plain functions: they run in threads, so that probes never wait.
-"""
+"""Routes: recommendations, accounts, model card, probes. Those that compute run in threads: probes never wait."""
 
 from typing import Annotated
 
@@ -41,7 +38,7 @@ class Ready(BaseModel):
 @router.post("/recommend", operation_id="recommend_by_short_name", **with_request_body(RecommendationResponse))
 @router.post("/v1/recommendations", operation_id="recommend", **with_request_body(RecommendationResponse))
 def recommend(request: Request, body: RequestBody) -> Response:
-    """Recommend films for a few that somebody likes.
+    """Recommend films for a few liked films.
 
     `POST /recommend` is the short name of `POST /v1/recommendations`.
     """
@@ -56,7 +53,7 @@ def recommend(request: Request, body: RequestBody) -> Response:
 
 @router.post("/v1/explain", operation_id="explain", **with_request_body(RequestAccount))
 def explain(request: Request, body: RequestBody) -> Response:
-    """How an answer of `POST /v1/recommendations` to the same body comes about, film by film."""
+    """Account of the answer of `POST /v1/recommendations` to the same body, film by film."""
     fields = log_fields(request.scope)
     fields["n_seeds"] = body.n_seeds
     trace = Trace()
@@ -67,22 +64,22 @@ def explain(request: Request, body: RequestBody) -> Response:
 
 @router.get("/v1/model", operation_id="model_card", response_model=ModelCard, responses=problems_at(503))
 def about_the_model(request: Request) -> Response:
-    """The model's card: what it is, how it was judged, what it is for, and where it falls short.
+    """Model card: what the model is, how it was evaluated, what it is for, and its limits.
 
-    It carries an `ETag`; asked with `If-None-Match`, it answers 304 while the bundle is the same.
+    The answer has an `ETag`; with `If-None-Match` it is 304 while the bundle is the same.
     """
     return cached_response(request, model_card(pipeline_of(request).bundle.manifest))
 
 
 @router.get("/livez", operation_id="livez", response_model=Alive)
 async def livez() -> Response:
-    """Whether the process answers; anything else than 200 means: restart it."""
+    """Liveness probe: the process has to be restarted if the answer is not 200."""
     return json_response(Alive())
 
 
 @router.get("/readyz", operation_id="readyz", response_model=Ready, responses=problems_at(503))
 async def readyz(request: Request) -> Response:
-    """Whether to send requests here. Looks at our own bundle only: the retrieval tier's state never takes us out."""
+    """Readiness probe: 200 if a bundle is loaded, whatever the state of the retrieval tier."""
     state = request.app.state
     if state.draining:
         detail = "shutting down: requests in flight are finished, send new ones elsewhere"
