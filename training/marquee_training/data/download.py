@@ -49,7 +49,12 @@ def fetch_grouplens(name: str, folder: Path) -> str:
         raise DataError(f"GroupLens has no data set {name!r}", fix=f"use one of {', '.join(NAMES)}")
     archive = folder / f"{name}.zip"
     md5 = _download(f"{ADDRESS}/{name}.zip", archive, name)
-    verified = _verify(archive, md5, _published_md5(name))
+    try:
+        with urllib.request.urlopen(f"{ADDRESS}/{name}.zip.md5", timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            found = re.search(rb"\b[0-9a-f]{32}\b", answer.read(4096))
+    except (OSError, http.client.HTTPException):
+        found = None  # the "latest" sets have none
+    verified = _verify(archive, md5, found[0].decode() if found else None)
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
             target = Path(member.filename)
@@ -75,15 +80,6 @@ def _download(address: str, path: Path, name: str) -> str:
         reason = getattr(error, "reason", None) or error
         raise DataError(f"{address} can't be reached: {reason}") from None
     return digest.hexdigest()
-
-
-def _published_md5(name: str) -> str | None:
-    try:
-        with urllib.request.urlopen(f"{ADDRESS}/{name}.zip.md5", timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
-            found = re.search(rb"\b[0-9a-f]{32}\b", answer.read(4096))
-    except (OSError, http.client.HTTPException):
-        return None  # the "latest" sets have none
-    return found[0].decode() if found else None
 
 
 def _verify(archive: Path, md5: str, published: str | None) -> str:

@@ -56,7 +56,16 @@ def _cached(place: Path, fetch: Callable[[Path], object], source: str) -> Datase
     kept = place.is_dir()
     try:
         if not kept:
-            _fetch_aside(place, fetch)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as temporary:
+                aside = Path(temporary) / place.name
+                aside.mkdir()
+                how = fetch(aside)
+                load_movielens(aside)  # what can't be read must not get into the cache
+                if not place.is_dir():  # somebody else may have been faster
+                    aside.rename(place)
+            if how:
+                say(f"data: {place.name} verified by {how}")
         dataset = load_movielens(place)
     except OSError as error:
         fix = "set XDG_CACHE_HOME to a folder that can be written, with room for it"
@@ -69,20 +78,6 @@ def _cached(place: Path, fetch: Callable[[Path], object], source: str) -> Datase
         return _cached(place, fetch, source)
     say(f"data: {place.name} from {source}")
     return replace(dataset, source=source)
-
-
-def _fetch_aside(place: Path, fetch: Callable[[Path], object]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-    try:
-        how = fetch(aside)
-        load_movielens(aside)  # what can't be read must not get into the cache
-        if not place.is_dir():  # somebody else may have been faster
-            aside.rename(place)
-        if how:
-            say(f"data: {place.name} verified by {how}")
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:

@@ -4,7 +4,7 @@ few-seeds and holdout split people at random; temporal splits them by time; cold
 docs/quality.md defines them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from marquee.errors import ConfigError, DataError
+from marquee.models.two_tower import TwoTower
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.cases import Cases, few_seed_cases, holdout_cases, pack
+from marquee_training.evaluation.cases import MAIN_K, Cases, few_seed_cases, holdout_cases, pack
+from marquee_training.evaluation.metrics import mean_ndcg
+from marquee_training.evaluation.ranking import by_scores, tower_scores
 from marquee_training.interactions import Fold, Interactions, build_interactions, split_people
 
 PROTOCOLS = ("few-seeds", "holdout", "temporal", "cold-items")
 TUNING_DRAWS = 10
-"""There are few validation people: more draws of their seeds make the choice of a setting less random."""
+"""There are few validation people: more draws of their seeds make choices by them less random."""
 LATE_SHARE = 0.2
 """temporal: about this share of the people, those who came last, is tested on."""
 COLD_MIN_LIKES = 5
@@ -112,6 +115,14 @@ def few_seeds(
         seed=config.seed + offset,
         max_people=config.eval_max_people,
     )
+
+
+def validation_ndcg(
+    config: TrainingConfig, interactions: Interactions, people: NDArray[np.int64]
+) -> Callable[[TwoTower], float] | None:
+    """The metric of early stopping: a tower's NDCG@10 at MAIN_K seeds on validation people; None without requests."""
+    cases = few_seeds(config, interactions, people, MAIN_K, TUNING_DRAWS, 1)
+    return (lambda tower: float(mean_ndcg(by_scores(tower_scores(tower)), cases).mean())) if len(cases) else None
 
 
 def require_cases(tests: ByK, config: TrainingConfig) -> ByK:

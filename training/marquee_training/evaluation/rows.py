@@ -30,7 +30,7 @@ from marquee_training.evaluation.baselines import (
     popularity_scores,
     weight_scores,
 )
-from marquee_training.evaluation.protocols import Round
+from marquee_training.evaluation.protocols import Round, validation_ndcg
 from marquee_training.evaluation.ranking import Lists, Recommend, Scorer, by_scores, item_cf_scores, tower_scores
 from marquee_training.fit import Films, fit
 from marquee_training.interactions import Interactions
@@ -166,9 +166,8 @@ def full_rows(
 
 def _fit(config: TrainingConfig, films: Films, round_: Round, report: EpochReport) -> tuple[Bundle, float, Settings]:
     started = time.perf_counter()
-    contents, _, _ = fit(
-        config, round_.visible, films, people=round_.train, validation=round_.validation, report=report
-    )
+    validate = validation_ndcg(config, round_.visible, round_.validation)
+    contents, _, _ = fit(config, round_.visible, films, people=round_.train, validate=validate, report=report)
     return contents, time.perf_counter() - started, {}
 
 
