@@ -14,7 +14,7 @@ from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
 from marquee_training.data.features import content_matrix, to_catalog
 from marquee_training.interactions import Interactions, build_interactions
-from marquee_training.item_cf.edlae_svd import fit_item_cf
+from marquee_training.item_cf import fit_item_cf
 from marquee_training.progress import EpochReport
 from marquee_training.two_tower.train import History, Validate, train_two_tower
 

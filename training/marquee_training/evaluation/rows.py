@@ -20,22 +20,12 @@ from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import Candidates, Where
 from marquee_training.config import TrainingConfig, load_config
 from marquee_training.evaluation import baselines
-from marquee_training.evaluation.baselines import (
-    EASE_L2,
-    EDLAE_L2,
-    EDLAE_P,
-    Settings,
-    Tuned,
-    best_of,
-    popularity_scores,
-    weight_scores,
-)
+from marquee_training.evaluation.baselines import EDLAE_L2, EDLAE_P, Settings, Tuned, popularity_scores, weight_scores
 from marquee_training.evaluation.protocols import Round, validation_ndcg
 from marquee_training.evaluation.ranking import Lists, Recommend, Scorer, by_scores, item_cf_scores, tower_scores
 from marquee_training.fit import Films, fit
 from marquee_training.interactions import Interactions
-from marquee_training.item_cf.edlae_svd import centered, edlae_weights, fit_svd, gram_matrix
-from marquee_training.item_cf.neighbors import chosen_movies
+from marquee_training.item_cf import centered, chosen_movies, edlae_weights, fit_svd, gram_matrix
 from marquee_training.progress import EpochReport
 
 NOVELTY = 0.3
@@ -56,8 +46,11 @@ REGISTRY: dict[str, tuple[str, Callable[..., Any]]] = {
     "pure_svd": ("data", lambda train, _, config: baselines.pure_svd(train, seed=config.seed)),
     "svd_centered": ("classic", lambda contents: item_cf_scores(contents.item_cf)),
     "triplet": ("classic", lambda contents: tower_scores(contents.two_tower)),
-    "ease": ("data", lambda train, _, config: baselines.linear(train, EASE_L2, (0.0,), **_sizes(config))),
-    "edlae": ("data", lambda train, _, config: baselines.linear(train, EDLAE_L2, EDLAE_P, **_sizes(config))),
+    "ease": ("data", lambda train, _, config: baselines.linear(train, baselines.EASE_L2, (0.0,), **_sizes(config))),
+    "edlae": (
+        "data",
+        lambda train, _, config: baselines.linear(train, EDLAE_L2, EDLAE_P, **_sizes(config)),
+    ),
     "two_tower": ("product", lambda contents: tower_scores(contents.two_tower)),
     "pipeline": ("product", lambda contents: contents),
     "pipeline_classic": ("classic", lambda contents: contents),
@@ -149,7 +142,7 @@ def full_rows(
             if callable(found):
                 rows = [Row(name, 0.0, found)] * len(wanted)
             else:
-                best = best_of(found, validations)
+                best = baselines.best_of(found, validations)
                 rows = [Row(name, time.perf_counter() - started, tuned) for tuned in best]
         else:
             if source not in fits:
@@ -210,16 +203,16 @@ def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
     return recommend
 
 
+@dataclass(frozen=True)
 class Shelf:
     """A `Retriever` restricted to some films, (n,) bool, such as the new ones."""
 
-    def __init__(self, contents: Bundle, films: NDArray[np.bool_]) -> None:
-        self._contents = contents
-        self._films = films
+    bundle: Bundle
+    films: NDArray[np.bool_]
 
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
         """See `marquee.retrieval.port.Retriever.candidates`."""
-        catalog = self._contents.catalog
+        catalog = self.bundle.catalog
         seeds, _ = catalog.rows_of_movies(seed_movie_ids)
-        rows, scores = top_k(self._contents.two_tower.scores(seeds), k, self._films & where.mask(catalog))
-        return Candidates(catalog.movie_ids[rows], scores, self._contents.version)
+        rows, scores = top_k(self.bundle.two_tower.scores(seeds), k, self.films & where.mask(catalog))
+        return Candidates(catalog.movie_ids[rows], scores, self.bundle.version)

@@ -21,7 +21,7 @@ from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
-from marquee.models.two_tower import TwoTower
+from marquee.models.two_tower import Pooling, TwoTower
 from marquee.models.weights import BlendWeights, RerankConfig
 from marquee.pipeline import Pipeline
 from marquee.rerank.ranker import pick
@@ -35,14 +35,13 @@ from marquee_training.evaluation.ranking import Lists
 from marquee_training.files import save_whole
 from marquee_training.fit import Films, fit
 from marquee_training.interactions import Interactions, split_people
-from marquee_training.item_cf.edlae_svd import fit_item_cf
+from marquee_training.item_cf import fit_item_cf
 from marquee_training.progress import Reporter
 from marquee_training.sweep.grid import Setting, view_config
 
 EXTRA_SEED = 4  # added to the random seed: evaluation draws other seeds of the same people
 
 
-@dataclass(frozen=True)
 @dataclass(frozen=True)
 class CachedRetriever:
     """A `Retriever` that asks another one once per set of seeds: no setting changes the candidates.

@@ -9,7 +9,7 @@ from scipy import sparse
 from marquee_training.config import TrainingConfig
 from marquee_training.evaluation import ranking
 from marquee_training.evaluation.ranking import by_scores, hits_of, item_cf_scores, shuffles, top_n, tower_scores
-from marquee_training.item_cf.edlae_svd import fit_item_cf
+from marquee_training.item_cf import fit_item_cf
 from marquee_training.two_tower.train import train_two_tower
 
 
