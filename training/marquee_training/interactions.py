@@ -41,8 +41,7 @@ class Interactions:
 
     def liked(self, person: int) -> NDArray[np.int32]:
         """Columns of the films that a person likes, ascending."""
-        span = slice(self.likes.indptr[person], self.likes.indptr[person + 1])
-        return np.asarray(self.likes.indices[span], dtype=np.int32)
+        return np.asarray(self.likes.indices[self.likes.indptr[person] : self.likes.indptr[person + 1]], dtype=np.int32)
 
     @property
     def n_liked(self) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ from marquee.retrieval.port import Candidates, Where
 from marquee_training.config import TrainingConfig, load_config
 from marquee_training.evaluation import baselines
 from marquee_training.evaluation.baselines import EDLAE_L2, EDLAE_P, Settings, Tuned, popularity_scores, weight_scores
+from marquee_training.evaluation.cases import columns_of
 from marquee_training.evaluation.protocols import Round, validation_ndcg
 from marquee_training.evaluation.ranking import Lists, Recommend, Scorer, by_scores, item_cf_scores, tower_scores
 from marquee_training.fit import Films, fit
@@ -194,9 +195,8 @@ def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
     def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
         lists = [np.full((seeds.shape[0], length), -1, dtype=np.int64) for length in lengths]
         for row in range(seeds.shape[0]):
-            shown = seeds.indices[seeds.indptr[row] : seeds.indptr[row + 1]]
             for part, length in zip(lists, lengths, strict=True):
-                films = listed(shown, length)
+                films = listed(columns_of(seeds, row), length)
                 part[row, : len(films)] = films
         return lists
 

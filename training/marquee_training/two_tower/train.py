@@ -47,7 +47,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         interactions: The people to fit on.
         content: (n, f) float32 features of the films.
         validate: Gives the validation people's NDCG@10, which decides when to stop; None keeps the last weights.
-        stop_after: Stop after this number of epochs of the configured schedule.
+        stop_after: Epochs of the configured schedule to stop after.
         checkpoint: Where the state is saved after each validation, and resumed from.
         report: Called after each epoch.
 
@@ -68,13 +68,8 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
 
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
-    model = SetTwoTower(
-        content,
-        interactions.popularity,
-        embedding_size=config.embedding_size,
-        dropout=config.dropout,
-        id_dropout=config.id_dropout,
-    )
+    options = config.model_dump(include={"embedding_size", "dropout", "id_dropout"})
+    model = SetTwoTower(content, interactions.popularity, **options)
     groups: list[dict[str, Any]] = [
         {"params": [value for name, value in model.named_parameters() if name != "item_bias"]},
         {"params": [model.item_bias], "weight_decay": 0.0},  # it is the popularity: decay would erase it
@@ -96,10 +91,8 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     while state["epoch"] < most and state["epoch"] - state["best_epoch"] < config.patience:
         model.train()
         losses = []
-        batches = epoch(
-            interactions, rng, batch_size=config.batch_size, max_seeds=config.max_seeds, long_share=config.long_share
-        )
-        for step, batch in enumerate(batches, start=state["epoch"] * steps_per_epoch):
+        sizes = config.model_dump(include={"batch_size", "max_seeds", "long_share"})
+        for step, batch in enumerate(epoch(interactions, rng, **sizes), start=state["epoch"] * steps_per_epoch):
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * one_cycle(step / (config.epochs * steps_per_epoch))
             rows = distributed.share(len(batch.sizes))
