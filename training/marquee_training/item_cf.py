@@ -63,8 +63,8 @@ def fit_edlae(
     each history while fitting prepares for requests that show only a few films.
 
     Each seed film keeps its `n_neighbors` strongest weights by absolute value. Films with fewer likes than
-    `min_positives` have none. Of the others, the `max_movies` most liked take part, since the fit holds two dense
-    matrices of that size.
+    `min_positives` have none, and prior 0. Of the others, the `max_movies` most liked take part, since the fits hold
+    two or three dense matrices of that size.
     """
     chosen = chosen_movies(interactions, min_positives, max_movies)
     weights = edlae_weights(gram_matrix(interactions, chosen), l2=l2, dropout=dropout)
@@ -134,9 +134,7 @@ def fit_few_seed_ridge(
     more film, and C = E[x y'], column j solves A w = C_j under w_j = 0: W = P C - P diag(diag(P C) / diag(P)),
     P = inv(A + l2).
 
-    The penalty spares the constant. Each seed film keeps its `n_neighbors` strongest weights by absolute value. Films
-    with fewer likes than `min_positives` have no neighbours, and prior 0. Of the others, the `max_movies` most liked
-    take part, since the fit holds three dense matrices of that size.
+    The penalty spares the constant. The other arguments are those of `fit_edlae`.
 
     Raises:
         DataError: No film has enough likes.
@@ -219,10 +217,7 @@ def chosen_movies(interactions: Interactions, min_positives: int, max_movies: in
 
 
 def strongest(weights: NDArray[np.float32], chosen: NDArray[np.int64], n_movies: int, n_neighbors: int) -> ItemCF:
-    """Each seed film's strongest of (c, c) float32 weights, [seed, film], as a sparse matrix over the catalogue.
-
-    Rows and columns of the weights stand for the (c,) chosen columns of the catalogue.
-    """
+    """Each seed film's strongest of (c, c) float32 weights, [seed, film], of the (c,) chosen films."""
     kept = min(n_neighbors, len(chosen) - 1)
     counts = np.zeros(n_movies, dtype=np.int64)
     indices, values = [], []

@@ -143,37 +143,32 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
     """
     if shape not in ("latest", "kaggle", "1m"):
         raise DataError(f"no shape is called {shape!r}", fix="use latest, kaggle or 1m")
-    names = {role: file_format.name for role, file_format in SHAPES[shape].items()}
+    paths = {role: folder / file_format.name for role, file_format in SHAPES[shape].items()}
     films, genome = dataset.movies, dataset.genome
     folder.mkdir(parents=True, exist_ok=True)
-    delimiter = SHAPES[shape]["ratings"].delimiter
-    _write_ratings(folder / names["ratings"], dataset.ratings, delimiter, text_time=shape == "kaggle")
+    _write_ratings(paths["ratings"], dataset.ratings, SHAPES[shape]["ratings"].delimiter, text_time=shape == "kaggle")
     titles = [filing_order(title, year) for title, year in zip(films["title"], films["year"], strict=True)]
     genres = films["genres"].where(films["genres"] != "", NO_GENRES)
     movies = pd.DataFrame({"movieId": films["movie_id"], "title": titles, "genres": genres})
     if shape == "1m":
         lines = movies.astype(str).agg("::".join, axis=1)
-        (folder / names["movies"]).write_text("\n".join(lines) + "\n", "latin-1")
+        paths["movies"].write_text("\n".join(lines) + "\n", "latin-1")
         return
     tmdb_ids = films["tmdb_id"].where(films["tmdb_id"] > 0).astype("Int64")
     tags = dataset.tags.loc[dataset.tags.index.repeat(dataset.tags["count"])]
     people = tags.groupby(["movie_id", "tag"]).cumcount() + 1
     time = dataset.ratings["timestamp"].iloc[0]
-    tables = {
-        names["movies"]: movies,
-        names["links"]: pd.DataFrame({"movieId": films["movie_id"], "imdbId": "0000001", "tmdbId": tmdb_ids}),
-        names["tags"]: pd.DataFrame(
-            {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": time}
-        ),
-    }
+    given = {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": time}
+    links = {"movieId": films["movie_id"], "imdbId": "0000001", "tmdbId": tmdb_ids}
+    tables = {"movies": movies, "links": pd.DataFrame(links), "tags": pd.DataFrame(given)}
     if genome is not None:
         n, t = genome.relevance.shape
         tag_ids = np.arange(1, t + 1)
         scores = {"movieId": np.repeat(genome.movie_ids, t), "tagId": np.tile(tag_ids, n)}
-        tables[names["scores"]] = pd.DataFrame(scores | {"relevance": genome.relevance.ravel()})
-        tables[names["genome_tags"]] = pd.DataFrame({"tagId": tag_ids, "tag": genome.tags})
-    for name, table in tables.items():
-        table.to_csv(folder / name, index=False)
+        tables["scores"] = pd.DataFrame(scores | {"relevance": genome.relevance.ravel()})
+        tables["genome_tags"] = pd.DataFrame({"tagId": tag_ids, "tag": genome.tags})
+    for role, table in tables.items():
+        table.to_csv(paths[role], index=False)
 
 
 def _write_ratings(path: Path, ratings: pd.DataFrame, delimiter: str, *, text_time: bool) -> None:

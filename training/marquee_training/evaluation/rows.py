@@ -93,10 +93,7 @@ class Row:
     def recommend(
         self, k: int | None = None, shelf: NDArray[np.bool_] | None = None, ties: int | None = None
     ) -> Recommend:
-        """The row's recommender of the films on a shelf, (n,) bool, for k seeds (None = a share of the likes).
-
-        `ties` is the random seed for the order of equal scores, for rows that rank by one; None = the lower id first.
-        """
+        """The row's recommender for k seeds (None = a share of the likes); `shelf` and `ties` as in `Question`."""
         if isinstance(self.model, Bundle):
             if shelf is None:
                 return by_pipeline(Pipeline(self.model), self.settings.get("novelty", 0.0))
