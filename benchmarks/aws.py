@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from aws.archives import Built
 from aws.build import LIMIT_UNPACKED, MB, Arch, build_function, build_model, bundle_store
-from benchmarks.retrieval import lone
+from benchmarks.common import lone, table
 from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish
 from marquee.pipeline import Pipeline
@@ -62,10 +62,10 @@ def build(folder: Path) -> list[tuple[str, Built]]:
     ]
 
 
-def sizes(rows: list[tuple[str, Built]]) -> None:
-    print("\n## Packages\n\n| archive | MB | MB unpacked |\n| --- | ---: | ---: |")
-    for name, one in rows:
-        print(f"| {name} | {one.packed / MB:.1f} | {one.unpacked / MB:.1f} |")
+def packages(rows: list[tuple[str, Built]]) -> None:
+    print("\n## Packages\n")
+    sizes = ((name, f"{one.packed / MB:.1f}", f"{one.unpacked / MB:.1f}") for name, one in rows)
+    table(("archive", "MB", "MB unpacked"), sizes)
     used = sum(one.unpacked for name, one in rows if name.startswith("function") or name.endswith(("bundle", ARCH)))
     print(f"\nFunction and layers on {ARCH}: {used / MB:.0f} MB of our limit of {LIMIT_UNPACKED // MB} (AWS's is 250).")
 
@@ -108,10 +108,9 @@ def cold_starts(folder: Path) -> None:
     least = {name: min(values) for name, values in times.items()}  # other processes only ever add to it
     bare, handler = least["bare Python"], least["**the handler**"]
     print(f"\n## Cold start\n\nProcessor time of INIT, the least of {STARTS} starts; rows share imports.\n")
-    print("| what is imported | CPU ms | above bare Python | share of the handler's |\n| --- | ---: | ---: | ---: |")
-    for name, took in least.items():
-        above = took - bare
-        print(f"| {name} | {took:.0f} | {above:.0f} | {above / (handler - bare):.0%} |")
+    shares = {name: f"{(took - bare) / (handler - bare):.0%}" for name, took in least.items()}
+    rows = ((name, f"{took:.0f}", f"{took - bare:.0f}", shares[name]) for name, took in least.items())
+    table(("what is imported", "CPU ms", "above bare Python", "share of the handler's"), rows)
 
 
 def measure(call: Callable[[dict[str, Any]], object]) -> tuple[float, float]:
@@ -158,13 +157,10 @@ def warm(folder: Path) -> None:
         with started_behind_front(kind, folder / "opt-ml", scratch) as (_, address):
             given = {**ENDPOINT, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": address}
             rows.append((f"the function, asking {name}", *measure_function(folder, scratch, **given)))
-    print(
-        f"\n## Warm requests\n\n{REQUESTS} lone requests after {WARM_UP}; 5 seeds, 10 films. The function's rows hold"
-    )
+    print(f"\n## Warm requests\n\n{REQUESTS} lone requests after {WARM_UP}; 5 seeds, 10 films. The function's rows")
     print("hold the emulator's own share; the last column is the function's metric EndpointMs, boto3 included.\n")
-    print("| what answers | median ms | ratio | p99 ms | EndpointMs, median |\n| --- | ---: | ---: | ---: | ---: |")
-    for name, p50, p99, asked in rows:
-        print(f"| {name} | {p50:.1f} | {p50 / in_process[0]:.1f} | {p99:.1f} | {asked} |")
+    cells = ((name, f"{p50:.1f}", f"{p50 / in_process[0]:.1f}", f"{p99:.1f}", asked) for name, p50, p99, asked in rows)
+    table(("what answers", "median ms", "ratio", "p99 ms", "EndpointMs, median"), cells)
 
 
 def main() -> None:
@@ -174,7 +170,7 @@ def main() -> None:
         print("# The AWS profile, offline\n")
         print(f"`.venv/bin/python benchmarks/aws.py` on {os.cpu_count()} processors, {ARCH}; {N_MOVIES:,} films and")
         print(f"{DIMENSIONS} dimensions; Lambda's Python 3.13 under its emulator. No forecasts for an account.")
-        sizes(rows)
+        packages(rows)
         cold_starts(folder)
         warm(folder)
 

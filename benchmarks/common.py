@@ -21,6 +21,14 @@ def milliseconds(call: Callable[[], object]) -> float:
     return (time.perf_counter() - started) * 1e3
 
 
+def lone(call: Callable[[], object], warm_up: int, n: int) -> tuple[float, float]:
+    """Median and 99th percentile of `n` calls, one after the other, in ms."""
+    for _ in range(warm_up):
+        call()
+    p50, p99 = np.percentile([milliseconds(call) for _ in range(n)], [50, 99])
+    return float(p50), float(p99)
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a Markdown table, each row as it comes; floats get two decimals."""
     print("| " + " | ".join(heads) + " |\n| --- |" + " ---: |" * (len(heads) - 1))

@@ -35,7 +35,7 @@ def in_process(step: Any, *arguments: Any) -> None:
     """Print a step's rows. This process imports little: a child starts with its parent's peak of memory."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         for row in pool.submit(step, *arguments).result():
-            print("|", " | ".join(row), "|", flush=True)
+            print(f"| {' | '.join(row)} |", flush=True)
 
 
 def make(folder: Path, n_ratings: int, shape: str) -> list[Row]:

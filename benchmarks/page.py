@@ -9,7 +9,7 @@ kept. Other work on the machine makes all of it longer: run it alone.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -55,14 +55,12 @@ WATCH = """() => {
 }"""
 
 
-def visits(browser: Browser, url: str) -> Iterator[dict[str, float]]:
+def visit(browser: Browser, url: str) -> dict[str, float]:
     """Milliseconds to the first paint and to the cards, bytes on the wire and unpacked."""
-    for _ in range(VISITS):
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+    with browser.new_page(viewport={"width": 1440, "height": 900}) as page:
         page.goto(url + FILMS)
         page.locator(READY).first.wait_for()
-        yield page.evaluate(VISIT)
-        page.close()
+        return page.evaluate(VISIT)
 
 
 def like(page: Page, n: int) -> None:
@@ -104,12 +102,12 @@ def main(url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         print(f"{'':44}{'best':>9}{'p50':>9}{'p95':>9}")
-        seen = list(visits(browser, url))
-        row("first paint", [visit["paint"] for visit in seen])
-        row("first recommendations, from nothing", [visit["cards"] for visit in seen])
-        row(f"page on the wire, {seen[0]['requests']} requests", [visit["wire"] / 1000 for visit in seen], "kB")
-        row("  unpacked", [visit["unpacked"] / 1000 for visit in seen], "kB")
-        row("  with the answers of the API", [visit["all"] / 1000 for visit in seen], "kB")
+        seen = [visit(browser, url) for _ in range(VISITS)]
+        row("first paint", [one["paint"] for one in seen])
+        row("first recommendations, from nothing", [one["cards"] for one in seen])
+        row(f"page on the wire, {seen[0]['requests']} requests", [one["wire"] / 1000 for one in seen], "kB")
+        row("  unpacked", [one["unpacked"] / 1000 for one in seen], "kB")
+        row("  with the answers of the API", [one["all"] / 1000 for one in seen], "kB")
         clicks(browser, url, like)  # to warm up both sides
         worst = 0.0
         for name, act in (("like a film", like), ("move a dial", dial)):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import milliseconds, random_bundle, table
+from benchmarks.common import lone, random_bundle, table
 from marquee.bundle import load, publish
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Query, Where
@@ -37,14 +37,6 @@ LONE, CLIENTS, SECONDS = 400, 16, 6.0
 WARM_UP = 1500  # requests; a JVM gets twice as fast in its first thousand
 
 Call = Callable[[], object]
-
-
-def lone(call: Call, warm_up: int = WARM_UP, n: int = LONE) -> tuple[float, float]:
-    """Median and 99th percentile of `n` calls, one after the other, in ms."""
-    for _ in range(warm_up):
-        call()
-    p50, p99 = np.percentile([milliseconds(call) for _ in range(n)], [50, 99])
-    return float(p50), float(p99)
 
 
 def throughput(make_call: Callable[[], Call]) -> float:
@@ -91,7 +83,7 @@ def measure(n: int, folder: Path) -> None:
     def in_process() -> object:
         return search.candidates(query.seed_movie_ids, query.k, query.where)
 
-    own, own_p99, own_rate = *lone(in_process), throughput(lambda: in_process)
+    own, own_p99, own_rate = *lone(in_process, WARM_UP, LONE), throughput(lambda: in_process)
     rows: list[tuple[object, ...]] = [("in process", own, "1.0", own_p99, f"{own_rate:.0f}", "1.00", "")]
     service = RetrievalService(store)
     service.live.check()
@@ -100,7 +92,7 @@ def measure(n: int, folder: Path) -> None:
     def answered() -> object:
         return service.answer([body])[0].text()
 
-    with_json, _ = lone(answered)
+    with_json, _ = lone(answered, WARM_UP, LONE)
     shares: list[tuple[str, float, str]] = []
     queued = 0.0
     for name, kind in SERVERS.items():
@@ -109,7 +101,7 @@ def measure(n: int, folder: Path) -> None:
             until(server.answers, what=name)
             for protocol in PATHS:
                 make_call = over_http(server.port, protocol, query)
-                p50, p99 = lone(make_call())
+                p50, p99 = lone(make_call(), WARM_UP, LONE)
                 before = batches(server)
                 rate = throughput(make_call)
                 size, count = batches(server) - before
@@ -117,7 +109,13 @@ def measure(n: int, folder: Path) -> None:
                 row = (p50, f"{p50 / own:.1f}", p99, f"{rate:.0f}", f"{rate / own_rate:.2f}", batch)
                 rows.append((f"{name}, {protocol}", *row))
                 if (name, protocol) == ("TorchServe", "v1"):
-                    shares = where_it_goes(own, with_json, p50)
+                    parts = {
+                        "the search": own,
+                        "reading and writing JSON": with_json - own,
+                        "waiting for company (maxBatchDelay)": 2.0,
+                        "the rest: HTTP, the JVM's queue, the hop to the worker, its log lines": p50 - with_json - 2.0,
+                    }
+                    shares = [(part, ms, f"{ms / p50:.0%}") for part, ms in parts.items()]
                     requests = server.metric("ts_inference_requests_total")
                     queued = server.metric("ts_queue_latency_microseconds") / requests / 1e3
         finally:
@@ -133,16 +131,6 @@ def measure(n: int, folder: Path) -> None:
 def batches(server: Served) -> np.ndarray:
     """Requests so far, and batches of them."""
     return np.array([server.metric(f"MarqueeBatchSize_{part}") for part in ("sum", "count")])
-
-
-def where_it_goes(search: float, with_json: float, total: float) -> list[tuple[str, float, str]]:
-    parts = {
-        "the search": search,
-        "reading and writing JSON": with_json - search,
-        "waiting for company (maxBatchDelay)": 2.0,
-        "the rest: HTTP, the JVM's queue, the hop to the worker, its log lines": total - with_json - 2.0,
-    }
-    return [(name, ms, f"{ms / total:.0%}") for name, ms in parts.items()]
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from benchmarks.common import milliseconds, table
 from marquee.bundle import load
 from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex, fold
-from marquee_training.data.synthetic import synthesize
+from marquee_training.data.synthetic import different_titles, synthesize
 
 N, QUERIES, LIMIT = 27_000, 300, 8
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -29,15 +29,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def titles(store: Path | None) -> list[str]:
     """N different titles."""
     known = load(store).catalog.titles if store else synthesize(20, N, 400, genome=False).movies["title"].tolist()
-    return [known[i % len(known)] + (f" {i // len(known) + 1}" if i >= len(known) else "") for i in range(N)]
-
-
-def catalog(names: list[str]) -> Catalog:
-    """Films of these titles; the first is the most popular."""
-    ids = np.arange(1, len(names) + 1, dtype=np.int64)
-    years = np.full(len(names), 2000, np.int16)
-    genres = np.ones((len(names), 1), bool)
-    return Catalog(ids, ids, tuple(names), years, ("Drama",), genres, ids[::-1].astype(np.int32))
+    return different_titles(known, N)
 
 
 def beginning(words: list[str], rng: np.random.Generator) -> str:
@@ -75,8 +67,11 @@ KINDS: dict[str, Callable[[list[str], np.random.Generator], str]] = {
 
 def main(store: Path | None) -> None:
     names = titles(store)
+    ids, years, genres = np.arange(1, N + 1), np.full(N, 2000, np.int16), np.ones((N, 1), bool)
+    # The first film is the most popular.
+    catalog = Catalog(ids, ids, tuple(names), years, ("Drama",), genres, ids[::-1].astype(np.int32))
     started = time.perf_counter()
-    index = TitleIndex(catalog(names))
+    index = TitleIndex(catalog)
     for words in ("warm up", "warmm upp qx"):
         index.search(words, LIMIT)
     seconds = time.perf_counter() - started

@@ -1,5 +1,6 @@
 """All rows of all rounds, judged by the same code, as a report."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,12 +13,12 @@ from benchmarks.quality.exchange import Answer, name_of, write_round
 from benchmarks.quality.opponents import Opponent
 from benchmarks.quality.play import ours, play
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.judge import MAIN, judge
 from marquee_training.evaluation.protocols import Round, rounds_of
 from marquee_training.evaluation.report import Documents, Results, details, lead_over_best, pooled_results, report_rows
 from marquee_training.evaluation.rows import PRODUCT
+from marquee_training.fit import prepare
 
 SECONDS, SETTINGS = 150.0, 24
 
@@ -47,7 +48,14 @@ def compare(
         `{"documents": as marquee evaluate's, each row with "pipeline_lead" and "pipeline_novel_lead" {metric:
         {"mean", "ci95"}}, "costs", "absent": {name: reason}, "versions", "budget"}`.
     """
-    pythons, absent = _pythons(opponents, python_of, say)
+    pythons: dict[str, Path] = {}
+    reasons: dict[str, str] = {}
+    for needed in dict.fromkeys(opponent.environment for opponent in opponents):
+        try:
+            pythons[needed] = python_of(needed)
+        except DidNotInstall as error:
+            say(f"{needed} did not install: {error}")
+            reasons[needed] = str(error)
     present = [opponent for opponent in opponents if opponent.environment in pythons]
     limits = {"seconds": seconds, "settings": settings}
     # As if all folds were run: then a run of more folds reuses the answers of a run of fewer.
@@ -55,7 +63,7 @@ def compare(
     job = {"data": str(data or ""), "name": name, "config": every, "protocols": [*protocols], "seeds": [*seed_counts]}
     genres = prepare(dataset, config)[1].catalog.genres
     results: dict[str, Results] = {name: {} for name in protocols}
-    costs: dict[str, list[dict[str, float]]] = {}
+    costs: dict[str, list[dict[str, float]]] = defaultdict(list)
     for number, round_ in enumerate(rounds_of(dataset, config, protocols, seed_counts)):
         place = work / f"round-{number + 1}"
         write_round(place / "round.npz", round_, genres)
@@ -71,11 +79,11 @@ def compare(
         for protocol, rows in own.items():
             for key, found in rows.items():
                 results[protocol].setdefault(key, []).extend(found)
-        costs.setdefault("ours", []).append({"peak_mib": peak_mib})
+        costs["ours"].append({"peak_mib": peak_mib})
         train = round_.fitted_on
         for opponent, answer in zip(present, answers, strict=True):
             cost = {key: answer.facts[key] for key in ("search_s", "fit_s", "tried", "peak_mib")}
-            costs.setdefault(opponent.name, []).append(cost)
+            costs[opponent.name].append(cost)
             for question in round_.questions:
                 if question.protocol in opponent.protocols:
                     for k in question.tests:
@@ -85,26 +93,18 @@ def compare(
                         results[question.protocol].setdefault((opponent.name, k), []).append(result)
     return {
         "documents": _documents(dataset, config, results, seed_counts),
-        "costs": {who: _costs(rounds) for who, rounds in costs.items()},
-        "absent": absent,
+        # Means over the rounds, but the greatest memory.
+        "costs": {
+            who: {
+                key: float((np.max if key == "peak_mib" else np.mean)([one[key] for one in rounds]))
+                for key in rounds[0]
+            }
+            for who, rounds in costs.items()
+        },
+        "absent": {who.name: reasons[who.environment] for who in opponents if who.environment in reasons},
         "versions": {name: versions(python) for name, python in pythons.items()},
         "budget": limits,
     }
-
-
-def _pythons(
-    opponents: Sequence[Opponent], python_of: Callable[[str], Path], say: Callable[[str], None]
-) -> tuple[dict[str, Path], dict[str, str]]:
-    """The Python of each environment; and why an opponent has none."""
-    pythons: dict[str, Path] = {}
-    reasons: dict[str, str] = {}
-    for name in dict.fromkeys(opponent.environment for opponent in opponents):
-        try:
-            pythons[name] = python_of(name)
-        except DidNotInstall as error:
-            say(f"{name} did not install: {error}")
-            reasons[name] = str(error)
-    return pythons, {who.name: reasons[who.environment] for who in opponents if who.environment in reasons}
 
 
 def _documents(
@@ -125,9 +125,3 @@ def _documents(
         found = details(dataset, config, protocol, seed_counts)
         documents.append({"dataset": dataset.name, "protocol": protocol, "rows": rows, "details": found})
     return documents
-
-
-def _costs(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Means over the rounds; the maximum of the memory."""
-    found = {key: float(np.mean([one[key] for one in rounds])) for key in rounds[0]}
-    return found | {"peak_mib": max(one["peak_mib"] for one in rounds)}

@@ -4,7 +4,6 @@ import itertools
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from marquee.errors import ConfigError
 
@@ -36,17 +35,10 @@ def read_opponents(path: Path = HERE / "opponents.toml", models: Path = HERE / "
     """All opponents; a ConfigError where a key is missing or unknown."""
     found = []
     for name, entry in tomllib.loads(path.read_text("utf-8")).items():
-        given = {key: value for key, value in entry.items() if key not in {"grid", "model", "protocols"}}
         try:
-            found.append(
-                Opponent(
-                    name=name,
-                    model=str(models / entry["model"]),
-                    settings=expand(entry["grid"]),
-                    protocols=tuple(entry.get("protocols", PROTOCOLS)),
-                    **given,
-                )
-            )
+            model, settings = str(models / entry.pop("model")), expand(entry.pop("grid"))
+            protocols = tuple(entry.pop("protocols", PROTOCOLS))
+            found.append(Opponent(name=name, model=model, settings=settings, protocols=protocols, **entry))
         except (KeyError, TypeError) as error:
             raise ConfigError(f"{path}: {name}: {error}", fix="see the list of keys at the top of the file") from error
     return found
@@ -54,19 +46,13 @@ def read_opponents(path: Path = HERE / "opponents.toml", models: Path = HERE / "
 
 def expand(grid: list[dict[str, list[float]]]) -> tuple[dict[str, float], ...]:
     """All combinations of each table's lists, the last key changing fastest; none twice."""
-    found: list[dict[str, Any]] = []
-    for table in grid:
-        for values in itertools.product(*table.values()):
-            settings = dict(zip(table, values, strict=True))
-            if settings not in found:
-                found.append(settings)
-    return tuple(found)
+    rows = (zip(table, values, strict=True) for table in grid for values in itertools.product(*table.values()))
+    return tuple(dict(row) for row in dict.fromkeys(tuple(row) for row in rows))
 
 
 def chosen(opponents: list[Opponent], names: list[str] | None) -> list[Opponent]:
     """Those of the names; None = all."""
     known = [opponent.name for opponent in opponents]
-    for name in names or []:
-        if name not in known:
-            raise ConfigError(f"no opponent is called {name!r}", fix=f"use some of {', '.join(known)}")
+    if unknown := [name for name in names or [] if name not in known]:
+        raise ConfigError(f"no opponent is called {unknown[0]!r}", fix=f"use some of {', '.join(known)}")
     return [opponent for opponent in opponents if names is None or opponent.name in names]

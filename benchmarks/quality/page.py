@@ -12,6 +12,11 @@ INTRODUCTION = (
     "run, and their grids: [benchmarks/quality](../benchmarks/quality/README.md)."
 )
 
+COSTS = (
+    "Means over the folds; memory is the most. A library's seconds are processor time of one thread, the search "
+    "included and its import not; its memory includes both. Our rows' seconds are time that passed, and rows out "
+    "of one fit share it. A row whose search ended early (fewer tried than its grid has) may do better with more time."
+)
 OTHERS = ("recall@20", "recall@50", "mrr@10", "stratified_recall@20", "coverage@10", "median_popularity@10")
 LEADS = {
     "pipeline": "The pipeline's lead",
@@ -31,18 +36,13 @@ def page(report: dict[str, Any], opponents: Sequence[Opponent], plots: Sequence[
 
 
 def _summary(report: dict[str, Any]) -> str:
-    first = report["documents"][0]
+    first, budget = report["documents"][0], report["budget"]
     details = first["details"]
-    installed = [
-        f"{name} {version}"
-        for library, found in report["versions"].items()
-        for name, version in found.items()
-        if name.lower() == library
-    ]
-    budget, people = report["budget"], first["rows"][0]["n_users"]
+    versions = [(library, *pair) for library, found in report["versions"].items() for pair in found.items()]
+    installed = ", ".join(f"{name} {version}" for library, name, version in versions if name.lower() == library)
     return (
         f"{report['date']}, {first['dataset']}, folds {details['folds']}, {details['draws']} draws per person, "
-        f"seed {details['seed']}, {people} people; {', '.join(installed)}. "
+        f"seed {details['seed']}, {first['rows'][0]['n_users']} people; {installed}. "
         f"Each search of each library in each fold: at most {budget['settings']} settings, none begun after "
         f"{budget['seconds']:g} s of processor time. The setting is chosen by the validation people, for every number "
         "of seeds by itself. Brackets are 95 % intervals; leads are the pipeline minus the row, paired over people, so "
@@ -59,10 +59,11 @@ def _tables(document: dict[str, Any]) -> list[str]:
     heads = [f"k = {k}" if k else "80 % shown" for k in counts]
     shown = _shown(counts)
     others = [name for name in OTHERS if name in by_key[models[0], shown]["metrics"]]
-    means = []
-    for model in models:
-        beside = [_figure(by_key[model, shown]["metrics"][name]) for name in others]
-        means.append([model, *(_mean(by_key[model, k], metric) for k in counts), *beside])
+    means = [
+        [model, *(_mean(by_key[model, k], metric) for k in counts)]
+        + [_figure(by_key[model, shown]["metrics"][name]) for name in others]
+        for model in models
+    ]
     names = [f"{name} at {shown}" if shown else name for name in others]
     tables = [f"{metric}:", _table(["row", *heads, *names], means)]
     if len(counts) > 1:
@@ -108,12 +109,7 @@ def _costs(report: dict[str, Any], opponents: Sequence[Opponent]) -> str:
     memory = f"{report['costs']['ours']['peak_mib']:.0f} (all our rows)" if ours else ""
     rows += [[model, f"{seconds:.1f}", "–", "–", memory] for model, seconds in ours.items()]
     table = _table(["row", "search and fits, s", "one fit, s", "settings tried", "peak memory, MiB"], rows)
-    return (
-        "Means over the folds; memory is the most. A library's seconds are processor time of one thread, the search "
-        "included and its import not; its memory includes both. Our rows' seconds are time that passed, and rows out "
-        "of one fit share it. A row whose search ended early (fewer tried than its grid has) may do better with more "
-        f"time.\n\n{table}"
-    )
+    return f"{COSTS}\n\n{table}"
 
 
 def _who(opponents: Sequence[Opponent], report: dict[str, Any]) -> str:
@@ -123,16 +119,11 @@ def _who(opponents: Sequence[Opponent], report: dict[str, Any]) -> str:
     for who in opponents:
         if who.name in report["absent"]:
             rows.append([f"`{who.name}`", who.about, f"**did not install**: {report['absent'][who.name]}", "–", "–"])
-        else:
-            rows.append([f"`{who.name}`", who.about, who.cold, who.source, _settings(chosen.get(who.name, []))])
-    heads = ["row", "what", "people never seen", "settings: source", "chosen at 5 seeds, fold by fold"]
-    return _table(heads, rows)
-
-
-def _settings(rounds: Sequence[dict[str, float]]) -> str:
-    """What was chosen, each setting with the number of folds that chose it."""
-    counts = Counter(", ".join(f"{key} {value:g}" for key, value in settings.items()) for settings in rounds)
-    return "; ".join(f"{text} (x{count})" for text, count in counts.items()) or "–"
+            continue
+        texts = [", ".join(f"{key} {value:g}" for key, value in own.items()) for own in chosen.get(who.name, [])]
+        counted = "; ".join(f"{text} (x{count})" for text, count in Counter(texts).items())
+        rows.append([f"`{who.name}`", who.about, who.cold, who.source, counted or "–"])
+    return _table(["row", "what", "people never seen", "settings: source", "chosen at 5 seeds, fold by fold"], rows)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.environments import ROOT, one_thread
-from benchmarks.quality.exchange import Answer, OurRows, read_answer, read_ours
+from benchmarks.quality.exchange import Answer, read_answer
 from benchmarks.quality.opponents import HERE, Opponent
+from benchmarks.quality.ours import OurRows, read_ours
 from marquee.errors import MarqueeError
 from marquee_training.evaluation.protocols import Round
 
 CHILD = HERE / "child" / "run.py"
-REQUIREMENTS = HERE / "requirements"
 OF_CHILD = [ROOT / "training/marquee_training/evaluation" / f"{name}.py" for name in ("cases", "metrics", "ranking")]
 SOURCES = ("src/marquee", "training")
 
@@ -45,7 +45,12 @@ def play(
         "seed": seed,
         "answer": str(place / opponent.name),
     }
-    stamp, wanted = place / f"{opponent.name}.stamp", fingerprint(opponent, job)
+    # Everything that the answer depends on; where the files lie is no part of it.
+    described = {key: value for key, value in job.items() if key not in {"round", "answer", "model"}}
+    pins = [HERE / "requirements" / f"{opponent.environment}.txt"]
+    files = [place / "round.npz", CHILD, *OF_CHILD, opponent.code, *(path for path in pins if path.exists())]
+    wanted = _digest(json.dumps(described) + opponent.model.rsplit(":", 1)[1], files)
+    stamp = place / f"{opponent.name}.stamp"
     if not _is_current(stamp, wanted):
         scratch = place / f"{opponent.name}.scratch"  # libraries leave logs and checkpoints in their folder
         scratch.mkdir(exist_ok=True)
@@ -55,14 +60,6 @@ def play(
     return result
 
 
-def fingerprint(opponent: Opponent, job: dict[str, object]) -> str:
-    """Of everything that an answer depends on: the round, the job, the code, the pins."""
-    pins = REQUIREMENTS / f"{opponent.environment}.txt"
-    parts = [Path(str(job["round"])), CHILD, *OF_CHILD, opponent.code, *([pins] if pins.exists() else [])]
-    described = json.dumps({key: value for key, value in job.items() if key not in {"round", "answer", "model"}})
-    return _digest(described + opponent.model.rsplit(":", 1)[1], parts)
-
-
 def ours(place: Path, job: dict[str, Any]) -> OurRows:
     """Our rows of one round, saved in its folder.
 
@@ -70,9 +67,9 @@ def ours(place: Path, job: dict[str, Any]) -> OurRows:
     """
     stamp, wanted = place / "ours.stamp", code_hash(json.dumps(job, sort_keys=True))
     if not _is_current(stamp, wanted):
-        _run([sys.executable, "-m", "benchmarks.quality.ours"], job | {"answer": str(place / "ours")}, None)
+        _run([sys.executable, "-m", "benchmarks.quality.ours"], job | {"answer": str(place / "ours.json")}, None)
         stamp.write_text(wanted, "utf-8")
-    return read_ours(place / "ours")
+    return read_ours(place / "ours.json")
 
 
 def code_hash(described: str, root: Path = ROOT) -> str:
@@ -104,6 +101,6 @@ def _run(command: list[str], job: dict[str, Any], folder: Path | None) -> None:
     answer.with_suffix(".log").write_text(done.stdout + done.stderr, "utf-8")
     if done.returncode:
         raise ProcessFailed(
-            f"{answer.name} in {answer.parent.name} ended with {done.returncode}:\n{done.stderr[-2000:].strip()}",
+            f"{answer.stem} in {answer.parent.name} ended with {done.returncode}:\n{done.stderr[-2000:].strip()}",
             fix=f"run it alone: {' '.join(command)}",
         )

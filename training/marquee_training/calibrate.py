@@ -48,8 +48,7 @@ def sample(pipeline: Pipeline, cases: Sequence[Case], rung: Rung) -> Sample:
 
 def concatenate(samples: Sequence[Sample]) -> Sample:
     """Samples of several folds as one."""
-    parts = zip(*((part.people, part.scores, part.liked) for part in samples), strict=True)
-    return Sample(*map(np.concatenate, parts))
+    return Sample(*map(np.concatenate, zip(*(vars(part).values() for part in samples), strict=True)))
 
 
 def calibrate(drawn: Sample) -> Calibration:

@@ -1,28 +1,24 @@
 """Cross-validation: fit on some people, evaluate on the others. Finished folds are kept on disk."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
 
 from marquee.errors import DataError
 from marquee.pipeline import Pipeline
 from marquee_training import distributed
 from marquee_training.calibrate import RUNGS, Sample, sample
 from marquee_training.config import TrainingConfig
-from marquee_training.data.dataset import Dataset
-from marquee_training.data.features import content_matrix, to_catalog
 from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS
 from marquee_training.evaluation.judge import PER_PERSON, Beyond, Judged, PerPerson, judge_briefly
-from marquee_training.evaluation.protocols import few_seeds
+from marquee_training.evaluation.protocols import few_seeds, validation_ndcg
 from marquee_training.evaluation.rows import short_rows
+from marquee_training.files import load_whole, save_whole
 from marquee_training.fit import Films, fit
-from marquee_training.interactions import Fold, Interactions, build_interactions, split_people
+from marquee_training.interactions import Fold, Interactions, split_people
 from marquee_training.progress import EpochReport, Reporter
 
 FORMAT = "2"
@@ -38,13 +34,6 @@ class FoldResult:
     samples: dict[str, Sample]
     epochs: int
     history: list[dict[str, float]]
-
-
-def prepare(dataset: Dataset, config: TrainingConfig) -> tuple[Interactions, Films]:
-    """A data set as matrices."""
-    everybody = build_interactions(dataset, config.positive_rating)
-    catalog = to_catalog(dataset, everybody.popularity)
-    return everybody, Films(catalog, content_matrix(dataset, catalog)[0])
 
 
 def cross_validate(
@@ -76,20 +65,16 @@ def run_fold(
             f"none of the {len(fold.test)} people held out has {config.eval_min_positives} likes, so nobody can judge",
             fix="give more ratings, or lower eval_min_positives in the configuration",
         )
-    contents, epochs, history = fit(
-        config,
-        everybody,
-        films,
-        people=fold.train,
-        validation=fold.validation,
-        checkpoint=work / "checkpoint.safetensors" if work else None,
-        report=report,
+    validate = validation_ndcg(config, everybody, fold.validation)
+    checkpoint = work / "checkpoint.safetensors" if work else None
+    bundle, epochs, history = fit(
+        config, everybody, films, people=fold.train, validate=validate, checkpoint=checkpoint, report=report
     )
     train = everybody.select(fold.train)
-    rows = short_rows(config, train, contents)
+    rows = short_rows(config, train, bundle)
     per_person, beyond = judge_briefly(config, everybody, fold.test, rows, train, films.catalog.genres)
     report(epochs, epochs, {"test_ndcg@10": float(per_person["pipeline", MAIN_K].mean())})
-    pipeline = Pipeline(contents)
+    pipeline = Pipeline(bundle)
     cases = [case for k in SEED_COUNTS for case in few_seeds(config, everybody, fold.test, k, 1, 3)]
     samples: dict[str, Sample] = {rung: sample(pipeline, cases, rung) for rung in RUNGS}
     result = FoldResult(per_person, beyond, samples, epochs, history)
@@ -102,35 +87,21 @@ def save_result(work: Path, result: FoldResult) -> None:
     """Keep a fold's outcome, so that a killed run need not repeat it."""
     arrays: dict[str, NDArray[Any]] = {f"ndcg.{name}.{k}": values for (name, k), values in result.per_person.items()}
     for row, judged in result.beyond.items():
-        parts: dict[str, NDArray[Any]] = {"shown": judged.shown, "likes_shown": judged.likes_shown}
-        parts |= {metric: judged.values[metric] for metric in PER_PERSON}
-        arrays |= {f"beyond.{row}.{name}": part for name, part in parts.items()}
+        arrays |= {f"beyond.{row}.shown": judged.shown, f"beyond.{row}.likes_shown": judged.likes_shown}
+        arrays |= {f"beyond.{row}.{metric}": judged.values[metric] for metric in PER_PERSON}
     for rung, drawn in result.samples.items():
-        arrays |= {f"sample.{rung}.{name}": np.asarray(values) for name, values in asdict(drawn).items()}
-    work.mkdir(parents=True, exist_ok=True)
-    aside = work / "result.tmp"
-    save_file(arrays, aside, {"format": FORMAT, "epochs": str(result.epochs), "history": json.dumps(result.history)})
-    aside.replace(work / "result.safetensors")
+        arrays |= {f"sample.{rung}.{name}": values for name, values in vars(drawn).items()}
+    metadata = {"format": FORMAT, "epochs": str(result.epochs), "history": json.dumps(result.history)}
+    save_whole(work / "result.safetensors", arrays, metadata)
     (work / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def load_result(work: Path) -> FoldResult | None:
-    """The outcome that `save_result` kept, or None.
-
-    What an older Marquee kept lacks figures, and counts as none; so does a damaged file, as a power cut leaves it.
-    """
-    path = work / "result.safetensors"
-    if not path.is_file():
+    """The result that `save_result` wrote; None without a sound file, or for one of an older version."""
+    loaded = load_whole(work / "result.safetensors")
+    if loaded is None or loaded[1].get("format") != FORMAT:
         return None
-    try:
-        arrays = load_file(path)
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError):
-        path.unlink()  # as with a damaged checkpoint: judging again is right
-        return None
-    if metadata.get("format") != FORMAT:
-        return None
+    arrays, metadata = loaded
     per_person: PerPerson = {}
     beyond: Beyond = {}
     for name, values in arrays.items():

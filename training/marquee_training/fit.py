@@ -1,4 +1,4 @@
-"""Fit everything that a bundle holds, on given people."""
+"""A data set as matrices, and the fit of everything that a bundle holds."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +11,12 @@ from marquee.bundle.manifest import DataInfo
 from marquee.models.catalog import Catalog
 from marquee.models.weights import RerankConfig
 from marquee_training.config import TrainingConfig
-from marquee_training.interactions import Interactions
-from marquee_training.item_cf.edlae_svd import fit_item_cf
+from marquee_training.data.dataset import Dataset
+from marquee_training.data.features import content_matrix, to_catalog
+from marquee_training.interactions import Interactions, build_interactions
+from marquee_training.item_cf import fit_item_cf
 from marquee_training.progress import EpochReport
-from marquee_training.two_tower.train import History, train_two_tower
+from marquee_training.two_tower.train import History, Validate, train_two_tower
 
 
 @dataclass(frozen=True)
@@ -25,20 +27,27 @@ class Films:
     content: NDArray[np.float32]
 
 
+def prepare(dataset: Dataset, config: TrainingConfig) -> tuple[Interactions, Films]:
+    """All ratings and films of a data set."""
+    everybody = build_interactions(dataset, config.positive_rating)
+    catalog = to_catalog(dataset, everybody.popularity)
+    return everybody, Films(catalog, content_matrix(dataset, catalog)[0])
+
+
 def fit(
     config: TrainingConfig,
     everybody: Interactions,
     films: Films,
     *,
     people: NDArray[np.int64],
-    validation: NDArray[np.int64] | None = None,
+    validate: Validate | None = None,
     stop_after: int | None = None,
     checkpoint: Path | None = None,
     report: EpochReport | None = None,
 ) -> tuple[Bundle, int, History]:
-    """Fit the Two-Tower, the item-item views and the popularity on people (rows of `everybody`).
+    """Fit the Two-Tower, the item-item views and the popularity on people (rows of `everybody`) and on nobody else.
 
-    Every statistic comes from these people alone: nothing of the held-out leaks into what judges them.
+    The other arguments are those of `train_two_tower`.
 
     Returns:
         The models, uncalibrated; the number of epochs that the Two-Tower's weights took; the metrics of each epoch.
@@ -48,12 +57,12 @@ def fit(
         config,
         interactions,
         films.content,
-        validation=None if validation is None else (everybody, validation),
+        validate=validate,
         stop_after=stop_after,
         checkpoint=checkpoint,
         report=report,
     )
-    contents = Bundle(
+    bundle = Bundle(
         catalog=replace(films.catalog, popularity=interactions.popularity),
         two_tower=tower,
         item_cf=fit_item_cf(config, interactions),
@@ -64,4 +73,4 @@ def fit(
         ),
         data=DataInfo(name="unpublished"),
     )
-    return contents, epochs, history
+    return bundle, epochs, history

@@ -41,8 +41,7 @@ class Interactions:
 
     def liked(self, person: int) -> NDArray[np.int32]:
         """Columns of the films that a person likes, ascending."""
-        span = slice(self.likes.indptr[person], self.likes.indptr[person + 1])
-        return np.asarray(self.likes.indices[span], dtype=np.int32)
+        return np.asarray(self.likes.indices[self.likes.indptr[person] : self.likes.indptr[person + 1]], dtype=np.int32)
 
     @property
     def n_liked(self) -> NDArray[np.int64]:
@@ -56,20 +55,12 @@ def build_interactions(dataset: Dataset, positive_rating: float) -> Interactions
     user_ids, rows = np.unique(dataset.ratings["user_id"].to_numpy(), return_inverse=True)
     columns = np.searchsorted(movie_ids, dataset.ratings["movie_id"].to_numpy())
     values = dataset.ratings["rating"].to_numpy(np.float32)
-    shape = (len(user_ids), len(movie_ids))
-    liked = values >= positive_rating
-
-    def matrix(kept: NDArray[np.bool_], data: NDArray[np.float32]) -> sparse.csr_matrix:
-        built = sparse.csr_matrix((data, (rows[kept], columns[kept])), shape=shape, dtype=np.float32)
-        built.sort_indices()
-        return built
-
-    return Interactions(
-        user_ids.astype(np.int32),
-        movie_ids,
-        matrix(np.ones_like(liked), values),
-        matrix(liked, np.ones(int(liked.sum()), dtype=np.float32)),
-    )
+    ratings = sparse.csr_matrix((values, (rows, columns)), shape=(len(user_ids), len(movie_ids)))
+    ratings.sort_indices()
+    likes = ratings.copy()
+    likes.data = (ratings.data >= positive_rating).astype(np.float32)
+    likes.eliminate_zeros()
+    return Interactions(user_ids.astype(np.int32), movie_ids, ratings, likes)
 
 
 @dataclass(frozen=True)

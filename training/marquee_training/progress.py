@@ -52,11 +52,9 @@ class Reporter:
         started = time.monotonic()
         next_line = started + LINE_EVERY_S
         latest: dict[str, float] = {}
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        is_bar = sys.stderr.isatty()
-        with Progress(
-            *columns, TimeElapsedColumn(), console=self._console, transient=True, disable=not is_bar
-        ) as progress:
+        text, is_bar = TextColumn("{task.description}"), sys.stderr.isatty()
+        columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, transient=True, disable=not is_bar) as progress:
             task = progress.add_task(name, total=None)
 
             def report(epoch: int, most: int, metrics: dict[str, float]) -> None:

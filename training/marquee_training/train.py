@@ -19,10 +19,11 @@ from marquee.bundle.publish import publish
 from marquee_training import distributed
 from marquee_training.calibrate import RUNGS, calibrate, concatenate, reliability
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import FoldResult, cross_validate, prepare
+from marquee_training.cross_validate import FoldResult, cross_validate
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.judge import pooled_beyond, pooled_people, summarise, summarise_beyond
-from marquee_training.fit import fit
+from marquee_training.evaluation.judge import pooled, pooled_people, summarise, summarise_beyond
+from marquee_training.evaluation.rows import SHORT
+from marquee_training.fit import fit, prepare
 from marquee_training.progress import Reporter
 
 
@@ -41,7 +42,9 @@ def train(
         DataError: Too few ratings to learn from.
         PublishRefused: The new bundle is worse than what it would replace.
     """
-    key = _key(dataset, config)
+    # Only work of this code on this data with this configuration is resumed.
+    parts = json.dumps([__version__, dataset.sha256, config.model_dump(mode="json")], sort_keys=True)
+    key = hashlib.sha256(parts.encode()).hexdigest()[:16]
     distributed.check_same(key, "ratings, configuration or version of Marquee", fix="give all of them the same")
     everybody, films = prepare(dataset, config)
     work = store / ".work" / key
@@ -49,36 +52,31 @@ def train(
 
     epochs = round(statistics.median(result.epochs for result in results))
     with reporter.stage("everyone") as report:
-        contents, _, _ = fit(
-            config,
-            everybody,
-            films,
-            people=np.arange(len(everybody.user_ids)),
-            stop_after=epochs,
-            checkpoint=work / "everyone.safetensors",
-            report=report,
+        people, checkpoint = np.arange(len(everybody.user_ids)), work / "everyone.safetensors"
+        bundle, _, _ = fit(
+            config, everybody, films, people=people, stop_after=epochs, checkpoint=checkpoint, report=report
         )
     published = None
     if distributed.is_leader():
-        contents = assemble(dataset, config, contents, results)
+        bundle = assemble(dataset, config, bundle, results)
         with reporter.stage("publish"):
-            published = publish(store, contents, force=force)
+            published = publish(store, bundle, force=force)
         shutil.rmtree(work, ignore_errors=True)
     distributed.barrier()
     return published
 
 
-def assemble(dataset: Dataset, config: TrainingConfig, contents: Bundle, results: list[FoldResult]) -> Bundle:
+def assemble(dataset: Dataset, config: TrainingConfig, bundle: Bundle, results: list[FoldResult]) -> Bundle:
     """Add calibration, metrics and provenance to the models."""
     samples = {rung: concatenate([result.samples[rung] for result in results]) for rung in RUNGS}
     calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
     metrics = summarise(config, pooled_people([result.per_person for result in results]))
-    metrics |= summarise_beyond(pooled_beyond([result.beyond for result in results]))
+    metrics |= summarise_beyond({row: pooled([result.beyond[row] for result in results]) for row in SHORT})
     metrics["calibration"] = {rung: reliability(samples[rung]) for rung in RUNGS}
     history = pd.concat([pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, 1)])
     return replace(
-        contents,
-        rerank=contents.rerank.model_copy(update={"calibration": calibration}),
+        bundle,
+        rerank=bundle.rerank.model_copy(update={"calibration": calibration}),
         data=DataInfo(name=dataset.name, source=dataset.source, sha256=dataset.sha256, counts=count(dataset)),
         metrics=Metrics.model_validate(metrics),
         config=config.model_dump(mode="json"),
@@ -103,9 +101,3 @@ def count(dataset: Dataset) -> dict[str, int]:
     if (newest := int(ratings["timestamp"].max())) > 0:
         result["newest_rating_year"] = datetime.fromtimestamp(newest, UTC).year
     return result
-
-
-def _key(dataset: Dataset, config: TrainingConfig) -> str:
-    """Names the work of this code on this data with this configuration; other work is never resumed."""
-    parts = json.dumps([__version__, dataset.sha256, config.model_dump(mode="json")], sort_keys=True)
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]

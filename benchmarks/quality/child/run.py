@@ -30,30 +30,23 @@ def read_matrix(arrays, name):
     return sparse.csr_matrix((np.ones(len(columns), dtype=np.float32), columns, indptr), shape=shape)
 
 
-class Films:
-    """The films that take part, and recommendations of all films out of scores of those."""
+def recommender(model, chosen, popularity):
+    """Ranks the chosen films by the model; a request none of whose films is among them gets the most liked ones."""
 
-    def __init__(self, likes, min_likes):
-        self.popularity = np.bincount(likes.indices, minlength=likes.shape[1]).astype(np.float32)
-        self.chosen = np.flatnonzero(self.popularity >= min_likes)
+    def score(seeds):
+        known = seeds[:, chosen]
+        scores = np.full(seeds.shape, -np.inf, dtype=np.float32)
+        some = np.diff(known.indptr) > 0
+        scores[:, chosen] = popularity[chosen]
+        if some.any():
+            scores[np.ix_(some, chosen)] = model.scores(known[some])
+        return scores
 
-    def recommender(self, model):
-        """Ranks by the model; a request none of whose films takes part gets the most liked ones."""
-
-        def score(seeds):
-            known = seeds[:, self.chosen]
-            scores = np.full(seeds.shape, -np.inf, dtype=np.float32)
-            some = np.diff(known.indptr) > 0
-            scores[:, self.chosen] = self.popularity[self.chosen]
-            if some.any():
-                scores[np.ix_(some, self.chosen)] = model.scores(known[some])
-            return scores
-
-        return by_scores(score)
+    return by_scores(score)
 
 
-def search(make, films, questions, settings, seconds):
-    """The best of the settings, from which `make` fits a model, for every question (`read_questions`).
+def search(fit, questions, settings, seconds):
+    """The best of the settings, from which `fit` makes a recommender, for every question (`read_questions`).
 
     No further setting is begun after `seconds` of processor time: others may use the machine.
 
@@ -65,7 +58,7 @@ def search(make, films, questions, settings, seconds):
         if fits and spent > seconds:
             break
         started = time.process_time()
-        recommend = films.recommender(make(tried))
+        recommend = fit(tried)
         fits.append(time.process_time() - started)
         values = {}
         for name, (validation, _, depth, _) in questions.items():
@@ -111,18 +104,16 @@ def main(job):
     with np.load(job["round"], allow_pickle=False) as stored:
         arrays = dict(stored)
     likes = read_matrix(arrays, "likes")
-    films = Films(likes, job["min_likes"])
-    known = likes[:, films.chosen]
+    popularity = np.bincount(likes.indices, minlength=likes.shape[1]).astype(np.float32)
+    chosen = np.flatnonzero(popularity >= job["min_likes"])
+    known = likes[:, chosen]
     known = known[np.diff(known.indptr) > 0]
-    genres = arrays["genres"][films.chosen]
     model = load_model(job["model"])
-    best, spent, fits = search(
-        lambda settings: model(known, genres, settings, job["seed"]),
-        films,
-        read_questions(arrays, job["protocols"]),
-        job["settings"],
-        job["seconds"],
-    )
+
+    def fit(settings):
+        return recommender(model(known, arrays["genres"][chosen], settings, job["seed"]), chosen, popularity)
+
+    best, spent, fits = search(fit, read_questions(arrays, job["protocols"]), job["settings"], job["seconds"])
     answer = Path(job["answer"])
     np.savez_compressed(answer.with_suffix(".npz"), **{name: found[0] for name, found in best.items()})
     facts = {

@@ -9,10 +9,10 @@ import pytest
 from benchmarks.quality.exchange import write_round
 from benchmarks.quality.opponents import Opponent
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import prepare
 from marquee_training.data.sources import obtain
 from marquee_training.data.synthetic import synthesize, write_movielens
 from marquee_training.evaluation.protocols import rounds_of
+from marquee_training.fit import prepare
 
 CONFIG = TrainingConfig(
     epochs=2,

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.together.alone import ALONE, alone
-from benchmarks.together.people import Asked, gains, groups
-from benchmarks.together.ways import WAYS, N
+from benchmarks.together import ALONE, WAYS, Asked, N, alone, gains, groups
 from marquee.pipeline import Pipeline
-from marquee_training.cross_validate import prepare
 from marquee_training.data.synthetic import synthesize
-from marquee_training.fit import fit
+from marquee_training.fit import fit, prepare
 from tests.unit.benchmarks.conftest import CONFIG
 
 

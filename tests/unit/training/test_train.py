@@ -14,7 +14,7 @@ from marquee.errors import DataError, PublishRefused
 from marquee.pipeline import Pipeline
 from marquee_training.calibrate import RUNGS
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import cross_validate, load_result, prepare, save_result
+from marquee_training.cross_validate import cross_validate, load_result, save_result
 from marquee_training.evaluation.judge import (
     PER_PERSON,
     Judged,
@@ -25,7 +25,7 @@ from marquee_training.evaluation.judge import (
     summarise_beyond,
 )
 from marquee_training.evaluation.rows import SHORT, by_pipeline
-from marquee_training.fit import fit
+from marquee_training.fit import fit, prepare
 from marquee_training.progress import Reporter
 from marquee_training.train import count, train
 

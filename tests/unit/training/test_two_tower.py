@@ -9,6 +9,7 @@ from marquee_training.config import TrainingConfig
 from marquee_training.evaluation.baselines import popularity_scores
 from marquee_training.evaluation.cases import few_seed_cases
 from marquee_training.evaluation.metrics import mean_ndcg
+from marquee_training.evaluation.protocols import validation_ndcg
 from marquee_training.evaluation.ranking import by_scores, tower_scores
 from marquee_training.interactions import split_people
 from marquee_training.two_tower.batches import epoch
@@ -56,7 +57,9 @@ def test_inputs_have_the_size_of_requests(world):
 
 def test_beats_popularity_on_people_never_seen(world, content):
     fold = split_people(120, 4, 0.2, 0)[0]
-    tower, _, _ = train_two_tower(CONFIG, world.select(fold.train), content, validation=(world, fold.validation))
+    tower, _, _ = train_two_tower(
+        CONFIG, world.select(fold.train), content, validate=validation_ndcg(CONFIG, world, fold.validation)
+    )
     cases = few_seed_cases(world, fold.test, 3, min_positives=12, draws=3, seed=9)
     popularity = popularity_scores(world.select(fold.train).popularity)
     ours = mean_ndcg(by_scores(tower_scores(tower)), cases).mean()
@@ -78,15 +81,15 @@ def test_content_alone_places_a_new_film(world, content):
         sparse.hstack([world.likes, sparse.csr_matrix((120, 2))]).tocsr(),
     )
     config = CONFIG.model_copy(update={"id_dropout": 0.3})
-    tower = train_two_tower(config, wider, new, validation=None)[0]
+    tower = train_two_tower(config, wider, new)[0]
     bias_free = tower.scores([0, 3, 6]) - tower.item_bias
     assert bias_free[60] > bias_free[61]
 
 
 def test_same_seed_same_model(world, content):
-    runs = [train_two_tower(CONFIG, world, content, validation=None, stop_after=3)[0] for _ in range(2)]
+    runs = [train_two_tower(CONFIG, world, content, stop_after=3)[0] for _ in range(2)]
     assert same(*runs)
-    other = train_two_tower(CONFIG.model_copy(update={"seed": 2}), world, content, validation=None, stop_after=3)
+    other = train_two_tower(CONFIG.model_copy(update={"seed": 2}), world, content, stop_after=3)
     assert not same(runs[0], other[0])
 
 
@@ -96,7 +99,7 @@ class Killed(BaseException):
 
 def test_a_killed_run_goes_on_exactly_where_it_was(world, content, tmp_path):
     fold = split_people(120, 4, 0.2, 0)[0]
-    given = {"validation": (world, fold.validation)}
+    given = {"validate": validation_ndcg(CONFIG, world, fold.validation)}
     whole = train_two_tower(CONFIG, world.select(fold.train), content, **given)
     path = tmp_path / "work" / "checkpoint.safetensors"
 
@@ -122,15 +125,17 @@ def test_a_killed_run_goes_on_exactly_where_it_was(world, content, tmp_path):
 def test_a_damaged_checkpoint_starts_over(world, content, tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(b"not safetensors")
-    fresh = train_two_tower(CONFIG, world, content, validation=None, stop_after=4)
-    again = train_two_tower(CONFIG, world, content, validation=None, stop_after=4, checkpoint=path)
+    fresh = train_two_tower(CONFIG, world, content, stop_after=4)
+    again = train_two_tower(CONFIG, world, content, stop_after=4, checkpoint=path)
     assert same(fresh[0], again[0])
 
 
 def test_stops_when_validation_stops_improving(world, content):
     config = CONFIG.model_copy(update={"epochs": 400, "patience": 8})
     fold = split_people(120, 4, 0.2, 0)[0]
-    _, epochs, history = train_two_tower(config, world.select(fold.train), content, validation=(world, fold.validation))
+    _, epochs, history = train_two_tower(
+        config, world.select(fold.train), content, validate=validation_ndcg(CONFIG, world, fold.validation)
+    )
     assert len(history) < 400
     looked = {int(e["epoch"]): e["val_ndcg@10"] for e in history if "val_ndcg@10" in e}
     assert looked[epochs] == max(looked.values())
@@ -139,7 +144,7 @@ def test_stops_when_validation_stops_improving(world, content):
 
 def test_nothing_to_learn_from(world, content):
     with pytest.raises(DataError, match=r"nobody rated two films[^$]*positive_rating"):
-        train_two_tower(CONFIG, world.select(np.array([], dtype=np.int64)), content, validation=None)
+        train_two_tower(CONFIG, world.select(np.array([], dtype=np.int64)), content)
 
 
 def test_schedule_rises_and_falls():
@@ -166,7 +171,7 @@ class TestClassic:
             assert (rated == 0).any()
 
     def test_exports_unit_vectors_and_the_mean_of_seeds(self, world, content):
-        tower = train_two_tower(self.CLASSIC, world, content, validation=None)[0]
+        tower = train_two_tower(self.CLASSIC, world, content)[0]
         np.testing.assert_allclose(np.linalg.norm(tower.item_vectors, axis=1), 1, atol=1e-5)
         expected = tower.item_vectors @ tower.item_vectors[[2, 7]].mean(0)
         np.testing.assert_allclose(tower.scores([2, 7]), expected, atol=1e-5)

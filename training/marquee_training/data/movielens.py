@@ -36,16 +36,12 @@ _COLUMNS = {
 _RATINGS, _MOVIES = _COLUMNS["ratings"], _COLUMNS["movies"]
 _MOVIES_100K = {"movieId": Kind.ID, "title": Kind.TITLE} | dict.fromkeys(GENRES_100K, Kind.TEXT)
 _HEADER_100K = ("movieId", "title", "date", "video", "url", *GENRES_100K)
-
-
-def _csv_files(*names: str) -> dict[str, FileFormat]:
-    return {role: FileFormat(name, _COLUMNS[role]) for role, name in zip(_COLUMNS, names, strict=True)}
-
-
+_LATEST = ("ratings", "movies", "links", "tags", "genome-scores", "genome-tags")
+_KAGGLE = ("rating", "movie", "link", "tag", "genome_scores", "genome_tags")
 # The files of each generation of MovieLens.
 SHAPES: Final = {
-    "latest": _csv_files("ratings.csv", "movies.csv", "links.csv", "tags.csv", "genome-scores.csv", "genome-tags.csv"),
-    "kaggle": _csv_files("rating.csv", "movie.csv", "link.csv", "tag.csv", "genome_scores.csv", "genome_tags.csv"),
+    "latest": {role: FileFormat(f"{name}.csv", _COLUMNS[role]) for role, name in zip(_COLUMNS, _LATEST, strict=True)},
+    "kaggle": {role: FileFormat(f"{name}.csv", _COLUMNS[role]) for role, name in zip(_COLUMNS, _KAGGLE, strict=True)},
     "1m": {
         "ratings": FileFormat("ratings.dat", _RATINGS, "::", tuple(_RATINGS)),
         "movies": FileFormat("movies.dat", _MOVIES, "::", tuple(_MOVIES), latin1=True),
@@ -157,12 +153,11 @@ class _Files:
 
     def read_genome(self, known: NDArray[Any]) -> Genome | None:
         """The tag genome as a matrix; a (film, tag) pair that the file lacks counts as 0."""
-        missing = [role for role in ("scores", "genome_tags") if not self._find(role)]
-        if len(missing) == 1:
-            absent = missing[0]
-            present = "scores" if absent == "genome_tags" else "genome_tags"
-            self.notes.append(f"{self.formats[present].name} isn't used: {self.formats[absent].name} is missing")
-        if missing:
+        roles = sorted(("scores", "genome_tags"), key=lambda role: self._find(role) is not None)  # absent ones first
+        if not self._find(roles[0]):
+            if self._find(roles[1]):
+                absent, present = (self.formats[role].name for role in roles)
+                self.notes.append(f"{present} isn't used: {absent} is missing")
             return None
         tags = self.read("genome_tags")
         keep_one = "keep one row per film and tag"
@@ -201,20 +196,20 @@ class _Files:
 
     def _formats(self) -> dict[str, FileFormat]:
         """The file formats of the generation whose ratings are in the folder."""
-        names = [formats["ratings"].name for formats in SHAPES.values()]
-        found = [formats for name, formats in zip(names, SHAPES.values(), strict=True) if _existing(self.folder, name)]
+        by_name = {formats["ratings"].name: formats for formats in SHAPES.values()}
+        found, *others = [name for name in by_name if _existing(self.folder, name)] or [""]
+        if others:
+            self.notes.append(f"{', '.join(others)} isn't read, since {found} is there too")
         if found:
-            if others := ", ".join(formats["ratings"].name for formats in found[1:]):
-                self.notes.append(f"{others} isn't read, since {found[0]['ratings'].name} is there too")
-            return found[0]
-        for name in names:
+            return by_name[found]
+        for name in by_name:
             for deeper in sorted(self.folder.glob(f"*/{name}*")):
                 raise DataError(f"{self.folder} holds no ratings", fix=f"give the folder below it: {deeper.parent}")
         fix = "give the folder that holds MovieLens' files"
-        for name, formats in zip(names, SHAPES.values(), strict=True):
+        for name, formats in by_name.items():
             if _existing(self.folder, formats["movies"].name):
                 fix = f"copy {name} there, beside {formats['movies'].name}"
-        what = f"none of {', '.join(names)} is there (or gzipped, .gz)"
+        what = f"none of {', '.join(by_name)} is there (or gzipped, .gz)"
         raise DataError(f"{self.folder} holds no ratings: {what}", fix=fix)
 
 
@@ -222,14 +217,11 @@ def _existing(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def ratings_frame(
-    user_id: NDArray[Any], movie_id: NDArray[Any], rating: NDArray[Any], timestamp: NDArray[Any]
-) -> pd.DataFrame:
-    """`Dataset.ratings` of (n,) arrays, without a copy where the types fit."""
-    columns = {"user_id": user_id, "movie_id": movie_id, "rating": rating, "timestamp": timestamp}
-    types = (np.int32, np.int32, np.float32, np.int64)
-    arrays = zip(columns.items(), types, strict=True)
-    return pd.DataFrame({name: array.astype(kind, copy=False) for (name, array), kind in arrays}, copy=False)
+def ratings_frame(*arrays: NDArray[Any]) -> pd.DataFrame:
+    """`Dataset.ratings` of its columns in order, (n,) each, without a copy where the types fit."""
+    types = {"user_id": np.int32, "movie_id": np.int32, "rating": np.float32, "timestamp": np.int64}
+    columns = zip(types.items(), arrays, strict=True)
+    return pd.DataFrame({name: array.astype(kind, copy=False) for (name, kind), array in columns}, copy=False)
 
 
 def movies_frame(
@@ -242,7 +234,7 @@ def movies_frame(
             "movie_id": movie_id.astype(np.int32),
             "title": pd.Series([title for title, _ in split], dtype="str"),
             "year": np.array([year for _, year in split], dtype=np.int16),
-            "genres": pd.Series([_genres(names) for names in genres], dtype="str"),
+            "genres": pd.Series([_clean_genres(names) for names in genres], dtype="str"),
             "tmdb_id": np.array([tmdb_ids.get(int(movie), 0) for movie in movie_id], dtype=np.int64),
         }
     )
@@ -251,11 +243,12 @@ def movies_frame(
 
 def no_tags() -> pd.DataFrame:
     """`Dataset.tags` of a data set that has none."""
-    columns = {"movie_id": np.empty(0, np.int32), "tag": pd.Series([], dtype="str"), "count": np.empty(0, np.int32)}
-    return pd.DataFrame(columns)
+    return pd.DataFrame({"movie_id": [], "tag": [], "count": []}).astype(
+        {"movie_id": "int32", "tag": "str", "count": "int32"}
+    )
 
 
-def _genres(names: str) -> str:
+def _clean_genres(names: str) -> str:
     if names.strip() in ("", NO_GENRES):
         return ""
     parts = (part.strip() for part in names.split("|"))

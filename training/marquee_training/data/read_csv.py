@@ -123,7 +123,7 @@ def read_table(
 def _joined(kind: Kind, parts: list[Any]) -> NDArray[Any] | pa.ChunkedArray:
     if kind.is_text:
         return pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
-    return np.concatenate(parts) if parts else np.empty(0, np.int32 if kind is Kind.ID else np.int64)
+    return np.concatenate(parts or [np.empty(0, np.int32 if kind is Kind.ID else np.int64)])
 
 
 class _Parser:
@@ -141,8 +141,20 @@ class _Parser:
             return {}, None
         if not self.time_is_known:
             self._detect_text_times(block)
+        # Two unread columns may have the same name, which Arrow refuses.
+        names = [name if name in self.columns else f"column {at}" for at, name in enumerate(self.names)]
+        types = {name: kind.arrow for name, kind in self.columns.items()}
+        delimiter, quote = self.delimiter.replace("::", "\t"), cast("Any", '"' if self.quoted else False)
+        null_values = [""] if Kind.OPTIONAL_ID in self.columns.values() else []
         try:
-            table = arrow_csv.read_csv(pa.BufferReader(self._as_arrow_reads(block)), *self._options())
+            table = arrow_csv.read_csv(
+                pa.BufferReader(self._as_arrow_reads(block)),
+                arrow_csv.ReadOptions(column_names=names),
+                arrow_csv.ParseOptions(delimiter=delimiter, quote_char=quote, newlines_in_values=False),
+                arrow_csv.ConvertOptions(
+                    column_types=types, include_columns=list(types), null_values=null_values, strings_can_be_null=False
+                ),
+            )
             return {name: checked_values(kind, table.column(name)) for name, kind in self.columns.items()}, None
         except (pa.ArrowException, ValueError) as error:
             return {}, str(error).split("\n")[0]
@@ -164,22 +176,6 @@ class _Parser:
             text = part[0].decode("utf-8", "surrogateescape")
             if found := explain(text, self.columns, self.names, self.delimiter, quoted=self.quoted):
                 yield first_line + start, *found, part[0].decode("utf-8", "backslashreplace")
-
-    def _options(self) -> tuple[arrow_csv.ReadOptions, arrow_csv.ParseOptions, arrow_csv.ConvertOptions]:
-        # Two unread columns may have the same name, which Arrow refuses.
-        names = [name if name in self.columns else f"column {at}" for at, name in enumerate(self.names)]
-        types = {name: kind.arrow for name, kind in self.columns.items()}
-        delimiter, quote = self.delimiter.replace("::", "\t"), cast("Any", '"' if self.quoted else False)
-        return (
-            arrow_csv.ReadOptions(column_names=names),
-            arrow_csv.ParseOptions(delimiter=delimiter, quote_char=quote, newlines_in_values=False),
-            arrow_csv.ConvertOptions(
-                column_types=types,
-                include_columns=list(types),
-                null_values=[""] if Kind.OPTIONAL_ID in self.columns.values() else [],
-                strings_can_be_null=False,
-            ),
-        )
 
     def _as_arrow_reads(self, block: bytes) -> bytes:
         if b"\0" in block:

@@ -5,6 +5,7 @@ People and films have a low-rank taste; a film's popularity follows a power law;
 
 import hashlib
 import json
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,12 @@ TAGS = (
     "atmospheric|based on a book|coming of age|cult film|dark|dystopia|feel-good|funny|heist|slow|space|"
     "stylish|surreal|suspense|thought-provoking|time travel|true story|twist ending|visually striking|witty"
 ).split("|")
-_FIRST = (
-    "Amber|Broken|Crimson|Distant|Electric|Fallen|Gilded|Hidden|Iron|Last|Midnight|Northern|Paper|Quiet|Silver"
-).split("|")
-_SECOND = (
-    "Anchor|Bridge|Circus|Dream|Empire|Frontier|Garden|Harbor|Island|Journey|Kingdom|Lantern|Mirror|Orchard|River"
-).split("|")
-_THIRD = ("at Dawn|in Winter|of Glass|of the Valley|on Fire|Rising|Returns|under Stars|without End|for Two").split("|")
+# A title has a part of each line.
+_TITLE_PARTS = (
+    "Amber|Broken|Crimson|Distant|Electric|Fallen|Gilded|Hidden|Iron|Last|Midnight|Northern|Paper|Quiet|Silver",
+    "Anchor|Bridge|Circus|Dream|Empire|Frontier|Garden|Harbor|Island|Journey|Kingdom|Lantern|Mirror|Orchard|River",
+    "at Dawn|in Winter|of Glass|of the Valley|on Fire|Rising|Returns|under Stars|without End|for Two",
+)
 _BLOCK = 4096  # people at once
 _ROWS = 1_000_000  # ratings written at once
 
@@ -61,12 +61,15 @@ def synthesize(
     ids = np.arange(1, n_movies + 1, dtype=np.int32)
     pull = 1.5 * tastes @ rng.normal(size=(TASTES, len(TAGS))).astype(np.float32) / TASTES**0.5
     strength = (1 / (1 + np.exp(-pull))).astype(np.float32)
+    counts = np.round(40 * strength**4 * (popularity / popularity.max())[:, None] ** 0.5).astype(np.int32)
+    films, tags = np.nonzero(counts)
+    given = {"movie_id": ids[films], "tag": np.array(TAGS, dtype=object)[tags], "count": counts[films, tags]}
     return Dataset(
         name=f"synthetic-{seed}",
         source=f"synthetic seed={seed}",
         ratings=ratings,
         movies=_movies(rng, tastes, ids),
-        tags=_tags(ids, strength, popularity),
+        tags=pd.DataFrame(given),
         genome=Genome(ids.astype(np.int64), tuple(TAGS), strength) if genome else None,
         sha256=hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest(),
         notes=("SYNTHETIC: invented films and people; recommendations mean nothing",),
@@ -93,7 +96,8 @@ def _ratings(
         # replacement. Person by person, since some watch a hundred times as much as others.
         arrival = rng.standard_exponential(affinity.shape, dtype=np.float32)
         arrival *= np.exp(-1.3 * affinity - log_popularity)
-        drawn = np.concatenate([_first(row, count) for row, count in zip(arrival, counts[rows], strict=True)])
+        first = [np.argpartition(row, k - 1)[:k] for row, k in zip(arrival, counts[rows], strict=True)]
+        drawn = np.concatenate([own[np.argsort(row[own])] for row, own in zip(arrival, first, strict=True)])
         watchers = np.repeat(np.arange(len(affinity)), counts[rows])
         liking = affinity[watchers, drawn]
         value = 3.0 + 0.9 * liking + rng.normal(0, 0.6, len(liking))
@@ -105,22 +109,17 @@ def _ratings(
     return ratings_frame(*columns)
 
 
-def _first(arrival: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """The `count` earliest, in their order."""
-    first = np.argpartition(arrival, count - 1)[:count]
-    return first[np.argsort(arrival[first])]
-
-
 def _movies(rng: np.random.Generator, tastes: NDArray[np.float32], ids: NDArray[np.int32]) -> pd.DataFrame:
     n = len(ids)
     pull = tastes @ rng.normal(size=(TASTES, len(GENRES))).astype(np.float32) / TASTES**0.5
     n_genres = rng.integers(1, 4, n)
     ranked = np.argsort(-pull, axis=1)
     genres = ["|".join(sorted(GENRES[g] for g in ranked[row, : n_genres[row]])) for row in range(n)]
+    names = [" ".join(parts) for parts in product(*(part.split("|") for part in _TITLE_PARTS))]
     return pd.DataFrame(
         {
             "movie_id": ids,
-            "title": _titles(rng, n),
+            "title": different_titles(rng.permutation(names).tolist(), n),
             "year": (2020 - rng.gamma(2.0, 12.0, n)).clip(1920).astype(np.int16),
             "genres": genres,
             # One film in twenty has none, as in the real links.
@@ -129,18 +128,9 @@ def _movies(rng: np.random.Generator, tastes: NDArray[np.float32], ids: NDArray[
     )
 
 
-def _titles(rng: np.random.Generator, n: int) -> list[str]:
-    names = [" ".join(words) for words in product(_FIRST, _SECOND, _THIRD)]
-    order = rng.permutation(len(names))
-    return [names[order[i % len(names)]] + (f" {i // len(names) + 1}" if i >= len(names) else "") for i in range(n)]
-
-
-def _tags(ids: NDArray[np.int32], strength: NDArray[np.float32], popularity: NDArray[np.float32]) -> pd.DataFrame:
-    counts = np.round(40 * strength**4 * (popularity / popularity.max())[:, None] ** 0.5).astype(np.int32)
-    rows, columns = np.nonzero(counts)
-    return pd.DataFrame(
-        {"movie_id": ids[rows], "tag": np.array(TAGS, dtype=object)[columns], "count": counts[rows, columns]}
-    )
+def different_titles(titles: Sequence[str], n: int) -> list[str]:
+    """N titles: the given ones, repeated with a number where they are fewer."""
+    return [titles[i % len(titles)] + (f" {i // len(titles) + 1}" if i >= len(titles) else "") for i in range(n)]
 
 
 def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> None:
@@ -153,37 +143,32 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
     """
     if shape not in ("latest", "kaggle", "1m"):
         raise DataError(f"no shape is called {shape!r}", fix="use latest, kaggle or 1m")
-    names = {role: file_format.name for role, file_format in SHAPES[shape].items()}
+    paths = {role: folder / file_format.name for role, file_format in SHAPES[shape].items()}
     films, genome = dataset.movies, dataset.genome
     folder.mkdir(parents=True, exist_ok=True)
-    delimiter = SHAPES[shape]["ratings"].delimiter
-    _write_ratings(folder / names["ratings"], dataset.ratings, delimiter, text_time=shape == "kaggle")
+    _write_ratings(paths["ratings"], dataset.ratings, SHAPES[shape]["ratings"].delimiter, text_time=shape == "kaggle")
     titles = [filing_order(title, year) for title, year in zip(films["title"], films["year"], strict=True)]
     genres = films["genres"].where(films["genres"] != "", NO_GENRES)
     movies = pd.DataFrame({"movieId": films["movie_id"], "title": titles, "genres": genres})
     if shape == "1m":
         lines = movies.astype(str).agg("::".join, axis=1)
-        (folder / names["movies"]).write_text("\n".join(lines) + "\n", "latin-1")
+        paths["movies"].write_text("\n".join(lines) + "\n", "latin-1")
         return
     tmdb_ids = films["tmdb_id"].where(films["tmdb_id"] > 0).astype("Int64")
     tags = dataset.tags.loc[dataset.tags.index.repeat(dataset.tags["count"])]
     people = tags.groupby(["movie_id", "tag"]).cumcount() + 1
     time = dataset.ratings["timestamp"].iloc[0]
-    tables = {
-        names["movies"]: movies,
-        names["links"]: pd.DataFrame({"movieId": films["movie_id"], "imdbId": "0000001", "tmdbId": tmdb_ids}),
-        names["tags"]: pd.DataFrame(
-            {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": time}
-        ),
-    }
+    given = {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": time}
+    links = {"movieId": films["movie_id"], "imdbId": "0000001", "tmdbId": tmdb_ids}
+    tables = {"movies": movies, "links": pd.DataFrame(links), "tags": pd.DataFrame(given)}
     if genome is not None:
         n, t = genome.relevance.shape
         tag_ids = np.arange(1, t + 1)
         scores = {"movieId": np.repeat(genome.movie_ids, t), "tagId": np.tile(tag_ids, n)}
-        tables[names["scores"]] = pd.DataFrame(scores | {"relevance": genome.relevance.ravel()})
-        tables[names["genome_tags"]] = pd.DataFrame({"tagId": tag_ids, "tag": genome.tags})
-    for name, table in tables.items():
-        table.to_csv(folder / name, index=False)
+        tables["scores"] = pd.DataFrame(scores | {"relevance": genome.relevance.ravel()})
+        tables["genome_tags"] = pd.DataFrame({"tagId": tag_ids, "tag": genome.tags})
+    for role, table in tables.items():
+        table.to_csv(paths[role], index=False)
 
 
 def _write_ratings(path: Path, ratings: pd.DataFrame, delimiter: str, *, text_time: bool) -> None:

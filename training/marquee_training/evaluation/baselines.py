@@ -10,8 +10,7 @@ from marquee_training.evaluation.metrics import mean_ndcg
 from marquee_training.evaluation.protocols import ByK
 from marquee_training.evaluation.ranking import Scorer, by_scores, factor_scores
 from marquee_training.interactions import Interactions
-from marquee_training.item_cf.edlae_svd import edlae_weights, fit_svd, gram_matrix
-from marquee_training.item_cf.neighbors import chosen_movies
+from marquee_training.item_cf import chosen_movies, edlae_weights, fit_svd, gram_matrix
 
 Settings = dict[str, float]
 Option = tuple[Settings, Scorer]
@@ -100,7 +99,7 @@ def pure_svd(train: Interactions, *, seed: int) -> Iterator[Option]:
 def linear(
     train: Interactions, l2s: Sequence[float], dropouts: Sequence[float], *, min_positives: int, max_movies: int
 ) -> Iterator[Option]:
-    """EASE (dropout 0) and EDLAE with all their weights, over a grid; see `marquee_training.item_cf.edlae_svd`."""
+    """EASE (dropout 0) and EDLAE with all their weights, over a grid; see `marquee_training.item_cf`."""
     chosen = chosen_movies(train, min_positives, max_movies)
     gram = gram_matrix(train, chosen)
     for dropout in dropouts:

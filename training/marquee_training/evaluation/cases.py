@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,10 +78,15 @@ def pack(
     return Cases(np.array(people, dtype=np.int64), matrix(seeds), matrix(targets))
 
 
+def holdout_cases(interactions: Interactions, people: NDArray[np.int64], **options: Any) -> Cases:
+    """80 % of the likes as seeds, 20 % as targets (fold-in; Liang et al., WWW 2018); people with five likes or more."""
+    return few_seed_cases(interactions, people, None, min_positives=HOLDOUT_MIN_POSITIVES, **options)
+
+
 def few_seed_cases(
     interactions: Interactions,
     people: NDArray[np.int64],
-    k: int,
+    k: int | None,
     *,
     min_positives: int,
     draws: int,
@@ -90,27 +95,8 @@ def few_seed_cases(
 ) -> Cases:
     """K random likes as seeds and all other likes as targets, for people with at least `min_positives` likes.
 
-    A person's draws depend on their id, k and the random seed alone, never on who else is drawn.
+    A person's draws depend on their id, k and the random seed alone. None for k: see `holdout_cases`.
     """
-    return _draw(interactions, people, min_positives, max_people, draws, seed, k)
-
-
-def holdout_cases(
-    interactions: Interactions, people: NDArray[np.int64], *, draws: int, seed: int, max_people: int | None = None
-) -> Cases:
-    """80 % of the likes as seeds, 20 % as targets (fold-in; Liang et al., WWW 2018); people with five likes or more."""
-    return _draw(interactions, people, HOLDOUT_MIN_POSITIVES, max_people, draws, seed, None)
-
-
-def _draw(
-    interactions: Interactions,
-    people: NDArray[np.int64],
-    min_positives: int,
-    max_people: int | None,
-    draws: int,
-    seed: int,
-    k: int | None,
-) -> Cases:
     eligible = people[interactions.n_liked[people] >= min_positives]
     if max_people is not None and len(eligible) > max_people:
         eligible = np.sort(np.random.default_rng(seed).choice(eligible, max_people, replace=False))

@@ -11,7 +11,7 @@ from scipy import sparse
 from marquee_training.config import TrainingConfig
 from marquee_training.evaluation import metrics
 from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS, Cases
-from marquee_training.evaluation.metrics import Values, mean_ndcg, mrr, ndcg, recall, rounded_ci95, rounded_mean
+from marquee_training.evaluation.metrics import Values, mrr, ndcg, recall, rounded_ci95, rounded_mean
 from marquee_training.evaluation.protocols import Question, few_seeds
 from marquee_training.evaluation.ranking import Lists, Recommend, hits_of
 from marquee_training.evaluation.rows import SHORT
@@ -26,7 +26,7 @@ MAIN = {
 }
 """The metrics whose differences are tested in pairs; the first one is the protocol's own."""
 PER_PERSON = ("stratified_recall@20", "niche_ndcg@10", "ild@10", "genre_divergence@10", "head_share@10")
-"""The manifest's metrics beyond NDCG that are means over people, in its order."""
+"""Means over people beside NDCG in the manifest, in its order."""
 
 AskRow = Callable[[int | None, NDArray[np.bool_] | None, int | None], Recommend]
 """As `Row.recommend`: number of seeds, shelf, ties."""
@@ -57,25 +57,23 @@ Beyond = dict[str, Judged]
 
 def judge(ask: AskRow, question: Question, k: int | None, train: Interactions, genres: NDArray[np.bool_]) -> Judged:
     """Judge a row on all requests of a question with k seeds; `train` are the people who were fitted on."""
-    cases, ties, popularity = question.tests[k], question.ties, train.popularity
+    cases, popularity = question.tests[k], train.popularity
     n = cases.n_targets
+    recommend = ask(k, None, question.ties)
 
     def hits(lists: Lists) -> NDArray[np.bool_]:
         return hits_of(lists, cases.targets)
 
     if question.protocol == "holdout":
-        ten, twenty, fifty, hundred = ask(k, None, ties)(cases.seeds, (10, 20, 50, 100))
-        values = {
-            "ndcg@100": ndcg(hits(hundred), n),
-            "recall@20": recall(hits(twenty), n),
-            "recall@50": recall(hits(fifty), n),
-        }
+        ten, twenty, fifty, hundred = recommend(cases.seeds, (10, 20, 50, 100))
+        values = {"ndcg@100": ndcg(hits(hundred), n)}
+        values |= {"recall@20": recall(hits(twenty), n), "recall@50": recall(hits(fifty), n)}
     elif question.protocol == "cold-items":
         new = question.shelf
         if new is None:
             raise ValueError("cold-items needs to know which films are new")
-        ten, shelf20 = ask(k, new, ties)(cases.seeds, (10, 20))
-        all10, all20, all100 = ask(k, None, ties)(cases.seeds, (10, 20, 100))
+        ten, shelf20 = ask(k, new, question.ties)(cases.seeds, (10, 20))
+        all10, all20, all100 = recommend(cases.seeds, (10, 20, 100))
         values = {
             "new_ndcg@10": ndcg(hits(ten), n),
             "new_recall@20": recall(hits(shelf20), n),
@@ -86,7 +84,7 @@ def judge(ask: AskRow, question: Question, k: int | None, train: Interactions, g
             "new_share@10": np.asarray((new[all10] & (all10 >= 0)).mean(axis=1), dtype=np.float64),
         }
     else:
-        ten, twenty, candidates = ask(k, None, ties)(cases.seeds, (10, 20, CANDIDATES))
+        ten, twenty, candidates = recommend(cases.seeds, (10, 20, CANDIDATES))
         quarters = metrics.popularity_quarters(popularity)
         values = {
             "ndcg@10": ndcg(hits(ten), n),
@@ -98,8 +96,8 @@ def judge(ask: AskRow, question: Question, k: int | None, train: Interactions, g
             **beyond_accuracy(cases, ten, twenty, popularity, genres),
         }
         for quarter in range(4):
-            own = metrics.ndcg_within(hits(ten), ten, cases.targets, quarters == quarter)
-            values[f"ndcg@10_q{quarter + 1}"] = own
+            inside = quarters == quarter
+            values[f"ndcg@10_q{quarter + 1}"] = metrics.ndcg_within(hits(ten), ten, cases.targets, inside)
     return judged(cases, values, ten, popularity, question.shelf)
 
 
@@ -110,7 +108,7 @@ def judged(
     popularity: NDArray[np.int32],
     shelf: NDArray[np.bool_] | None = None,
 ) -> Judged:
-    """From one value per request to one per person, and the films of the lists of 10."""
+    """One value per person out of one per request; `listed` are the lists of 10."""
     films = listed[listed >= 0]
     return Judged(
         {name: cases.per_person(value) for name, value in values.items()},
@@ -178,13 +176,11 @@ def judge_briefly(
     for k in SEED_COUNTS:
         cases = few_seeds(config, everybody, people, k, config.eval_draws, 2)
         for name, recommend in rows.items():
-            if k == MAIN_K:
-                ten, twenty = recommend(cases.seeds, (10, 20))
-                per_person[name, k] = cases.per_person(ndcg(hits_of(ten, cases.targets), cases.n_targets))
-                values = beyond_accuracy(cases, ten, twenty, popularity, genres)
+            ten, *twenty = recommend(cases.seeds, (10, 20) if k == MAIN_K else (10,))
+            per_person[name, k] = cases.per_person(ndcg(hits_of(ten, cases.targets), cases.n_targets))
+            if twenty:
+                values = beyond_accuracy(cases, ten, twenty[0], popularity, genres)
                 beyond[name] = judged(cases, values, ten, popularity)
-            else:
-                per_person[name, k] = mean_ndcg(recommend, cases)
     return per_person, beyond
 
 
@@ -193,26 +189,18 @@ def pooled_people(folds: Sequence[PerPerson]) -> PerPerson:
     return {key: np.concatenate([fold[key] for fold in folds]) for key in folds[0]}
 
 
-def pooled_beyond(folds: Sequence[Beyond]) -> Beyond:
-    """The people of all folds together."""
-    return {name: pooled([fold[name] for fold in folds]) for name in folds[0]}
-
-
-def protocol_name(config: TrainingConfig) -> str:
-    """Identifies the protocol and its settings: only figures under the same name may be compared."""
-    return (
-        f"few-seeds/1 positive>={config.positive_rating:g} min_positives={config.eval_min_positives} "
-        f"draws={config.eval_draws} folds={config.eval_folds_run}/{config.eval_folds} seed={config.seed}"
-    )
-
-
 def summarise(config: TrainingConfig, per_person: PerPerson) -> dict[str, Any]:
     """Means and 95 % intervals over people, and the pipeline's lead over each row, paired, at each k.
 
     Returns:
-        JSON values: `protocol`, `n_people`, `ndcg@10`[k][row], `ci95`[k][row], `pipeline_lead`[k][row].
+        JSON values: `protocol`, `n_people`, `ndcg@10`[k][row], `ci95`[k][row], `pipeline_lead`[k][row]. Only figures
+        of the same protocol may be compared.
     """
-    found: dict[str, Any] = {"protocol": protocol_name(config), "ndcg@10": {}, "ci95": {}, "pipeline_lead": {}}
+    protocol = (
+        f"few-seeds/1 positive>={config.positive_rating:g} min_positives={config.eval_min_positives} "
+        f"draws={config.eval_draws} folds={config.eval_folds_run}/{config.eval_folds} seed={config.seed}"
+    )
+    found: dict[str, Any] = {"protocol": protocol, "ndcg@10": {}, "ci95": {}, "pipeline_lead": {}}
     # In the order of SHORT and k, wherever the values come from: equal results must be equal bytes.
     for name, k in sorted(per_person, key=lambda row: (row[1], SHORT.index(row[0]))):
         values, key = per_person[name, k], str(k)

@@ -71,11 +71,11 @@ def intra_list_diversity(lists: Lists, genres: NDArray[np.bool_]) -> Values:
 
     Two films without genres count as different. Ziegler et al., WWW 2005.
     """
-    own = genres[lists].astype(np.float32) * (lists >= 0)[:, :, None]
+    there = lists >= 0
+    own = genres[lists].astype(np.float32) * there[:, :, None]
     shared = own @ own.transpose(0, 2, 1)
     sizes = own.sum(axis=2)
     jaccard = shared / np.maximum(sizes[:, :, None] + sizes[:, None, :] - shared, 1)
-    there = lists >= 0
     pairs = np.triu(there[:, :, None] & there[:, None, :], 1)
     counts = pairs.sum(axis=(1, 2))
     distance = ((1 - jaccard) * pairs).sum(axis=(1, 2), dtype=np.float64)
@@ -100,10 +100,9 @@ def share_listed(lists: Lists, values: NDArray[np.float64] | NDArray[np.bool_]) 
 def niche(people: NDArray[np.int64], likes: sparse.csr_matrix, popularity: NDArray[np.int32]) -> NDArray[np.bool_]:
     """(b,) bool: requests of the third of the people whose median liked film is least popular.
 
-    Abdollahpouri et al., "The unfairness of popularity bias in recommendation" (RMSE at RecSys 2019) group people
-    by the share of hits in what they rated, and find that those with the fewest are served worst. The median needs
-    no line between hits and other films, which would differ between data sets. `likes`, (b, n), holds all likes of each
-    request's person; the lower row is chosen first among equals.
+    Abdollahpouri et al., "The unfairness of popularity bias in recommendation" (RMSE at RecSys 2019), group people by
+    the share of hits that they rated; the median needs no threshold for hits, which would differ between data sets.
+    `likes`, (b, n), holds all likes of each request's person; the lower row is chosen first among equals.
     """
     unique, first = np.unique(people, return_index=True)
     medians = [np.median(popularity[likes.indices[likes.indptr[row] : likes.indptr[row + 1]]]) for row in first]

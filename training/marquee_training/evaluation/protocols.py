@@ -4,7 +4,7 @@ few-seeds and holdout split people at random; temporal splits them by time; cold
 docs/quality.md defines them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from marquee.errors import ConfigError, DataError
+from marquee.models.two_tower import TwoTower
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.cases import Cases, few_seed_cases, holdout_cases, pack
+from marquee_training.evaluation.cases import MAIN_K, Cases, few_seed_cases, holdout_cases, pack
+from marquee_training.evaluation.metrics import mean_ndcg
+from marquee_training.evaluation.ranking import by_scores, tower_scores
 from marquee_training.interactions import Fold, Interactions, build_interactions, split_people
 
 PROTOCOLS = ("few-seeds", "holdout", "temporal", "cold-items")
 TUNING_DRAWS = 10
-"""There are few validation people: more draws of their seeds make the choice of a setting less random."""
+"""There are few validation people: more draws of their seeds make choices by them less random."""
 LATE_SHARE = 0.2
 """temporal: about this share of the people, those who came last, is tested on."""
 COLD_MIN_LIKES = 5
@@ -114,6 +117,14 @@ def few_seeds(
     )
 
 
+def validation_ndcg(
+    config: TrainingConfig, interactions: Interactions, people: NDArray[np.int64]
+) -> Callable[[TwoTower], float] | None:
+    """The metric of early stopping: a tower's NDCG@10 at MAIN_K seeds on validation people; None without requests."""
+    cases = few_seeds(config, interactions, people, MAIN_K, TUNING_DRAWS, 1)
+    return (lambda tower: float(mean_ndcg(by_scores(tower_scores(tower)), cases).mean())) if len(cases) else None
+
+
 def require_cases(tests: ByK, config: TrainingConfig) -> ByK:
     """The same requests; a DataError where there is none for some number of seeds."""
     if not all(len(cases) for cases in tests.values()):
@@ -125,14 +136,8 @@ def require_cases(tests: ByK, config: TrainingConfig) -> ByK:
     return tests
 
 
-def _tuning_cases(
-    config: TrainingConfig, visible: Interactions, validation: NDArray[np.int64], seed_counts: Sequence[int]
-) -> ByK:
-    return {k: few_seeds(config, visible, validation, k, TUNING_DRAWS, 5) for k in seed_counts}
-
-
 def _visible_part(everybody: Interactions, fold: Fold) -> tuple[Interactions, NDArray[np.int64], NDArray[np.int64]]:
-    """Everybody but the fold's test people; and the rows of its training and validation people in that."""
+    """Everybody but the fold's test people, and the rows of its training and validation people there."""
     kept = np.sort(np.concatenate([fold.train, fold.validation]))
     return everybody.select(kept), np.searchsorted(kept, fold.train), np.searchsorted(kept, fold.validation)
 
@@ -150,7 +155,7 @@ def split_round(
     questions = []
     if "few-seeds" in protocols:
         tests: ByK = {k: few_seeds(config, everybody, fold.test, k, config.eval_draws, 2) for k in seed_counts}
-        tuning = _tuning_cases(config, visible, validation, seed_counts)
+        tuning: ByK = {k: few_seeds(config, visible, validation, k, TUNING_DRAWS, 5) for k in seed_counts}
         questions.append(Question("few-seeds", require_cases(tests, config), tuning))
     if "holdout" in protocols:
         most = config.eval_max_people
@@ -182,7 +187,7 @@ def temporal_round(dataset: Dataset, config: TrainingConfig, seed_counts: Sequen
     train, validation = np.sort(order[n_validation:]), np.sort(order[:n_validation])
     late = ratings[(first >= cut) & (ratings["rating"] >= config.positive_rating)]
     tests: ByK = {k: earliest_cases(late, visible.movie_ids, k, config.eval_min_positives) for k in seed_counts}
-    tuning = _tuning_cases(config, visible, validation, seed_counts)
+    tuning: ByK = {k: few_seeds(config, visible, validation, k, TUNING_DRAWS, 5) for k in seed_counts}
     return Round("temporal", visible, train, validation, (Question("temporal", require_cases(tests, config), tuning),))
 
 
@@ -207,12 +212,7 @@ def deal_films(everybody: Interactions, config: TrainingConfig) -> list[NDArray[
     """(n,) bool per fold: the films that are new there. A film with enough likes is new in one fold."""
     usual = np.flatnonzero(everybody.popularity >= COLD_MIN_LIKES)
     order = np.random.default_rng(config.seed + 7).permutation(usual)
-    parts = []
-    for part in np.array_split(order, config.eval_folds):
-        new = np.zeros(everybody.n_movies, dtype=np.bool_)
-        new[part] = True
-        parts.append(new)
-    return parts
+    return [np.isin(np.arange(everybody.n_movies), part) for part in np.array_split(order, config.eval_folds)]
 
 
 def cold_round(
@@ -242,7 +242,7 @@ def cold_round(
         targets.eliminate_zeros()
         targets.sort_indices()
         tests[k] = Cases(drawn.people, drawn.seeds, targets)
-    tuning = _tuning_cases(config, visible, validation, seed_counts)
+    tuning: ByK = {k: few_seeds(config, visible, validation, k, TUNING_DRAWS, 5) for k in seed_counts}
     question = Question("cold-items", require_cases(tests, config), tuning, shelf=new, ties=config.seed + 9)
     return Round(name, visible, train, validation, (question,))
 

@@ -27,10 +27,7 @@ BLOCK = 4_000_000  # scores in memory at once
 
 
 def by_scores(score: Scorer, *, allowed: NDArray[np.bool_] | None = None, ties: int | None = None) -> Recommend:
-    """A recommender that ranks the `allowed` films, (n,) bool, by a score.
-
-    `ties` is a random seed that orders equal scores anew for each request; None = the lower id first.
-    """
+    """A recommender that ranks the `allowed` films, (n,) bool, by a score; `ties` as in `Question`."""
 
     def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
         height = max(1, BLOCK // seeds.shape[1])

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.baselines import Settings
 from marquee_training.evaluation.cases import HOLDOUT_MIN_POSITIVES, SEED_COUNTS
@@ -15,7 +14,7 @@ from marquee_training.evaluation.judge import MAIN, Judged, judge, pooled, total
 from marquee_training.evaluation.metrics import known_mean, rounded_ci95, rounded_mean
 from marquee_training.evaluation.protocols import Round, rounds_of
 from marquee_training.evaluation.rows import PRODUCT, classic_config, full_rows
-from marquee_training.fit import Films
+from marquee_training.fit import Films, prepare
 from marquee_training.progress import Reporter
 
 Result = tuple[Judged, float, Settings]

@@ -20,22 +20,13 @@ from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import Candidates, Where
 from marquee_training.config import TrainingConfig, load_config
 from marquee_training.evaluation import baselines
-from marquee_training.evaluation.baselines import (
-    EASE_L2,
-    EDLAE_L2,
-    EDLAE_P,
-    Settings,
-    Tuned,
-    best_of,
-    popularity_scores,
-    weight_scores,
-)
-from marquee_training.evaluation.protocols import Round
+from marquee_training.evaluation.baselines import EDLAE_L2, EDLAE_P, Settings, Tuned, popularity_scores, weight_scores
+from marquee_training.evaluation.cases import columns_of
+from marquee_training.evaluation.protocols import Round, validation_ndcg
 from marquee_training.evaluation.ranking import Lists, Recommend, Scorer, by_scores, item_cf_scores, tower_scores
 from marquee_training.fit import Films, fit
 from marquee_training.interactions import Interactions
-from marquee_training.item_cf.edlae_svd import centered, edlae_weights, fit_svd, gram_matrix
-from marquee_training.item_cf.neighbors import chosen_movies
+from marquee_training.item_cf import centered, chosen_movies, edlae_weights, fit_svd, gram_matrix
 from marquee_training.progress import EpochReport
 
 NOVELTY = 0.3
@@ -56,8 +47,11 @@ REGISTRY: dict[str, tuple[str, Callable[..., Any]]] = {
     "pure_svd": ("data", lambda train, _, config: baselines.pure_svd(train, seed=config.seed)),
     "svd_centered": ("classic", lambda contents: item_cf_scores(contents.item_cf)),
     "triplet": ("classic", lambda contents: tower_scores(contents.two_tower)),
-    "ease": ("data", lambda train, _, config: baselines.linear(train, EASE_L2, (0.0,), **_sizes(config))),
-    "edlae": ("data", lambda train, _, config: baselines.linear(train, EDLAE_L2, EDLAE_P, **_sizes(config))),
+    "ease": ("data", lambda train, _, config: baselines.linear(train, baselines.EASE_L2, (0.0,), **_sizes(config))),
+    "edlae": (
+        "data",
+        lambda train, _, config: baselines.linear(train, EDLAE_L2, EDLAE_P, **_sizes(config)),
+    ),
     "two_tower": ("product", lambda contents: tower_scores(contents.two_tower)),
     "pipeline": ("product", lambda contents: contents),
     "pipeline_classic": ("classic", lambda contents: contents),
@@ -99,10 +93,7 @@ class Row:
     def recommend(
         self, k: int | None = None, shelf: NDArray[np.bool_] | None = None, ties: int | None = None
     ) -> Recommend:
-        """The row's recommender of the films on a shelf, (n,) bool, for k seeds (None = a share of the likes).
-
-        `ties` is the random seed for the order of equal scores, for rows that rank by one; None = the lower id first.
-        """
+        """The row's recommender for k seeds (None = a share of the likes); `shelf` and `ties` as in `Question`."""
         if isinstance(self.model, Bundle):
             if shelf is None:
                 return by_pipeline(Pipeline(self.model), self.settings.get("novelty", 0.0))
@@ -149,7 +140,7 @@ def full_rows(
             if callable(found):
                 rows = [Row(name, 0.0, found)] * len(wanted)
             else:
-                best = best_of(found, validations)
+                best = baselines.best_of(found, validations)
                 rows = [Row(name, time.perf_counter() - started, tuned) for tuned in best]
         else:
             if source not in fits:
@@ -166,9 +157,8 @@ def full_rows(
 
 def _fit(config: TrainingConfig, films: Films, round_: Round, report: EpochReport) -> tuple[Bundle, float, Settings]:
     started = time.perf_counter()
-    contents, _, _ = fit(
-        config, round_.visible, films, people=round_.train, validation=round_.validation, report=report
-    )
+    validate = validation_ndcg(config, round_.visible, round_.validation)
+    contents, _, _ = fit(config, round_.visible, films, people=round_.train, validate=validate, report=report)
     return contents, time.perf_counter() - started, {}
 
 
@@ -202,25 +192,24 @@ def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
     def recommend(seeds: sparse.csr_matrix, lengths: Sequence[int]) -> list[Lists]:
         lists = [np.full((seeds.shape[0], length), -1, dtype=np.int64) for length in lengths]
         for row in range(seeds.shape[0]):
-            shown = seeds.indices[seeds.indptr[row] : seeds.indptr[row + 1]]
             for part, length in zip(lists, lengths, strict=True):
-                films = listed(shown, length)
+                films = listed(columns_of(seeds, row), length)
                 part[row, : len(films)] = films
         return lists
 
     return recommend
 
 
+@dataclass(frozen=True)
 class Shelf:
     """A `Retriever` restricted to some films, (n,) bool, such as the new ones."""
 
-    def __init__(self, contents: Bundle, films: NDArray[np.bool_]) -> None:
-        self._contents = contents
-        self._films = films
+    bundle: Bundle
+    films: NDArray[np.bool_]
 
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
         """See `marquee.retrieval.port.Retriever.candidates`."""
-        catalog = self._contents.catalog
+        catalog = self.bundle.catalog
         seeds, _ = catalog.rows_of_movies(seed_movie_ids)
-        rows, scores = top_k(self._contents.two_tower.scores(seeds), k, self._films & where.mask(catalog))
-        return Candidates(catalog.movie_ids[rows], scores, self._contents.version)
+        rows, scores = top_k(self.bundle.two_tower.scores(seeds), k, self.films & where.mask(catalog))
+        return Candidates(catalog.movie_ids[rows], scores, self.bundle.version)

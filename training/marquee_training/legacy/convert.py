@@ -7,7 +7,7 @@ factors in an .npz file.
 
 import csv
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,22 +22,13 @@ from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import TwoTower
 from marquee.models.weights import BlendWeights, RerankConfig
+from marquee_training.data.titles import split_title
 from marquee_training.legacy.records import Columns, array_of, frame_of, scalar_of
 from marquee_training.legacy.restricted_pickle import Record, read_npz, read_pickle_file
 
 # The older re-ranker's weights; it ranked by the SVD's scores alone, and took only candidates from the Two-Tower.
-LEGACY_RERANK = RerankConfig(
-    weights=BlendWeights(
-        alpha_tower=0.0,
-        alpha_cf=1.0,
-        beta_gen=0.15,
-        gamma_year=0.10,
-        delta_pop=0.05,
-        tau_year=8.0,
-        lambda_mmr=0.80,
-        genre_weight=0.60,
-    )
-)
+_BLEND = {"alpha_tower": 0.0, "alpha_cf": 1.0, "beta_gen": 0.15, "gamma_year": 0.10, "delta_pop": 0.05, "tau_year": 8.0}
+LEGACY_RERANK = RerankConfig(weights=BlendWeights(**_BLEND, lambda_mmr=0.80, genre_weight=0.60))
 
 _SVD_NAMES = ("svd_ctr_raw_qk128.npz", "svd_runtime_data.npz", "svd_centered_qk*.npz", "svd*.npz")
 _BATCH = 4096  # films whose features go through the item tower at a time
@@ -51,11 +42,14 @@ def import_legacy(folder: Path, *, rerank: RerankConfig = LEGACY_RERANK) -> Bund
     Raises:
         BundleError: A file is missing, is not what it should be, or holds something that would run code.
     """
-    encoder, features = _required(folder, "movie_encoder.pkl"), _required(folder, "movie_features_df.pkl")
-    model, svd = _required(folder, "model.pth"), _required(folder, *_SVD_NAMES)
-    users, names = _find(folder, "user_encoder.pkl"), _find(folder, "content_feature_names.pkl")
-    links = _find(folder, "link.csv", "links.csv")
+    encoder, features = _find(folder, "movie_encoder.pkl"), _find(folder, "movie_features_df.pkl")
+    model, svd = _find(folder, "model.pth"), _find(folder, *_SVD_NAMES)
+    optional = (("user_encoder.pkl",), ("content_feature_names.pkl",), ("link.csv", "links.csv"))
+    users, names, links = (_search(folder, *one) for one in optional)
     used = [path for path in (encoder, features, model, svd, users, names, links) if path is not None]
+    digest = hashlib.sha256()
+    for path in sorted(used, key=lambda path: path.name):
+        digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
 
     movie_ids = _classes(encoder)
     columns = _columns(features, movie_ids)
@@ -68,28 +62,28 @@ def import_legacy(folder: Path, *, rerank: RerankConfig = LEGACY_RERANK) -> Bund
         data=DataInfo(
             name="imported",
             source=f"older layout in {folder.name}",
-            sha256=_hash_of(used),
+            sha256=digest.hexdigest(),
             counts={"movies": len(movie_ids)} | ({"users": len(_classes(users))} if users else {}),
         ),
         config={"imported_files": sorted(path.relative_to(folder).as_posix() for path in used)},
     )
 
 
-def _required(folder: Path, *names: str) -> Path:
-    path = _find(folder, *names)
+def _find(folder: Path, *names: str) -> Path:
+    path = _search(folder, *names)
     if path is None:
         raise BundleError(f"{folder} holds no {' or '.join(names)}", fix="name the folder of a trained older model")
     return path
 
 
-def _find(folder: Path, *names: str) -> Path | None:
+def _search(folder: Path, *names: str) -> Path | None:
     found = (min(folder.rglob(name), key=lambda path: (len(path.parts), path), default=None) for name in names)
     return next((path for path in found if path), None)
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong into an error that names the file: a damaged file can be of any shape."""
+    """Turn any error into one that names the file: a damaged file can be of any shape."""
     try:
         yield
     except BundleError as error:
@@ -115,10 +109,9 @@ def _columns(path: Path, movie_ids: NDArray[np.int64]) -> Columns:
     with _reading(path):
         index, columns = frame_of(read_pickle_file(path))
         row_of = {int(movie): row for row, movie in enumerate(index)}
-        missing = [int(movie) for movie in movie_ids if int(movie) not in row_of]
-        if missing:
+        if missing := [movie for movie in movie_ids.tolist() if movie not in row_of]:
             raise BundleError(f"{path} lacks {len(missing)} films of the encoder, such as {missing[0]}")
-        rows = [row_of[int(movie)] for movie in movie_ids]
+        rows = [row_of[movie] for movie in movie_ids.tolist()]
         return {name: array[rows] for name, array in columns.items()}
 
 
@@ -135,10 +128,8 @@ def _features(columns: Columns, path: Path | None, model: Path) -> NDArray[np.fl
 
 
 def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
-    try:
-        import torch  # noqa: PLC0415 - not needed to serve
-    except ImportError:
-        raise BundleError(f"reading {path} needs torch", fix="pip install 'marquee[training]'") from None
+    import torch  # noqa: PLC0415 - slow
+
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - runs nothing
         return {str(name): tensor.detach().float().numpy() for name, tensor in state.items()}
@@ -201,15 +192,19 @@ def _factors(path: Path, movie_ids: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def _catalog(movie_ids: NDArray[np.int64], columns: Columns, tmdb_of: Mapping[int, int]) -> Catalog:
-    from marquee_training.data.titles import split_title  # noqa: PLC0415 - brings pandas, which serving does without
-
     n = len(movie_ids)
     raw_titles, raw_genres = (columns.get(name, np.full(n, None)) for name in ("title", "genres"))
     titles = [
         split_title(title) if isinstance(title, str) else (f"Film {movie}", 0)
         for title, movie in zip(raw_titles, movie_ids, strict=True)
     ]
-    genres = [_genre_list(value) for value in raw_genres]
+    listed = [value.split("|") if isinstance(value, str) else value for value in raw_genres]
+    genres = [
+        [str(name) for name in own if str(name) not in ("", "(no genres listed)")]
+        if isinstance(own, list | tuple)
+        else []
+        for own in listed
+    ]
     names = sorted({name for listed in genres for name in listed})
     return Catalog(
         movie_ids=movie_ids,
@@ -222,22 +217,6 @@ def _catalog(movie_ids: NDArray[np.int64], columns: Columns, tmdb_of: Mapping[in
     )
 
 
-def _genre_list(value: Any) -> list[str]:
-    if isinstance(value, str):
-        value = value.split("|")
-    found = [str(name) for name in value] if isinstance(value, list | tuple) else []
-    return [name for name in found if name and name != "(no genres listed)"]
-
-
 def _tmdb_ids(path: Path) -> dict[int, int]:
     with _reading(path), path.open(newline="", encoding="utf-8") as file:
         return {int(row["movieId"]): int(float(row["tmdbId"])) for row in csv.DictReader(file) if row["tmdbId"]}
-
-
-def _hash_of(paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(paths, key=lambda each: each.name):
-        digest.update(f"{path.name}\0".encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

@@ -22,10 +22,8 @@ _SIZE_LIMIT = 2**32  # bytes
 # By module. numpy.core is numpy._core since numpy 2.
 _UNDERSTOOD = {
     "numpy": ("ndarray", "dtype"),
-    "numpy.core.multiarray": ("_reconstruct", "scalar"),
-    "numpy._core.multiarray": ("_reconstruct", "scalar"),
-    "numpy.core.numeric": ("_frombuffer",),
-    "numpy._core.numeric": ("_frombuffer",),
+    **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), ("_reconstruct", "scalar")),
+    **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), ("_frombuffer",)),
     "builtins": ("slice", "bytearray"),
     "collections": ("OrderedDict",),
     "pandas": ("DataFrame", "Index", "RangeIndex", "StringDtype"),
@@ -41,8 +39,7 @@ _UNDERSTOOD = {
     "pandas._libs.missing": ("NA",),
     "pandas._libs.arrays": ("__pyx_unpickle_NDArrayBacked",),
     "pyarrow.lib": ("_restore_array", "chunked_array", "py_buffer", "type_for_alias"),
-    "sklearn.preprocessing._label": ("LabelEncoder",),
-    "sklearn.preprocessing.label": ("LabelEncoder",),
+    **dict.fromkeys(("sklearn.preprocessing._label", "sklearn.preprocessing.label"), ("LabelEncoder",)),
 }
 
 
@@ -108,20 +105,16 @@ def read_pickle(raw: bytes, where: str) -> Any:
         BundleError: It names something that isn't on the list, or isn't a pickle at all.
     """
     try:
-        _refuse_memory_bombs(raw)
+        # One opcode of five bytes can make CPython allocate 64 GB for its table of remembered objects. (Lengths beyond
+        # the end of the file are refused by genops itself.)
+        for opcode, argument, _ in pickletools.genops(raw):
+            if opcode.name.endswith("PUT") and isinstance(argument, int) and argument > len(raw):
+                raise ValueError(f"it remembers an object under the number {argument}")
         return _Reader(raw, where).load()
     except BundleError:
         raise
     except Exception as error:  # a broken pickle can end in almost any exception
         raise BundleError(f"{where} can't be read as a pickle: {type(error).__name__}: {error}") from None
-
-
-def _refuse_memory_bombs(raw: bytes) -> None:
-    # One opcode of five bytes can make CPython allocate 64 GB for its table of remembered objects. (Lengths beyond
-    # the end of the file are refused by genops itself.)
-    for opcode, argument, _ in pickletools.genops(raw):
-        if opcode.name.endswith("PUT") and isinstance(argument, int) and argument > len(raw):
-            raise ValueError(f"it remembers an object under the number {argument}")
 
 
 def read_pickle_file(path: Path) -> Any:
@@ -140,17 +133,16 @@ def read_npz(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             for member in archive.namelist():
                 raw = archive.read(member)
-                arrays[member.removesuffix(".npy")] = _read_npy(raw, f"{path} ({member})")
+                file, formats = io.BytesIO(raw), np.lib.format
+                version = formats.read_magic(file)
+                header = formats.read_array_header_1_0 if version == (1, 0) else formats.read_array_header_2_0
+                is_pickle = header(file)[2].hasobject
+                array = (
+                    read_pickle(raw[file.tell() :], f"{path} ({member})")
+                    if is_pickle
+                    else np.load(io.BytesIO(raw), allow_pickle=False)
+                )
+                arrays[member.removesuffix(".npy")] = array
     except (OSError, zipfile.BadZipFile, ValueError, EOFError) as error:
         raise BundleError(f"{path} can't be read as .npz: {error}") from None
     return arrays
-
-
-def _read_npy(raw: bytes, where: str) -> Any:
-    file = io.BytesIO(raw)
-    version = np.lib.format.read_magic(file)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    _, _, dtype = header(file)
-    if dtype.hasobject:
-        return read_pickle(raw[file.tell() :], where)
-    return np.load(io.BytesIO(raw), allow_pickle=False)

@@ -1,20 +1,20 @@
 """The models of each fold, fitted once and saved; the test requests; and the lists that settings give.
 
-Whoever tunes by people must not report on them. With one fold run, the sweep tests on its validation people, on whom
-`marquee evaluate` doesn't report. With more, everybody is held out in one of them, so each fold's held-out people are
-tested, with other seeds than evaluation draws, and the gain of the best setting is cross-fitted (`results.choose`).
+Figures must not be reported on people who were tuned by. With one fold, the sweep tests on its validation people, on
+whom `marquee evaluate` doesn't report. With more, it tests on each fold's held-out people, with other seeds than
+evaluation draws, and the gain of the best setting is cross-fitted (`results.choose`).
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from marquee import __version__
 from marquee.bundle.bundle import Bundle
@@ -30,33 +30,34 @@ from marquee.retrieval.port import Candidates, Retriever, Where
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.cases import SEED_COUNTS
-from marquee_training.evaluation.protocols import ByK, few_seeds, require_cases
+from marquee_training.evaluation.protocols import ByK, few_seeds, require_cases, validation_ndcg
 from marquee_training.evaluation.ranking import Lists
+from marquee_training.files import save_whole
 from marquee_training.fit import Films, fit
 from marquee_training.interactions import Interactions, split_people
-from marquee_training.item_cf.edlae_svd import fit_item_cf
+from marquee_training.item_cf import fit_item_cf
 from marquee_training.progress import Reporter
 from marquee_training.sweep.grid import Setting, view_config
 
 EXTRA_SEED = 4  # added to the random seed: evaluation draws other seeds of the same people
 
 
+@dataclass(frozen=True)
 class CachedRetriever:
     """A `Retriever` that asks another one once per set of seeds: no setting changes the candidates.
 
     Only for requests without filters, which are not part of the key.
     """
 
-    def __init__(self, retriever: Retriever, known: dict[tuple[int, ...], Candidates]) -> None:
-        self._retriever = retriever
-        self._known = known
+    retriever: Retriever
+    known: dict[tuple[int, ...], Candidates]
 
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
         """See `marquee.retrieval.port.Retriever.candidates`."""
         key = (k, *seed_movie_ids)
-        if key not in self._known:
-            self._known[key] = self._retriever.candidates(seed_movie_ids, k, where)
-        return self._known[key]
+        if key not in self.known:
+            self.known[key] = self.retriever.candidates(seed_movie_ids, k, where)
+        return self.known[key]
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ class SweepFold:
     def lists(self, settings: Sequence[Setting], k: int | None, lengths: Sequence[int]) -> list[list[Lists]]:
         """The pipeline's lists for the requests with k seeds: for each setting and length, (requests, length).
 
-        The settings share a `blend_key`, so candidates are blended once, and only picked anew for each setting. A
-        longer list begins with the shorter one's picks, since MMR is greedy.
+        The settings share a `blend_key`, so candidates are blended once. A longer list begins with the shorter one's
+        picks, since MMR is greedy.
         """
         contents = self.contents(settings[0].view, settings[0].weights)
         pipeline = Pipeline(contents, CachedRetriever(ExactSearch(contents), self.known))
@@ -136,18 +137,13 @@ def fit_folds(
         require_cases(cases, config)
         if not (place / "two_tower.safetensors").is_file():
             with reporter.stage(f"fold {number}/{config.eval_folds_run}") as report:
+                validate = validation_ndcg(config, everybody, part.validation)
                 checkpoint = place / "checkpoint.safetensors"
-                contents, _, _ = fit(
-                    config,
-                    everybody,
-                    films,
-                    people=part.train,
-                    validation=part.validation,
-                    checkpoint=checkpoint,
-                    report=report,
+                bundle, _, _ = fit(
+                    config, everybody, films, people=part.train, validate=validate, checkpoint=checkpoint, report=report
                 )
-                tower = contents.two_tower
-                save_whole(_view_path(place, config.item_cf), contents.item_cf.arrays())
+                tower = bundle.two_tower
+                save_whole(_view_path(place, config.item_cf), bundle.item_cf.arrays())
                 save_whole(place / "two_tower.safetensors", tower.arrays(), {"pooling": tower.pooling})
                 checkpoint.unlink(missing_ok=True)
         train = everybody.select(part.train)
@@ -163,16 +159,3 @@ def fit_folds(
 
 def _view_path(place: Path, view: str) -> Path:
     return place / f"item_cf-{view.replace(':', '-')}.safetensors"
-
-
-def save_whole(path: Path, arrays: dict[str, Any], metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file, whole or not at all."""
-    write_whole(path, lambda aside: save_file(arrays, aside, metadata))
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under another name, then rename it, so that nobody finds half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    write(aside)
-    aside.replace(path)

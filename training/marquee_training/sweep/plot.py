@@ -8,8 +8,8 @@ import numpy as np
 
 from marquee.errors import ConfigError
 from marquee_training.evaluation.metrics import Values, ci95
+from marquee_training.files import write_whole
 from marquee_training.sweep.grid import Setting
-from marquee_training.sweep.lists import write_whole
 from marquee_training.sweep.results import ACCURACY, WORTH, Rows, on_front, shown
 
 PANELS = {
@@ -62,33 +62,20 @@ def _panel(axes: Any, settings: Sequence[Setting], rows: Rows, against: str, pop
     dots = axes.scatter(x, y, c=popularity, cmap="viridis", s=16, linewidths=0, zorder=2)
     axes.plot(x[front], y[front], color=FRONT, linewidth=1, marker="o", markersize=6, fillstyle="none", zorder=3)
     axes.plot(x[0], y[0], "D", color=CONFIGURED, markersize=8, fillstyle="none", markeredgewidth=2, zorder=4)
-    axes.annotate(
-        "as configured", (x[0], y[0]), (0, -16), textcoords="offset points", ha="center", color=CONFIGURED, fontsize=8
-    )
-    _zoom(axes, x, y)
-    for place in [place for place in shown(rows, against, LABELS) if place]:
-        axes.annotate(
-            settings[place].changes(settings[0]).replace(", ", "\n"),
-            (x[place], y[place]),
-            (6, 6),
-            textcoords="offset points",
-            fontsize=7,
-            color=FRONT,
-            zorder=5,
-        )
-    axes.grid(alpha=0.25)
-    return dots
-
-
-def _zoom(axes: Any, x: Any, y: Any) -> None:
-    """Leave out what is far less accurate: it would squeeze what there is to choose from into a corner."""
-    near = y >= (1 - WORTH) * y.max()
+    style: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "ha": "center", "color": CONFIGURED}
+    axes.annotate("as configured", (x[0], y[0]), (0, -16), **style)
+    near = y >= (1 - WORTH) * y.max()  # what is far less accurate would squeeze the others into a corner
     if not near.all():
         axes.text(0.02, 0.02, f"{int((~near).sum())} below", transform=axes.transAxes, fontsize=7)
-    height = max(float(np.ptp(y[near])), 1e-3)
-    width = max(float(np.ptp(x[near])), 1e-6)
+    height, width = max(float(np.ptp(y[near])), 1e-3), max(float(np.ptp(x[near])), 1e-6)
     axes.set_ylim(float(y[near].min()) - 0.08 * height, float(y.max()) + 0.15 * height)
     axes.set_xlim(float(x[near].min()) - 0.1 * width, float(x[near].max()) + 0.3 * width)
+    style = {"textcoords": "offset points", "fontsize": 7, "zorder": 5, "color": FRONT}
+    for place in [place for place in shown(rows, against, LABELS) if place]:
+        text = settings[place].changes(settings[0]).replace(", ", "\n")
+        axes.annotate(text, (x[place], y[place]), (6, 6), **style)
+    axes.grid(alpha=0.25)
+    return dots
 
 
 def number(value: float, form: str = ".4f") -> str:
@@ -132,14 +119,11 @@ def sentences(
     rows: Rows, settings: Sequence[Setting], choice: tuple[int, Values, Values | None], *, cross_fitted: bool
 ) -> list[str]:
     """The test people, the gain of `choose`'s setting, and the largest gain at no sure cost in each trade-off."""
-    who = (
-        "held-out people of all folds, with seeds that evaluate doesn't draw"
-        if cross_fitted
-        else "validation people, whom evaluate doesn't report on"
-    )
-    found = [
-        f"asked: {rows[0]['n_people']} {who}; differences are to the configured dials, paired, with 95 % intervals"
-    ]
+    who = "validation people, whom evaluate doesn't report on"
+    if cross_fitted:
+        who = "held-out people of all folds, with seeds that evaluate doesn't draw"
+    asked = f"asked: {rows[0]['n_people']} {who}"
+    found = [f"{asked}; differences are to the configured dials, paired, with 95 % intervals"]
     best, gain, honest = choice
     text = f"most accurate: {settings[best].changes(settings[0])}"
     if best:

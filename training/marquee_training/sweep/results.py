@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS
 from marquee_training.evaluation.judge import Judged, beyond_accuracy, judged, pooled, totals
 from marquee_training.evaluation.metrics import Values, known_mean, ndcg, recall, rounded_ci95
 from marquee_training.evaluation.ranking import Lists, hits_of
+from marquee_training.files import load_whole
 from marquee_training.sweep.grid import Setting
 from marquee_training.sweep.lists import SweepFold
 
@@ -32,12 +31,11 @@ WORTH = 0.1
 
 def judge_settings(folds: Sequence[SweepFold], settings: Sequence[Setting]) -> list[Result]:
     """Metrics of settings with one `blend_key`, on the people of all folds."""
-    parts: list[list[Judged]] = [[] for _ in settings]
+    parts = []
     for fold in folds:
         by_k = {k: fold.lists(settings, k, (10, 20)) for k in fold.cases}
-        for number, own in enumerate(parts):
-            own.append(_judged(fold, {k: lists[number] for k, lists in by_k.items()}))
-    together = [pooled(own) for own in parts]
+        parts.append([_judged(fold, dict(zip(by_k, lists, strict=True))) for lists in zip(*by_k.values(), strict=True)])
+    together = [pooled(own) for own in zip(*parts, strict=True)]
     return [own.values | {name: np.array([value]) for name, value in totals(own).items()} for own in together]
 
 
@@ -54,14 +52,9 @@ def _judged(fold: SweepFold, lists: dict[int | None, list[Lists]]) -> Judged:
 
 
 def load_result(path: Path) -> Result | None:
-    """A saved result; None where there is nothing, or a damaged file, which is removed."""
-    if not path.is_file():
-        return None
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError):
-        path.unlink()  # judging again costs seconds
-        return None
+    """A saved result; None without a sound file."""
+    loaded = load_whole(path)
+    return loaded and loaded[0]
 
 
 def mean_ndcg(result: Result) -> Values:
@@ -78,26 +71,21 @@ def table_of(settings: Sequence[Setting], results: Sequence[Result]) -> Rows:
         its 95 % interval; `diff_mean`, ...: the same of the mean over all numbers of seeds; `front`: in which
         trade-offs (`ild@10`, `coverage@10`, `median_popularity@10`) the row is on the Pareto front.
     """
-    rows = [_row(setting, own, results[0]) for setting, own in zip(settings, results, strict=True)]
+    main, base = f"{ACCURACY}_k{MAIN_K}", results[0]
+    rows = []
+    for setting, own in zip(settings, results, strict=True):
+        means = {name: round(known_mean(values), 5) for name, values in own.items()}
+        row = {**setting.columns, "n_people": len(own[main]), ACCURACY: means[main]}
+        row |= {name: mean for name, mean in means.items() if name not in TOTALS}
+        row |= {name: means[name] for name in TOTALS}
+        for name, difference in (("diff", own[main] - base[main]), ("diff_mean", mean_ndcg(own) - mean_ndcg(base))):
+            low, high = rounded_ci95(difference)
+            row |= {name: round(known_mean(difference), 5), f"{name}_low": low, f"{name}_high": high}
+        rows.append(row)
     fronts = {name: on_front(rows, name) for name in AGAINST}
     for number, row in enumerate(rows):
         row["front"] = " ".join(name for name, front in fronts.items() if number in front)
     return rows
-
-
-def _row(setting: Setting, result: Result, base: Result) -> dict[str, Any]:
-    main = f"{ACCURACY}_k{MAIN_K}"
-    row = {**setting.columns, "n_people": len(result[main]), ACCURACY: _mean(result[main])}
-    row |= {name: _mean(values) for name, values in result.items() if name not in TOTALS}
-    row |= {name: _mean(result[name]) for name in TOTALS}
-    for name, difference in (("diff", result[main] - base[main]), ("diff_mean", mean_ndcg(result) - mean_ndcg(base))):
-        low, high = rounded_ci95(difference)
-        row |= {name: _mean(difference), f"{name}_low": low, f"{name}_high": high}
-    return row
-
-
-def _mean(values: Values) -> float:
-    return round(known_mean(values), 5)
 
 
 def on_front(rows: Rows, against: str) -> list[int]:
@@ -106,15 +94,10 @@ def on_front(rows: Rows, against: str) -> list[int]:
     Returns:
         From the most accurate to the least; of rows that are equal in both, only the first.
     """
-    sign = AGAINST[against]
-    order = sorted(range(len(rows)), key=lambda n: (-rows[n][ACCURACY], -sign * rows[n][against], n))
-    front: list[int] = []
-    best = float("-inf")
-    for number in order:
-        if sign * rows[number][against] > best:
-            best = sign * rows[number][against]
-            front.append(number)
-    return front
+    values = AGAINST[against] * np.array([row[against] for row in rows])
+    order = np.lexsort((-values, [-row[ACCURACY] for row in rows]))
+    best_before = np.maximum.accumulate(np.append(-np.inf, values[order]))[:-1]
+    return [int(place) for place in order[values[order] > best_before]]
 
 
 def shown(rows: Rows, against: str, most: int) -> list[int]:
@@ -135,9 +118,8 @@ def shown(rows: Rows, against: str, most: int) -> list[int]:
 def choose(results: Sequence[Result], fold: NDArray[np.int64]) -> tuple[int, Values, Values | None]:
     """The best setting by mean NDCG@10 over the numbers of seeds; the first is the configured one, and wins ties.
 
-    The best of many settings on some people is partly best by chance. Cross-fitting corrects that: for each fold the
-    winner is chosen by the people of the other folds, and judged by the fold's own (`fold`, (p,): where each is held
-    out).
+    The best of many settings is partly best by chance. Cross-fitting corrects that: for each fold the winner is chosen
+    by the people of the other folds, and judged by the fold's own (`fold`, (p,): where each is held out).
 
     Returns:
         Its position; its difference to the configured setting, (p,); and the cross-fitted one (None for one fold).

@@ -1,9 +1,10 @@
-"""The whole sweep: fit, judge every setting, write the CSV and the plot. What was done before a kill is reused."""
+"""The whole sweep: fit, judge every setting, write the CSV and the plot. Results of a killed run are reused."""
 
 import multiprocessing
 import os
 import signal
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from threadpoolctl import threadpool_limits
 
 from marquee.errors import ConfigError
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import prepare
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.cases import MAIN_K
+from marquee_training.files import save_whole, write_whole
+from marquee_training.fit import prepare
 from marquee_training.progress import Reporter
 from marquee_training.sweep.grid import Setting, settings_of
-from marquee_training.sweep.lists import SweepFold, cross_fitted, fit_folds, save_whole, work_key, write_whole
+from marquee_training.sweep.lists import SweepFold, cross_fitted, fit_folds, work_key
 from marquee_training.sweep.plot import check_plots, plot, sentences
 from marquee_training.sweep.results import Rows, choose, judge_settings, load_result, mean_ndcg, table_of
 
@@ -87,9 +89,9 @@ def run_sweep(
 
 def grouped(settings: Sequence[Setting]) -> list[list[Setting]]:
     """Settings with one `blend_key` together, at most GROUP of them, in order of first appearance."""
-    by_key: dict[str, list[Setting]] = {}
+    by_key: dict[str, list[Setting]] = defaultdict(list)
     for setting in settings:
-        by_key.setdefault(setting.blend_key, []).append(setting)
+        by_key[setting.blend_key].append(setting)
     return [own[start : start + GROUP] for own in by_key.values() for start in range(0, len(own), GROUP)]
 
 
@@ -98,8 +100,8 @@ def judge_all(
 ) -> Iterator[list[Setting]]:
     """Judge settings in `jobs` processes, each with one thread so that rounding doesn't depend on their number.
 
-    Yields each group of settings when its results are saved. A BrokenProcessPool says that a process was killed, for
-    example for want of memory; results saved before remain.
+    Yields each group of settings when its results are saved. BrokenProcessPool: a process was killed, for example
+    because memory ran out; results saved before remain.
     """
     groups = grouped(settings)
     if jobs == 1 or len(groups) <= 1:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from marquee_training.files import load_whole, save_whole
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -28,28 +28,21 @@ def save_checkpoint(
         tensors |= {f"optimizer.{index}.{name}": moments[name] for name in MOMENTS}
     tensors["torch_rng"] = torch.get_rng_state()
     metadata = {"state": json.dumps(state), "numpy_rng": json.dumps(rng.bit_generator.state)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    save_file({name: value.contiguous().clone() for name, value in tensors.items()}, aside, metadata)
-    aside.replace(path)
+    save_whole(path, {name: value.numpy() for name, value in tensors.items()}, metadata)
 
 
 def load_checkpoint(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, rng: np.random.Generator
 ) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """Restore into the arguments; returns the loop's state and the best weights, or None without a checkpoint."""
-    if not path.is_file():
+    """Restore into the arguments; returns the loop's state and the best weights, or None without a sound checkpoint."""
+    loaded = load_whole(path)
+    if loaded is None:
         return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError):
-        path.unlink()  # written by another version or damaged: starting over is right, and cheap to notice
-        return None
+    arrays, metadata = loaded
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def part(prefix: str) -> dict[str, Tensor]:
-        return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
     model.load_state_dict(part("model."))
     saved = optimizer.state_dict()

@@ -57,12 +57,7 @@ class SetTwoTower(nn.Module):
         return seeds + self.seed_content(content), items + self.item_content(content)
 
     def forward(self, seeds: Tensor, offsets: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-        """Both towers: the logits of the catalogue are users . items' + item_bias.
-
-        Args:
-            seeds: (s,) int64, the sets' films one after the other.
-            offsets: (b,) int64, where each set begins.
-            sizes: (b,) float32, how many films each set has.
+        """Both towers, for sets of films as in `Batch`: the logits of the catalogue are users . items' + item_bias.
 
         Returns:
             (b, d) float32 user vectors and (n, d) float32 item vectors.

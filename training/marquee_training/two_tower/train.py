@@ -1,6 +1,7 @@
 """Train the Two-Tower. Reads from top to bottom: model, optimiser, loop (schedule, step, validation, best weights)."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,6 @@ from marquee.errors import DataError
 from marquee.models.two_tower import TwoTower
 from marquee_training import distributed
 from marquee_training.config import TrainingConfig
-from marquee_training.evaluation.cases import MAIN_K, few_seed_cases
-from marquee_training.evaluation.metrics import mean_ndcg
-from marquee_training.evaluation.ranking import by_scores, tower_scores
 from marquee_training.interactions import Interactions
 from marquee_training.progress import EpochReport
 from marquee_training.two_tower.batches import epoch
@@ -24,12 +22,10 @@ from marquee_training.two_tower.classic import train_classic
 from marquee_training.two_tower.model import SetTwoTower
 from marquee_training.two_tower.softmax import softmax_loss
 
-# Validation people are few on small data: more draws of their seeds make the best epoch less of an accident.
-VALIDATION_DRAWS = 10
-
-
 History = list[dict[str, float]]
-"""One entry per epoch."""
+"""The metrics of each epoch."""
+Validate = Callable[[TwoTower], float]
+"""A metric on validation people; the weights with the greatest value are kept."""
 
 
 def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
@@ -37,7 +33,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     interactions: Interactions,
     content: NDArray[np.float32],
     *,
-    validation: tuple[Interactions, NDArray[np.int64]] | None,
+    validate: Validate | None = None,
     stop_after: int | None = None,
     checkpoint: Path | None = None,
     report: EpochReport | None = None,
@@ -50,9 +46,8 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         config: Model, schedule and optimiser.
         interactions: The people to fit on.
         content: (n, f) float32 features of the films.
-        validation: People (rows of the given interactions) whose NDCG@10 at 5 seeds tells when to stop; None
-            keeps the last weights.
-        stop_after: Stop after this number of epochs of the configured schedule.
+        validate: Gives the validation people's NDCG@10, which decides when to stop; None keeps the last weights.
+        stop_after: Epochs of the configured schedule to stop after.
         checkpoint: Where the state is saved after each validation, and resumed from.
         report: Called after each epoch.
 
@@ -73,13 +68,8 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
 
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
-    model = SetTwoTower(
-        content,
-        interactions.popularity,
-        embedding_size=config.embedding_size,
-        dropout=config.dropout,
-        id_dropout=config.id_dropout,
-    )
+    options = config.model_dump(include={"embedding_size", "dropout", "id_dropout"})
+    model = SetTwoTower(content, interactions.popularity, **options)
     groups: list[dict[str, Any]] = [
         {"params": [value for name, value in model.named_parameters() if name != "item_bias"]},
         {"params": [model.item_bias], "weight_decay": 0.0},  # it is the popularity: decay would erase it
@@ -88,14 +78,6 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     distributed.broadcast_weights(model)
     steps_per_epoch = math.ceil(int((interactions.n_liked >= 2).sum()) / config.batch_size)
-    cases = validation and few_seed_cases(
-        *validation,
-        MAIN_K,
-        min_positives=config.eval_min_positives,
-        draws=VALIDATION_DRAWS,
-        seed=config.seed + 1,
-        max_people=config.eval_max_people,
-    )
 
     # What the loop carries from epoch to epoch; a checkpoint holds all of it.
     state: dict[str, Any] = {"epoch": 0, "best_ndcg": -1.0, "best_epoch": 0, "history": []}
@@ -109,10 +91,8 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     while state["epoch"] < most and state["epoch"] - state["best_epoch"] < config.patience:
         model.train()
         losses = []
-        batches = epoch(
-            interactions, rng, batch_size=config.batch_size, max_seeds=config.max_seeds, long_share=config.long_share
-        )
-        for step, batch in enumerate(batches, start=state["epoch"] * steps_per_epoch):
+        sizes = config.model_dump(include={"batch_size", "max_seeds", "long_share"})
+        for step, batch in enumerate(epoch(interactions, rng, **sizes), start=state["epoch"] * steps_per_epoch):
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * one_cycle(step / (config.epochs * steps_per_epoch))
             rows = distributed.share(len(batch.sizes))
@@ -126,11 +106,10 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
         state["epoch"] += 1
         metrics = {"loss": sum(distributed.all_gather(float(np.mean(losses))))}
 
-        if not cases:
+        if validate is None:
             state["best_epoch"] = state["epoch"]
         elif state["epoch"] % config.eval_every == 0 or state["epoch"] == most:
-            ndcg = float(mean_ndcg(by_scores(tower_scores(model.export())), cases).mean())
-            metrics["val_ndcg@10"] = distributed.broadcast(ndcg)
+            metrics["val_ndcg@10"] = distributed.broadcast(validate(model.export()))
             if metrics["val_ndcg@10"] > state["best_ndcg"]:
                 state["best_ndcg"], state["best_epoch"] = metrics["val_ndcg@10"], state["epoch"]
                 best = {name: value.clone() for name, value in model.state_dict().items()}

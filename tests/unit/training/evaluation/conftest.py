@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import prepare
 from marquee_training.evaluation.protocols import rounds_of
 from marquee_training.evaluation.rows import full_rows
+from marquee_training.fit import prepare
 
 CONFIG = TrainingConfig(
     epochs=6,

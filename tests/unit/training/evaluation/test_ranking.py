@@ -9,7 +9,7 @@ from scipy import sparse
 from marquee_training.config import TrainingConfig
 from marquee_training.evaluation import ranking
 from marquee_training.evaluation.ranking import by_scores, hits_of, item_cf_scores, shuffles, top_n, tower_scores
-from marquee_training.item_cf.edlae_svd import fit_item_cf
+from marquee_training.item_cf import fit_item_cf
 from marquee_training.two_tower.train import train_two_tower
 
 
@@ -109,7 +109,7 @@ def test_many_requests_score_as_one_by_one(world, kind):
 @pytest.mark.parametrize("loss", ["softmax", "triplet"])
 def test_many_people_are_encoded_as_one_by_one(world, content, loss):
     config = TrainingConfig(loss=loss, epochs=1, eval_every=1, embedding_size=8, triplet_samples=200)
-    tower = train_two_tower(config, world, content, validation=None)[0]
+    tower = train_two_tower(config, world, content)[0]
     sets = [[3], [0, 9, 41], list(range(0, 60, 7))]
     for films, row in zip(sets, tower_scores(tower)(seeds_of(*sets, n=60)), strict=True):
         np.testing.assert_allclose(row, tower.scores(films), atol=1e-5)

@@ -3,7 +3,7 @@
 import pytest
 
 from marquee_training.config import TrainingConfig
-from marquee_training.cross_validate import prepare
+from marquee_training.fit import prepare
 from marquee_training.progress import Reporter
 from marquee_training.sweep.grid import SIZES
 from marquee_training.sweep.lists import fit_folds, work_key

@@ -9,9 +9,8 @@ from marquee.api.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Where
-from marquee_training.cross_validate import prepare
 from marquee_training.evaluation.cases import pack
-from marquee_training.fit import fit
+from marquee_training.fit import fit, prepare
 from marquee_training.sweep.lists import CachedRetriever
 from marquee_training.sweep.run import grouped
 

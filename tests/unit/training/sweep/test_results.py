@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from marquee.errors import ConfigError
 from marquee_training.config import TrainingConfig, load_config
 from marquee_training.evaluation.metrics import ci95
+from marquee_training.files import save_whole
 from marquee_training.sweep.grid import SIZES, configured, settings_of, view_config
-from marquee_training.sweep.lists import save_whole
 from marquee_training.sweep.plot import check_plots, line_of, number, price, sentences, signed
 from marquee_training.sweep.results import AGAINST, choose, load_result, on_front, shown, table_of
 

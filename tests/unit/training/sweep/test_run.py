@@ -14,10 +14,10 @@ import pytest
 
 from marquee.errors import ConfigError, DataError
 from marquee.pipeline import Pipeline
-from marquee_training.cross_validate import prepare
 from marquee_training.evaluation.metrics import ndcg
 from marquee_training.evaluation.ranking import hits_of
 from marquee_training.evaluation.rows import by_pipeline
+from marquee_training.fit import prepare
 from marquee_training.interactions import split_people
 from marquee_training.progress import Reporter
 from marquee_training.sweep.lists import fit_folds, work_key
