@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from marquee.models.weights import Calibration, Rung
 from marquee.pipeline import Pipeline
@@ -55,6 +54,8 @@ def calibrate(drawn: Sample) -> Calibration:
     """Fit the curve; with only hits or only misses, a flat default."""
     if drawn.liked.all() or not drawn.liked.any():
         return Calibration(slope=MIN_SLOPE, intercept=3.0 if drawn.liked.all() else -3.0)
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - takes seconds to import
+
     model = LogisticRegression(C=1e6).fit(drawn.scores[:, None], drawn.liked)
     slope = max(float(model.coef_[0, 0]), MIN_SLOPE)
     return Calibration(slope=round(slope, 6), intercept=round(float(model.intercept_[0]), 6))

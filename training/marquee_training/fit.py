@@ -15,8 +15,7 @@ from marquee_training.data.dataset import Dataset
 from marquee_training.data.features import content_matrix, to_catalog
 from marquee_training.interactions import Interactions, build_interactions
 from marquee_training.item_cf import fit_item_cf
-from marquee_training.progress import EpochReport
-from marquee_training.two_tower.train import History, Validate, train_two_tower
+from marquee_training.progress import EpochReport, History, Validate
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,9 @@ def fit(
     Returns:
         The models, uncalibrated; the number of epochs that the Two-Tower's weights took; the metrics of each epoch.
     """
+    # Here, since torch takes seconds to import, and processes that only evaluate do without it.
+    from marquee_training.two_tower.train import train_two_tower  # noqa: PLC0415
+
     interactions = everybody.select(people)
     tower, epochs, history = train_two_tower(
         config,

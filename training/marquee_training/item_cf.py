@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
-from sklearn.decomposition import TruncatedSVD
 
 from marquee.errors import DataError
 from marquee.models.item_cf import ItemCF
@@ -103,6 +102,8 @@ def fit_svd(matrix: sparse.csr_matrix, *, n_factors: int, seed: int, unit: bool)
     Unit rows give the classic cosine view; without, it is PureSVD (Cremonesi et al., RecSys 2010), whose scores
     for new people are seeds' rows times Q Q'.
     """
+    from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415 - takes seconds to import
+
     n_factors = min(n_factors, min(matrix.shape) - 1)
     svd = TruncatedSVD(n_components=n_factors, random_state=seed).fit(matrix)
     factors = svd.components_.T.astype(np.float32)

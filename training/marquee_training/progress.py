@@ -19,11 +19,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from marquee.models.two_tower import TwoTower
+
 BAR_AFTER_S = 0.5  # what is over sooner needs no bar
 LINE_EVERY_S = 5.0
 
 EpochReport = Callable[[int, int, dict[str, float]], None]
 """Called after each epoch with the epoch (1-based), the greatest number of epochs, and metrics."""
+History = list[dict[str, float]]
+"""The metrics of each epoch."""
+Validate = Callable[[TwoTower], float]
+"""A metric on validation people; the weights with the greatest value are kept."""
 
 
 def say(line: str) -> None:

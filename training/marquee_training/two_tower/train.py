@@ -1,7 +1,6 @@
 """Train the Two-Tower. Reads from top to bottom: model, optimiser, loop (schedule, step, validation, best weights)."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,12 @@ from marquee.models.two_tower import TwoTower
 from marquee_training import distributed
 from marquee_training.config import TrainingConfig
 from marquee_training.interactions import Interactions
-from marquee_training.progress import EpochReport
+from marquee_training.progress import EpochReport, History, Validate
 from marquee_training.two_tower.batches import epoch
 from marquee_training.two_tower.checkpoint import load_checkpoint, save_checkpoint
 from marquee_training.two_tower.classic import train_classic
 from marquee_training.two_tower.model import SetTwoTower
 from marquee_training.two_tower.softmax import softmax_loss
-
-History = list[dict[str, float]]
-"""The metrics of each epoch."""
-Validate = Callable[[TwoTower], float]
-"""A metric on validation people; the weights with the greatest value are kept."""
 
 
 def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
