@@ -24,6 +24,7 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024  # a serverless SageMaker endpoint's own limi
 CHUNK = 65536
 
 
+@dataclass(eq=False, kw_only=True)
 class CircuitBreaker:
     """Circuit breaker (Nygard, Release It!, 5.2). Thread-safe.
 
@@ -31,35 +32,29 @@ class CircuitBreaker:
     seconds, and after each failed trial twice as long, at most `longest_pause`. A successful call closes it.
     """
 
-    def __init__(
-        self,
-        *,
-        failures: int = 5,
-        pause: float = 0.5,
-        longest_pause: float = 4.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._limit = failures
-        self._first_pause = pause
-        self._longest_pause = longest_pause
-        self._clock = clock
+    failures: int = 5
+    pause: float = 0.5
+    longest_pause: float = 4.0
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._failed = 0
-        self._pause = pause
+        self._pause = self.pause
         self._next_trial = 0.0  # earliest time
         self._on_trial = False  # a trial was admitted and its result is not reported yet
 
     @property
     def is_open(self) -> bool:
         """Whether calls are held back."""
-        return self._failed >= self._limit
+        return self._failed >= self.failures
 
     def admit(self) -> bool:
         """Whether to make this call; if so, its result must be reported."""
         if not self.is_open:
             return True
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             if not self.is_open:  # closed while we waited for the lock
                 return True
             if now < self._next_trial:
@@ -71,19 +66,19 @@ class CircuitBreaker:
         """Report a call that was answered."""
         if self._failed:
             with self._lock:
-                self._failed, self._pause, self._on_trial = 0, self._first_pause, False
+                self._failed, self._pause, self._on_trial = 0, self.pause, False
 
     def failed(self) -> None:
         """Report a call that wasn't."""
         with self._lock:
             self._failed += 1
-            if self._failed > self._limit:
+            if self._failed > self.failures:
                 if not self._on_trial:
                     return  # a call from before it opened, which says nothing new
                 self._on_trial = False
-                self._pause = min(2 * self._pause, self._longest_pause)
-            if self._failed >= self._limit:
-                self._next_trial = self._clock() + self._pause
+                self._pause = min(2 * self._pause, self.longest_pause)
+            if self._failed >= self.failures:
+                self._next_trial = self.clock() + self._pause
 
 
 class LostConnection(RetrievalUnavailable):
