@@ -67,10 +67,7 @@ class Admission:
 
     async def _enter(self) -> str | None:
         """Take a slot; returns the reason if there is none."""
-        if not self._slots.locked():
-            await self._slots.acquire()  # returns at once
-            return None
-        if self._waiting >= self._max_queue:
+        if self._slots.locked() and self._waiting >= self._max_queue:
             return "queue_full"
         self._waiting += 1
         try:
