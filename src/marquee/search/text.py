@@ -22,7 +22,8 @@ _NUMBER_WORDS = "one two three four five six seven eight nine ten eleven twelve 
 _ABBREVIATIONS = {
     "doctor": "dr", "mister": "mr", "missus": "mrs", "saint": "st", "mount": "mt", "volume": "vol", "versus": "vs"
 }  # fmt: skip
-_VARIANTS = {word: (other,) for pair in _ABBREVIATIONS.items() for word, other in (pair, pair[::-1])}
+_VARIANTS: dict[str, tuple[str, ...]] = {short: (full,) for full, short in _ABBREVIATIONS.items()}
+_VARIANTS |= {full: (short,) for full, short in _ABBREVIATIONS.items()}
 for _number, _written in enumerate(zip(_ROMAN, _NUMBER_WORDS, strict=True), start=1):
     _VARIANTS |= {str(_number): _written, **dict.fromkeys(_written, (str(_number),))}
 _WORDS_FOR_INITIALS = 4
