@@ -210,7 +210,7 @@ def test_nothing_moves_for_those_who_asked_for_that(new_page, url, reduced):
     if reduced == "reduce":
         page.get_by_role("button", name="Close").click()
         page.locator("#films [data-action=like]").first.click()
-        assert page.evaluate("document.getAnimations().length") == 0
+        assert not moving(page)
 
 
 def test_the_look_for_what_is_untidy_finds_it(new_page, url):
