@@ -116,7 +116,7 @@ def answer(pipeline: Pipeline, **options: Any) -> Rows:
     ids = pipeline.catalog.movie_ids
     for name in options.keys() & {"movie_ids", "disliked_movie_ids"}:
         options[name] = ids[options[name]].tolist()
-    films = pipeline.recommend(RecommendationRequest(top_n=N, **options)).recommendations
+    films = pipeline.recommend(RecommendationRequest(top_n=N, novelty=0, sort="affinity", **options)).recommendations
     return np.searchsorted(ids, [film.movie_id for film in films])
 
 
@@ -152,7 +152,7 @@ def _likings(pipeline: Pipeline, members: Members) -> tuple[NDArray[np.float64],
     where = Where(exclude_movie_ids=tuple(bundle.catalog.movie_ids[_all(members)].tolist()))
     tastes = [make_taste(bundle, rows, where, where.mask(bundle.catalog)) for rows in members]
     rows, rankings = score_alike(bundle, list(zip(tastes, pipeline.ladder.candidates(tastes), strict=True)))
-    return np.stack([liking(bundle, ranking) for ranking in rankings]), rows
+    return np.stack([liking(bundle, ranking, ranking.probable) for ranking in rankings]), rows
 
 
 def _all(members: Members) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.quality.opponents import Opponent
-from marquee_training.evaluation.rows import NOVELTY
+from marquee.models.weights import NOVELTY
 
 INTRODUCTION = (
     "Written by the command below; don't edit it. What the figures mean: [quality.md](quality.md); how libraries are "

@@ -15,6 +15,7 @@ from scipy import sparse
 from marquee.api.contracts import MAX_IDS, MAX_TOP_N, RecommendationRequest
 from marquee.bundle.bundle import Bundle
 from marquee.errors import DataError
+from marquee.models.weights import NOVELTY
 from marquee.pipeline import Pipeline
 from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import Candidates, Where
@@ -29,8 +30,6 @@ from marquee_training.interactions import Interactions
 from marquee_training.item_cf import centered, chosen_movies, edlae_weights, fit_svd, gram_matrix
 from marquee_training.progress import EpochReport
 
-NOVELTY = 0.3
-"""The request's novelty in `pipeline_novel`: the product's accuracy where it shows more of the catalogue."""
 CLASSIC_SVD_FACTORS = 128
 USUAL_EDLAE = {"l2": 200.0, "dropout": 0.98}  # what the search chooses for five seeds on small data
 
@@ -183,7 +182,7 @@ def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
 
     def listed(seeds: NDArray[np.int32], length: int) -> NDArray[np.int64]:
         if length > MAX_TOP_N:
-            return pipeline.score_candidates(seeds.tolist(), "two_tower")[0][:length]
+            return pipeline.score_candidates(seeds.tolist()).pool.rows[:length]
         given = movie_ids[seeds].tolist()
         make = RecommendationRequest if len(given) <= MAX_IDS else RecommendationRequest.model_construct
         answer = pipeline.recommend(make(movie_ids=given, top_n=length, novelty=novelty)).recommendations
