@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import urllib3
@@ -55,21 +55,15 @@ def _first_rung(http: urllib3.PoolManager, route: str, movie_ids: Sequence[int],
         except (HTTPError, ValueError) as error:
             last = str(error)
         else:
-            if response.status == 200 and _is_proof(answer, version):
+            # model_version is the function's bundle; an endpoint that has another one is degraded: version_skew.
+            rung, bundle, degraded = (answer.get(name) for name in ("served_by", "model_version", "degraded"))
+            is_proof = response.status == 200 and (rung, bundle, degraded) == ("two_tower", version, [])
+            if is_proof and len(answer["recommendations"]) == 5:
                 return (time.monotonic() - started) * 1e3
-            last = (
-                f"HTTP {response.status}, served by {answer.get('served_by')}, degraded {answer.get('degraded')}, "
-                f"bundle {answer.get('model_version')}"
-            )
+            last = f"HTTP {response.status}, served by {rung}, degraded {degraded}, bundle {bundle}"
         if time.monotonic() > ends:
             raise MarqueeError(f"the smoke test failed: {last}", fix="see the logs of function and endpoint")
         time.sleep(min(5.0, seconds / 10))
-
-
-def _is_proof(answer: Mapping[str, Any], version: str) -> bool:
-    # model_version is the function's bundle; an endpoint that has another one is degraded: version_skew.
-    rung = (answer.get("served_by"), answer.get("model_version"), answer.get("degraded"))
-    return rung == ("two_tower", version, []) and len(answer["recommendations"]) == 5
 
 
 def _object(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:

@@ -26,12 +26,11 @@ from marquee.bundle import load, publish
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Query, Where
 from marquee.retrieval.service import RetrievalService
-from marquee.retrieval.wire import Protocol, ask
+from marquee.retrieval.wire import PATHS, Protocol, ask
 from tests.contract.conftest import RETRIEVAL_PYTHON, Served
 from tests.waiting import until
 
 SERVERS = {"TorchServe": "torchserve", "kserve": "kserve"}
-PATHS: dict[Protocol, str] = {"v1": "/v1/models/two_tower:predict", "v2": "/v2/models/two_tower/infer"}
 CATALOGUES = (27_000, 100_000)
 LONE, CLIENTS, SECONDS = 400, 16, 6.0
 WARM_UP = 1500  # requests; a JVM gets twice as fast in its first thousand

@@ -26,12 +26,6 @@ N, QUERIES, LIMIT = 27_000, 300, 8
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def titles(store: Path | None) -> list[str]:
-    """N different titles."""
-    known = load(store).catalog.titles if store else synthesize(20, N, 400, genome=False).movies["title"].tolist()
-    return different_titles(known, N)
-
-
 def beginning(words: list[str], rng: np.random.Generator) -> str:
     """What has been typed of a title after a few keys."""
     whole = " ".join(words)
@@ -66,7 +60,8 @@ KINDS: dict[str, Callable[[list[str], np.random.Generator], str]] = {
 
 
 def main(store: Path | None) -> None:
-    names = titles(store)
+    known = load(store).catalog.titles if store else synthesize(20, N, 400, genome=False).movies["title"].tolist()
+    names = different_titles(known, N)
     ids, years, genres = np.arange(1, N + 1), np.full(N, 2000, np.int16), np.ones((N, 1), bool)
     # The first film is the most popular.
     catalog = Catalog(ids, ids, tuple(names), years, ("Drama",), genres, ids[::-1].astype(np.int32))

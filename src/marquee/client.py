@@ -56,10 +56,8 @@ class _Call(NamedTuple, Generic[T]):
     body: bytes | None = None
 
     def request(self, client: httpx2.Client | httpx2.AsyncClient) -> httpx2.Request:
-        if self.body is None:
-            return client.build_request("GET", self.path, params=self.params)
-        headers = {"Content-Type": "application/json"}
-        return client.build_request("POST", self.path, content=self.body, headers=headers)
+        method, headers = ("POST", {"Content-Type": "application/json"}) if self.body else ("GET", {})
+        return client.build_request(method, self.path, params=self.params, content=self.body, headers=headers)
 
     def result(self, response: httpx2.Response) -> T:
         """The parsed answer; fields that a newer server adds are ignored."""
@@ -125,13 +123,7 @@ _ENDPOINTS = _Endpoints()
 def _blocking(endpoint: Callable[Concatenate[_Endpoints, P], _Call[T]]) -> Callable[Concatenate["Client", P], T]:
     @functools.wraps(endpoint)
     def method(client: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        call = endpoint(_ENDPOINTS, *args, **kwargs)
-        response = client._send(call)
-        wait = _wait_before_retry(response)
-        if wait is not None:
-            time.sleep(wait)
-            response = client._send(call)
-        return call.result(response)
+        return client._answer(endpoint(_ENDPOINTS, *args, **kwargs))
 
     return method
 
@@ -141,13 +133,7 @@ def _awaitable(
 ) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
     @functools.wraps(endpoint)
     async def method(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        call = endpoint(_ENDPOINTS, *args, **kwargs)
-        response = await client._send(call)
-        wait = _wait_before_retry(response)
-        if wait is not None:
-            await asyncio.sleep(wait)
-            response = await client._send(call)
-        return call.result(response)
+        return await client._answer(endpoint(_ENDPOINTS, *args, **kwargs))
 
     return method
 
@@ -187,11 +173,16 @@ class Client:
     understand = _blocking(_Endpoints.understand)
     model = _blocking(_Endpoints.model)
 
-    def _send(self, call: _Call[Any]) -> httpx2.Response:
+    def _answer(self, call: _Call[T]) -> T:
+        request = call.request(self._http)
         try:
-            return self._http.send(call.request(self._http))
+            response = self._http.send(request)
+            if (wait := _wait_before_retry(response)) is not None:
+                time.sleep(wait)
+                response = self._http.send(request)
         except httpx2.TransportError as error:
             raise _unreachable(self._base_url, error) from error
+        return call.result(response)
 
 
 class AsyncClient:
@@ -220,11 +211,16 @@ class AsyncClient:
     understand = _awaitable(_Endpoints.understand)
     model = _awaitable(_Endpoints.model)
 
-    async def _send(self, call: _Call[Any]) -> httpx2.Response:
+    async def _answer(self, call: _Call[T]) -> T:
+        request = call.request(self._http)
         try:
-            return await self._http.send(call.request(self._http))
+            response = await self._http.send(request)
+            if (wait := _wait_before_retry(response)) is not None:
+                await asyncio.sleep(wait)
+                response = await self._http.send(request)
         except httpx2.TransportError as error:
             raise _unreachable(self._base_url, error) from error
+        return call.result(response)
 
 
 def _body(request: RecommendationRequest | None, fields: Mapping[str, Any]) -> bytes:

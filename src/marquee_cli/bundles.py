@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marquee_cli.options import STORE, Json, Store
+from marquee_cli.options import STORE, Force, Json, Store
 from marquee_cli.output import out, print_json, print_published, print_table
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ VersionArgument = Annotated[str | None, typer.Argument(help="Name of a version; 
 def publish(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     store: Store = STORE,
-    force: Annotated[
-        bool, typer.Option("--force", help="Publish even if it is worse than the current bundle, or was not evaluated.")
-    ] = False,
+    force: Force = False,
 ) -> None:
     """Copy a bundle into the store and make it current, if it is valid and not worse than the current one."""
     from marquee.bundle import load
@@ -111,7 +109,7 @@ def card(
 def import_(
     folder: Annotated[Path, typer.Argument(help="Folder of a bundle in the older pickle layout.")],
     store: Store = STORE,
-    force: Annotated[bool, typer.Option("--force", help="Publish although it was not evaluated.")] = False,
+    force: Force = False,
 ) -> None:
     """Convert a bundle of the older layout (model.pth, *_encoder.pkl, ...) without executing anything in it."""
     from marquee.bundle import publish as publish_bundle

@@ -58,8 +58,7 @@ def recommend(
     pipeline = open_pipeline(store)
     liked = _ids(movie_ids, "--movie-ids") + [_by_title(pipeline, title) for title in like or []]
     people = [[_by_title(pipeline, title) for title in _split(titles, ";")] for titles in person or []]
-    only_genres, no_genres = _split(genres), _split(without_genres)
-    filters = {"genres_any": only_genres, "genres_none": no_genres, "year_min": year_min, "year_max": year_max}
+    of_genres = {"genres_any": _split(genres), "genres_none": _split(without_genres)}
     request = _request(
         {
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
@@ -67,7 +66,7 @@ def recommend(
             "disliked_movie_ids": [_by_title(pipeline, title) for title in dislike or []],
             "people": [{"movie_ids": films} for films in people],
             "top_n": top_n,
-            "filters": filters,
+            "filters": {**of_genres, "year_min": year_min, "year_max": year_max},
             "diversity": diversity,
             "novelty": novelty,
             "several_interests": several_interests,

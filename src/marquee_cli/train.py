@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Quiet, Store
+from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Force, Json, Quiet, Store
 from marquee_cli.output import out, print_json, print_published, print_table
 
 FRONT_SHOWN = 8
@@ -28,9 +28,7 @@ def train(
     name: Dataset = DATASET,
     store: Store = STORE,
     config: Config = "auto",
-    force: Annotated[
-        bool, typer.Option("--force", help="Publish even if it is worse than the current bundle.")
-    ] = False,
+    force: Force = False,
     real_only: Annotated[
         bool, typer.Option("--real-only", help="Fail instead of training on synthetic ratings.")
     ] = False,

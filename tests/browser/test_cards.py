@@ -152,12 +152,12 @@ def test_a_tab_that_is_opened_meanwhile_leaves_the_request_alone(page, url):
     page.get_by_role("tab", name="Operator").click()
     page.get_by_role("tab", name="Films").click()
     until(lambda: page.evaluate("1") and held, what="the request")
-    expect(page.locator("#results")).to_have_class("waiting")  # it took long, so the list is dimmed
+    expect(page.locator("#films")).to_have_css("opacity", "0.75")  # it took long, so the list is dimmed
     for route in held:
         route.continue_()
     expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
     expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
-    expect(page.locator("#results")).not_to_have_class("waiting")
+    expect(page.locator("#films")).to_have_css("opacity", "1")
 
 
 def test_a_disliked_film_of_a_link_has_its_title_and_is_asked_for_once(page, url, store):

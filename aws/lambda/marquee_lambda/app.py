@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import math
 import time
 from collections.abc import Callable
 from contextvars import copy_context
@@ -97,7 +98,8 @@ class App:
         facts.request_id, facts.trace_id = context.request_id, context.trace_id or None
         facts.method = resolver.current_event.http_method.upper()
         request_context.set(context)
-        deadline.set(started + _seconds_left(resolver.lambda_context))
+        left = getattr(resolver.lambda_context, "get_remaining_time_in_millis", None)  # by Lambda's clock
+        deadline.set(math.inf if left is None else started + left() / 1e3)
         failure: Exception | None = None
         try:
             body = body_of(resolver)
@@ -195,9 +197,3 @@ def body_of(resolver: ApiGatewayResolver) -> bytes:
 def _path(resolver: ApiGatewayResolver) -> str:
     # A lone surrogate, which JSON can hold, can't be encoded in an answer.
     return resolver.current_event.path.encode(errors="replace").decode()
-
-
-def _seconds_left(context: Any) -> float:
-    """Time left for this invocation, by Lambda's clock; unlimited without a context."""
-    left = getattr(context, "get_remaining_time_in_millis", None)
-    return left() / 1e3 if left is not None else float("inf")

@@ -24,18 +24,16 @@ from marquee_reranker.responses import install_exception_handlers
 from marquee_reranker.routes import films, operations, page, recommend
 from marquee_reranker.telemetry import Telemetry
 
-# A retriever for a bundle; None searches the bundle's own vectors in process.
-MakeRetriever = Callable[[Bundle], Retriever | None]
-
 
 def create_app(
     settings: Settings,
     *,
     telemetry: Telemetry | None = None,
-    make_retriever: MakeRetriever = lambda _: None,
+    make_retriever: Callable[[Bundle], Retriever | None] = lambda _: None,
 ) -> FastAPI:
-    """Create the ASGI application of API and page; `make_retriever` makes each bundle's source of candidates.
+    """Create the ASGI application of API and page.
 
+    `make_retriever` makes each bundle's source of candidates; None searches the bundle's own vectors in process.
     Raises `ConfigError` if the key of TMDB is malformed.
     """
     telemetry = telemetry or Telemetry()

@@ -67,10 +67,7 @@ class Admission:
 
     async def _enter(self) -> str | None:
         """Take a slot; returns the reason if there is none."""
-        if not self._slots.locked():
-            await self._slots.acquire()  # returns at once
-            return None
-        if self._waiting >= self._max_queue:
+        if self._slots.locked() and self._waiting >= self._max_queue:
             return "queue_full"
         self._waiting += 1
         try:
@@ -170,16 +167,13 @@ class Observe:
     def _record(self, scope: Scope, status: int, seconds: float, failure: Exception | None) -> None:
         # Labels come from closed sets, so that invented paths and methods don't create series.
         method = scope["method"] if scope["method"] in METHODS else "other"
-        route = self._route(scope)
+        matched = scope.get("route")
+        if matched is None:  # refused before it reached the router
+            matched = next((known for known in self._routes if known.matches(scope)[0] is not Match.NONE), None)
+        route = getattr(matched, "path", "unmatched")
         self._telemetry.requests.labels(route, method, str(status)).inc()
         self._telemetry.duration.labels(route).observe(seconds)
         fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1e3, 3)}
         if failure:
             fields["exc_info"] = failure
         self._log.log(logging.ERROR if failure else logging.INFO, "request", **scope["state"]["log"], **fields)
-
-    def _route(self, scope: Scope) -> str:
-        route = scope.get("route")
-        if route is None:  # refused before it reached the router
-            route = next((known for known in self._routes if known.matches(scope)[0] is not Match.NONE), None)
-        return getattr(route, "path", "unmatched")

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, cast
 
@@ -21,6 +22,7 @@ Outcome = Literal["unchanged", "swapped", "refused", "fell_back"]
 T = TypeVar("T")
 
 
+@dataclass(eq=False)
 class Live(Generic[T]):
     """Object that a server builds from a store's current bundle. Thread-safe.
 
@@ -35,27 +37,21 @@ class Live(Generic[T]):
         on_change: Called once when a bundle goes live or is refused, with the outcome and the version in use.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        build: Callable[[Bundle], T] = lambda bundle: cast("T", bundle),
-        interval: float = 5.0,
-        retry: float = 60.0,
-        on_change: Callable[[Outcome, str | None], object] = lambda *_: None,
-    ) -> None:
-        self._path = path
-        self._build = build
-        self._interval = interval
-        self._retry = retry
-        self._on_change = on_change
+    path: Path
+    _: KW_ONLY
+    build: Callable[[Bundle], T] = lambda bundle: cast("T", bundle)
+    interval: float = 5.0
+    retry: float = 60.0
+    on_change: Callable[[Outcome, str | None], object] = lambda *_: None
+
+    def __post_init__(self) -> None:
         # (version, what was built from it): the live one, and behind it the one before. Replaced as a whole, so that
         # one read of one reference sees all of it.
         self._built: tuple[tuple[str, T], ...] = ()
         self._seen = ""  # the sha256 of the live bundle's manifest
         self._refused = ""
         self._refused_at = 0.0
-        self._why = BundleError(f"no bundle of {path} is loaded yet")
+        self._why = BundleError(f"no bundle of {self.path} is loaded yet")
         self._checking = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -84,7 +80,7 @@ class Live(Generic[T]):
             refusals = self.refusals
             outcome = self._check()
             if outcome in {"swapped", "fell_back"} or self.refusals > refusals:
-                self._on_change(outcome, self._version())
+                self.on_change(outcome, self._version())
             return outcome
 
     def start(self) -> None:
@@ -103,7 +99,7 @@ class Live(Generic[T]):
             self._thread = None
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval):
+        while not self._stop.wait(self.interval):
             try:
                 self.check()
             except Exception:  # a watcher that died would leave the server on an old model for ever
@@ -117,11 +113,11 @@ class Live(Generic[T]):
         if pointed == self._seen:
             self._refused = ""
             return "unchanged"
-        if pointed == self._refused and time.monotonic() < self._refused_at + self._retry:
+        if pointed == self._refused and time.monotonic() < self._refused_at + self.retry:
             return "unchanged"
         try:
-            bundle = load(self._path, fall_back=not self.ready)
-            self._built = ((bundle.version, self._build(bundle)), *self._built[:1])
+            bundle = load(self.path, fall_back=not self.ready)
+            self._built = ((bundle.version, self.build(bundle)), *self._built[:1])
         except BundleError as error:
             return self._refuse(pointed, error)
         except Exception as error:  # whatever goes wrong here must not end the old bundle's service
@@ -135,13 +131,13 @@ class Live(Generic[T]):
         return "swapped"
 
     def _pointed(self) -> str:
-        if not is_version_folder(self._path):
-            return pointer_or_refuse(self._path).manifest_sha256
+        if not is_version_folder(self.path):
+            return pointer_or_refuse(self.path).manifest_sha256
         # Hashed, since a folder that is a mounted volume can be replaced as a whole.
         try:
-            return hashlib.sha256((self._path / MANIFEST_NAME).read_bytes()).hexdigest()
+            return hashlib.sha256((self.path / MANIFEST_NAME).read_bytes()).hexdigest()
         except OSError as error:
-            raise BundleError(f"{self._path / MANIFEST_NAME} can't be read: {error.strerror}") from None
+            raise BundleError(f"{self.path / MANIFEST_NAME} can't be read: {error.strerror}") from None
 
     def _version(self) -> str | None:
         return self._built[0][0] if self._built else None

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 
 import urllib3
@@ -12,7 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from marquee.api.request_context import request_context
 from marquee.errors import RetrievalUnavailable
 from marquee.retrieval.port import Query
-from marquee.retrieval.remote import CircuitBreaker, LostConnection, RemoteClient, pooled, read_whole, reason_of_status
+from marquee.retrieval.remote import LostConnection, RemoteClient, pooled, read_whole, reason_of_status
 from marquee.retrieval.wire import PATHS, Protocol, ask
 
 
@@ -32,32 +33,27 @@ class _Aging:
         return time.monotonic() < self._ends and bool(super().is_connected)  # type: ignore[misc]
 
 
+@dataclass(eq=False)
 class RetrievalClient(RemoteClient):
     """Client of one address, a URL without a path. Thread-safe; `retriever` returns the retriever of a bundle.
 
     Connecting may take `connect_seconds`, and a connection is used for at most `connection_seconds`.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        protocol: Protocol = "v2",
-        seconds: float = 0.25,
-        connect_seconds: float = 0.05,
-        connection_seconds: float = 30.0,
-        workers: int = 32,
-        breaker: CircuitBreaker | None = None,
-        on_result: Callable[[str, float], object] = lambda *_: None,
-    ) -> None:
-        super().__init__(
-            "retrieval", protocol=protocol, seconds=seconds, workers=workers, breaker=breaker, on_result=on_result
-        )
-        self._connect_seconds = connect_seconds
-        self._pool = urllib3.connection_from_url(url, maxsize=workers, block=False, retries=False)
+    url: str
+    _: KW_ONLY
+    protocol: Protocol = "v2"
+    seconds: float = 0.25
+    connect_seconds: float = 0.05
+    connection_seconds: float = 30.0
+    workers: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._pool = urllib3.connection_from_url(self.url, maxsize=self.workers, block=False, retries=False)
         secure = isinstance(self._pool, urllib3.HTTPSConnectionPool)
         bases = (_Aging, HTTPSConnection if secure else HTTPConnection)
-        self._pool.ConnectionCls = type("AgingConnection", bases, {"max_age": connection_seconds})
+        self._pool.ConnectionCls = type("AgingConnection", bases, {"max_age": self.connection_seconds})
 
     def close(self) -> None:
         """See `RemoteClient.close`."""
@@ -66,14 +62,14 @@ class RetrievalClient(RemoteClient):
 
     def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **request_context.get().headers()}
-        return partial(self._ask, ask(query, self._protocol, version), headers)
+        return partial(self._ask, ask(query, self.protocol, version), headers)
 
     def _ask(self, body: bytes, headers: dict[str, str], ends: float) -> bytes:
         left = max(0.001, ends - time.monotonic())
-        timeout = urllib3.Timeout(connect=min(self._connect_seconds, left), read=left)
+        timeout = urllib3.Timeout(connect=min(self.connect_seconds, left), read=left)
         try:
             response = self._pool.urlopen(
-                "POST", PATHS[self._protocol], body, headers, timeout=timeout, redirect=False, preload_content=False
+                "POST", PATHS[self.protocol], body, headers, timeout=timeout, redirect=False, preload_content=False
             )
         except (NewConnectionError, ConnectTimeoutError) as error:
             raise LostConnection("refused", str(error)) from None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from marquee.api.request_context import deadline
@@ -24,6 +24,7 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024  # a serverless SageMaker endpoint's own limi
 CHUNK = 65536
 
 
+@dataclass(eq=False, kw_only=True)
 class CircuitBreaker:
     """Circuit breaker (Nygard, Release It!, 5.2). Thread-safe.
 
@@ -31,35 +32,29 @@ class CircuitBreaker:
     seconds, and after each failed trial twice as long, at most `longest_pause`. A successful call closes it.
     """
 
-    def __init__(
-        self,
-        *,
-        failures: int = 5,
-        pause: float = 0.5,
-        longest_pause: float = 4.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._limit = failures
-        self._first_pause = pause
-        self._longest_pause = longest_pause
-        self._clock = clock
+    failures: int = 5
+    pause: float = 0.5
+    longest_pause: float = 4.0
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._failed = 0
-        self._pause = pause
+        self._pause = self.pause
         self._next_trial = 0.0  # earliest time
         self._on_trial = False  # a trial was admitted and its result is not reported yet
 
     @property
     def is_open(self) -> bool:
         """Whether calls are held back."""
-        return self._failed >= self._limit
+        return self._failed >= self.failures
 
     def admit(self) -> bool:
         """Whether to make this call; if so, its result must be reported."""
         if not self.is_open:
             return True
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             if not self.is_open:  # closed while we waited for the lock
                 return True
             if now < self._next_trial:
@@ -71,25 +66,26 @@ class CircuitBreaker:
         """Report a call that was answered."""
         if self._failed:
             with self._lock:
-                self._failed, self._pause, self._on_trial = 0, self._first_pause, False
+                self._failed, self._pause, self._on_trial = 0, self.pause, False
 
     def failed(self) -> None:
         """Report a call that wasn't."""
         with self._lock:
             self._failed += 1
-            if self._failed > self._limit:
+            if self._failed > self.failures:
                 if not self._on_trial:
                     return  # a call from before it opened, which says nothing new
                 self._on_trial = False
-                self._pause = min(2 * self._pause, self._longest_pause)
-            if self._failed >= self._limit:
-                self._next_trial = self._clock() + self._pause
+                self._pause = min(2 * self._pause, self.longest_pause)
+            if self._failed >= self.failures:
+                self._next_trial = self.clock() + self._pause
 
 
 class LostConnection(RetrievalUnavailable):
     """The connection failed before an answer began; a second attempt is safe and may reach another pod."""
 
 
+@dataclass(eq=False, kw_only=True)
 class RemoteClient(ABC):
     """Client of a retrieval tier. Thread-safe.
 
@@ -97,33 +93,23 @@ class RemoteClient(ABC):
     thread has a hard end.
 
     Args:
-        name: Name of the tier in logs.
         protocol: KServe's protocol of requests and answers.
         seconds: Time limit of a call, all attempts included.
         workers: Number of concurrent calls. Further ones get `RetrievalUnavailable("busy")`.
-        breaker: Circuit breaker; by default one with its default settings.
         on_result: Called after each call with "ok" or the reason of `RetrievalUnavailable`, and its milliseconds.
     """
 
+    name = "retrieval"  # of the tier, in logs
     pause = 0.0  # seconds before a second attempt
+    protocol: Protocol
+    seconds: float
+    workers: int
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    on_result: Callable[[str, float], object] = lambda *_: None
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        protocol: Protocol,
-        seconds: float,
-        workers: int,
-        breaker: CircuitBreaker | None,
-        on_result: Callable[[str, float], object],
-    ) -> None:
-        self._name = name
-        self._protocol: Protocol = protocol
-        self._seconds = seconds
-        self._on_result = on_result
-        self._free = threading.BoundedSemaphore(workers)
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
-        self._breaker = breaker or CircuitBreaker()
+    def __post_init__(self) -> None:
+        self._free = threading.BoundedSemaphore(self.workers)
+        self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix=self.name)
 
     @abstractmethod
     def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
@@ -140,16 +126,16 @@ class RemoteClient(ABC):
             # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
             ask = self._prepare(query, version)
             with self._reported():
-                answer = self._answer(ask, min(started + self._seconds, deadline.get() - RESERVE))
-                found = read_answer(answer, self._protocol, query.k)
+                answer = self._answer(ask, min(started + self.seconds, deadline.get() - RESERVE))
+                found = read_answer(answer, self.protocol, query.k)
         except RetrievalUnavailable as unavailable:
             if not was_open and unavailable.reason != "circuit_open":
-                logger.warning("%s: %s: %s", self._name, unavailable.reason, unavailable.message)
-            self._on_result(unavailable.reason, (time.monotonic() - started) * 1e3)
+                logger.warning("%s: %s: %s", self.name, unavailable.reason, unavailable.message)
+            self.on_result(unavailable.reason, (time.monotonic() - started) * 1e3)
             raise
         if was_open:
-            logger.info("%s answers again", self._name)
-        self._on_result("ok", (time.monotonic() - started) * 1e3)
+            logger.info("%s answers again", self.name)
+        self.on_result("ok", (time.monotonic() - started) * 1e3)
         return found
 
     def _attempt_twice(self, ask: Callable[[float], bytes], ends: float) -> bytes:
@@ -164,7 +150,7 @@ class RemoteClient(ABC):
     @property
     def is_open(self) -> bool:
         """Whether the circuit breaker holds calls back."""
-        return self._breaker.is_open
+        return self.breaker.is_open
 
     def close(self) -> None:
         """Take no more calls, drop those that wait, and close all connections."""
@@ -173,21 +159,21 @@ class RemoteClient(ABC):
     @contextmanager
     def _reported(self) -> Iterator[None]:
         """Ask the breaker, and report the result; a ValueError says that an answer is none."""
-        if not self._breaker.admit():
+        if not self.breaker.admit():
             raise RetrievalUnavailable("circuit_open")
         try:
             yield
         except ValueError as error:
-            self._breaker.failed()
+            self.breaker.failed()
             raise RetrievalUnavailable("bad_answer", str(error)) from None
         except RetrievalUnavailable as unavailable:
             # A request that the tier refuses says nothing against the tier.
             if unavailable.reason == "rejected":
-                self._breaker.succeeded()
+                self.breaker.succeeded()
             else:
-                self._breaker.failed()
+                self.breaker.failed()
             raise
-        self._breaker.succeeded()
+        self.breaker.succeeded()
 
     def _answer(self, ask: Callable[[float], bytes], ends: float) -> bytes:
         left = ends - time.monotonic()

@@ -8,6 +8,7 @@ credentials) and `not_found` (no such endpoint, or it is not in service).
 import os
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,8 @@ from botocore.parsers import ResponseParserError
 from marquee.api.request_context import request_context
 from marquee.errors import ConfigError, RetrievalUnavailable
 from marquee.retrieval.port import Query
-from marquee.retrieval.remote import CircuitBreaker, LostConnection, RemoteClient, read_whole, reason_of_status
-from marquee.retrieval.wire import ask
+from marquee.retrieval.remote import LostConnection, RemoteClient, read_whole, reason_of_status
+from marquee.retrieval.wire import Protocol, ask
 from marquee.settings import Settings
 
 MAX_ATTRIBUTES = 1024  # characters, SageMaker's limit
@@ -38,6 +39,7 @@ _CODES = {
 _STATUSES = {429: "throttled", 503: "not_ready", 403: "denied"}
 
 
+@dataclass(eq=False)
 class SageMakerClient(RemoteClient):
     """Client of one endpoint. Thread-safe; `retriever` returns the retriever of a bundle.
 
@@ -48,37 +50,33 @@ class SageMakerClient(RemoteClient):
     """
 
     pause = 0.05
+    endpoint: str
+    _: KW_ONLY
+    protocol: Protocol = field(default="v1", init=False)
+    region: str = ""
+    seconds: float = 1.8
+    connect_seconds: float = 0.3
+    read_seconds: float = 1.5
+    workers: int = 4
 
-    def __init__(
-        self,
-        endpoint: str,
-        *,
-        region: str = "",
-        seconds: float = 1.8,
-        connect_seconds: float = 0.3,
-        read_seconds: float = 1.5,
-        workers: int = 4,
-        breaker: CircuitBreaker | None = None,
-        on_result: Callable[[str, float], object] = lambda *_: None,
-    ) -> None:
-        name = f"SageMaker endpoint {endpoint}"
-        super().__init__(name, protocol="v1", seconds=seconds, workers=workers, breaker=breaker, on_result=on_result)
+    def __post_init__(self) -> None:
+        self.name = f"SageMaker endpoint {self.endpoint}"
+        super().__post_init__()
         config = Config(
-            connect_timeout=connect_seconds,
-            read_timeout=read_seconds,
+            connect_timeout=self.connect_seconds,
+            read_timeout=self.read_seconds,
             # Ours below: boto3 would wait for both attempts to time out, long after the deadline.
             retries={"mode": "standard", "total_max_attempts": 1},
             tcp_keepalive=True,
-            max_pool_connections=workers,
+            max_pool_connections=self.workers,
         )
         try:
             # boto3 itself reads AWS_DEFAULT_REGION alone.
-            where = region or os.environ.get("AWS_REGION") or None
+            where = self.region or os.environ.get("AWS_REGION") or None
             self._runtime = boto3.client("sagemaker-runtime", region_name=where, config=config)
         except boto.BotoCoreError as error:
             fix = "set MARQUEE_AWS_REGION, or AWS_REGION, such as eu-central-1"
             raise ConfigError(f"no client for SageMaker: {error}", fix=fix) from None
-        self._endpoint = endpoint
 
     @classmethod
     def of_settings(
@@ -113,7 +111,7 @@ class SageMakerClient(RemoteClient):
     def _ask(self, body: bytes, attributes: dict[str, str], ends: float) -> bytes:
         try:
             answer = self._runtime.invoke_endpoint(
-                EndpointName=self._endpoint,
+                EndpointName=self.endpoint,
                 ContentType="application/json",
                 Accept="application/json",
                 Body=body,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from marquee.bundle.bundle import Bundle
-from marquee.bundle.watch import Live, Outcome
+from marquee.bundle.watch import Live
 from marquee.errors import BundleError, MarqueeError, RequestError
 from marquee.models.two_tower import TwoTower
 from marquee.retrieval.exact import ExactSearch, Shortlist
@@ -39,14 +39,13 @@ class RetrievalService:
         *,
         make_shortlist: Callable[[TwoTower], Shortlist | None] = lambda _: None,
         interval: float = 5.0,
-        on_change: Callable[[Outcome, str | None], object] = lambda *_: None,
     ) -> None:
         def build(bundle: Bundle) -> ExactSearch:
             search = ExactSearch(bundle, make_shortlist(bundle.two_tower))
             search.batch([search.sample()] * 2)  # what would fail later fails here
             return search
 
-        self.live = Live(path, build=build, interval=interval, on_change=on_change)
+        self.live = Live(path, build=build, interval=interval)
 
     def answer(self, bodies: Sequence[bytes | dict[str, Any]]) -> list[Reply]:
         """One reply per body: 200, 400 for a bad request, or 503 without a bundle. An empty body is a probe."""

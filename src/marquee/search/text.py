@@ -17,12 +17,15 @@ _LAST = "\U0010ffff"  # sorts after whatever can follow
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 _AKA = re.compile(r"^\s*a\.?k\.?a\.?\s+", re.IGNORECASE)
 _OR = re.compile(r",? or$", re.IGNORECASE)  # "Dr. Strangelove or: How I ..."
-_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii")
+_ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii".split()
 _NUMBER_WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen".split()
 _ABBREVIATIONS = {
     "doctor": "dr", "mister": "mr", "missus": "mrs", "saint": "st", "mount": "mt", "volume": "vol", "versus": "vs"
 }  # fmt: skip
-_ABBREVIATIONS |= {short: full for full, short in _ABBREVIATIONS.items()}
+_VARIANTS: dict[str, tuple[str, ...]] = {short: (full,) for full, short in _ABBREVIATIONS.items()}
+_VARIANTS |= {full: (short,) for full, short in _ABBREVIATIONS.items()}
+for _number, _written in enumerate(zip(_ROMAN, _NUMBER_WORDS, strict=True), start=1):
+    _VARIANTS |= {str(_number): _written, **dict.fromkeys(_written, (str(_number),))}
 _WORDS_FOR_INITIALS = 4
 _SUBTITLE = re.compile(r": | - | – ")
 
@@ -85,13 +88,7 @@ def initials_of(title: str) -> set[str]:
 
 def spelling_variants(word: str) -> tuple[str, ...]:
     """Other spellings of a word: "2" as "ii" or "two", "doctor" as "dr", and the other way round."""
-    if word in _ROMAN:
-        return (str(_ROMAN.index(word) + 1),)
-    if word in _NUMBER_WORDS:
-        return (str(_NUMBER_WORDS.index(word) + 1),)
-    if word.isdecimal() and word[0] != "0" and int(word) <= len(_ROMAN):
-        return (_ROMAN[int(word) - 1], _NUMBER_WORDS[int(word) - 1])
-    return (_ABBREVIATIONS[word],) if word in _ABBREVIATIONS else ()
+    return _VARIANTS.get(word, ())
 
 
 class Prefixes:

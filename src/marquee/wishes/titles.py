@@ -1,6 +1,7 @@
 """Titles within a sentence: the longest match wins; of films of one name the year decides, else popularity."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from marquee.models import Rows
 from marquee.models.catalog import Catalog
@@ -18,19 +19,19 @@ _PLURALS = {"films", "movies"}  # what people like them for stands before
 _SHORTEST = 4  # letters of a word that is taken for a title where nothing announces one
 
 
+@dataclass(frozen=True, eq=False)
 class Titles:
     """Finds titles among the words of sentences; words of the vocabulary are titles only where written as such."""
 
-    def __init__(self, catalog: Catalog, index: TitleIndex, vocabulary: Vocabulary) -> None:
-        self.catalog = catalog
-        self.vocabulary = vocabulary
-        self._index = index
+    catalog: Catalog
+    index: TitleIndex
+    vocabulary: Vocabulary
 
     def at(self, tokens: Sequence[Token], start: int, *, announced: bool) -> Found | None:
         """The longest title that begins at a word; `announced` if a word before, such as "like", lets one expect it."""
         for length in range(min(MAX_WORDS, len(tokens) - start), 0, -1):
             words = tokens[start : start + length]
-            found = self._found(self._index.called(" ".join(token.word for token in words)), tokens, start, length)
+            found = self._found(self.index.called(" ".join(token.word for token in words)), tokens, start, length)
             if found and (found[0] > length or self._looks_like_one(tokens, start, length, announced=announced)):
                 return found
         return None
@@ -41,11 +42,11 @@ class Titles:
             # Enough words that mean nothing else: not "last year", which Marienbad goes on after.
             if len(words) == 1 or sum(word not in self.vocabulary.words for word in words) < _TELLING[announced]:
                 break
-            if found := self._found(self._index.known_by(words), tokens, start, len(words)):
+            if found := self._found(self.index.known_by(words), tokens, start, len(words)):
                 return found
         word = tokens[start].word
         if announced and len(word) >= _SHORTEST_RARE and word not in self.vocabulary.words:
-            rows = self._index.with_word(word)
+            rows = self.index.with_word(word)
             if 0 < len(rows) <= _RARE:
                 return 1, int(rows[0])
         return None
@@ -55,7 +56,7 @@ class Titles:
         for words in _without_pauses(tokens, start):
             if self._only_known_words(words) or words[-1] in _PLURALS:
                 continue
-            if found := self._found(self._index.nearly_called(" ".join(words)), tokens, start, len(words)):
+            if found := self._found(self.index.nearly_called(" ".join(words)), tokens, start, len(words)):
                 return found
         return None
 
@@ -64,7 +65,7 @@ class Titles:
         full = self.catalog.titles[row]
         short = without_brackets(full)
         year = int(self.catalog.years[row])
-        namesakes = self._index.called(fold(short))
+        namesakes = self.index.called(fold(short))
         first = next((other for other in namesakes if not year or int(self.catalog.years[other]) == year), None)
         name = short if first == row else full
         return f"{name} ({year})" if year else f'"{name}"'

@@ -125,7 +125,7 @@ def test_a_slow_tmdb_takes_no_slot_of_the_recommendations(make_app, run_app, tmd
     tmdb.may_answer.clear()
     settings = {"tmdb_key": KEY, "tmdb_url": tmdb.url, "tmdb_image_url": tmdb.url}
     app = make_app(max_inflight=1, max_queue=0, **settings)
-    app.state.posters._seconds = 60.0  # none gives up while TMDB waits
+    app.state.posters.seconds = 60.0  # none gives up while TMDB waits
     url = run_app(app)
     with ThreadPoolExecutor(8) as pool, httpx2.Client(base_url=url, timeout=60) as client:
         waiting = [pool.submit(httpx2.get, f"{url}/v1/posters/{movie_id}", timeout=60) for movie_id in range(1, 25, 3)]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import KW_ONLY, dataclass, field
 
 from cachetools import TLRUCache
 
@@ -35,6 +36,7 @@ def poster_cache(
     )
 
 
+@dataclass(eq=False)
 class Posters:
     """Posters by TMDB id. `get` runs on the event loop, calls to TMDB on a bounded number of threads.
 
@@ -45,25 +47,18 @@ class Posters:
         on_result: Called for each poster with `kept`, `fetched`, `none`, or the reason of the failure.
     """
 
-    def __init__(
-        self,
-        tmdb: Tmdb,
-        *,
-        cache: TLRUCache[int, Poster | None] | None = None,
-        seconds: float = SECONDS,
-        at_once: int = AT_ONCE,
-        most: int = MAX_PENDING,
-        breaker: CircuitBreaker | None = None,
-        on_result: Callable[[str], object] = lambda _: None,
-    ) -> None:
-        self._tmdb = tmdb
-        self._cache = poster_cache() if cache is None else cache
+    tmdb: Tmdb
+    _: KW_ONLY
+    cache: TLRUCache[int, Poster | None] = field(default_factory=poster_cache)
+    seconds: float = SECONDS
+    at_once: int = AT_ONCE
+    most: int = MAX_PENDING
+    breaker: CircuitBreaker = field(default_factory=lambda: CircuitBreaker(longest_pause=30.0))
+    on_result: Callable[[str], object] = lambda _: None
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()  # of the cache
-        self._seconds = seconds
-        self._most = most
-        self._breaker = breaker or CircuitBreaker(longest_pause=30.0)
-        self._on_result = on_result
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="posters")
+        self._threads = ThreadPoolExecutor(self.at_once, thread_name_prefix="posters")
         self._running: dict[int, Future[tuple[Poster | None, str]]] = {}
 
     @classmethod
@@ -78,18 +73,18 @@ class Posters:
     def close(self) -> None:
         """Cancel waiting calls and accept no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._tmdb.close()
+        self.tmdb.close()
 
     async def get(self, tmdb_id: int) -> Poster | None:
         """A film's poster; None if there is none, or none in time."""
         poster, result = await self._get(tmdb_id)
-        self._on_result(result)
+        self.on_result(result)
         return poster
 
     async def _get(self, tmdb_id: int) -> tuple[Poster | None, str]:
         try:
             with self._lock:
-                poster = self._cache[tmdb_id]
+                poster = self.cache[tmdb_id]
         except KeyError:
             pass
         else:
@@ -97,10 +92,10 @@ class Posters:
         running = self._running.get(tmdb_id)
         if running is not None:  # another request for the same film
             return await self._wait(running) or (None, "timeout")
-        if len(self._running) >= self._most:
+        if len(self._running) >= self.most:
             return None, "busy"
         try:
-            future = self._threads.submit(self._fetch, tmdb_id, time.monotonic() + self._seconds)
+            future = self._threads.submit(self._fetch, tmdb_id, time.monotonic() + self.seconds)
         except RuntimeError as error:  # closed, or the machine has no thread left
             logger.warning("posters: no thread: %s", error)
             return None, "error"
@@ -110,30 +105,30 @@ class Posters:
         if found is None:
             # A call that has not begun only waited too long, which is no failure of TMDB.
             if not future.cancel():
-                self._breaker.failed()
+                self.breaker.failed()
             return None, "timeout"
         return found
 
     async def _wait(self, future: Future[tuple[Poster | None, str]]) -> tuple[Poster | None, str] | None:
         waiting = asyncio.wrap_future(future)
-        done, _ = await asyncio.wait([waiting], timeout=self._seconds)
+        done, _ = await asyncio.wait([waiting], timeout=self.seconds)
         return waiting.result() if done and not waiting.cancelled() else None
 
     def _fetch(self, tmdb_id: int, ends: float) -> tuple[Poster | None, str]:
         """Runs on a thread. Never raises."""
-        was_open = self._breaker.is_open
-        if not self._breaker.admit():
+        was_open = self.breaker.is_open
+        if not self.breaker.admit():
             return None, "circuit_open"
         try:
-            poster = self._tmdb.poster(tmdb_id, ends)
+            poster = self.tmdb.poster(tmdb_id, ends)
         except TmdbUnavailable as unavailable:
-            self._breaker.failed()
+            self.breaker.failed()
             if not was_open:
                 logger.warning("posters: %s: %s", unavailable.reason, unavailable.message)
             return None, unavailable.reason
-        self._breaker.succeeded()
+        self.breaker.succeeded()
         if was_open:
             logger.info("TMDB answers again")
         with self._lock:
-            self._cache[tmdb_id] = poster
+            self.cache[tmdb_id] = poster
         return poster, "fetched" if poster else "none"

@@ -70,6 +70,5 @@ async function load() {
 }
 
 $("about-open").addEventListener("click", () => { $("about").showModal(); load(); });
-$("about-close").addEventListener("click", () => $("about").close());
 // A click beside the panel hits the dialog itself, whose content fills it.
 $("about").addEventListener("click", (event) => { if (event.target === $("about")) $("about").close(); });

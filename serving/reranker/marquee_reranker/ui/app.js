@@ -4,7 +4,7 @@ import "/ui/picker.js";
 import "/ui/people.js";
 import "/ui/choices.js";
 import "/ui/about.js";
-import { $, element } from "/ui/dom.js";
+import { $ } from "/ui/dom.js";
 import { catalog } from "/ui/films.js";
 import { change, current, onChange } from "/ui/state.js";
 
@@ -24,10 +24,9 @@ async function showTab() {
     operator ??= await import("/ui/operator.js");
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    const words = "The server can't be reached just now. Open this tab again when it is back.";
-    $("panel-operator").replaceChildren(element("p", { role: "alert" }, words));
-    return;
   }
+  $("operator-trouble").hidden = Boolean(operator);
+  if (!operator) return;
   if (current().tab === "operator") operator.watch();
   else operator.rest();
 }

@@ -88,11 +88,3 @@ export function card(film, names = []) {
     }, icon(name)))),
   ));
 }
-
-/** A card's outline, of the same size, until the first answer comes. */
-export function skeleton() {
-  const lines = ["affinity", "because"].map((name) => element("p", { class: name }, "\u00a0"));
-  return element("li", { class: "skeleton", "aria-hidden": "true" }, element("article", {}, element("div", { class: "poster" }),
-    element("div", { class: "what" }, element("h3", {}, "\u00a0"), element("p", { class: "facts" }, "\u00a0")),
-    ...lines, element("div", { class: "actions" })));
-}

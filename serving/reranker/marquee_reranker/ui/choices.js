@@ -94,7 +94,6 @@ for (const [key, input] of Object.entries(years)) {
     if (validity.valid) change({ [key]: value ? Number(value) : null }, value ? `Films ${key} ${value}.` : "Years widened.");
   });
 }
-$("dials").addEventListener("submit", (event) => event.preventDefault());
 $("reset-dials").addEventListener("click", () => {
   change({ ...NO_FILTERS, diversity: null, novelty: null, mix: false, series: false }, "Dials and filters reset.");
 });

@@ -170,15 +170,9 @@ async function look() {
   if (watching) timer = setTimeout(look, EVERY_MS); // the tab may have been left meanwhile
 }
 
-const TITLES = { load: "This server", versions: "Models", request: "One request as a picture", card: "Model card" };
-
 /** Shows the tab, and keeps its figures fresh until `rest`. */
 export function watch() {
   watching = true;
-  if (!$("load")) {
-    $("panel-operator").replaceChildren(...Object.entries(TITLES).map(([id, title]) => element("section", { id, "aria-labelledby": `${id}-title` },
-      element("h2", { id: `${id}-title` }, title), element("div", { class: "body" }, "One moment…"))));
-  }
   look();
   fill("card", async () => [element("div", { class: "model-card" }, ...sections(await ask("card", "/v1/model")))]);
   fill("request", explain);

@@ -1,6 +1,6 @@
 // The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what happens next.
 import { ask, AskError, attempt, stop } from "/ui/api.js";
-import { card, skeleton } from "/ui/cards.js";
+import { card } from "/ui/cards.js";
 import { $, replaceItems } from "/ui/dom.js";
 import { catalog, learn, nameOf } from "/ui/films.js";
 import { change, current, isGroup, NO_FILTERS, onChange, requesters, unwanted, write } from "/ui/state.js";
@@ -9,12 +9,10 @@ import { degraded, joinNames, possessive, servedBy } from "/ui/words.js";
 const PAGE = 12;
 const MOST = 96;
 const MOST_NAMED = 4;
-const LATE_MS = 200; // dimming the list for less than this only flickers
 const BUTTONS = ["more", "back", "reroll", "unfilter"];
 let topN = PAGE;
 let timer;
 let failures = 0;
-let late;
 let turn = 0; // number of the newest refresh; what an older one brings is ignored
 let starters = catalog.popular ?? [];
 
@@ -114,18 +112,14 @@ async function refresh() {
   const mine = turn;
   clearTimeout(timer);
   const load = state.near ? near : requesters(state).length ? recommend : begin;
-  if (!$("films").children.length && load !== begin) $("films").replaceChildren(...Array.from({ length: PAGE }, skeleton));
+  if (!$("films").children.length && load !== begin) $("films").replaceChildren(...Array.from({ length: PAGE }, () => $("skeleton").content.cloneNode(true)));
   $("results").setAttribute("aria-busy", "true");
-  late ??= setTimeout(() => $("results").classList.add("waiting"), LATE_MS);
   let error;
   await attempt(() => load(state), (problem) => { error = problem; });
   if (mine !== turn) return;
   if (error) failed(error);
   else { failures = 0; $("trouble").hidden = true; }
   $("results").removeAttribute("aria-busy");
-  clearTimeout(late);
-  late = undefined;
-  $("results").classList.remove("waiting");
 }
 
 const act = (id, action) => $(id).addEventListener("click", () => { action(); $("results").focus(); });
