@@ -20,8 +20,8 @@ from marquee.pipeline import Pipeline
 from marquee.rerank.groups import liking, score_alike
 from marquee.rerank.mmr import mmr
 from marquee.rerank.ranker import lambda_mmr, likeness
-from marquee.retrieval.ladder import make_taste
 from marquee.retrieval.port import Where
+from marquee.retrieval.taste import make_taste
 from marquee_training.calibrate import RUNGS, calibrate, sample
 from marquee_training.config import fitting, load_config
 from marquee_training.data.dataset import Dataset

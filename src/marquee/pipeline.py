@@ -23,8 +23,9 @@ from marquee.models.weights import Rung
 from marquee.rerank.explain import explain
 from marquee.rerank.groups import rank_together, split_interests
 from marquee.rerank.ranker import Ranking, affinity, log_odds, rank, score
-from marquee.retrieval.ladder import Ladder, Pool, Taste, make_taste
+from marquee.retrieval.ladder import Ladder, Pool
 from marquee.retrieval.port import Retriever, Where
+from marquee.retrieval.taste import Taste, make_taste
 
 LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
 ANYWHERE = Where()
@@ -131,7 +132,7 @@ class Pipeline:
         where = replace(where, exclude_movie_ids=where.exclude_movie_ids + seeds)
         taste = make_taste(self.bundle, seed_rows, where, where.mask(self.catalog))
         (pool,) = self.ladder.candidates([taste], rung)
-        return score(self.bundle, taste, pool)
+        return score(self.bundle, taste, pool, novelty)
 
     def _describe(self, rankings: Sequence[Ranking], explained: bool) -> list[Recommendation]:
         rows = rankings[0].pool.rows[rankings[0].shown]

@@ -106,8 +106,8 @@ class RecommendationRequest(_Taste):
     diversity: Share | None = None
     """Diversity of the list: 0 ranks by affinity alone, 1 by difference from the other films; default: the bundle's."""
     novelty: Share = NOVELTY
-    """How much the list is ordered by what the liked films say beyond general popularity: 0 puts the most probable films
-    first, which are mostly well-known ones, 1 the least obvious that still fit."""
+    """How much the order leaves out general popularity: 0 puts the most probable films first, which are mostly
+    well-known ones, 1 the least obvious that still fit."""
     sort: Literal["fit", "affinity"] = "fit"
     """Order of the answer: `fit` as they were picked by `novelty`, or by `affinity_score`."""
     several_interests: bool = False

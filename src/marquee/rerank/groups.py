@@ -17,7 +17,8 @@ from marquee.bundle.bundle import Bundle
 from marquee.models import Array, LogOdds, Rows
 from marquee.rerank.mmr import Likeness, Series, greedy
 from marquee.rerank.ranker import Blend, Ranking, lambda_mmr, likeness, log_odds, score
-from marquee.retrieval.ladder import Pool, Taste, make_taste, widen
+from marquee.retrieval.ladder import Pool, widen
+from marquee.retrieval.taste import Taste, make_taste
 
 # A taste's utility of the empty list, in parts of what its best film is worth: else the first film would have to please
 # everybody a little, and who is hard to please would decide alone.

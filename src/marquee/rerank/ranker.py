@@ -4,7 +4,6 @@ The probable blend estimates who likes a film, for whatever reason: its best are
 than without the seeds, as pointwise mutual information does (docs/adr/0016).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,11 +11,11 @@ import numpy as np
 from marquee.api.contracts import RecommendationRequest
 from marquee.bundle.bundle import Bundle
 from marquee.models import Array, LogOdds, Rows
-from marquee.models.catalog import Catalog
 from marquee.models.standardise import Moments
 from marquee.models.weights import Rung
 from marquee.rerank.mmr import Likeness, Series, mmr
-from marquee.retrieval.ladder import Pool, Taste
+from marquee.retrieval.ladder import Pool
+from marquee.retrieval.taste import Taste
 
 TERMS = ("tower", "item_cf", "history", "genre", "year", "popularity", "dislikes")
 Part = tuple[Array, Moments, float]
@@ -97,55 +96,39 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
     """
     catalog, weights, rows, seeds = bundle.catalog, bundle.rerank.weights, pool.rows, taste.seeds
     m, popularity = len(rows), catalog.log_popularity[rows]
-    if not seeds or pool.rung == "popularity":
+    if pool.rung == "popularity" or taste.few is None or taste.content is None or taste.lift is None:
         content = {"popularity": popularity, "dislikes": _dislikes(bundle, taste, rows, 0.0)}
         discount = Moments.of(popularity).standardise(popularity, novelty * weights.novelty_scale)
         order = Blend.of(m, {}, content | {"popularity": popularity - discount})
         return Ranking(taste, pool, Blend.of(m, {}, content), order)
 
-    views, few = taste.views, 1.0 - taste.share
-    probable = {"item_cf": (views["few"].scores[rows], views["few"].moments, few * weights.alpha_cf)}
-    lift = {"item_cf": (views["pull"].scores[rows], views["pull"].moments, weights.lift_cf)}
-    if "history" in views:
-        scores, moments = views["history"].scores[rows], views["history"].moments
-        probable["history"] = scores, moments, taste.share * (weights.alpha_tower + weights.alpha_cf)
-        lift["history"] = scores, moments, weights.lift_history
+    few = 1.0 - taste.share
+    models = {"item_cf": (taste.few.scores[rows], taste.few.moments, few * weights.alpha_cf)}
+    if taste.history is not None:
+        share = taste.share * (weights.alpha_tower + weights.alpha_cf)
+        models["history"] = taste.history.scores[rows], taste.history.moments, share
     if pool.tower_scores is not None:
-        unbiased = pool.tower_scores - bundle.two_tower.item_bias[rows]
-        user = bundle.two_tower.encode(seeds)
-        moments, without = bundle.tower_moments.at(user, bias=1.0), bundle.tower_moments.at(user, bias=0.0)
-        if "version_skew" in pool.degraded:  # of another bundle's tower, in other units
-            moments, without = Moments.of(pool.tower_scores), Moments.of(unbiased)
-        probable["tower"] = pool.tower_scores, moments, few * weights.alpha_tower
-        lift["tower"] = unbiased, without, weights.lift_tower
-    genre, year = genre_similarity(catalog, rows, seeds), year_similarity(catalog, rows, seeds, weights.tau_year)
+        moments = bundle.tower_moments.at(bundle.two_tower.encode(seeds), bias=1)
+        if "version_skew" in pool.degraded:  # another bundle's tower has other units
+            moments = Moments.of(pool.tower_scores)
+        models["tower"] = pool.tower_scores, moments, few * weights.alpha_tower
     # One seed says so little that hits are the best guess; each further one pays for leaving them.
-    discount = np.float32(few * weights.delta_pop * (1 - 1 / len(seeds)))
-    dislikes = _dislikes(bundle, taste, rows, views["few"].moments.unit(weights.alpha_cf))
-    likely = Blend.of(
-        m,
-        probable,
-        {
-            "genre": np.float32(weights.beta_gen) * genre,
-            "year": np.float32(weights.gamma_year) * year,
-            "popularity": discount * Moments.of(catalog.log_popularity, bundle.like_shares).standardise(popularity),
-            "dislikes": dislikes,
-        },
+    hits = few * weights.delta_pop * (1 - 1 / len(seeds))
+    content = {
+        "genre": np.float32(weights.beta_gen) * taste.content["genre"][rows],
+        "year": np.float32(weights.gamma_year) * taste.content["year"][rows],
+        "popularity": Moments.of(catalog.log_popularity, bundle.like_shares).standardise(popularity, hits),
+        "dislikes": _dislikes(bundle, taste, rows, taste.few.moments.unit(weights.alpha_cf)),
+    }
+    probable = Blend.of(m, models, content)
+    lift = {name: term[rows] for name, term in taste.lift.items()}
+    return Ranking(
+        taste, pool, probable, probable.mixed(Blend.of(m, {}, lift | {"dislikes": content["dislikes"]}), novelty)
     )
-    fitting = Blend.of(
-        m,
-        lift,
-        {
-            "genre": np.float32(weights.lift_genre) * genre,
-            "year": np.float32(weights.lift_year) * year,
-            "dislikes": dislikes,
-        },
-    )
-    return Ranking(taste, pool, likely, likely.mixed(fitting, novelty))
 
 
 def _dislikes(bundle: Bundle, taste: Taste, rows: Rows, unit: float) -> Array:
-    """(m,) float32: what similarity to disliked films takes; in the seeds' `unit`, so that a dislike weighs as a like."""
+    """(m,) float32: what similarity to disliked films takes, in the seeds' `unit`, so that it weighs as a like."""
     if not taste.dislikes:
         return np.zeros(len(rows), dtype=np.float32)
     pull = np.maximum(bundle.item_cf.pull(taste.dislikes), 0)
@@ -153,21 +136,6 @@ def _dislikes(bundle: Bundle, taste: Taste, rows: Rows, unit: float) -> Array:
         pull = np.asarray(pull / np.sqrt(len(taste.dislikes)), dtype=np.float32)
     unit = unit or Moments.of(pull, bundle.like_shares).unit(1.0)
     return np.asarray(-bundle.rerank.weights.dislike_weight * unit * pull[rows], dtype=np.float32)
-
-
-def genre_similarity(catalog: Catalog, rows: Rows, seeds: Sequence[int]) -> Array:
-    """(m,) float32: Jaccard similarity of each film's genres and a seed's, the mean over the seeds."""
-    own, wanted = catalog.genre_matrix[rows], catalog.genre_matrix[list(seeds)]
-    shared = own @ wanted.T
-    either = own.sum(axis=1)[:, None] + wanted.sum(axis=1) - shared
-    return np.asarray((shared / np.maximum(either, 1)).mean(axis=1), dtype=np.float32)
-
-
-def year_similarity(catalog: Catalog, rows: Rows, seeds: Sequence[int], tau: float) -> Array:
-    """(m,) float32: exp(-|difference in years to a seed| / tau), the mean over the seeds; 0 for unknown years."""
-    own, wanted = catalog.years[rows].astype(np.float32)[:, None], catalog.years[list(seeds)].astype(np.float32)
-    closeness = np.exp(-np.abs(own - wanted) / np.float32(tau))
-    return np.asarray(np.where((own > 0) & (wanted > 0), closeness, 0).mean(axis=1), dtype=np.float32)
 
 
 def pick(

@@ -2,88 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from marquee.bundle.bundle import Bundle
 from marquee.errors import RetrievalUnavailable
-from marquee.models import Array, Mask, Rows
-from marquee.models.standardise import Moments
+from marquee.models import Array, Rows
 from marquee.models.weights import Rung
 from marquee.retrieval.exact import ExactSearch, exact_scores, top_k
-from marquee.retrieval.port import Retriever, Where
-
-ALL = slice(None)
-
-
-class View(NamedTuple):
-    """(n,) float32 scores of every film for a taste's seeds, and their moments."""
-
-    scores: Array
-    moments: Moments
-
-    def standardised(self, weight: float, rows: Rows | slice = ALL) -> Array:
-        """Scores of some films in units of the deviation, times the weight."""
-        return self.moments.standardise(self.scores[rows], weight)
-
-
-@dataclass(frozen=True)
-class Taste:
-    """What one person likes and dislikes, as rows of the catalogue, and every film's item-item scores.
-
-    Attributes:
-        allowed: (n,) bool, the films that `where` allows.
-        unknown: Ids of the request that no film has.
-        views: Scores of the item-item views by name: "few" for a few seeds, "pull" the same without its prior,
-            "history" for long histories, where there is one; empty without seeds.
-        share: Weight of "history" in [0, 1]; "few" and the Two-Tower have the rest.
-    """
-
-    seeds: list[int]
-    dislikes: list[int]
-    where: Where
-    allowed: Mask
-    unknown: list[int]
-    views: dict[str, View]
-    share: float
-
-    @property
-    def item_scores(self) -> Array:
-        """(n,) float32: how probable the views find each film."""
-        return self._blend({"few": 1.0 - self.share, "history": self.share})
-
-    @property
-    def item_lift(self) -> Array:
-        """(n,) float32: how much more than without the seeds; without it, all candidates would be hits."""
-        return self._blend({"pull": 1.0, "history": 1.0})
-
-    def _blend(self, weights: dict[str, float]) -> Array:
-        parts = [view.standardised(weights[name]) for name, view in self.views.items() if name in weights]
-        return np.asarray(np.sum(parts, axis=0), dtype=np.float32)
-
-
-def make_taste(
-    bundle: Bundle,
-    seeds: Sequence[int],
-    where: Where,
-    allowed: Mask,
-    *,
-    dislikes: Sequence[int] = (),
-    unknown: Sequence[int] = (),
-) -> Taste:
-    """A taste with its item-item scores; `allowed` is the mask of `where`, which several tastes can share."""
-    scores: dict[str, Array] = {}
-    share = 0.0
-    if seeds:
-        item_cf = bundle.item_cf
-        scores["pull"] = item_cf.pull(seeds)
-        scores["few"] = scores["pull"] if item_cf.prior is None else item_cf.prior + scores["pull"]
-        if item_cf.history is not None:
-            scores["history"] = item_cf.history.scores(seeds)
-            share = len(seeds) / (len(seeds) + bundle.rerank.weights.half_history)
-    views = {name: View(values, Moments.of(values, bundle.like_shares)) for name, values in scores.items()}
-    return Taste(list(seeds), list(dislikes), where, allowed, list(unknown), views, share)
+from marquee.retrieval.port import Retriever
+from marquee.retrieval.taste import Taste
 
 
 @dataclass
@@ -139,10 +67,9 @@ class Ladder:
                 return self._retrieve(taste, k)
             except RetrievalUnavailable as unavailable:
                 degraded.append(f"retrieval_{unavailable.reason}")
-        if rung != "popularity" and taste.seeds:
-            if taste.views["pull"].scores.any():
+        if rung != "popularity" and (scores := taste.item_scores) is not None:
+            if self._bundle.item_cf.pull(taste.seeds).any():
                 # Films that share no taste with the seeds tie: a grain of popularity fills the pool sensibly.
-                scores = taste.item_scores
                 filled = scores + 1e-6 * popularity * (float(np.abs(scores).max()) or 1.0)
                 pool = Pool("item_cf", top_k(filled.astype(np.float32), k, taste.allowed)[0], None, degraded)
                 return self._add_by_lift(taste, pool)
@@ -160,11 +87,13 @@ class Ladder:
         return pool if pool.degraded else self._add_by_lift(taste, pool)
 
     def _add_by_lift(self, taste: Taste, pool: Pool) -> Pool:
-        """The pool and the best by the item-item views' lift that aren't in it yet; they cost no call."""
+        """The pool and, behind it, the best films by lift that aren't in it yet; they cost no call."""
         n = self._bundle.rerank.n_item_cf_candidates
+        if not n or taste.lift is None:
+            return pool
         free = taste.allowed.copy()
         free[pool.rows] = False
-        return widen(self._bundle, taste, pool, top_k(taste.item_lift, n, free)[0]) if n else pool
+        return widen(self._bundle, taste, pool, top_k(np.sum(list(taste.lift.values()), axis=0), n, free)[0])
 
     def _ask(self, retriever: Retriever, taste: Taste, k: int) -> Pool:
         """Candidates by a retriever, which speaks in MovieLens ids and isn't trusted to respect `where`."""

@@ -8,8 +8,9 @@ import pytest
 from marquee.models.item_cf import ItemCF, standardise
 from marquee.models.weights import BlendWeights, RerankConfig
 from marquee.rerank.ranker import TERMS, score, year_similarity
-from marquee.retrieval.ladder import Pool, make_taste
+from marquee.retrieval.ladder import Pool
 from marquee.retrieval.port import Where
+from marquee.retrieval.taste import make_taste
 
 WEIGHTS = BlendWeights(alpha_tower=1.0, alpha_cf=0.5, half_history=10.0, delta_pop=-0.8)
 ROWS = np.arange(30, 60)

@@ -11,8 +11,8 @@ from marquee.api.contracts import RecommendationRequest, response_json
 from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
 from marquee.pipeline import Pipeline, Trace
 from marquee.retrieval.exact import ExactSearch, top_k
-from marquee.retrieval.ladder import make_taste
 from marquee.retrieval.port import Candidates, Where
+from marquee.retrieval.taste import make_taste
 
 MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
 
