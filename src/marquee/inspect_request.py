@@ -45,8 +45,8 @@ class FilmAccount(FrozenBaseModel):
 
     movie: Movie
     tower_rank: int | None = Field(ge=1)
-    """Rank among the films that retrieval found, from 1; null for films added by the item-item models, and for all
-    films if retrieval failed."""
+    """Rank among the films that retrieval found, from 1; null for films added by lift, and for all films if
+    retrieval failed."""
     score_rank: int = Field(ge=1)
     """Rank among all candidates by `score`, from 1."""
     shown_at: int | None = Field(ge=1)
@@ -73,7 +73,7 @@ class RequestAccount(FrozenBaseModel):
     n_from_tower: int
     """Number of candidates found by retrieval."""
     n_added_by_item_cf: int
-    """Number of candidates added by the item-item models."""
+    """Number of candidates added behind them, by lift; the name is older."""
     films: list[FilmAccount]
     """The 30 best films by `score` and all films of the answer, by `score_rank`."""
     model_version: str

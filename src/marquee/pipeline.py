@@ -24,11 +24,10 @@ from marquee.rerank.explain import explain
 from marquee.rerank.groups import rank_together, split_interests
 from marquee.rerank.ranker import Ranking, affinity, log_odds, rank, score
 from marquee.retrieval.ladder import Ladder, Pool
-from marquee.retrieval.port import Retriever, Where
+from marquee.retrieval.port import ANYWHERE, Retriever, Where
 from marquee.retrieval.taste import Taste, make_taste
 
 LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
-ANYWHERE = Where()
 
 
 @dataclass
@@ -167,7 +166,7 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
     Raises:
         RequestError: A filter names an unknown genre, or somebody likes and dislikes the same film.
     """
-    catalog, filters = bundle.catalog, request.filters
+    catalog = bundle.catalog
     people: Sequence[Person | RecommendationRequest] = request.people or [request]
     excluded, unknown_excluded = _rows(catalog, request.exclude_movie_ids, request.exclude_tmdb_ids)
     named: list[int] = []
@@ -181,13 +180,7 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
         named += seeds + dislikes
         unknown = list(dict.fromkeys(unknown_seeds + unknown_dislikes + unknown_excluded))
         resolved.append((seeds, dislikes, unknown))
-    where = Where(
-        tuple(filters.genres_any),
-        tuple(filters.genres_none),
-        filters.year_min,
-        filters.year_max,
-        tuple(int(catalog.movie_ids[row]) for row in dict.fromkeys(named + excluded)),
-    )
+    where = Where.of(request.filters, tuple(int(catalog.movie_ids[row]) for row in dict.fromkeys(named + excluded)))
     allowed = where.mask(catalog)
     return [
         make_taste(bundle, seeds, where, allowed, dislikes=dislikes, unknown=unknown)

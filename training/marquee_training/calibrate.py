@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from marquee.models.catalog import Catalog
 from marquee.models.weights import NOVELTY, Calibration, Rung
-from marquee.pipeline import ANYWHERE, Pipeline
-from marquee.retrieval.port import Where
+from marquee.pipeline import Pipeline
+from marquee.retrieval.port import ANYWHERE, Where
 from marquee_training.evaluation.cases import Case
 
 RUNGS: tuple[Rung, ...] = ("two_tower", "item_cf", "popularity")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Path, Request
 from pydantic import Field
 
-from marquee.api.contracts import MAX_TOP_N, RecommendationRequest
+from marquee.api.contracts import MAX_TOP_N, Filters, RecommendationRequest
 from marquee.api.request_body import parse_request, require_json
 from marquee.base_model import FrozenBaseModel
 
@@ -27,7 +27,7 @@ class SearchQuery(FrozenBaseModel):
     """How many films at most."""
 
 
-class SimilarQuery(FrozenBaseModel):
+class SimilarQuery(Filters):
     """Of `GET /v1/movies/{movie_id}/similar`."""
 
     top_n: int = Field(10, ge=1, le=MAX_TOP_N)

@@ -62,7 +62,8 @@ class Catalog:
 
     def genre_similarity(self, seeds: Sequence[int]) -> Array:
         """(n,) float32: Jaccard similarity of each film's genres and a seed's, the mean over the seeds."""
-        own, wanted = self.genre_matrix, self.genre_matrix[list(seeds)]
+        # Sorted, here and below, so that the sum's rounding does not depend on the order of the seeds.
+        own, wanted = self.genre_matrix, self.genre_matrix[sorted(seeds)]
         shared = own @ wanted.T
         either = own.sum(axis=1)[:, None] + wanted.sum(axis=1) - shared
         return np.asarray((shared / np.maximum(either, 1)).mean(axis=1), dtype=np.float32)
@@ -70,7 +71,7 @@ class Catalog:
     def year_similarity(self, seeds: Sequence[int], tau: float) -> Array:
         """(n,) float32: exp(-|difference in years to a seed| / tau), the mean over the seeds; 0 for unknown years."""
         years, at = self._unique_years
-        wanted = self.years[list(seeds)]
+        wanted = self.years[sorted(seeds)]
         closeness = np.exp(-np.abs(years[:, None] - wanted.astype(np.float32)) / np.float32(tau))
         closeness[:, wanted <= 0] = 0
         closeness[years <= 0] = 0

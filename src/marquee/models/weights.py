@@ -70,7 +70,7 @@ class RerankConfig(FrozenBaseModel):
     n_candidates: int = Field(200, ge=1, le=1000)
     """Candidates that retrieval hands to the re-ranker."""
     n_item_cf_candidates: int = Field(0, ge=0, le=1000)
-    """Candidates that the re-ranker adds by its item-item views, without those that retrieval found."""
+    """Candidates that the re-ranker adds by lift, without those that retrieval found."""
     weights: BlendWeights = BlendWeights()
     calibration: dict[Rung, Calibration] = {
         "two_tower": Calibration(),

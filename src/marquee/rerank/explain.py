@@ -48,7 +48,7 @@ def explain(bundle: Bundle, ranking: Ranking, log_odds: LogOdds) -> list[Explana
             for name in ("genre", "year", "popularity", "dislikes")
         }
         score = round(float(log_odds[column]), 4)
-        # The rest is what the models say of the film whoever asks: biases and the request's averages.
+        # The rest is what the models say of the film whoever asks: biases, and averages over the catalogue.
         prior = round(score - (sum(entry.contribution for entry in because) + sum(terms.values())), 4)
         accounts.append(Explanation(score=score, because=because, terms={"prior": prior, **terms}))
     return accounts

@@ -93,7 +93,7 @@ class Ladder:
             return pool
         free = taste.allowed.copy()
         free[pool.rows] = False
-        return widen(self._bundle, taste, pool, top_k(np.sum(list(taste.lift.values()), axis=0), n, free)[0])
+        return widen(self._bundle, taste, pool, top_k(taste.lift_score, n, free)[0])
 
     def _ask(self, retriever: Retriever, taste: Taste, k: int) -> Pool:
         """Candidates by a retriever, which speaks in MovieLens ids and isn't trusted to respect `where`."""

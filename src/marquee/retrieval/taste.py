@@ -53,6 +53,12 @@ class Taste:
     lift: dict[str, Array] | None = None
 
     @property
+    def lift_score(self) -> Array:
+        """(n,) float32: the sum of the lift's terms; zeros without seeds."""
+        terms = list((self.lift or {}).values())
+        return np.asarray(np.sum([np.zeros(len(self.allowed), dtype=np.float32), *terms], axis=0), dtype=np.float32)
+
+    @property
     def item_scores(self) -> Array | None:
         """(n,) float32: how probable the item-item views find each film."""
         if self.few is None:
