@@ -214,7 +214,7 @@ def summarise(config: TrainingConfig, per_person: PerPerson) -> dict[str, Any]:
         of the same protocol may be compared.
     """
     protocol = (
-        f"few-seeds/1 positive>={config.positive_rating:g} min_positives={config.eval_min_positives} "
+        f"few-seeds/2 positive>={config.positive_rating:g} min_positives={config.eval_min_positives} "
         f"draws={config.eval_draws} folds={config.eval_folds_run}/{config.eval_folds} seed={config.seed}"
     )
     found: dict[str, Any] = {"protocol": protocol, "ndcg@10": {}, "ci95": {}, "pipeline_lead": {}}
