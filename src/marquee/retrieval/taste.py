@@ -89,15 +89,18 @@ def make_taste(
     few = pull if item_cf.prior is None else view(item_cf.prior + pull.scores)
     user = tower.encode(seeds)
     content = {"genre": catalog.genre_similarity(seeds), "year": catalog.year_similarity(seeds, weights.tau_year)}
-    lift = {
-        "tower": bundle.tower_moments.at(user, bias=0).standardise(tower.item_vectors @ user, weights.lift_tower),
-        "item_cf": pull.standardised(weights.lift_cf),
-        "genre": np.float32(weights.lift_genre) * content["genre"],
-        "year": np.float32(weights.lift_year) * content["year"],
-    }
     history, share = None, 0.0
     if item_cf.history is not None:
         history = view(item_cf.history.scores(seeds))
-        lift["history"] = history.standardised(weights.lift_history)
         share = len(seeds) / (len(seeds) + weights.half_history)
+    rest = 1.0 - share
+    lift = {
+        "tower": bundle.tower_moments.at(user, bias=0).standardise(tower.item_vectors @ user, rest * weights.lift_tower),
+        "item_cf": pull.standardised(rest * weights.lift_cf),
+        "genre": np.float32(weights.lift_genre) * content["genre"],
+        "year": np.float32(weights.lift_year) * content["year"],
+    }
+    if history is not None:
+        taken_over = share * (weights.lift_tower + weights.lift_cf)
+        lift["history"] = history.standardised(weights.lift_history + taken_over)
     return Taste(*given, few, history, share, content, lift)
