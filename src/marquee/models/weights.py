@@ -35,7 +35,7 @@ class TrainedWeights(FrozenBaseModel):
     lift_cf: float = Field(0.4, ge=0)
     """Lift: weight of the seeds' pull in the item-item view, standardised."""
     lift_history: float = Field(0.5, ge=0)
-    """Lift: weight of the item-item view for long histories, standardised."""
+    """Lift: weight of the item-item view for long histories, standardised; it takes over the two above, too."""
     lift_genre: float = Field(4.5, ge=0)
     """Lift: weight of the similarity of genres, in [0, 1]."""
     lift_year: float = Field(0.8, ge=0)

@@ -95,7 +95,9 @@ def make_taste(
         share = len(seeds) / (len(seeds) + weights.half_history)
     rest = 1.0 - share
     lift = {
-        "tower": bundle.tower_moments.at(user, bias=0).standardise(tower.item_vectors @ user, rest * weights.lift_tower),
+        "tower": bundle.tower_moments.at(user, bias=0).standardise(
+            tower.item_vectors @ user, rest * weights.lift_tower
+        ),
         "item_cf": pull.standardised(rest * weights.lift_cf),
         "genre": np.float32(weights.lift_genre) * content["genre"],
         "year": np.float32(weights.lift_year) * content["year"],

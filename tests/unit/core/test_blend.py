@@ -90,9 +90,12 @@ def test_lift_leaves_out_what_holds_whoever_asks(contents):
         assert not np.allclose(ranked(contents, k).probable.score, ranked(anybody, k).probable.score, atol=0.1)
 
 
-def test_terms_of_the_lift_have_their_weights(contents):
-    result = ranked(contents, 5, novelty=1.0)
-    for name, weight in (("tower", 1.0), ("item_cf", 0.4), ("history", 0.5)):
+@pytest.mark.parametrize("k", [1, 5, 30])
+def test_in_the_lift_too_long_histories_have_a_view_of_their_own(contents, k):
+    result = ranked(contents, k, novelty=1.0)
+    share = k / (k + 10)
+    expected = {"tower": 1 - share, "item_cf": 0.4 * (1 - share), "history": 0.5 + 1.4 * share}
+    for name, weight in expected.items():
         assert moments(contents, result.order.terms[name]) == pytest.approx((0, weight), rel=1e-3, abs=1e-5), name
     np.testing.assert_allclose(result.order.terms["genre"], 4.5 * result.taste.content["genre"], rtol=1e-6)
     np.testing.assert_allclose(result.order.terms["year"], 0.8 * result.taste.content["year"], rtol=1e-6)
