@@ -32,6 +32,11 @@ class SimilarQuery(Filters):
 
     top_n: int = Field(10, ge=1, le=MAX_TOP_N)
     """How many films."""
+    # Not strict as in a body, since a query is text.
+    year_min: int | None = Field(None, ge=1870, le=2100)
+    """Keep films of this year or later."""
+    year_max: int | None = Field(None, ge=1870, le=2100)
+    """Keep films of this year or earlier."""
 
 
 class SampleQuery(FrozenBaseModel):

@@ -52,7 +52,7 @@ class BlendWeights(TrainedWeights):
     """All weights of the blended score, and of MMR."""
 
     novelty_scale: float = Field(1.5, ge=0)
-    """How strongly `novelty` = 1 discounts standardised log-popularity where there are no seeds to go by."""
+    """Not used any more; manifests of bundles before docs/adr/0016 have it."""
     dislike_weight: float = Field(1.0, ge=0)
     """How strongly a disliked film pushes its neighbours down, per unit of the seeds' own pull."""
 

@@ -97,10 +97,8 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
     catalog, weights, rows, seeds = bundle.catalog, bundle.rerank.weights, pool.rows, taste.seeds
     m, popularity = len(rows), catalog.log_popularity[rows]
     if pool.rung == "popularity" or taste.few is None or taste.content is None or taste.lift is None:
-        content = {"popularity": popularity, "dislikes": _dislikes(bundle, taste, rows, 0.0)}
-        discount = Moments.of(popularity).standardise(popularity, novelty * weights.novelty_scale)
-        order = Blend.of(m, {}, content | {"popularity": popularity - discount})
-        return Ranking(taste, pool, Blend.of(m, {}, content), order)
+        known = Blend.of(m, {}, {"popularity": popularity, "dislikes": _dislikes(bundle, taste, rows, 0.0)})
+        return Ranking(taste, pool, known, known)
 
     few = 1.0 - taste.share
     models = {"item_cf": (taste.few.scores[rows], taste.few.moments, few * weights.alpha_cf)}

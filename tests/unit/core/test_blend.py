@@ -134,12 +134,10 @@ def test_on_the_popularity_rung_popularity_alone_decides(contents, seeds):
         np.testing.assert_array_equal(blend.score, contents.catalog.log_popularity[rows])
 
 
-def test_without_seeds_novelty_discounts_popularity(contents):
-    popularity = contents.catalog.log_popularity
-    result = score(contents, taste_of(contents, []), Pool("popularity", ROWS), 0.5)
-    np.testing.assert_array_equal(result.probable.score, popularity)
-    discount = 0.5 * WEIGHTS.novelty_scale * (popularity - popularity.mean()) / popularity.std()
-    np.testing.assert_allclose(result.order.score, popularity - discount, atol=1e-5)
+def test_without_seeds_popularity_alone_decides(contents):
+    result = score(contents, taste_of(contents, []), Pool("popularity", ROWS), 0.9)
+    np.testing.assert_array_equal(result.probable.score, contents.catalog.log_popularity)
+    np.testing.assert_array_equal(result.order.score, contents.catalog.log_popularity)
 
 
 def test_a_dislike_weighs_the_same_however_many_seeds(contents):

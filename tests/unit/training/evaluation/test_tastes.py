@@ -39,9 +39,7 @@ def test_films_are_found_by_title_and_year(tmp_path):
 
 
 def test_unknown_films_rarely_liked_ones_and_short_lists_are_left_out(tmp_path):
-    text = (
-        "h: Psycho (1960); The Birds (1963); Marnie (1964); Rope (1948); Vertigo (1958); Topaz (1969); No (1970)"
-    )
+    text = "h: Psycho (1960); The Birds (1963); Marnie (1964); Rope (1948); Vertigo (1958); Topaz (1969); No (1970)"
     assert lists(tmp_path, text) == {}  # five of them are liked by three people
     assert lists(tmp_path, text + "; Amelie (2001)")["h"].tolist() == [0, 2, 3, 4, 5, 7]
 
