@@ -20,8 +20,8 @@ from marquee.pipeline import Pipeline
 from marquee.rerank.groups import liking, score_alike
 from marquee.rerank.mmr import mmr
 from marquee.rerank.ranker import lambda_mmr, likeness
-from marquee.retrieval.ladder import make_taste
 from marquee.retrieval.port import Where
+from marquee.retrieval.taste import make_taste
 from marquee_training.calibrate import RUNGS, calibrate, sample
 from marquee_training.config import fitting, load_config
 from marquee_training.data.dataset import Dataset
@@ -116,7 +116,7 @@ def answer(pipeline: Pipeline, **options: Any) -> Rows:
     ids = pipeline.catalog.movie_ids
     for name in options.keys() & {"movie_ids", "disliked_movie_ids"}:
         options[name] = ids[options[name]].tolist()
-    films = pipeline.recommend(RecommendationRequest(top_n=N, **options)).recommendations
+    films = pipeline.recommend(RecommendationRequest(top_n=N, novelty=0, sort="affinity", **options)).recommendations
     return np.searchsorted(ids, [film.movie_id for film in films])
 
 
@@ -152,7 +152,7 @@ def _likings(pipeline: Pipeline, members: Members) -> tuple[NDArray[np.float64],
     where = Where(exclude_movie_ids=tuple(bundle.catalog.movie_ids[_all(members)].tolist()))
     tastes = [make_taste(bundle, rows, where, where.mask(bundle.catalog)) for rows in members]
     rows, rankings = score_alike(bundle, list(zip(tastes, pipeline.ladder.candidates(tastes), strict=True)))
-    return np.stack([liking(bundle, ranking) for ranking in rankings]), rows
+    return np.stack([liking(bundle, ranking, ranking.probable) for ranking in rankings]), rows
 
 
 def _all(members: Members) -> list[int]:

@@ -27,7 +27,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--dataset", default=DEFAULT, help="which MovieLens to fetch")
     parser.add_argument("--config", default="auto", help="the product's configuration")
     parser.add_argument("--folds", type=int, help="run only the first folds")
-    parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="repeat for more; without it both")
+    parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="repeat for more; without it all")
     parser.add_argument("--seeds", default="1,3,5,10", help="numbers of seeds")
     parser.add_argument("--opponent", action="append", help="names from opponents.toml; without it all")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="processor time of one search")

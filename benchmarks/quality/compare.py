@@ -20,6 +20,8 @@ from marquee_training.evaluation.report import Documents, Results, details, lead
 from marquee_training.evaluation.rows import PRODUCT
 from marquee_training.fit import prepare
 
+LEADING = ("pipeline", "pipeline_novel")
+"""The rows of ours whose lead is shown: at dial 0, and at the default."""
 SECONDS, SETTINGS = 150.0, 24
 
 
@@ -115,7 +117,7 @@ def _documents(
         people = pooled_results(own)
         rows = report_rows(protocol, own)
         for row in rows:
-            for name in PRODUCT:
+            for name in LEADING:
                 # Empty where the protocol has no such row, and for the product itself.
                 if row["model"] in PRODUCT or (name, row["k"]) not in people:
                     row[f"{name}_lead"] = {}

@@ -25,7 +25,7 @@ from marquee_training.evaluation.judge import CANDIDATES, AskRow
 from marquee_training.evaluation.protocols import Round
 from marquee_training.evaluation.ranking import Lists, Recommend, hits_of
 
-LENGTH = {"few-seeds": CANDIDATES, "holdout": 100}
+LENGTH = {"few-seeds": CANDIDATES, "holdout": 100, "tastes": CANDIDATES}
 
 
 def name_of(protocol: str, k: int | None) -> str:

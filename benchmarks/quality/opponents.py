@@ -8,7 +8,7 @@ from pathlib import Path
 from marquee.errors import ConfigError
 
 HERE = Path(__file__).parent
-PROTOCOLS = ("few-seeds", "holdout")
+PROTOCOLS = ("few-seeds", "holdout", "tastes")
 
 
 @dataclass(frozen=True)

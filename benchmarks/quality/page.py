@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.quality.opponents import Opponent
-from marquee_training.evaluation.rows import NOVELTY
+from marquee.models.weights import NOVELTY
+from marquee_training.evaluation.judge import MAIN
 
 INTRODUCTION = (
     "Written by the command below; don't edit it. What the figures mean: [quality.md](quality.md); how libraries are "
@@ -17,7 +18,17 @@ COSTS = (
     "included and its import not; its memory includes both. Our rows' seconds are time that passed, and rows out "
     "of one fit share it. A row whose search ended early (fewer tried than its grid has) may do better with more time."
 )
-OTHERS = ("recall@20", "recall@50", "mrr@10", "stratified_recall@20", "coverage@10", "median_popularity@10")
+OTHERS = (
+    "hits_share@12",
+    "candidate_recall@200",
+    "personalisation@10",
+    "recall@20",
+    "recall@50",
+    "mrr@10",
+    "stratified_recall@20",
+    "coverage@10",
+    "median_popularity@10",
+)
 LEADS = {
     "pipeline": "The pipeline's lead",
     "pipeline_novel": f"The lead of `pipeline_novel`, the same with `novelty` {NOVELTY:g}",
@@ -52,7 +63,7 @@ def _summary(report: dict[str, Any]) -> str:
 
 def _tables(document: dict[str, Any]) -> list[str]:
     rows = document["rows"]
-    metric = "ndcg@10" if document["protocol"] == "few-seeds" else "ndcg@100"
+    metric = MAIN[document["protocol"]][0]
     counts = list(dict.fromkeys(row["k"] for row in rows))
     by_key = {(row["model"], row["k"]): row for row in rows}
     models = list(dict.fromkeys(row["model"] for row in rows))

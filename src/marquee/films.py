@@ -13,7 +13,8 @@ from marquee.bundle.bundle import Bundle
 from marquee.models import Array, Rows
 from marquee.models.catalog import Catalog
 from marquee.retrieval.exact import top_k
-from marquee.retrieval.port import Where
+from marquee.retrieval.port import ANYWHERE, Where
+from marquee.retrieval.taste import make_taste
 from marquee.search import TitleIndex
 from marquee.search.text import fold, without_articles
 from marquee.wishes import Reader
@@ -32,6 +33,7 @@ class Films:
     """The films of one bundle. Immutable and thread-safe."""
 
     def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
         self.catalog = bundle.catalog
         self._tower = bundle.two_tower
         self._version = bundle.version
@@ -63,16 +65,13 @@ class Films:
         """Films by title, best match first, the more popular first among equals."""
         return [self.film(row) for row in self._titles.search(query, limit)]
 
-    def similar(self, movie_id: int, top_n: int) -> list[Movie]:
-        """Films like one film, by cosine of item vectors and Jaccard similarity of genres, in equal parts."""
+    def similar(self, movie_id: int, top_n: int, where: Where = ANYWHERE) -> list[Movie]:
+        """Films like one film, best first: those that fit people who like it more than they fit anybody."""
         row = self.catalog.row_of_movie(movie_id)
-        genres, vectors = self.catalog.genre_matrix, self._tower.unit_vectors
-        shared = genres @ genres[row]
-        sizes = genres.sum(axis=1)
-        jaccard = shared / np.maximum(sizes + sizes[row] - shared, 1)
-        likeness = (vectors @ vectors[row] + jaccard).astype(np.float32)
-        others = np.arange(len(self.catalog)) != row
-        return [self.film(int(other)) for other in top_k(likeness, top_n, others)[0]]
+        allowed = where.mask(self.catalog)
+        allowed[row] = False
+        taste = make_taste(self._bundle, [row], where, allowed)
+        return [self.film(int(other)) for other in top_k(taste.lift_score, top_n, allowed)[0]]
 
     @cached_property
     def franchises(self) -> Rows:

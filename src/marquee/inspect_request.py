@@ -22,10 +22,10 @@ N_BEST = 30
 
 
 class BlendTerms(FrozenBaseModel):
-    """Terms of a blended score; those of models that were not used are 0."""
+    """Terms of the score that orders the list; those of models that were not used are 0."""
 
     tower: float
-    """Weighted score of the Two-Tower, standardised over the candidates."""
+    """Weighted score of the Two-Tower, standardised over the catalogue."""
     item_cf: float
     """Weighted score of the item-item model for few films, standardised likewise."""
     history: float
@@ -45,8 +45,8 @@ class FilmAccount(FrozenBaseModel):
 
     movie: Movie
     tower_rank: int | None = Field(ge=1)
-    """Rank among the films that retrieval found, from 1; null for films added by the item-item models, and for all
-    films if retrieval failed."""
+    """Rank among the films that retrieval found, from 1; null for films added by lift, and for all films if
+    retrieval failed."""
     score_rank: int = Field(ge=1)
     """Rank among all candidates by `score`, from 1."""
     shown_at: int | None = Field(ge=1)
@@ -73,7 +73,7 @@ class RequestAccount(FrozenBaseModel):
     n_from_tower: int
     """Number of candidates found by retrieval."""
     n_added_by_item_cf: int
-    """Number of candidates added by the item-item models."""
+    """Number of candidates added behind them, by lift; the name is older."""
     films: list[FilmAccount]
     """The 30 best films by `score` and all films of the answer, by `score_rank`."""
     model_version: str
@@ -108,13 +108,15 @@ def account(
 
 def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[FilmAccount]:
     pool = ranking.pool
-    order = np.lexsort((pool.rows, -ranking.score))
+    order = np.lexsort((pool.rows, -ranking.order.score))
     score_rank = _places(order)
     scores = pool.tower_scores
     tower_rank = {} if scores is None else _places(np.argsort(-scores[:n_from_tower], kind="stable"))
     shown_at, mmr_step = _places(ranking.shown), _places(ranking.picked)
     listed = [int(at) for at in order if score_rank[int(at)] <= N_BEST or int(at) in shown_at]
-    affinities = affinity(log_odds(pipeline.bundle, pool.rung, ranking.score[np.asarray(listed, dtype=np.int64)]))
+    affinities = affinity(
+        log_odds(pipeline.bundle, pool.rung, ranking.probable.score[np.asarray(listed, dtype=np.int64)])
+    )
     return [
         FilmAccount(
             movie=pipeline.films.film(int(pool.rows[at])),
@@ -122,8 +124,8 @@ def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[Film
             score_rank=score_rank[at],
             shown_at=shown_at.get(at),
             mmr_step=mmr_step.get(at),
-            terms=BlendTerms(**{name: round(float(values[at]), 6) for name, values in ranking.terms.items()}),
-            score=round(float(ranking.score[at]), 6),
+            terms=BlendTerms(**{name: round(float(values[at]), 6) for name, values in ranking.order.terms.items()}),
+            score=round(float(ranking.order.score[at]), 6),
             affinity_score=float(score),
         )
         for at, score in zip(listed, affinities, strict=True)

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import get_args
 
@@ -18,14 +18,14 @@ from marquee.api.contracts import (
 from marquee.bundle.bundle import Bundle
 from marquee.errors import LikedAndDisliked
 from marquee.films import Films
-from marquee.models import Array, Rows
 from marquee.models.catalog import Catalog
 from marquee.models.weights import Rung
 from marquee.rerank.explain import explain
 from marquee.rerank.groups import rank_together, split_interests
 from marquee.rerank.ranker import Ranking, affinity, log_odds, rank, score
-from marquee.retrieval.ladder import Ladder, Pool, Taste, make_taste
-from marquee.retrieval.port import Retriever, Where
+from marquee.retrieval.ladder import Ladder, Pool
+from marquee.retrieval.port import ANYWHERE, Retriever, Where
+from marquee.retrieval.taste import Taste, make_taste
 
 LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
 
@@ -116,20 +116,22 @@ class Pipeline:
         trace.rerank_ms = (time.perf_counter() - retrieved) * 1e3
         return rankings
 
-    def score_candidates(self, seed_rows: Sequence[int], rung: Rung) -> tuple[Rows, Array]:
-        """A rung's candidates for liked films and their blended scores, before calibration and MMR, for training.
+    def score_candidates(
+        self, seed_rows: Sequence[int], rung: Rung = "two_tower", *, novelty: float = 0.0, where: Where = ANYWHERE
+    ) -> Ranking:
+        """A rung's candidates for liked films, scored, before calibration and MMR, for training.
 
         Args:
             seed_rows: Rows of the catalogue.
             rung: Where on the ladder to begin.
-
-        Returns:
-            (m,) int64 rows and (m,) float32 scores.
+            novelty: As in a request.
+            where: Further filters; the seeds are excluded anyway.
         """
-        where = Where(exclude_movie_ids=tuple(int(self.catalog.movie_ids[row]) for row in seed_rows))
+        seeds = tuple(int(self.catalog.movie_ids[row]) for row in seed_rows)
+        where = replace(where, exclude_movie_ids=where.exclude_movie_ids + seeds)
         taste = make_taste(self.bundle, seed_rows, where, where.mask(self.catalog))
         (pool,) = self.ladder.candidates([taste], rung)
-        return pool.rows, score(self.bundle, taste, pool).score
+        return score(self.bundle, taste, pool, novelty)
 
     def _describe(self, rankings: Sequence[Ranking], explained: bool) -> list[Recommendation]:
         rows = rankings[0].pool.rows[rankings[0].shown]
@@ -145,12 +147,11 @@ class Pipeline:
             people = [PersonAffinity(affinity_score=liked, explanation=why) for liked, why in each]
             mean = round(fmean(liked for liked, _ in each), 4)
             answer.append(Recommendation(**film, affinity_score=mean, for_people=people))
-        # Means of rounded affinities can be in another order than those of the exact ones.
-        return sorted(answer, key=lambda film: -film.affinity_score)
+        return answer
 
     def _affinities(self, ranking: Ranking, explained: bool) -> list[tuple[float, Explanation | None]]:
         """The shown films' affinities, and their explanations if these are asked for."""
-        odds = log_odds(self.bundle, ranking.pool.rung, ranking.score[ranking.shown])
+        odds = log_odds(self.bundle, ranking.pool.rung, ranking.probable.score[ranking.shown])
         why: Sequence[Explanation | None] = [None] * len(odds)
         if explained:
             why = explain(self.bundle, ranking, odds)
@@ -165,7 +166,7 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
     Raises:
         RequestError: A filter names an unknown genre, or somebody likes and dislikes the same film.
     """
-    catalog, filters = bundle.catalog, request.filters
+    catalog = bundle.catalog
     people: Sequence[Person | RecommendationRequest] = request.people or [request]
     excluded, unknown_excluded = _rows(catalog, request.exclude_movie_ids, request.exclude_tmdb_ids)
     named: list[int] = []
@@ -179,13 +180,7 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
         named += seeds + dislikes
         unknown = list(dict.fromkeys(unknown_seeds + unknown_dislikes + unknown_excluded))
         resolved.append((seeds, dislikes, unknown))
-    where = Where(
-        tuple(filters.genres_any),
-        tuple(filters.genres_none),
-        filters.year_min,
-        filters.year_max,
-        tuple(int(catalog.movie_ids[row]) for row in dict.fromkeys(named + excluded)),
-    )
+    where = Where.of(request.filters, tuple(int(catalog.movie_ids[row]) for row in dict.fromkeys(named + excluded)))
     allowed = where.mask(catalog)
     return [
         make_taste(bundle, seeds, where, allowed, dislikes=dislikes, unknown=unknown)

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from marquee.errors import ConfigError
+from marquee.models.weights import NOVELTY
 
 # Read by training and publishing, not by serving.
 FOREIGN = {"MARQUEE_DATA_DIR", "MARQUEE_GIT_COMMIT"}
@@ -68,8 +69,8 @@ class Settings(BaseSettings):
     """Origins (JSON list) whose pages may call the API from a browser; by default none."""
     operator: bool = False
     """Show the operator's view to everyone who can reach the page; `marquee serve` sets it at 127.0.0.1."""
-    page_novelty: float = Field(0.5, ge=0, le=1)
-    """Initial position of the page's novelty dial. Requests without `novelty` use 0."""
+    page_novelty: float = Field(NOVELTY, ge=0, le=1)
+    """Initial position of the page's novelty dial; the default is that of requests."""
     rollback: str = ""
     """Rollback command shown in the operator's view. Empty: `marquee rollback`."""
     sweep_plot: Path | None = None

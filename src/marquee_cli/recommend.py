@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from marquee.errors import RequestError
+from marquee.models.weights import NOVELTY
 from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Store
 from marquee_cli.output import err, out, print_recommendations
 
@@ -40,7 +41,9 @@ def recommend(
     diversity: Annotated[
         float | None, typer.Option(help="Diversity of the list, 0 to 1; by default the bundle's.")
     ] = None,
-    novelty: Annotated[float, typer.Option(help="Preference for lesser-known films, 0 to 1.")] = 0.0,
+    novelty: Annotated[
+        float, typer.Option(help="From the most probable films, 0, to the least obvious that fit, 1.")
+    ] = NOVELTY,
     several_interests: Annotated[bool, typer.Option("--several-interests", help=_INTERESTS_HELP)] = False,
     one_per_franchise: Annotated[
         bool, typer.Option("--one-per-franchise", help="At most one film per series.")

@@ -21,7 +21,7 @@ from marquee_training.fit import Films, fit
 from marquee_training.interactions import Fold, Interactions, split_people
 from marquee_training.progress import EpochReport, Reporter
 
-FORMAT = "2"
+FORMAT = "3"
 """Raise it when a result holds other things."""
 
 
@@ -111,6 +111,7 @@ def load_result(work: Path) -> FoldResult | None:
             per_metric = {metric: arrays[f"beyond.{row}.{metric}"] for metric in PER_PERSON}
             beyond[row] = Judged(per_metric, arrays[f"beyond.{row}.shown"], arrays[f"beyond.{row}.likes_shown"])
     samples: dict[str, Sample] = {
-        rung: Sample(*(arrays[f"sample.{rung}.{part}"] for part in ("people", "scores", "liked"))) for rung in RUNGS
+        rung: Sample(*(arrays[f"sample.{rung}.{part}"] for part in ("people", "scores", "liked", "filters")))
+        for rung in RUNGS
     }
     return FoldResult(per_person, beyond, samples, int(metadata["epochs"]), json.loads(metadata["history"]))

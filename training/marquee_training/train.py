@@ -17,7 +17,7 @@ from marquee.bundle.manifest import DataInfo
 from marquee.bundle.metrics import Metrics
 from marquee.bundle.publish import publish
 from marquee_training import distributed
-from marquee_training.calibrate import RUNGS, calibrate, concatenate, reliability
+from marquee_training.calibrate import RUNGS, calibrate, concatenate, filters_of, reliability
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import FoldResult, cross_validate
 from marquee_training.data.dataset import Dataset
@@ -72,7 +72,8 @@ def assemble(dataset: Dataset, config: TrainingConfig, bundle: Bundle, results: 
     calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
     metrics = summarise(config, pooled_people([result.per_person for result in results]))
     metrics |= summarise_beyond({row: pooled([result.beyond[row] for result in results]) for row in SHORT})
-    metrics["calibration"] = {rung: reliability(samples[rung]) for rung in RUNGS}
+    filters = list(filters_of(bundle.catalog))
+    metrics["calibration"] = {rung: reliability(samples[rung], filters) for rung in RUNGS}
     history = pd.concat([pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, 1)])
     return replace(
         bundle,

@@ -10,11 +10,14 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 OURS, THEIRS, PRODUCT = "#7a8797", "#c8743a", "#1f6f5c"
+DIAL = ("pipeline", "pipeline_25", "pipeline_novel", "pipeline_75", "pipeline_100")  # novelty 0, .25, .5, .75, 1
 
 
 def colour(model, report):
     """The product, our other rows, the opponents."""
-    return PRODUCT if model in ("pipeline", "pipeline_novel") else THEIRS if model in report["costs"] else OURS
+    if model in DIAL:
+        return PRODUCT
+    return THEIRS if model in report["costs"] else OURS
 
 
 def intervals(document, metric, report, path):
@@ -34,7 +37,7 @@ def intervals(document, metric, report, path):
         axis.set_title("80 % of the likes" if k is None else f"{k} seed{'s' if k > 1 else ''}", fontsize=10)
         axis.grid(axis="x", alpha=0.3)
     axes[0][0].set_yticks(range(len(names)), names)
-    figure.supxlabel(f"{metric} on people held out, 95 % intervals (unpaired)", fontsize=9)
+    figure.supxlabel(f"{metric} on people held out or lists, 95 % intervals (unpaired)", fontsize=9)
     finish(figure, path)
 
 
@@ -56,6 +59,26 @@ def trade(document, report, path):
     finish(figure, path)
 
 
+def front(people, lists, report, path):
+    """Accuracy on people held out beside the share of a taste's films; the product along its dial for novelty."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5))
+    for axis, (few, many) in zip(axes, ((1, 1), (5, 4)), strict=True):
+        y = {row["model"]: row["metrics"]["ndcg@10"] for row in people["rows"] if row["k"] == few}
+        x = {row["model"]: row["metrics"]["precision@12"] for row in lists["rows"] if row["k"] == many}
+        dial = [name for name in DIAL if name in x and name in y]
+        axis.plot(
+            [x[name] for name in dial], [y[name] for name in dial], color=PRODUCT, marker="o", label="novelty 0 to 1"
+        )
+        for model in sorted(x.keys() & y.keys() - set(dial)):
+            axis.scatter(x[model], y[model], color=colour(model, report))
+            axis.annotate(model, (x[model], y[model]), textcoords="offset points", xytext=(5, 3), fontsize=7)
+        axis.set_xlabel(f"precision@12 on lists of one taste, {many} of them shown")
+        axis.set_ylabel(f"ndcg@10 on people held out, {few} likes shown")
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=8)
+    finish(figure, path)
+
+
 def finish(figure, path):
     """Write it without the library's version, so that equal figures are equal bytes."""
     figure.tight_layout()
@@ -66,8 +89,11 @@ def finish(figure, path):
 
 def main(report, prefix):
     """All plots."""
+    by_protocol = {document["protocol"]: document for document in report["documents"]}
+    if {"few-seeds", "tastes"} <= by_protocol.keys():
+        front(by_protocol["few-seeds"], by_protocol["tastes"], report, Path(f"{prefix}-front.png"))
     for document in report["documents"]:
-        metric = {"few-seeds": "ndcg@10", "holdout": "ndcg@100"}[document["protocol"]]
+        metric = {"few-seeds": "ndcg@10", "holdout": "ndcg@100", "tastes": "precision@12"}[document["protocol"]]
         intervals(document, metric, report, Path(f"{prefix}-{document['protocol']}.png"))
         if any(row["k"] == 5 for row in document["rows"]):
             trade(document, report, Path(f"{prefix}-coverage.png"))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Path, Request
 from pydantic import Field
 
-from marquee.api.contracts import MAX_TOP_N, RecommendationRequest
+from marquee.api.contracts import MAX_TOP_N, Filters, RecommendationRequest
 from marquee.api.request_body import parse_request, require_json
 from marquee.base_model import FrozenBaseModel
 
@@ -27,11 +27,16 @@ class SearchQuery(FrozenBaseModel):
     """How many films at most."""
 
 
-class SimilarQuery(FrozenBaseModel):
+class SimilarQuery(Filters):
     """Of `GET /v1/movies/{movie_id}/similar`."""
 
     top_n: int = Field(10, ge=1, le=MAX_TOP_N)
     """How many films."""
+    # Not strict as in a body, since a query is text.
+    year_min: int | None = Field(None, ge=1870, le=2100)
+    """Keep films of this year or later."""
+    year_max: int | None = Field(None, ge=1870, le=2100)
+    """Keep films of this year or earlier."""
 
 
 class SampleQuery(FrozenBaseModel):

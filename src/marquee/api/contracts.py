@@ -1,11 +1,11 @@
 """Models of the API's requests and responses, shared by the HTTP server, Lambda, the command line and the clients."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from marquee.base_model import FrozenBaseModel
-from marquee.models.weights import Rung
+from marquee.models.weights import NOVELTY, Rung
 
 MAX_IDS = 100
 MAX_PEOPLE = 8
@@ -105,8 +105,11 @@ class RecommendationRequest(_Taste):
     """Number of films to return."""
     diversity: Share | None = None
     """Diversity of the list: 0 ranks by affinity alone, 1 by difference from the other films; default: the bundle's."""
-    novelty: Share = 0.0
-    """Preference for lesser-known films; 1 is the strongest."""
+    novelty: Share = NOVELTY
+    """How much the order leaves out general popularity: 0 puts the most probable films first, which are mostly
+    well-known ones, 1 the least obvious that still fit."""
+    sort: Literal["fit", "affinity"] = "fit"
+    """Order of the answer: `fit` as they were picked by `novelty`, or by `affinity_score`."""
     several_interests: bool = False
     """Divide the answer between very different tastes among the liked films, instead of using their average."""
     one_per_franchise: bool = False
@@ -175,8 +178,9 @@ class Recommendation(Movie):
     """A recommended film."""
 
     affinity_score: float = Field(ge=0, le=1)
-    """Calibrated probability: the share of people with similar liked films who liked a film with this score. For
-    several people their mean, which is the share of them who are expected to like it."""
+    """Calibrated probability: the share of people with similar liked films who liked a film with this score; it doesn't
+    depend on filters or dials. For several people their mean, which is the share of them who are expected to like it.
+    The list is not in its order, unless `sort` says so: what fits best is not what most people like."""
     explanation: Explanation | None = OMITTED
     """Only if the request has `explain` and is for one person."""
     for_people: list[PersonAffinity] | None = OMITTED
@@ -187,7 +191,7 @@ class RecommendationResponse(FrozenBaseModel):
     """Recommendations and their origin."""
 
     recommendations: list[Recommendation]
-    """Films by `affinity_score`, highest first; never a liked film."""
+    """Films in the order of `sort`; never a liked film."""
     served_by: Rung
     """Rung of the ladder that found the candidates: two_tower, item_cf or popularity; for several people the lowest."""
     degraded: list[str]

@@ -1,14 +1,17 @@
 """The bundle in memory: models, catalogue, and their origin."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from marquee.bundle.manifest import CodeVersion, DataInfo, Manifest
 from marquee.bundle.metrics import Metrics
 from marquee.errors import BundleError
+from marquee.models import LogOdds
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
+from marquee.models.standardise import TowerMoments, like_shares
 from marquee.models.two_tower import TwoTower
 from marquee.models.weights import RerankConfig
 
@@ -34,6 +37,16 @@ class Bundle:
     stored: Manifest | None = None
     path: Path | None = None
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def like_shares(self) -> LogOdds:
+        """(n,) float64: each film's share of all likes."""
+        return like_shares(self.catalog.popularity)
+
+    @cached_property
+    def tower_moments(self) -> TowerMoments:
+        """Moments of the Two-Tower's scores over the films as people like them."""
+        return TowerMoments.of(self.two_tower, self.like_shares)
 
     @property
     def version(self) -> str:

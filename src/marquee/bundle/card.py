@@ -24,7 +24,7 @@ _TEXTS: dict[str, Any] = tomllib.loads(files("marquee.bundle").joinpath("card.to
 _MODELS, _METRICS, _RUNGS = _TEXTS["models"], _TEXTS["metrics"], _TEXTS["rungs"]
 _EVALUATION, _LIMITS = _TEXTS["evaluation"], _TEXTS["limits"]
 _PROTOCOL = re.compile(
-    r"few-seeds/1 positive>=(?P<positive>[\d.]+) min_positives=(?P<least>\d+) draws=(?P<draws>\d+) "
+    r"few-seeds/[12] positive>=(?P<positive>[\d.]+) min_positives=(?P<least>\d+) draws=(?P<draws>\d+) "
     r"folds=(?P<run>\d+)/(?P<folds>\d+) seed=\d+"
 )
 _WITH_NEIGHBORS = ("few_seed_ridge", "edlae", "ease")

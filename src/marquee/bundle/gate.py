@@ -16,6 +16,8 @@ BOUNDS = (
     ("ild@10", -0.02, "lists are less varied", "lower lambda_mmr"),
     ("stratified_recall@20", -0.05, "fewer of the lesser-known films are found", "lower delta_pop"),
     ("niche_ndcg@10", -0.04, "people with niche taste are served worse", "lower delta_pop"),
+    ("personalisation@10", -0.05, "lists of different people are more alike", "lower delta_pop"),
+    ("hits_share@10", 0.10, "lists have more films that are shown for fame alone", "lower delta_pop"),
     ("genre_divergence@10", 0.05, "lists keep less to a person's genres", "raise beta_gen or lambda_mmr"),
 )
 ABOVE_POPULARITY = ("coverage@10", "stratified_recall@20")

@@ -1,6 +1,6 @@
 """The catalogue: what a bundle knows about each film, and the row numbers of ids."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,6 +59,36 @@ class Catalog:
     def genre_matrix(self) -> Array:
         """(n, g) float32 of 0 and 1, `genres` for matrix products."""
         return self.genres.astype(np.float32)
+
+    def genre_similarity(self, seeds: Sequence[int]) -> Array:
+        """(n,) float32: Jaccard similarity of each film's genres and a seed's, the mean over the seeds."""
+        # Sorted, here and below, so that the sum's rounding does not depend on the order of the seeds.
+        own, at = self._unique_genres
+        wanted = self.genre_matrix[sorted(seeds)]
+        shared = own @ wanted.T
+        either = own.sum(axis=1)[:, None] + wanted.sum(axis=1) - shared
+        return np.asarray((shared / np.maximum(either, 1)).mean(axis=1)[at], dtype=np.float32)
+
+    def year_similarity(self, seeds: Sequence[int], tau: float) -> Array:
+        """(n,) float32: exp(-|difference in years to a seed| / tau), the mean over the seeds; 0 for unknown years."""
+        years, at = self._unique_years
+        wanted = self.years[sorted(seeds)]
+        closeness = np.exp(-np.abs(years[:, None] - wanted.astype(np.float32)) / np.float32(tau))
+        closeness[:, wanted <= 0] = 0
+        closeness[years <= 0] = 0
+        return np.asarray(closeness.mean(axis=1)[at], dtype=np.float32)
+
+    @cached_property
+    def _unique_genres(self) -> tuple[Array, Rows]:
+        # Films share few combinations of genres and few years: each is compared with the seeds once.
+        packed = np.array([bits.tobytes() for bits in np.packbits(self.genres, axis=1)], dtype=np.bytes_)
+        _, first, at = np.unique(packed, return_index=True, return_inverse=True)  # faster than over rows of bool
+        return self.genre_matrix[first], at
+
+    @cached_property
+    def _unique_years(self) -> tuple[Array, Rows]:
+        years, at = np.unique(self.years, return_inverse=True)
+        return years.astype(np.float32), at
 
     def rows_of_movies(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
         """Rows of MovieLens ids, in their order, and the ids that no film has."""

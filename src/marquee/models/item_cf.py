@@ -112,17 +112,3 @@ class ItemCF:
         if not sound:
             raise BundleError("the item-item view's indptr, indices and values don't fit each other")
         return view
-
-
-def standardise(values: Array, weight: float, over: int | None = None) -> tuple[Array, float]:
-    """(m,) float32 values with mean 0 and standard deviation |weight|; and what one unit of `values` adds to them.
-
-    Mean and deviation are those of the `over` leading values, by default of all. Values that don't differ say nothing:
-    they become 0, and so does their unit.
-    """
-    among = values[:over]
-    spread = float(among.std()) if len(among) > 1 else 0.0
-    if spread < 1e-9:
-        return np.zeros_like(values), 0.0
-    unit = weight / spread
-    return np.asarray((values - among.mean()) * np.float32(unit), dtype=np.float32), unit

@@ -7,23 +7,39 @@ from pydantic import Field
 from marquee.base_model import FrozenBaseModel
 
 Rung = Literal["two_tower", "item_cf", "popularity"]
+NOVELTY = 0.5
+"""The default of a request's `novelty`, chosen on the front of accuracy against fit: docs/quality.md."""
 
 
 class TrainedWeights(FrozenBaseModel):
-    """Weights that a training configuration sets. Names are the classic design's."""
+    """Weights that a training configuration sets, of two blends (docs/adr/0016).
+
+    The probable blend (alpha, beta, gamma, delta: the classic design's names) estimates who likes a film. The lift
+    blend says how much more than without the seeds. A request's novelty mixes the two into the order of the list.
+    """
 
     alpha_tower: float = Field(1.0, ge=0)
-    """Weight of the Two-Tower's score, standardised over a request's candidates."""
+    """Weight of the Two-Tower's score, standardised over the catalogue as people like it."""
     alpha_cf: float = Field(1.0, ge=0)
     """Weight of the item-item view's score, standardised likewise."""
     half_history: float = Field(50.0, gt=0)
     """Number of seeds at which the view for long histories weighs as much as the two above: k / (k + half_history)."""
     beta_gen: float = 0.0
-    """Weight of the Jaccard similarity between a film's genres and the seeds' genres, in [0, 1]."""
+    """Weight of the mean Jaccard similarity of a film's genres and each seed's, in [0, 1]."""
     gamma_year: float = 0.0
-    """Weight of exp(-|year - seeds' mean year| / tau_year), in [0, 1]."""
+    """Weight of the mean of exp(-|difference in years to a seed| / tau_year), in [0, 1]."""
     delta_pop: float = 0.0
     """Weight of standardised log-popularity, times 1 - 1/k for k seeds; negative discounts hits."""
+    lift_tower: float = Field(1.0, ge=0)
+    """Lift: weight of the Two-Tower's score without the films' biases, standardised."""
+    lift_cf: float = Field(0.4, ge=0)
+    """Lift: weight of the seeds' pull in the item-item view, standardised."""
+    lift_history: float = Field(0.5, ge=0)
+    """Lift: weight of the item-item view for long histories, standardised; it takes over the two above, too."""
+    lift_genre: float = Field(4.5, ge=0)
+    """Lift: weight of the similarity of genres, in [0, 1]."""
+    lift_year: float = Field(0.8, ge=0)
+    """Lift: weight of the closeness of years, in [0, 1]."""
     tau_year: float = Field(8.0, gt=0)
     """Years over which closeness in time fades by a factor e."""
     lambda_mmr: float = Field(0.9, ge=0, le=1)
@@ -36,7 +52,7 @@ class BlendWeights(TrainedWeights):
     """All weights of the blended score, and of MMR."""
 
     novelty_scale: float = Field(1.5, ge=0)
-    """How strongly `novelty` = 1 discounts standardised log-popularity when films are picked."""
+    """Not used any more; manifests of bundles before docs/adr/0016 have it."""
     dislike_weight: float = Field(1.0, ge=0)
     """How strongly a disliked film pushes its neighbours down, per unit of the seeds' own pull."""
 
@@ -54,7 +70,7 @@ class RerankConfig(FrozenBaseModel):
     n_candidates: int = Field(200, ge=1, le=1000)
     """Candidates that retrieval hands to the re-ranker."""
     n_item_cf_candidates: int = Field(0, ge=0, le=1000)
-    """Candidates that the re-ranker adds by its item-item views, without those that retrieval found."""
+    """Candidates that the re-ranker adds by lift, without those that retrieval found."""
     weights: BlendWeights = BlendWeights()
     calibration: dict[Rung, Calibration] = {
         "two_tower": Calibration(),

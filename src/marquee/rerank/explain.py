@@ -23,13 +23,14 @@ def explain(bundle: Bundle, ranking: Ranking, log_odds: LogOdds) -> list[Explana
     """An account of each film that is shown, given their (n,) log-odds."""
     catalog, item_cf, seeds = bundle.catalog, bundle.item_cf, ranking.taste.seeds
     slope = bundle.rerank.calibration[ranking.pool.rung].slope
+    blend = ranking.probable
     rows = ranking.pool.rows[ranking.shown]
     shares = np.zeros((len(seeds), len(rows)))
-    if unit := ranking.units.get("tower"):
+    if unit := blend.units.get("tower"):
         shares += slope * unit * shapley(bundle.two_tower, seeds, rows)
-    if unit := ranking.units.get("item_cf"):
+    if unit := blend.units.get("item_cf"):
         shares += slope * unit * item_cf.contributions(seeds, rows)
-    if item_cf.history and (unit := ranking.units.get("history")):
+    if item_cf.history and (unit := blend.units.get("history")):
         shares += slope * unit * item_cf.history.contributions(seeds, rows)
     accounts = []
     for column, position in enumerate(ranking.shown):
@@ -43,11 +44,11 @@ def explain(bundle: Bundle, ranking: Ranking, log_odds: LogOdds) -> list[Explana
         ]
         because.sort(key=lambda entry: (-entry.contribution, entry.movie_id))
         terms = {
-            name: round(slope * float(ranking.terms[name][position]), 4)
+            name: round(slope * float(blend.terms[name][position]), 4)
             for name in ("genre", "year", "popularity", "dislikes")
         }
         score = round(float(log_odds[column]), 4)
-        # The rest is what the models say of the film whoever asks: biases and the request's averages.
+        # The rest is what the models say of the film whoever asks: biases, and averages over the catalogue.
         prior = round(score - (sum(entry.contribution for entry in because) + sum(terms.values())), 4)
         accounts.append(Explanation(score=score, because=because, terms={"prior": prior, **terms}))
     return accounts

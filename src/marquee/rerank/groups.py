@@ -16,8 +16,9 @@ from marquee.api.contracts import RecommendationRequest
 from marquee.bundle.bundle import Bundle
 from marquee.models import Array, LogOdds, Rows
 from marquee.rerank.mmr import Likeness, Series, greedy
-from marquee.rerank.ranker import Ranking, lambda_mmr, likeness, log_odds, popularity_discount, score
-from marquee.retrieval.ladder import Pool, Taste, make_taste, widen
+from marquee.rerank.ranker import Blend, Ranking, lambda_mmr, likeness, log_odds, score
+from marquee.retrieval.ladder import Pool, widen
+from marquee.retrieval.taste import Taste, make_taste
 
 # A taste's utility of the empty list, in parts of what its best film is worth: else the first film would have to please
 # everybody a little, and who is hard to please would decide alone.
@@ -39,39 +40,40 @@ def rank_together(
     The answer gives the scores of `people`; `interests` are those of the only person, empty where each person's taste
     is to get its share. Returns one ranking per person, all of the same films in the same order.
     """
-    rows, rankings = score_alike(bundle, [*people, *interests])
+    rows, rankings = score_alike(bundle, [*people, *interests], request.novelty)
     described, voters = rankings[: len(people)], rankings[len(people) :] or rankings
     picked = fair_picks(
-        np.stack([liking(bundle, voter, request.novelty) for voter in voters]),
+        np.stack([liking(bundle, voter, voter.order) for voter in voters]),
         likeness(bundle, rows),
         n=request.top_n,
         lam=lambda_mmr(bundle, request.diversity),
         series=None if series is None else series[rows],
     )
     positions = [np.argsort(ranking.pool.rows) for ranking in described]
+    by_fit = request.sort == "fit"
+    each = [liking(bundle, ranking, ranking.order if by_fit else ranking.probable) for ranking in described]
     if interests:
-        worth: LogOdds = described[0].score[positions[0]].astype(np.float64)
         reasons = [reason for ranking in rankings for reason in ranking.pool.degraded]
         described[0].pool.degraded = list(dict.fromkeys(reasons))
-    else:
-        worth = np.mean([liking(bundle, ranking) for ranking in described], axis=0)
+    worth = np.mean(each, axis=0)
     shown = picked[np.lexsort((picked, -worth[picked]))]
     return [
         replace(ranking, picked=at[picked], shown=at[shown]) for ranking, at in zip(described, positions, strict=True)
     ]
 
 
-def score_alike(bundle: Bundle, tastes: Sequence[tuple[Taste, Pool]]) -> tuple[Rows, list[Ranking]]:
-    """Every taste's scores of the candidates that any taste found, standardised over its own; and their sorted rows."""
+def score_alike(
+    bundle: Bundle, tastes: Sequence[tuple[Taste, Pool]], novelty: float = 0.0
+) -> tuple[Rows, list[Ranking]]:
+    """Every taste's scores of the candidates that any taste found; and their sorted rows."""
     rows = np.unique(np.concatenate([pool.rows for _, pool in tastes]))
-    return rows, [score(bundle, taste, widen(bundle, taste, pool, rows)) for taste, pool in tastes]
+    return rows, [score(bundle, taste, widen(bundle, taste, pool, rows), novelty) for taste, pool in tastes]
 
 
-def liking(bundle: Bundle, ranking: Ranking, novelty: float = 0.0) -> LogOdds:
-    """(m,) float64 probabilities that candidates are liked, less what `novelty` takes; by ascending rows."""
-    scores = ranking.score - popularity_discount(bundle, ranking.pool.rows, novelty)
+def liking(bundle: Bundle, ranking: Ranking, blend: Blend) -> LogOdds:
+    """(m,) float64 in (0, 1): a blend of a ranking by the curve that makes probabilities of it; by ascending rows."""
     by_row = np.argsort(ranking.pool.rows)
-    return np.asarray(1.0 / (1.0 + np.exp(-log_odds(bundle, ranking.pool.rung, scores)[by_row])))
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds(bundle, ranking.pool.rung, blend.score)[by_row])))
 
 
 def fair_picks(liking: LogOdds, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> Rows:

@@ -1,6 +1,9 @@
-"""Stage two for one taste: one blended score per candidate, then MMR picks the films to show."""
+"""Stage two for one taste: two blended scores per candidate, their mixture as the order, then MMR picks what to show.
 
-from collections.abc import Sequence
+The probable blend estimates who likes a film, for whatever reason: its best are hits. The lift blend says how much more
+than without the seeds, as pointwise mutual information does (docs/adr/0016).
+"""
+
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,13 +11,50 @@ import numpy as np
 from marquee.api.contracts import RecommendationRequest
 from marquee.bundle.bundle import Bundle
 from marquee.models import Array, LogOdds, Rows
-from marquee.models.catalog import Catalog
-from marquee.models.item_cf import standardise
+from marquee.models.standardise import Moments
 from marquee.models.weights import Rung
 from marquee.rerank.mmr import Likeness, Series, mmr
-from marquee.retrieval.ladder import Pool, Taste
+from marquee.retrieval.ladder import Pool
+from marquee.retrieval.taste import Taste
 
 TERMS = ("tower", "item_cf", "history", "genre", "year", "popularity", "dislikes")
+Part = tuple[Array, Moments, float]
+"""(m,) float32 scores of a model, their moments over the catalogue, and their weight."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A score of m candidates as a sum of terms.
+
+    Attributes:
+        score: (m,) float32, the sum of `terms`.
+        terms: (m,) float32 by name, those of TERMS.
+        units: What one unit of a model's own score adds to `score` (weight / standard deviation), by the term's name.
+    """
+
+    score: Array
+    terms: dict[str, Array]
+    units: dict[str, float]
+
+    @classmethod
+    def of(cls, m: int, models: dict[str, Part], content: dict[str, Array]) -> "Blend":
+        """Of models' scores, which are standardised, and of further terms; terms that are missing are 0."""
+        terms = dict.fromkeys(TERMS, np.zeros(m, dtype=np.float32)) | content
+        terms |= {name: moments.standardise(values, weight) for name, (values, moments, weight) in models.items()}
+        units = {name: moments.unit(weight) for name, (_, moments, weight) in models.items()}
+        return cls(_sum(terms), terms, units)
+
+    def mixed(self, other: "Blend", share: float) -> "Blend":
+        """This blend and another one, which has a share in [0, 1]."""
+        terms = {
+            name: np.float32(1 - share) * own + np.float32(share) * other.terms[name]
+            for name, own in self.terms.items()
+        }
+        return Blend(_sum(terms), terms, {})
+
+
+def _sum(terms: dict[str, Array]) -> Array:
+    return np.asarray(np.sum(list(terms.values()), axis=0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -22,18 +62,16 @@ class Ranking:
     """One taste's m candidates with their scores, and the n films that are shown.
 
     Attributes:
-        score: (m,) float32, the sum of `terms`.
-        terms: (m,) float32 by name, those of TERMS.
-        units: What one unit of a model's own score adds to `score` (weight / standard deviation), by the term's name.
+        probable: What `affinity_score` is calibrated on; a film's score doesn't depend on the other candidates.
+        order: What the list is picked and sorted by.
         picked: (n,) int64 positions in the pool, in the order in which MMR took them; none before that.
         shown: (n,) int64, the same in the order of the answer.
     """
 
     taste: Taste
     pool: Pool
-    score: Array
-    terms: dict[str, Array]
-    units: dict[str, float]
+    probable: Blend
+    order: Blend
     picked: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     shown: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
@@ -43,108 +81,76 @@ class Ranking:
 
 
 def rank(bundle: Bundle, taste: Taste, pool: Pool, request: RecommendationRequest, series: Series) -> Ranking:
-    """Score candidates and pick the films to show, best score first: diversity and novelty choose, they don't order."""
-    scored = score(bundle, taste, pool)
-    picked = pick(
-        bundle,
-        pool.rows,
-        scored.score,
-        n=request.top_n,
-        diversity=request.diversity,
-        novelty=request.novelty,
-        series=series,
-    )
-    shown = picked[np.lexsort((pool.rows[picked], -scored.score[picked]))]
-    return replace(scored, picked=picked, shown=shown)
+    """Score candidates, pick the films to show, and sort them: diversity chooses films, it doesn't order them."""
+    scored = score(bundle, taste, pool, request.novelty)
+    picked = pick(bundle, pool.rows, scored.order.score, n=request.top_n, diversity=request.diversity, series=series)
+    by = scored.order if request.sort == "fit" else scored.probable
+    return replace(scored, picked=picked, shown=picked[np.lexsort((pool.rows[picked], -by.score[picked]))])
 
 
-def score(bundle: Bundle, taste: Taste, pool: Pool) -> Ranking:
-    """Blend the collaborative views and the content terms into one score per candidate.
+def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ranking:
+    """Both blends of a taste's candidates, mixed by a `novelty` in [0, 1] into their order.
 
-    Scores of models have no common unit, nor has log-popularity, so each is standardised over the taste's own
-    candidates; genre and year are similarities in [0, 1]. The tower and the view for a few seeds, and the discount
-    on hits that these need, fade out with the number of seeds; the view for long histories takes their weight.
-    Without seeds popularity alone decides.
+    In the probable blend the tower, the view for a few seeds and the discount on hits fade out with the number of
+    seeds; the view for long histories takes their weight. Without seeds popularity alone decides.
     """
-    catalog, item_cf, weights = bundle.catalog, bundle.item_cf, bundle.rerank.weights
-    rows, seeds, over = pool.rows, taste.seeds, pool.n_own
-    terms = dict.fromkeys(TERMS, np.zeros(len(rows), dtype=np.float32))
-    units: dict[str, float] = {}
-    by_items = taste.few is not None and pool.rung != "popularity"
-    few = 1.0 - taste.share if by_items else 1.0
+    catalog, weights, rows, seeds = bundle.catalog, bundle.rerank.weights, pool.rows, taste.seeds
+    m, popularity = len(rows), catalog.log_popularity[rows]
+    if pool.rung == "popularity" or taste.few is None or taste.content is None or taste.lift is None:
+        known = Blend.of(m, {}, {"popularity": popularity, "dislikes": _dislikes(bundle, taste, rows, 0.0)})
+        return Ranking(taste, pool, known, known)
 
-    def standardised(term: str, values: Array, weight: float) -> None:
-        terms[term], units[term] = standardise(values, weight, over)
-
+    few = 1.0 - taste.share
+    models = {"item_cf": (taste.few.scores[rows], taste.few.moments, few * weights.alpha_cf)}
+    if taste.history is not None:
+        share = taste.share * (weights.alpha_tower + weights.alpha_cf)
+        models["history"] = taste.history.scores[rows], taste.history.moments, share
     if pool.tower_scores is not None:
-        standardised("tower", pool.tower_scores, few * weights.alpha_tower)
-    if taste.few is None or not by_items:
-        terms["popularity"] = catalog.log_popularity[rows]
-    else:
-        standardised("item_cf", taste.few[rows], few * weights.alpha_cf)
-        if taste.history is not None:
-            standardised("history", taste.history[rows], taste.share * (weights.alpha_tower + weights.alpha_cf))
-        terms["genre"] = np.float32(weights.beta_gen) * genre_similarity(catalog, rows, seeds)
-        terms["year"] = np.float32(weights.gamma_year) * year_similarity(catalog, rows, seeds, weights.tau_year)
-        # One seed says so little that hits are the best guess; each further one pays for leaving them. The view for
-        # long histories leans on hits the least, so that it needs no discount.
-        standardised("popularity", catalog.log_popularity[rows], few * weights.delta_pop * (1 - 1 / len(seeds)))
-    if taste.dislikes:
-        pull = np.maximum(item_cf.pull(taste.dislikes)[rows], 0)
-        if item_cf.prior is None:  # else it is divided already
-            pull = np.asarray(pull / np.sqrt(len(taste.dislikes)), dtype=np.float32)
-        # In the seeds' own unit, so that one dislike weighs about as much as one like.
-        unit = units.get("item_cf", 0.0) / few or standardise(pull, 1.0, over)[1]
-        terms["dislikes"] = np.asarray(-weights.dislike_weight * unit * pull, dtype=np.float32)
-    return Ranking(taste, pool, np.asarray(np.sum(list(terms.values()), axis=0), dtype=np.float32), terms, units)
+        moments = bundle.tower_moments.at(bundle.two_tower.encode(seeds), bias=1)
+        if "version_skew" in pool.degraded:  # another bundle's tower has other units
+            moments = Moments.of(pool.tower_scores)
+        models["tower"] = pool.tower_scores, moments, few * weights.alpha_tower
+    # One seed says so little that hits are the best guess; each further one pays for leaving them.
+    hits = few * weights.delta_pop * (1 - 1 / len(seeds))
+    content = {
+        "genre": np.float32(weights.beta_gen) * taste.content["genre"][rows],
+        "year": np.float32(weights.gamma_year) * taste.content["year"][rows],
+        "popularity": Moments.of(catalog.log_popularity, bundle.like_shares).standardise(popularity, hits),
+        "dislikes": _dislikes(bundle, taste, rows, taste.few.moments.unit(weights.alpha_cf)),
+    }
+    probable = Blend.of(m, models, content)
+    lift = {name: term[rows] for name, term in taste.lift.items()}
+    return Ranking(
+        taste, pool, probable, probable.mixed(Blend.of(m, {}, lift | {"dislikes": content["dislikes"]}), novelty)
+    )
 
 
-def genre_similarity(catalog: Catalog, rows: Rows, seeds: Sequence[int]) -> Array:
-    """(m,) float32: Jaccard similarity of each film's genres and all the seeds' genres together."""
-    wanted = catalog.genres[list(seeds)].any(axis=0)
-    own = catalog.genres[rows]
-    shared = (own & wanted).sum(axis=1, dtype=np.float32)
-    either = (own | wanted).sum(axis=1, dtype=np.float32)
-    return np.asarray(shared / np.maximum(either, 1), dtype=np.float32)
-
-
-def year_similarity(catalog: Catalog, rows: Rows, seeds: Sequence[int], tau: float) -> Array:
-    """(m,) float32: exp(-|year - the seeds' mean year| / tau), 0 where a year is unknown."""
-    years = catalog.years[list(seeds)]
-    if not (years > 0).any():
+def _dislikes(bundle: Bundle, taste: Taste, rows: Rows, unit: float) -> Array:
+    """(m,) float32: what similarity to disliked films takes, in the seeds' `unit`, so that it weighs as a like."""
+    if not taste.dislikes:
         return np.zeros(len(rows), dtype=np.float32)
-    own = catalog.years[rows].astype(np.float32)
-    closeness = np.exp(-np.abs(own - years[years > 0].mean(dtype=np.float32)) / np.float32(tau))
-    return np.where(own > 0, closeness, 0).astype(np.float32)
+    pull = np.maximum(bundle.item_cf.pull(taste.dislikes), 0)
+    if bundle.item_cf.prior is None:  # else it is divided already
+        pull = np.asarray(pull / np.sqrt(len(taste.dislikes)), dtype=np.float32)
+    unit = unit or Moments.of(pull, bundle.like_shares).unit(1.0)
+    return np.asarray(-bundle.rerank.weights.dislike_weight * unit * pull[rows], dtype=np.float32)
 
 
 def pick(
-    bundle: Bundle,
-    rows: Rows,
-    scores: Array,
-    *,
-    n: int,
-    diversity: float | None = None,
-    novelty: float = 0.0,
-    series: Series = None,
+    bundle: Bundle, rows: Rows, scores: Array, *, n: int, diversity: float | None = None, series: Series = None
 ) -> Rows:
     """Positions of n films to show among m candidates, in the order in which MMR takes them.
 
-    `rows` and `scores` are the candidates' (m,); `series` is of the whole catalogue. `diversity` and `novelty` are as
-    in a request; without diversity the bundle's is taken.
+    `rows` and `scores` are the candidates' (m,); `series` is of the whole catalogue. Without `diversity` the bundle's
+    is taken.
     """
     return mmr(
-        scores - popularity_discount(bundle, rows, novelty),
+        scores,
         likeness(bundle, rows),
         n=n,
         lam=lambda_mmr(bundle, diversity),
         series=None if series is None else series[rows],
     )
-
-
-def popularity_discount(bundle: Bundle, rows: Rows, novelty: float) -> Array:
-    """(m,) float32: what `novelty` takes from candidates' blended scores."""
-    return standardise(bundle.catalog.log_popularity[rows], novelty * bundle.rerank.weights.novelty_scale)[0]
 
 
 def lambda_mmr(bundle: Bundle, diversity: float | None) -> float:

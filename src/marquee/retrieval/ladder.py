@@ -7,63 +7,11 @@ import numpy as np
 
 from marquee.bundle.bundle import Bundle
 from marquee.errors import RetrievalUnavailable
-from marquee.models import Array, Mask, Rows
-from marquee.models.item_cf import standardise
+from marquee.models import Array, Rows
 from marquee.models.weights import Rung
 from marquee.retrieval.exact import ExactSearch, exact_scores, top_k
-from marquee.retrieval.port import Retriever, Where
-
-
-@dataclass(frozen=True)
-class Taste:
-    """What one person likes and dislikes, as rows of the catalogue, and every film's item-item scores.
-
-    Attributes:
-        allowed: (n,) bool, the films that `where` allows.
-        unknown: Ids of the request that no film has.
-        few: (n,) float32 scores of the item-item view for a few seeds; None without seeds.
-        history: (n,) float32 scores of the one for long histories; None without seeds, or where there is none.
-        share: Weight of `history` in [0, 1]; `few` and the Two-Tower have the rest.
-    """
-
-    seeds: list[int]
-    dislikes: list[int]
-    where: Where
-    allowed: Mask
-    unknown: list[int]
-    few: Array | None
-    history: Array | None
-    share: float
-
-    @property
-    def item_scores(self) -> Array | None:
-        """(n,) float32: both views, each standardised over the catalogue, since they have no common unit."""
-        if self.few is None:
-            return None
-        few, _ = standardise(self.few, 1.0 - self.share)
-        if self.history is None:
-            return few
-        return np.asarray(few + standardise(self.history, self.share)[0], dtype=np.float32)
-
-
-def make_taste(
-    bundle: Bundle,
-    seeds: Sequence[int],
-    where: Where,
-    allowed: Mask,
-    *,
-    dislikes: Sequence[int] = (),
-    unknown: Sequence[int] = (),
-) -> Taste:
-    """A taste with its item-item scores; `allowed` is the mask of `where`, which several tastes can share."""
-    few = history = None
-    share = 0.0
-    if seeds:
-        few = bundle.item_cf.scores(seeds)
-        if bundle.item_cf.history is not None:
-            history = bundle.item_cf.history.scores(seeds)
-            share = len(seeds) / (len(seeds) + bundle.rerank.weights.half_history)
-    return Taste(list(seeds), list(dislikes), where, allowed, list(unknown), few, history, share)
+from marquee.retrieval.port import Retriever
+from marquee.retrieval.taste import Taste
 
 
 @dataclass
@@ -75,7 +23,6 @@ class Pool:
         tower_scores: (m,) float32, on the highest rung only.
         degraded: Why it isn't the highest rung, or not as it should be.
         n_added: Number of trailing candidates that were not found by retrieval for this taste.
-        n_own: Number of leading candidates found for this taste; None means all.
     """
 
     rung: Rung
@@ -83,7 +30,6 @@ class Pool:
     tower_scores: Array | None = None
     degraded: list[str] = field(default_factory=list)
     n_added: int = 0
-    n_own: int | None = None
 
 
 class Ladder:
@@ -125,7 +71,8 @@ class Ladder:
             if self._bundle.item_cf.pull(taste.seeds).any():
                 # Films that share no taste with the seeds tie: a grain of popularity fills the pool sensibly.
                 filled = scores + 1e-6 * popularity * (float(np.abs(scores).max()) or 1.0)
-                return Pool("item_cf", top_k(filled.astype(np.float32), k, taste.allowed)[0], None, degraded)
+                pool = Pool("item_cf", top_k(filled.astype(np.float32), k, taste.allowed)[0], None, degraded)
+                return self._add_by_lift(taste, pool)
             degraded.append("seeds_without_neighbors")
         elif not taste.seeds:
             degraded.append("no_known_seeds")
@@ -136,12 +83,17 @@ class Ladder:
             pool = Pool("two_tower", *self._search.best(taste.seeds, k, taste.allowed))
         else:
             pool = self._ask(self._retriever, taste, k)
-        n = self._bundle.rerank.n_item_cf_candidates
         # Scores of another bundle's tower can't be compared with those of added films.
-        if not n or pool.degraded or (scores := taste.item_scores) is None:
+        return pool if pool.degraded else self._add_by_lift(taste, pool)
+
+    def _add_by_lift(self, taste: Taste, pool: Pool) -> Pool:
+        """The pool and, behind it, the best films by lift that aren't in it yet; they cost no call."""
+        n = self._bundle.rerank.n_item_cf_candidates
+        if not n or taste.lift is None:
             return pool
-        # Adding the item-item views' own best costs no call, and long histories gain by it.
-        return replace(widen(self._bundle, taste, pool, top_k(scores, n, taste.allowed)[0]), n_own=None)
+        free = taste.allowed.copy()
+        free[pool.rows] = False
+        return widen(self._bundle, taste, pool, top_k(taste.lift_score, n, free)[0])
 
     def _ask(self, retriever: Retriever, taste: Taste, k: int) -> Pool:
         """Candidates by a retriever, which speaks in MovieLens ids and isn't trusted to respect `where`."""
@@ -164,8 +116,7 @@ class Ladder:
 def widen(bundle: Bundle, taste: Taste, pool: Pool, others: Rows) -> Pool:
     """The pool, and behind its candidates those of `others`, rows of the catalogue, that aren't among them."""
     added = np.setdiff1d(others, pool.rows)
-    n_own = len(pool.rows) if pool.n_own is None else pool.n_own
-    wider = replace(pool, rows=np.concatenate([pool.rows, added]), n_added=pool.n_added + len(added), n_own=n_own)
+    wider = replace(pool, rows=np.concatenate([pool.rows, added]), n_added=pool.n_added + len(added))
     if pool.tower_scores is not None:
         scores = exact_scores(bundle.two_tower, bundle.two_tower.encode(taste.seeds), added)
         wider.tower_scores = np.concatenate([pool.tower_scores, scores])

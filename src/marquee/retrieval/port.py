@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from marquee.api.contracts import Filters
 from marquee.errors import UnknownGenre
 from marquee.models import Array, Mask, Rows
 from marquee.models.catalog import Catalog
@@ -29,6 +30,17 @@ class Where:
     year_max: int | None = None
     exclude_movie_ids: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, filters: Filters, exclude_movie_ids: tuple[int, ...] = ()) -> Self:
+        """The filters of a request, and films to exclude."""
+        return cls(
+            tuple(filters.genres_any),
+            tuple(filters.genres_none),
+            filters.year_min,
+            filters.year_max,
+            exclude_movie_ids,
+        )
+
     def mask(self, catalog: Catalog) -> Mask:
         """(n,) bool, True for the films that may be recommended; UnknownGenre if the catalogue lacks a genre."""
         allowed = np.ones(len(catalog), dtype=np.bool_)
@@ -43,6 +55,9 @@ class Where:
         rows, _ = catalog.rows_of_movies(self.exclude_movie_ids)
         allowed[rows] = False
         return allowed
+
+
+ANYWHERE = Where()
 
 
 def _columns(catalog: Catalog, genres: Sequence[str]) -> list[int]:

@@ -7,12 +7,12 @@ import pytest
 
 from benchmarks.quality import __main__ as command
 from benchmarks.quality import play
-from benchmarks.quality.compare import compare
+from benchmarks.quality.compare import LEADING, compare
 from benchmarks.quality.environments import DidNotInstall
 from benchmarks.quality.page import page
 from benchmarks.quality.play import ProcessFailed, code_hash, ours
 from marquee.errors import MarqueeError
-from marquee_training.evaluation.rows import PRODUCT, names_of
+from marquee_training.evaluation.rows import names_of
 
 
 def test_the_page_names_no_folder_of_this_machine():
@@ -65,7 +65,7 @@ def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
         theirs, popularity = rows["theirs", k], rows["popularity", k]
         assert theirs["metrics"] == popularity["metrics"]
         assert theirs["ci95"] == popularity["ci95"]
-        for name in PRODUCT:
+        for name in LEADING:
             leads = [
                 {m: (own["mean"], own["ci95"]) for m, own in row[f"{name}_lead"].items()}
                 for row in (theirs, popularity)
@@ -85,7 +85,7 @@ def test_all_rows_side_by_side_and_ours_are_kept(run, where, monkeypatch):
 
     text = page({**report, "command": "the command", "date": "today"}, opponents, ["a.png"])
     absent = "**did not install**: ERROR: no wheel"
-    for expected in ("the command", absent, "| theirs |", "80 % shown", "with `novelty` 0.3", "![a.png]"):
+    for expected in ("the command", absent, "| theirs |", "80 % shown", "with `novelty` 0.5", "![a.png]"):
         assert expected in text
     assert f"{few['rows'][0]['n_users']} people" in text
     assert json.loads(json.dumps(report, allow_nan=False)) == report

@@ -15,6 +15,8 @@ OURS: dict[str, Any] = {
     "stratified_recall@20": 0.2,
     "niche_ndcg@10": 0.4,
     "genre_divergence@10": 0.5,
+    "personalisation@10": 0.6,
+    "hits_share@10": 0.3,
     "median_popularity@10": 100.0,
 }
 HITS = {"coverage@10": 0.002, "stratified_recall@20": 0.15}
@@ -93,8 +95,9 @@ def test_a_loss_beyond_the_margin_is_a_reason_that_says_what_to_do(bound: Any) -
 
 
 def test_every_loss_is_named() -> None:
-    bad = metrics(coverage=0.01, ild=0.1, niche_ndcg=0.1, stratified_recall=0.16, genre_divergence=3.0)
-    assert len(gate(bad, metrics())) == len(BOUNDS) == 5
+    less = {"coverage": 0.01, "ild": 0.1, "niche_ndcg": 0.1, "stratified_recall": 0.16, "personalisation": 0.1}
+    bad = metrics(**less, genre_divergence=3.0, hits_share=0.9)
+    assert len(gate(bad, metrics())) == len(BOUNDS) == 7
     assert gate(bad, None) == []
 
 

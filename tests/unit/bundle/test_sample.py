@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish, verify
+from marquee.models.weights import TrainedWeights
+from marquee.pipeline import Pipeline
 from tests.sample import SAMPLE, load_sample
 
 
@@ -35,3 +38,22 @@ def test_recommendations_look_sane() -> None:
     for scores in (bundle.two_tower.scores(seeds), bundle.item_cf.scores(seeds)):
         scores[seeds] = -np.inf
         assert set(np.argsort(-scores)[:4]) <= set(children.tolist())
+
+
+def test_a_bundle_without_weights_of_the_lift_has_their_defaults() -> None:
+    """Its list is ordered by them, and its affinities are those of its own weights and calibration."""
+    assert "lift_" not in (SAMPLE / "reranker.json").read_text("utf-8")
+    bundle = load_sample()
+    chosen = bundle.rerank.weights.model_dump()
+    assert {name: chosen[name] for name in chosen if name.startswith("lift_")} == {
+        name: field.default for name, field in TrainedWeights.model_fields.items() if name.startswith("lift_")
+    }
+    seeds = [int(movie) for movie in bundle.catalog.movie_ids[:2]]
+    answers = [
+        Pipeline(bundle).recommend(RecommendationRequest(movie_ids=seeds, novelty=novelty, top_n=30))
+        for novelty in (0.0, 1.0)
+    ]
+    plain, lifted = ([film.movie_id for film in answer.recommendations] for answer in answers)
+    assert plain != lifted
+    first, last = ({film.movie_id: film.affinity_score for film in answer.recommendations} for answer in answers)
+    assert first == last

@@ -34,14 +34,14 @@ def request_for(**fields):
     top_n=st.integers(1, 100),
     diversity=st.none() | st.floats(0, 1),
     novelty=st.floats(0, 1),
+    sort=st.sampled_from(["fit", "affinity"]),
     disliked=st.booleans(),
 )
 @settings(max_examples=100, deadline=None)
-def test_it_tells_of_the_answer(pipeline, seeds, top_n, diversity, novelty, disliked):
+def test_it_tells_of_the_answer(pipeline, seeds, top_n, diversity, novelty, sort, disliked):
     dislikes = [movie + 1000 for movie in MOVIES if movie not in seeds][:2] if disliked else []
-    request = request_for(
-        movie_ids=seeds, top_n=top_n, diversity=diversity, novelty=novelty, disliked_tmdb_ids=dislikes
-    )
+    dials = {"diversity": diversity, "novelty": novelty, "sort": sort}
+    request = request_for(movie_ids=seeds, top_n=top_n, disliked_tmdb_ids=dislikes, **dials)
     told, answer = account(pipeline, request), pipeline.recommend(request)
     assert (told.served_by, told.degraded, told.model_version) == (
         answer.served_by,
@@ -96,16 +96,21 @@ def test_terms_are_the_blends(pipeline):
     for film in account(pipeline, request).films:
         at = by_movie[film.movie.movie_id]
         for name, value in film.terms.model_dump().items():
-            assert value == pytest.approx(ranking.terms[name][at], abs=1e-5), name
+            assert value == pytest.approx(ranking.order.terms[name][at], abs=1e-5), name
 
 
 @pytest.mark.parametrize(("seeds", "rung"), [(MOVIES[:3], "item_cf"), ([999_999], "popularity")])
 def test_lower_rungs_have_no_tower(pipeline, seeds, rung):
-    told = account(pipeline.with_retriever(Down()), request_for(movie_ids=seeds))
+    without = pipeline.with_retriever(Down())
+    told = account(without, request_for(movie_ids=seeds, novelty=0))
     assert told.served_by == rung
-    assert (told.n_from_tower, told.n_added_by_item_cf) == (0, 0)
-    assert told.n_candidates == 20
+    assert told.n_from_tower == 0
+    assert told.n_added_by_item_cf == (10 if rung == "item_cf" else 0)  # by lift, which needs no retrieval
+    assert told.n_candidates == 20 + told.n_added_by_item_cf
     assert all(film.tower_rank is None and film.terms.tower == 0 for film in told.films)
+    # Lift needs the tower's vectors, not its search.
+    lifted = account(without, request_for(movie_ids=seeds, novelty=1))
+    assert any(film.terms.tower for film in lifted.films) == (rung == "item_cf")
     assert told.degraded == (["retrieval_timeout"] if rung == "item_cf" else ["no_known_seeds"])
 
 

@@ -1,6 +1,7 @@
 """The pipeline's promises, on random bundles."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 
 from marquee.api.contracts import RecommendationRequest, response_json
 from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
-from marquee.pipeline import Pipeline, Trace
-from marquee.retrieval.exact import ExactSearch, top_k
-from marquee.retrieval.ladder import make_taste
-from marquee.retrieval.port import Candidates, Where
+from marquee.models.weights import BlendWeights, RerankConfig
+from marquee.pipeline import Pipeline, Trace, resolve
+from marquee.rerank.ranker import affinity, log_odds, score
+from marquee.retrieval.exact import ExactSearch, exact_scores, top_k
+from marquee.retrieval.ladder import Pool
+from marquee.retrieval.port import Candidates
 
 MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
 
@@ -47,11 +50,12 @@ def ids(response):
     top_n=st.integers(1, 100),
     diversity=st.none() | st.floats(0, 1),
     novelty=st.floats(0, 1),
+    sort=st.sampled_from(["fit", "affinity"]),
     order=st.randoms(use_true_random=False),
 )
 @settings(max_examples=300, deadline=None)
-def test_lists_are_sound(pipeline, seeds, top_n, diversity, novelty, order):
-    asked = {"movie_ids": seeds, "top_n": top_n, "diversity": diversity, "novelty": novelty}
+def test_lists_are_sound(pipeline, seeds, top_n, diversity, novelty, sort, order):
+    asked = {"movie_ids": seeds, "top_n": top_n, "diversity": diversity, "novelty": novelty, "sort": sort}
     response = ask(pipeline, **asked)
     found = ids(response)
     scores = [film.affinity_score for film in response.recommendations]
@@ -61,10 +65,53 @@ def test_lists_are_sound(pipeline, seeds, top_n, diversity, novelty, order):
     assert len(found) == len(set(found))
     assert min(top_n, fewest, left) <= len(found) <= min(top_n, most, left)
     assert not set(found) & set(seeds)
-    assert scores == sorted(scores, reverse=True)
+    if sort == "affinity" or novelty == 0:
+        assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 and math.isfinite(score) for score in scores)
     shuffled = order.sample(seeds, len(seeds))
     assert response_json(ask(pipeline, **{**asked, "movie_ids": shuffled})) == response_json(response)
+
+
+some_films = st.lists(st.sampled_from(MOVIES), max_size=8, unique=True)
+
+
+@pytest.mark.parametrize("rung", ["two_tower", "item_cf"])
+@given(
+    seeds=st.lists(st.sampled_from(MOVIES), min_size=1, max_size=12, unique=True),
+    excluded=some_films,
+    filters=st.fixed_dictionaries(
+        {},
+        optional={
+            "genres_any": st.sampled_from([["Comedy"], ["Drama", "Horror"]]),
+            "genres_none": st.sampled_from([["Action"], ["Drama"]]),
+            "year_min": st.integers(1950, 1990),
+            "year_max": st.integers(1990, 2020),
+        },
+    ),
+    pool=st.tuples(st.integers(1, 60), st.integers(0, 20)),
+    dials=st.fixed_dictionaries(
+        {
+            "novelty": st.floats(0, 1),
+            "diversity": st.floats(0, 1),
+            "sort": st.sampled_from(["fit", "affinity"]),
+            "several_interests": st.booleans(),
+        }
+    ),
+)
+@settings(max_examples=100)
+def test_an_affinity_depends_on_the_liked_films_alone(contents, rung, seeds, excluded, filters, pool, dials):
+    """Not on filters, exclusions and dials, and not on how many candidates there were."""
+    (taste,) = resolve(contents, RecommendationRequest(movie_ids=seeds))
+    tower = contents.two_tower
+    scores = exact_scores(tower, tower.encode(taste.seeds), np.arange(120))
+    every = Pool(rung, np.arange(120), scores if rung == "two_tower" else None)
+    expected = affinity(log_odds(contents, rung, score(contents, taste, every).probable.score))
+    config = RerankConfig(n_candidates=pool[0], n_item_cf_candidates=pool[1])
+    pipeline = Pipeline(replace(contents, rerank=config), None if rung == "two_tower" else Down())
+    answer = ask(pipeline, movie_ids=seeds, exclude_movie_ids=excluded, filters=filters, top_n=100, **dials)
+    assert answer.served_by == rung
+    for film in answer.recommendations:
+        assert film.affinity_score == expected[MOVIES.index(film.movie_id)]
 
 
 def test_the_contract_of_the_smallest_request(pipeline):
@@ -88,8 +135,6 @@ class TestLadder:
         assert len(response.recommendations) == 10
 
     def test_without_neighbors_popularity_answers(self, make_contents):
-        from dataclasses import replace
-
         contents = make_contents(n_movies=120, seed=1)
         empty = replace(contents.item_cf, values=np.zeros_like(contents.item_cf.values))
         response = ask(Pipeline(replace(contents, item_cf=empty), Down()))
@@ -97,7 +142,7 @@ class TestLadder:
         assert response.degraded == ["retrieval_timeout", "seeds_without_neighbors"]
 
     def test_without_a_known_seed_popularity_answers(self, pipeline):
-        response = ask(pipeline, movie_ids=[2, 5], diversity=0.0)
+        response = ask(pipeline, movie_ids=[2, 5], diversity=0.0, novelty=0.0)
         assert response.served_by == "popularity"
         assert response.degraded == ["no_known_seeds"]
         assert response.unknown_ids == [2, 5]
@@ -139,35 +184,52 @@ def both(make_contents):
     return Pipeline(make_contents(n_movies=120, seed=1, history=True))
 
 
-class TestCandidatesByTheItemItemViews:
+class TestCandidatesByLift:
     @pytest.mark.parametrize("k", [1, 4, 60])
     def test_join_those_of_retrieval(self, both, k):
         seeds = list(range(0, 2 * k, 2))
-        rows, _ = both.score_candidates(seeds, "two_tower")
+        ranking = both.score_candidates(seeds)
+        rows, n_added = ranking.pool.rows, ranking.pool.n_added
         assert len(set(rows)) == len(rows)
         assert not set(rows) & set(seeds)
-        allowed = ~np.isin(np.arange(120), seeds)
-        taste = make_taste(both.bundle, seeds, Where(), allowed)
-        own = top_k(taste.item_scores, 10, allowed)[0]
-        retrieved = top_k(both.bundle.two_tower.scores(seeds), 20, allowed)[0]
-        assert set(rows) == set(own) | set(retrieved)
-        assert set(own) - set(retrieved)
+        retrieved = top_k(both.bundle.two_tower.scores(seeds), 20, ranking.taste.allowed)[0]
+        left = ranking.taste.allowed.copy()
+        left[retrieved] = False
+        best = top_k(sum(ranking.taste.lift.values()), 10, left)[0]
+        assert set(rows[: len(rows) - n_added]) == set(retrieved)
+        assert set(rows[len(rows) - n_added :]) == set(best)
+        assert n_added == 10
+
+    @pytest.mark.parametrize("retriever", [None, Down()], ids=["with retrieval", "without"])
+    @given(
+        seeds=st.lists(st.integers(0, 119), min_size=1, max_size=12, unique=True),
+        filters=st.sampled_from([{}, {"genres_any": ["Horror"]}, {"genres_none": ["Drama"], "year_max": 1985}]),
+        novelty=st.floats(0, 1),
+    )
+    @settings(max_examples=50)
+    def test_the_best_by_lift_are_candidates(self, both, retriever, seeds, filters, novelty):
+        request = RecommendationRequest(movie_ids=[MOVIES[row] for row in seeds], filters=filters, novelty=novelty)
+        (ranking,) = Pipeline(both.bundle, retriever).rank(request, Trace())
+        best = top_k(sum(ranking.taste.lift.values()), 10, ranking.taste.allowed)[0]
+        assert ranking.pool.rung == ("item_cf" if retriever else "two_tower")
+        assert set(best) <= set(ranking.pool.rows)
+        assert ranking.taste.allowed[ranking.pool.rows].all()
 
     def test_are_scored_by_the_same_tower(self, both):
-        """A film's blended score is the same, whichever way it was found."""
+        """A film's scores are the same, whichever way it was found."""
         seeds = [0, 7, 11]
-        found = dict(zip(*map(np.ndarray.tolist, both.score_candidates(seeds, "two_tower")), strict=True))
 
         class Everything(ExactSearch):
             def candidates(self, seed_movie_ids, k, where):
-                answer = super().candidates(seed_movie_ids, 120, where)
-                rows = np.searchsorted(both.catalog.movie_ids, answer.movie_ids)
-                kept = np.isin(rows, list(found))
-                return answer._replace(movie_ids=answer.movie_ids[kept], scores=answer.scores[kept])
+                return super().candidates(seed_movie_ids, 120, where)
 
-        other = both.with_retriever(Everything(both.bundle)).score_candidates(seeds, "two_tower")
-        for row, score in zip(*other, strict=True):
-            assert score == pytest.approx(found[int(row)], abs=1e-5)
+        found = both.score_candidates(seeds, novelty=0.5)
+        other = both.with_retriever(Everything(both.bundle)).score_candidates(seeds, novelty=0.5)
+        assert other.pool.n_added == 0
+        at = {int(row): position for position, row in enumerate(other.pool.rows)}
+        positions = [at[int(row)] for row in found.pool.rows]
+        for blend, whole in ((found.probable, other.probable), (found.order, other.order)):
+            np.testing.assert_array_equal(blend.score, whole.score[positions])
 
     def test_pass_the_filters(self, both):
         response = ask(both, filters={"genres_any": ["Horror"]}, top_n=100)
@@ -249,15 +311,30 @@ class TestDials:
         assert sunk
         assert all(term < 0 for term in sunk.values())
 
-    def test_novelty_prefers_lesser_known_films(self, pipeline):
-        popularity = {
-            int(m): int(p) for m, p in zip(pipeline.catalog.movie_ids, pipeline.catalog.popularity, strict=True)
-        }
+    def test_novelty_leaves_out_what_is_liked_whoever_asks(self, contents):
+        """Here the bias of the tower, which is all that makes the first films probable."""
+        bias = np.where(np.arange(120) < 30, 10, 0).astype(np.float32)
+        tower = replace(contents.two_tower, item_bias=bias)
+        pipeline = Pipeline(replace(contents, two_tower=tower, rerank=RerankConfig(n_candidates=100)))
 
-        def median(novelty):
-            return np.median([popularity[movie] for movie in ids(ask(pipeline, novelty=novelty, diversity=0.0))])
+        def n_hits(novelty):
+            return sum(movie in MOVIES[:30] for movie in ids(ask(pipeline, novelty=novelty, movie_ids=MOVIES[60:63])))
 
-        assert median(1.0) < median(0.0)
+        assert n_hits(0.0) > n_hits(1.0)
+
+    @pytest.mark.parametrize("novelty", [0.3, 1.0])
+    def test_sort_orders_the_same_films(self, pipeline, novelty):
+        answers = {}
+        for sort in ("fit", "affinity"):
+            request = RecommendationRequest(movie_ids=MOVIES[:3], novelty=novelty, sort=sort)
+            answers[sort] = [film.affinity_score for film in pipeline.recommend(request).recommendations]
+            (ranking,) = pipeline.rank(request, Trace())
+            by = ranking.order if sort == "fit" else ranking.probable
+            assert (np.diff(by.score[ranking.shown]) <= 0).all()
+        assert answers["fit"] != answers["affinity"] == sorted(answers["fit"], reverse=True)
+
+    def test_half_of_novelty_is_the_default(self, pipeline):
+        assert response_json(ask(pipeline)) == response_json(ask(pipeline, novelty=0.5, sort="fit"))
 
 
 class TestExplanations:
@@ -273,11 +350,28 @@ class TestExplanations:
             contributions = [seed.contribution for seed in why.because]
             assert contributions == sorted(contributions, reverse=True)
 
+    @pytest.mark.parametrize("k", [1, 4, 12])
+    def test_the_prior_is_what_the_models_say_without_seeds(self, contents, pipeline, k):
+        """So the contributions are all that the seeds add, of the affinity and not of the list's order."""
+        request = RecommendationRequest(movie_ids=MOVIES[:k], novelty=1.0, explain=True)
+        (ranking,) = pipeline.rank(request, Trace())
+        tower, view, blend = contents.two_tower, contents.item_cf, ranking.probable
+        moments = contents.tower_moments.at(tower.encode(range(k)), bias=1)
+        nobody = tower.encode_sums(np.zeros((1, 8), np.float32), np.zeros(1, np.float32))[0]
+        without = {
+            "tower": (tower.item_vectors @ nobody + tower.item_bias, moments),
+            "item_cf": (np.zeros(120) if view.prior is None else view.prior, ranking.taste.few.moments),
+        }
+        if ranking.taste.history:
+            without["history"] = np.zeros(120), ranking.taste.history.moments
+        calibration = contents.rerank.calibration["two_tower"]
+        for film in pipeline.recommend(request).recommendations:
+            row = MOVIES.index(film.movie_id)
+            prior = sum(blend.units[name] * (scores[row] - moments.mean) for name, (scores, moments) in without.items())
+            expected = calibration.slope * prior + calibration.intercept
+            assert film.explanation.terms["prior"] == pytest.approx(expected, abs=1e-3)
+
     def test_every_weight_shows_up_in_its_term(self, make_contents):
-        from dataclasses import replace
-
-        from marquee.models.weights import BlendWeights, RerankConfig
-
         weights = BlendWeights(beta_gen=0.5, gamma_year=0.3, delta_pop=0.2)
         contents = replace(make_contents(n_movies=120, seed=1), rerank=RerankConfig(weights=weights))
         (film, *_) = ask(Pipeline(contents), explain=True).recommendations

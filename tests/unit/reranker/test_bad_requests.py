@@ -199,7 +199,7 @@ def test_a_body_of_just_32_kib_is_read(client):
         ("/v1/movies?q=film&limit=1e3", 422, "limit: must be a whole number from 1 to 50"),
         ("/v1/movies?q=film&size=3", 422, "size: there is no such field; the fields are q, limit"),
         ("/v1/movies/1/similar?top_n=101", 422, "top_n: must be a whole number from 1 to 100"),
-        ("/v1/movies/1/similar?topn=1", 422, "did you mean top_n? the fields are top_n"),
+        ("/v1/movies/1/similar?topn=1", 422, "did you mean top_n? the fields are genres_any, genres_none"),
         ("/v1/movies/abc/similar", 422, 'movie_id: must be a whole number from 1 to 2147483647, not "abc"'),
         (f"/v1/movies/{'9' * 5000}/similar", 422, "movie_id: must be a whole number from 1 to 2147483647"),
         ("/v1/movies/2/similar", 404, "no film has the MovieLens id 2: search with /v1/movies?q="),

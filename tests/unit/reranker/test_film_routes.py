@@ -90,3 +90,34 @@ def test_short_answers_are_sent_as_they_are(client):
     answer = client.get("/v1/movies?q=film&limit=2", headers={"Accept-Encoding": "gzip"})
     assert len(answer.content) < 1024
     assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        ("genres_any=Horror&genres_any=comedy", lambda film: {"Horror", "Comedy"} & set(film["genres"])),
+        ("genres_none=Drama", lambda film: "Drama" not in film["genres"]),
+        ("year_min=1980&year_max=1999", lambda film: 1980 <= film["year"] <= 1999),
+    ],
+)
+def test_films_like_one_pass_the_filters(client, query, fits):
+    answer = client.get(f"/v1/movies/1/similar?top_n=5&{query}")
+    assert answer.status_code == 200, answer.text
+    films = answer.json()["movies"]
+    every = client.get("/v1/movies/1/similar?top_n=100").json()["movies"]
+    assert films == [film for film in every if fits(film)][:5] != []
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("genres_any=Opera", "Opera"),
+        ("year_min=2000&year_max=1990", "year_min is after year_max"),
+        ("year_min=1500", "1870"),
+        ("year_min=soon", "whole number"),
+    ],
+)
+def test_filters_that_make_no_sense_are_refused(client, query, says):
+    answer = client.get(f"/v1/movies/1/similar?{query}")
+    assert answer.status_code == 422
+    assert says in answer.text

@@ -29,9 +29,10 @@ def test_the_smallest_request(client):
     assert len(answer.recommendations) == 5
     assert answer.unknown_ids == [1585, 4935, 597]
     assert answer.served_by == "two_tower"
-    scores = [film.affinity_score for film in answer.recommendations]
-    assert scores == sorted(scores, reverse=True)
     assert 1001 not in {film.tmdb_id for film in answer.recommendations}
+    response = client.post("/v1/recommendations", json={"tmdb_ids": [1001], "sort": "affinity"})
+    scores = [film["affinity_score"] for film in response.json()["recommendations"]]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_no_known_seed_gets_what_is_popular(client):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from marquee.rerank.groups import LEAST_LIKENESS, MAX_INTERESTS, cluster, split_interests
-from marquee.retrieval.ladder import make_taste
 from marquee.retrieval.port import Where
+from marquee.retrieval.taste import make_taste
 
 
 def likeness(*groups, within=0.8, between=0.0):

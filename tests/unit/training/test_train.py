@@ -86,7 +86,7 @@ def test_the_manifest_says_what_lies_beyond_accuracy(published):
     (rows,) = metrics["beyond"].values()
     assert set(rows) == set(SHORT)
     for name, row in rows.items():
-        assert set(row) == {"coverage@10", "median_popularity@10", *PER_PERSON}
+        assert set(row) == {"coverage@10", "median_popularity@10", "personalisation@10", *PER_PERSON}
         assert set(metrics["beyond_ci95"]["5"][name]) == set(PER_PERSON)
         for metric, (low, high) in metrics["beyond_ci95"]["5"][name].items():
             assert low <= row[metric] <= high
@@ -252,6 +252,8 @@ def test_summary_beyond_accuracy_of_a_known_table():
         "ild@10": 0.5,
         "genre_divergence@10": None,
         "head_share@10": 0.5,
+        "hits_share@10": 0.5,
+        "personalisation@10": 1.0,
     }
     assert summary["beyond_ci95"]["5"]["pipeline"]["niche_ndcg@10"] == [0.5, 0.7]
     assert "genre_divergence@10" not in summary["beyond_ci95"]["5"]["pipeline"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from marquee_training.config import TrainingConfig
-from marquee_training.evaluation import metrics
+from marquee_training.evaluation import metrics, tastes
 from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS, Cases
 from marquee_training.evaluation.metrics import Values, mrr, ndcg, recall, rounded_ci95, rounded_mean
 from marquee_training.evaluation.protocols import Question, few_seeds
@@ -23,9 +23,17 @@ MAIN = {
     "holdout": ("ndcg@100", "recall@20", "recall@50"),
     "temporal": ("ndcg@10", "recall@20", "mrr@10", "stratified_recall@20"),
     "cold-items": ("new_ndcg@10", "new_recall@20", "recall@100"),
+    "tastes": ("precision@12", "hits_share@12", "candidate_recall@200"),
 }
 """The metrics whose differences are tested in pairs; the first one is the protocol's own."""
-PER_PERSON = ("stratified_recall@20", "niche_ndcg@10", "ild@10", "genre_divergence@10", "head_share@10")
+PER_PERSON = (
+    "stratified_recall@20",
+    "niche_ndcg@10",
+    "ild@10",
+    "genre_divergence@10",
+    "head_share@10",
+    "hits_share@10",
+)
 """Means over people beside NDCG in the manifest, in its order."""
 
 AskRow = Callable[[int | None, NDArray[np.bool_] | None, int | None], Recommend]
@@ -83,6 +91,13 @@ def judge(ask: AskRow, question: Question, k: int | None, train: Interactions, g
             "ndcg@100": ndcg(hits(all100), n),
             "new_share@10": np.asarray((new[all10] & (all10 >= 0)).mean(axis=1), dtype=np.float64),
         }
+    elif question.protocol == "tastes":
+        ten, twelve, candidates = recommend(cases.seeds, (10, tastes.LENGTH, CANDIDATES))
+        values = {
+            "precision@12": np.asarray(hits(twelve).sum(axis=1) / np.minimum(n, tastes.LENGTH), dtype=np.float64),
+            "hits_share@12": metrics.hits_share(twelve, cases.targets, popularity),
+            "candidate_recall@200": recall(hits(candidates), n),
+        }
     else:
         ten, twenty, candidates = recommend(cases.seeds, (10, 20, CANDIDATES))
         quarters = metrics.popularity_quarters(popularity)
@@ -131,6 +146,7 @@ def beyond_accuracy(
         "ild@10": metrics.intra_list_diversity(ten, genres),
         "genre_divergence@10": metrics.genre_divergence(ten, likes, genres),
         "head_share@10": metrics.share_listed(ten, metrics.most_liked(popularity)),
+        "hits_share@10": metrics.hits_share(ten, cases.targets, popularity),
     }
 
 
@@ -149,12 +165,13 @@ def totals(judged: Judged) -> dict[str, float]:
     """Metrics that belong to no single person.
 
     `coverage@10` is the share of films that are in any list (of those that could be), `median_popularity@10` the
-    median likes of the films shown.
+    median likes of the films shown, `personalisation@10` 1 - the mean overlap of two lists.
     """
     could = len(judged.shown) if judged.shelf is None else int(judged.shelf.sum())
     return {
         "coverage@10": float((judged.shown > 0).sum() / could),
         "median_popularity@10": float(np.median(judged.likes_shown)) if len(judged.likes_shown) else 0.0,
+        "personalisation@10": metrics.personalisation(judged.shown, 10),
     }
 
 
@@ -197,7 +214,7 @@ def summarise(config: TrainingConfig, per_person: PerPerson) -> dict[str, Any]:
         of the same protocol may be compared.
     """
     protocol = (
-        f"few-seeds/1 positive>={config.positive_rating:g} min_positives={config.eval_min_positives} "
+        f"few-seeds/2 positive>={config.positive_rating:g} min_positives={config.eval_min_positives} "
         f"draws={config.eval_draws} folds={config.eval_folds_run}/{config.eval_folds} seed={config.seed}"
     )
     found: dict[str, Any] = {"protocol": protocol, "ndcg@10": {}, "ci95": {}, "pipeline_lead": {}}

@@ -15,6 +15,7 @@ Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 RESAMPLES = 1000
+HITS = 25
 SKEW = 0.01
 """Steck's alpha: share of the person's own genres mixed into the list's, so that no logarithm is infinite."""
 DISCOUNT = 0.5
@@ -95,6 +96,20 @@ def share_listed(lists: Lists, values: NDArray[np.float64] | NDArray[np.bool_]) 
     counts = (lists >= 0).sum(axis=1)
     total = (values[lists].astype(np.float64) * (lists >= 0)).sum(axis=1)
     return np.asarray(np.divide(total, counts, out=np.full(len(lists), np.nan), where=counts > 0))
+
+
+def hits_share(lists: Lists, targets: sparse.csr_matrix, popularity: NDArray[np.int32]) -> Values:
+    """(b,): share of each list that is among the HITS most liked films and is no target: shown for fame alone."""
+    famous = np.zeros(len(popularity), dtype=np.bool_)
+    famous[np.argsort(-popularity, kind="stable")[:HITS]] = True
+    return np.asarray((famous[lists] & (lists >= 0) & ~hits_of(lists, targets)).mean(axis=1), dtype=np.float64)
+
+
+def personalisation(shown: NDArray[np.int64], length: int) -> float:
+    """1 - the mean overlap of two different lists of this length, given in how many lists each film is, (n,)."""
+    n_lists = shown.sum() / length
+    pairs = n_lists * (n_lists - 1)
+    return float(1 - (shown * (shown - 1.0)).sum() / (pairs * length)) if pairs > 0 else 1.0
 
 
 def niche(people: NDArray[np.int64], likes: sparse.csr_matrix, popularity: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """The evaluation protocols: which people and films are fitted on, and which requests test the models.
 
-few-seeds and holdout split people at random; temporal splits them by time; cold-items also holds out films.
+few-seeds and holdout split people at random; temporal splits them by time; cold-items also holds out films; tastes asks
+for lists of films instead of people.
 docs/quality.md defines them.
 """
 
@@ -16,12 +17,13 @@ from marquee.errors import ConfigError, DataError
 from marquee.models.two_tower import TwoTower
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
+from marquee_training.evaluation import tastes
 from marquee_training.evaluation.cases import MAIN_K, Cases, few_seed_cases, holdout_cases, pack
 from marquee_training.evaluation.metrics import mean_ndcg
 from marquee_training.evaluation.ranking import by_scores, tower_scores
 from marquee_training.interactions import Fold, Interactions, build_interactions, split_people
 
-PROTOCOLS = ("few-seeds", "holdout", "temporal", "cold-items")
+PROTOCOLS = ("few-seeds", "holdout", "temporal", "cold-items", "tastes")
 TUNING_DRAWS = 10
 """There are few validation people: more draws of their seeds make choices by them less random."""
 LATE_SHARE = 0.2
@@ -100,6 +102,8 @@ def rounds_of(
     if "cold-items" in protocols:
         for fold, new, name in zip(folds, deal_films(everybody, config), names, strict=False):
             yield cold_round(config, everybody, fold, new, seed_counts, f"new films {name}")
+    if "tastes" in protocols:
+        yield tastes_round(dataset, config, everybody)
 
 
 def few_seeds(
@@ -182,13 +186,34 @@ def temporal_round(dataset: Dataset, config: TrainingConfig, seed_counts: Sequen
             fix="use another protocol: this data has no times",
         )
     visible = build_interactions(early, config.positive_rating)
-    order = np.random.default_rng(config.seed).permutation(len(visible.user_ids))
-    n_validation = max(1, int(len(order) * config.validation_share))
-    train, validation = np.sort(order[n_validation:]), np.sort(order[:n_validation])
+    train, validation = _split_off(visible, config)
     late = ratings[(first >= cut) & (ratings["rating"] >= config.positive_rating)]
     tests: ByK = {k: earliest_cases(late, visible.movie_ids, k, config.eval_min_positives) for k in seed_counts}
     tuning: ByK = {k: few_seeds(config, visible, validation, k, TUNING_DRAWS, 5) for k in seed_counts}
     return Round("temporal", visible, train, validation, (Question("temporal", require_cases(tests, config), tuning),))
+
+
+def tastes_round(dataset: Dataset, config: TrainingConfig, everybody: Interactions) -> Round:
+    """Fit on everybody, and ask with films of a list for the others; the numbers of seeds are the protocol's own.
+
+    Raises:
+        DataError: No list has enough films that people like.
+    """
+    popularity = everybody.popularity
+    found = tastes.find_tastes(dataset.movies, popularity)
+    if not found:
+        raise DataError("the data has no list of the protocol tastes", fix="use another protocol")
+    train, validation = _split_off(everybody, config)
+    tests: ByK = {k: tastes.taste_cases(found, k, everybody.n_movies, config.seed) for k in tastes.SEED_COUNTS}
+    tuning: ByK = {k: few_seeds(config, everybody, validation, k, TUNING_DRAWS, 5) for k in tastes.SEED_COUNTS}
+    return Round("tastes", everybody, train, validation, (Question("tastes", tests, tuning),))
+
+
+def _split_off(people: Interactions, config: TrainingConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Random rows to fit on, and the validation people."""
+    order = np.random.default_rng(config.seed).permutation(len(people.user_ids))
+    n_validation = max(1, int(len(order) * config.validation_share))
+    return np.sort(order[n_validation:]), np.sort(order[:n_validation])
 
 
 def earliest_cases(likes: pd.DataFrame, movie_ids: NDArray[np.int64], k: int, min_positives: int) -> Cases:

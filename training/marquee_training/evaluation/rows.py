@@ -15,6 +15,7 @@ from scipy import sparse
 from marquee.api.contracts import MAX_IDS, MAX_TOP_N, RecommendationRequest
 from marquee.bundle.bundle import Bundle
 from marquee.errors import DataError
+from marquee.models.weights import NOVELTY
 from marquee.pipeline import Pipeline
 from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import Candidates, Where
@@ -29,8 +30,6 @@ from marquee_training.interactions import Interactions
 from marquee_training.item_cf import centered, chosen_movies, edlae_weights, fit_svd, gram_matrix
 from marquee_training.progress import EpochReport
 
-NOVELTY = 0.3
-"""The request's novelty in `pipeline_novel`: the product's accuracy where it shows more of the catalogue."""
 CLASSIC_SVD_FACTORS = 128
 USUAL_EDLAE = {"l2": 200.0, "dropout": 0.98}  # what the search chooses for five seeds on small data
 
@@ -55,21 +54,27 @@ REGISTRY: dict[str, tuple[str, Callable[..., Any]]] = {
     "two_tower": ("product", lambda contents: tower_scores(contents.two_tower)),
     "pipeline": ("product", lambda contents: contents),
     "pipeline_classic": ("classic", lambda contents: contents),
+    "pipeline_25": ("product", lambda contents: contents),
     "pipeline_novel": ("product", lambda contents: contents),
+    "pipeline_75": ("product", lambda contents: contents),
+    "pipeline_100": ("product", lambda contents: contents),
     "genre_popularity": ("data", lambda train, genres, _: baselines.genre_popularity(train.popularity, genres)),
     "chance": ("data", lambda *_: baselines.chance()),
 }
-ONLY_IN = {"pipeline_novel": "few-seeds", "genre_popularity": "cold-items", "chance": "cold-items"}
+DIAL = {"pipeline": 0.0, "pipeline_25": 0.25, "pipeline_novel": NOVELTY, "pipeline_75": 0.75, "pipeline_100": 1.0}
+"""The product's rows and the `novelty` of their requests."""
+PRODUCT = tuple(DIAL)
+"""One model with several request settings: none is compared with the others."""
+ON_DIAL = ("few-seeds", "tastes")
+ONLY_IN = dict.fromkeys(PRODUCT[1:], ON_DIAL) | dict.fromkeys(("genre_popularity", "chance"), ("cold-items",))
 """Rows that are not in every protocol."""
-PRODUCT = ("pipeline", "pipeline_novel")
-"""One model with two request settings: neither is compared with the other."""
 SHORT = ("popularity", "svd_centered", "edlae", "two_tower", "pipeline")
 """The rows of every training run."""
 
 
 def names_of(protocol: str) -> tuple[str, ...]:
     """The rows of a protocol, in the order of its table."""
-    return tuple(name for name in REGISTRY if ONLY_IN.get(name, protocol) == protocol)
+    return tuple(name for name in REGISTRY if protocol in ONLY_IN.get(name, (protocol,)))
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def full_rows(
                 fitted = _fit(config, films, round_, report) if source == "product" else None
                 fits[source] = fitted or _fit_classic(classic, films, round_, report)
             contents, seconds, settings = fits[source]
-            settings = {"novelty": NOVELTY} if name == "pipeline_novel" else settings
+            settings = {"novelty": DIAL[name]} if DIAL.get(name) else settings
             rows = [Row(name, seconds, build(contents), settings)] * len(wanted)
         for own, names, row in zip(result, wanted, rows, strict=True):
             if name in names:
@@ -183,7 +188,7 @@ def by_pipeline(pipeline: Pipeline, novelty: float = 0.0) -> Recommend:
 
     def listed(seeds: NDArray[np.int32], length: int) -> NDArray[np.int64]:
         if length > MAX_TOP_N:
-            return pipeline.score_candidates(seeds.tolist(), "two_tower")[0][:length]
+            return pipeline.score_candidates(seeds.tolist()).pool.rows[:length]
         given = movie_ids[seeds].tolist()
         make = RecommendationRequest if len(given) <= MAX_IDS else RecommendationRequest.model_construct
         answer = pipeline.recommend(make(movie_ids=given, top_n=length, novelty=novelty)).recommendations

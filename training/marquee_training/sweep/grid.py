@@ -11,7 +11,7 @@ from marquee.models.weights import BlendWeights
 from marquee_training.config import TrainingConfig
 from marquee_training.evaluation.rows import USUAL_EDLAE
 
-AFTER_THE_BLEND = ("lambda_mmr", "genre_weight", "novelty_scale", "dislike_weight")
+AFTER_THE_BLEND = ("lambda_mmr", "genre_weight", "dislike_weight")
 """Weights that don't change a candidate's score: settings that differ in these alone share their blends."""
 
 STEPS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0]

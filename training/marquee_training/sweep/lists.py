@@ -24,7 +24,7 @@ from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import Pooling, TwoTower
 from marquee.models.weights import BlendWeights, RerankConfig
 from marquee.pipeline import Pipeline
-from marquee.rerank.ranker import pick
+from marquee.rerank.ranker import Ranking, pick
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Candidates, Retriever, Where
 from marquee_training.config import TrainingConfig
@@ -101,10 +101,13 @@ class SweepFold:
         cases = self.cases[k]
         found = [[np.full((len(cases), length), -1, dtype=np.int64) for length in lengths] for _ in settings]
         for request, (_, seeds, _) in enumerate(cases):
-            rows, scores = pipeline.score_candidates(seeds.tolist(), "two_tower")
+            rankings: dict[float, Ranking] = {}
             for bundle, setting, parts in zip(bundles, settings, found, strict=True):
                 diversity, novelty = setting.diversity, setting.novelty
-                picked = pick(bundle, rows, scores, n=max(lengths), diversity=diversity, novelty=novelty)
+                if novelty not in rankings:
+                    rankings[novelty] = pipeline.score_candidates(seeds.tolist(), novelty=novelty)
+                rows, scores = rankings[novelty].pool.rows, rankings[novelty].order.score
+                picked = pick(bundle, rows, scores, n=max(lengths), diversity=diversity)
                 for part, length in zip(parts, lengths, strict=True):
                     best = picked[:length]
                     part[request, : len(best)] = rows[best[np.lexsort((rows[best], -scores[best]))]]

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from marquee.api.contracts import MovieDetails, MovieList
 from marquee.api.problems import ProblemError
 from marquee.films import well_known
+from marquee.retrieval.port import Where
 from marquee.wishes import Understood
 from marquee_reranker.openapi import problem_at, problems_at
 from marquee_reranker.posters.fetch import Posters
@@ -56,9 +57,9 @@ def movie(request: Request, movie_id: MovieIdInPath) -> Response:
     responses=problems_at(404, 422, 503),
 )
 def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQuery, Query()]) -> Response:
-    """Films like one film, whoever asks."""
+    """Films that fit people who like a film more than they fit anybody; with the filters of recommendations."""
     pipeline = pipeline_of(request)
-    movies = pipeline.films.similar(movie_id, query.top_n)
+    movies = pipeline.films.similar(movie_id, query.top_n, Where.of(query))
     return cached_response(request, MovieList(movies=movies, model_version=pipeline.version))
 
 

@@ -21,12 +21,17 @@ const span = ({ from, to }) => (from !== null && to !== null && from > to ? { fr
 const filtered = (state) => state.any.length + state.none.length > 0 || state.from !== null || state.to !== null;
 const hasMore = (films) => films.length >= topN && topN < MOST && "more";
 
-/** The body of a request for recommendations; people without films are left out of it. */
-export function requestOf(state) {
+function filtersOf(state) {
   const filters = { genres_any: state.any, genres_none: state.none };
   const { from, to } = span(state);
   if (from !== null) filters.year_min = from;
   if (to !== null) filters.year_max = to;
+  return filters;
+}
+
+/** The body of a request for recommendations; people without films are left out of it. */
+export function requestOf(state) {
+  const filters = filtersOf(state);
   const tastes = requesters(state).map(({ likes, dislikes }) => ({ movie_ids: likes, disliked_movie_ids: dislikes }));
   const body = { ...(tastes.length > 1 ? { people: tastes } : tastes[0]), exclude_movie_ids: state.hidden, filters };
   if (state.mix && tastes.length === 1) body.several_interests = true;
@@ -57,7 +62,11 @@ async function begin(state) {
 }
 
 async function near(state) {
-  const [{ movies }] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?top_n=${topN}`), learn([state.near])]);
+  const { genres_any: any, genres_none: none, ...years } = filtersOf(state);
+  const query = new URLSearchParams({ top_n: topN, ...years });
+  any.forEach((name) => query.append("genres_any", name));
+  none.forEach((name) => query.append("genres_none", name));
+  const [{ movies }] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?${query}`), learn([state.near])]);
   const words = "For anybody who likes it. Your own recommendations are kept.";
   show(movies, { title: `Films like ${nameOf(state.near)}`, words, buttons: ["back", hasMore(movies)] });
 }

@@ -19,7 +19,7 @@ def test_a_list_is_the_answer_to_a_request(contents, world):
     ten, twenty = by_pipeline(Pipeline(contents))(world.likes[:4], (10, 20))
     for row in range(4):
         for lists, n in ((ten, 10), (twenty, 20)):
-            request = RecommendationRequest(movie_ids=ids[world.liked(row)].tolist(), top_n=n)
+            request = RecommendationRequest(movie_ids=ids[world.liked(row)].tolist(), top_n=n, novelty=0)
             films = [film.movie_id for film in Pipeline(contents).recommend(request).recommendations]
             assert ids[lists[row]].tolist() == films
 

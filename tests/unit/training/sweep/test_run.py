@@ -51,7 +51,9 @@ def test_dials_do_what_their_names_say(swept):
     rows = {setting.changes(swept.settings[0]): row for setting, row in zip(swept.settings, swept.rows, strict=True)}
     plain, spread = rows["diversity 0"], rows["diversity 0.5"]
     assert spread["ild@10"] > plain["ild@10"] + 0.05
-    assert rows["diversity 0, novelty 1"]["median_popularity@10"] < plain["median_popularity@10"]
+    lifted = rows["diversity 0, novelty 1"]
+    assert lifted["personalisation@10"] > plain["personalisation@10"]
+    assert lifted["genre_divergence@10"] < plain["genre_divergence@10"]
     # diversity d is lambda_mmr 1 - d
     same = {name: value for name, value in rows["lambda_mmr 0.5"].items() if "@" in name}
     assert same == {name: spread[name] for name in same}

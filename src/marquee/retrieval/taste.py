@@ -1,0 +1,108 @@
+"""A person's taste: the seeds, and every film's scores by the models that the re-ranker has in memory.
+
+The lift of a film says how much more it fits the seeds than it would anybody: the models' scores without their priors,
+and the seeds' genres and years. It is the second view that candidates come from, beside the Two-Tower's search.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from marquee.bundle.bundle import Bundle
+from marquee.models import Array, Mask
+from marquee.models.standardise import Moments
+from marquee.retrieval.port import Where
+
+
+class View(NamedTuple):
+    """(n,) float32 scores of every film by one model, and their moments."""
+
+    scores: Array
+    moments: Moments
+
+    def standardised(self, weight: float = 1.0) -> Array:
+        """(n,) float32 scores in units of the deviation, times the weight."""
+        return self.moments.standardise(self.scores, weight)
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What one person likes and dislikes, as rows of the catalogue, and the scores that follow from the seeds.
+
+    Attributes:
+        allowed: (n,) bool, the films that `where` allows.
+        unknown: Ids of the request that no film has.
+        few: The item-item view for a few seeds; None without seeds.
+        history: The one for long histories; None without seeds, or where there is none.
+        share: Weight of `history` in [0, 1]; `few` and the Two-Tower have the rest.
+        content: (n,) float32 similarities to the seeds in [0, 1], "genre" and "year"; empty without seeds.
+        lift: (n,) float32 terms of the lift by name; empty without seeds.
+    """
+
+    seeds: list[int]
+    dislikes: list[int]
+    where: Where
+    allowed: Mask
+    unknown: list[int]
+    few: View | None = None
+    history: View | None = None
+    share: float = 0.0
+    content: dict[str, Array] | None = None
+    lift: dict[str, Array] | None = None
+
+    @property
+    def lift_score(self) -> Array:
+        """(n,) float32: the sum of the lift's terms; zeros without seeds."""
+        terms = list((self.lift or {}).values())
+        return np.asarray(np.sum([np.zeros(len(self.allowed), dtype=np.float32), *terms], axis=0), dtype=np.float32)
+
+    @property
+    def item_scores(self) -> Array | None:
+        """(n,) float32: how probable the item-item views find each film."""
+        if self.few is None:
+            return None
+        few = self.few.standardised(1.0 - self.share)
+        return few if self.history is None else few + self.history.standardised(self.share)
+
+
+def make_taste(
+    bundle: Bundle,
+    seeds: Sequence[int],
+    where: Where,
+    allowed: Mask,
+    *,
+    dislikes: Sequence[int] = (),
+    unknown: Sequence[int] = (),
+) -> Taste:
+    """A taste with its scores; `allowed` is the mask of `where`, which several tastes can share."""
+    given = list(seeds), list(dislikes), where, allowed, list(unknown)
+    if not seeds:
+        return Taste(*given)
+    catalog, tower, item_cf, weights = bundle.catalog, bundle.two_tower, bundle.item_cf, bundle.rerank.weights
+
+    def view(scores: Array) -> View:
+        return View(scores, Moments.of(scores, bundle.like_shares))
+
+    pull = view(item_cf.pull(seeds))
+    few = pull if item_cf.prior is None else view(item_cf.prior + pull.scores)
+    user = tower.encode(seeds)
+    content = {"genre": catalog.genre_similarity(seeds), "year": catalog.year_similarity(seeds, weights.tau_year)}
+    history, share = None, 0.0
+    if item_cf.history is not None:
+        history = view(item_cf.history.scores(seeds))
+        share = len(seeds) / (len(seeds) + weights.half_history)
+    rest = 1.0 - share
+    lift = {
+        "tower": bundle.tower_moments.at(user, bias=0).standardise(
+            tower.item_vectors @ user, rest * weights.lift_tower
+        ),
+        "item_cf": pull.standardised(rest * weights.lift_cf),
+        "genre": np.float32(weights.lift_genre) * content["genre"],
+        "year": np.float32(weights.lift_year) * content["year"],
+    }
+    if history is not None:
+        taken_over = share * (weights.lift_tower + weights.lift_cf)
+        lift["history"] = history.standardised(weights.lift_history + taken_over)
+    return Taste(*given, few, history, share, content, lift)
