@@ -120,9 +120,13 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
     }
     probable = Blend.of(m, models, content)
     lift = {name: term[rows] for name, term in taste.lift.items()}
-    return Ranking(
-        taste, pool, probable, probable.mixed(Blend.of(m, {}, lift | {"dislikes": content["dislikes"]}), novelty)
-    )
+    fitting = Blend.of(m, {}, lift | {"dislikes": content["dislikes"]})
+    return Ranking(taste, pool, probable, probable.mixed(fitting, lift_share(novelty, len(seeds))))
+
+
+def lift_share(novelty: float, k: int) -> float:
+    """Share of the lift in the order for k seeds, in [0, 1]; more for few seeds, where popularity decides the most."""
+    return float(novelty ** (1 - 1 / (3 * k)))
 
 
 def _dislikes(bundle: Bundle, taste: Taste, rows: Rows, unit: float) -> Array:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from marquee.models.item_cf import ItemCF
 from marquee.models.standardise import Moments
 from marquee.models.weights import BlendWeights, RerankConfig
-from marquee.rerank.ranker import TERMS, score
+from marquee.rerank.ranker import TERMS, lift_share, score
 from marquee.retrieval.ladder import Pool
 from marquee.retrieval.port import Where
 from marquee.retrieval.taste import View, make_taste
@@ -105,16 +105,24 @@ def test_in_the_lift_too_long_histories_have_a_view_of_their_own(contents, k):
 def test_the_order_is_a_mixture_of_the_two_blends(contents, k, novelty, dislikes):
     result = ranked(contents, k, sorted(dislikes), novelty=novelty)
     lift = ranked(contents, k, sorted(dislikes), novelty=1.0).order
-    probable, order = result.probable, result.order
+    probable, order, share = result.probable, result.order, lift_share(novelty, k)
     for blend in (probable, order):
         assert tuple(blend.terms) == TERMS
         np.testing.assert_allclose(blend.score, np.sum(list(blend.terms.values()), axis=0), atol=1e-5)
     for name in TERMS:
-        expected = (1 - novelty) * probable.terms[name] + novelty * lift.terms[name]
+        expected = (1 - share) * probable.terms[name] + share * lift.terms[name]
         np.testing.assert_allclose(order.terms[name], expected, atol=1e-5, err_msg=name)
     np.testing.assert_array_equal(probable.score, ranked(contents, k, sorted(dislikes)).order.score)
     of_seeds = np.sum(list(result.taste.lift.values()), axis=0)
     np.testing.assert_allclose(lift.score - lift.terms["dislikes"], of_seeds, atol=1e-5)
+
+
+def test_few_seeds_leave_more_of_popularity_out():
+    for novelty in (0.1, 0.5, 0.9):
+        shares = [lift_share(novelty, k) for k in (1, 2, 4, 100)]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[-1] == pytest.approx(novelty, abs=0.01)
+    assert [lift_share(at, 1) for at in (0.0, 1.0)] == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("novelty", [0.0, 0.4, 1.0])
