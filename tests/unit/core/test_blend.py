@@ -120,7 +120,7 @@ def test_the_order_is_a_mixture_of_the_two_blends(contents, k, novelty, dislikes
 def test_few_seeds_leave_more_of_popularity_out():
     for novelty in (0.1, 0.5, 0.9):
         shares = [lift_share(novelty, k) for k in (1, 2, 4, 100)]
-        assert shares == sorted(shares, reverse=True)
+        assert all(np.diff(shares) < 0)
         assert shares[-1] == pytest.approx(novelty, abs=0.01)
     assert [lift_share(at, 1) for at in (0.0, 1.0)] == [0.0, 1.0]
 
