@@ -11,7 +11,7 @@ from marquee.errors import BundleError
 from marquee.models import LogOdds
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
-from marquee.models.standardise import TowerMoments, like_shares
+from marquee.models.standardise import Moments, TowerMoments, like_shares
 from marquee.models.two_tower import TwoTower
 from marquee.models.weights import RerankConfig
 
@@ -47,6 +47,11 @@ class Bundle:
     def tower_moments(self) -> TowerMoments:
         """Moments of the Two-Tower's scores over the films as people like them."""
         return TowerMoments.of(self.two_tower, self.like_shares)
+
+    @cached_property
+    def popularity_moments(self) -> Moments:
+        """Moments of the films' log-popularity, likewise."""
+        return Moments.of(self.catalog.log_popularity, self.like_shares)
 
     @property
     def version(self) -> str:

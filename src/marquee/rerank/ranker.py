@@ -105,8 +105,8 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
     if taste.history is not None:
         share = taste.share * (weights.alpha_tower + weights.alpha_cf)
         models["history"] = taste.history.scores[rows], taste.history.moments, share
-    if pool.tower_scores is not None:
-        moments = bundle.tower_moments.at(bundle.two_tower.encode(seeds), bias=1)
+    if pool.tower_scores is not None and taste.user is not None:
+        moments = bundle.tower_moments.at(taste.user, bias=1)
         if "version_skew" in pool.degraded:  # another bundle's tower has other units
             moments = Moments.of(pool.tower_scores)
         models["tower"] = pool.tower_scores, moments, few * weights.alpha_tower
@@ -115,7 +115,7 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
     content = {
         "genre": np.float32(weights.beta_gen) * taste.content["genre"][rows],
         "year": np.float32(weights.gamma_year) * taste.content["year"][rows],
-        "popularity": Moments.of(catalog.log_popularity, bundle.like_shares).standardise(popularity, hits),
+        "popularity": bundle.popularity_moments.standardise(popularity, hits),
         "dislikes": _dislikes(bundle, taste, rows, taste.few.moments.unit(weights.alpha_cf)),
     }
     probable = Blend.of(m, models, content)

@@ -37,8 +37,9 @@ class Taste:
         few: The item-item view for a few seeds; None without seeds.
         history: The one for long histories; None without seeds, or where there is none.
         share: Weight of `history` in [0, 1]; `few` and the Two-Tower have the rest.
-        content: (n,) float32 similarities to the seeds in [0, 1], "genre" and "year"; empty without seeds.
-        lift: (n,) float32 terms of the lift by name; empty without seeds.
+        content: (n,) float32 similarities to the seeds in [0, 1], "genre" and "year"; None without seeds.
+        lift: (n,) float32 terms of the lift by name; None without seeds.
+        user: (d,) float32 vector by the Two-Tower; None without seeds.
     """
 
     seeds: list[int]
@@ -51,6 +52,7 @@ class Taste:
     share: float = 0.0
     content: dict[str, Array] | None = None
     lift: dict[str, Array] | None = None
+    user: Array | None = None
 
     @property
     def lift_score(self) -> Array:
@@ -105,4 +107,4 @@ def make_taste(
     if history is not None:
         taken_over = share * (weights.lift_tower + weights.lift_cf)
         lift["history"] = history.standardised(weights.lift_history + taken_over)
-    return Taste(*given, few, history, share, content, lift)
+    return Taste(*given, few, history, share, content, lift, user)
