@@ -59,6 +59,7 @@ def rollback(
 def list_(store: Store = STORE, as_json: Json = False) -> None:
     """List the versions in the store."""
     from marquee.bundle import list_versions
+    from marquee.bundle.store import strange_names
 
     found = list_versions(store)
     if as_json:
@@ -79,6 +80,8 @@ def list_(store: Store = STORE, as_json: Json = False) -> None:
     print_table("", ["", "version", "data", ">NDCG@10 [95 %]", ">people", ">age", "state"], rows, framed=False)
     if not rows:
         out.print(f"no bundle in {store} yet: marquee train", markup=False)
+    for name in strange_names(store):
+        out.print(f"versions/{name} is left out: that is no version's name", markup=False)
 
 
 def card(

@@ -47,6 +47,10 @@ def main() -> None:
     except MarqueeError as error:
         print_error(error)
         sys.exit(error.exit_code)
+    except MemoryError as error:
+        fix = "give it more memory, or choose a smaller configuration or data set (docs/training.md)"
+        print_error(MarqueeError(f"there is too little memory: {error or 'an allocation failed'}", fix=fix))
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("stopped")
         sys.exit(130)

@@ -116,7 +116,7 @@ def sweep(
     folder: Data = None,
     name: Dataset = DATASET,
     config: Config = "auto",
-    size: Annotated[str, typer.Option(help="Size of the grid: quick, medium or full.")] = "quick",
+    size: Annotated[str, typer.Option(help="The grid: quick, medium, full, or svd (the classic factors).")] = "quick",
     output: Annotated[Path | None, typer.Option(help="CSV file.", show_default="eval/sweep_SIZE.csv")] = None,
     jobs: Annotated[int | None, typer.Option(help="Number of processes.", show_default="one per processor")] = None,
     plot: Annotated[bool, typer.Option(help="Also draw the trade-off, beside the CSV.")] = True,
@@ -129,7 +129,8 @@ def sweep(
     dataset, _, chosen = _inputs(folder, name, config)
     path = output or Path("eval") / f"sweep_{size}.csv"
     print_sweep(run_sweep(dataset, chosen, size, path, Reporter(quiet=quiet), jobs=jobs, draw=plot))
-    out.print(f"wrote {path}" + (f" and {path.with_suffix('.png')}" if plot else ""), markup=False)
+    files = [path, path.with_suffix(".final.csv"), *([path.with_suffix(".png")] if plot else [])]
+    out.print(f"wrote {', '.join(map(str, files))}", markup=False)
 
 
 def print_sweep(sweep: Any) -> None:
@@ -173,13 +174,16 @@ def print_document(document: dict[str, Any]) -> None:
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:
-    """Print NDCG@10 by model and number of seeds, with the pipeline's lead at five."""
+    """Print NDCG@10 by model and number of seeds, with the pipeline's lead at five, or at the most that was judged."""
+    if "ndcg@10" not in metrics:  # nobody could judge: the notes say so
+        return
     table = dict(sorted(metrics["ndcg@10"].items(), key=lambda row: int(row[0])))  # JSON sorts 10 before 3
-    lead = metrics["pipeline_lead"]["5"]
+    shown = "5" if "5" in table else list(table)[-1]
+    lead = metrics["pipeline_lead"][shown]
     names = next(iter(table.values()))
     rows = [(name, *(f"{table[k][name]:.4f}" for k in table), _lead(lead.get(name))) for name in names]
     title = f"NDCG@10 on {metrics['n_people']} people held out, by number of seeds"
-    print_table(title, ["", *(f">{k}" for k in table), "pipeline's lead at 5 [95 %]"], rows, framed=False)
+    print_table(title, ["", *(f">{k}" for k in table), f"pipeline's lead at {shown} [95 %]"], rows, framed=False)
 
 
 def _lead(lead: dict[str, Any] | None) -> str:

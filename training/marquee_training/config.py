@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -18,8 +18,8 @@ class TrainingConfig(TrainedWeights):
     """Flat names, LensKit's and the classic design's where they exist. Reasons for values stand in the TOML files."""
 
     # data
-    positive_rating: float = Field(4.0, ge=0.5, le=5)
-    """A rating of at least this counts as a like."""
+    positive_rating: Annotated[float, Field(ge=0.5, le=5)] | Literal["mean"] = 4.0
+    """A rating of at least this counts as a like; "mean": of at least the person's own mean."""
     seed: int = Field(1, ge=0)
     """Seeds every random choice: split, initial weights, batches, dropout."""
 
@@ -30,8 +30,8 @@ class TrainingConfig(TrainedWeights):
     """How many of the folds are run; 1 is a plain hold-out of 1/eval_folds of the people."""
     eval_draws: int = Field(3, ge=1)
     """Random draws of seeds per held-out person."""
-    eval_min_positives: int = Field(20, ge=12)
-    """Held-out people with fewer likes are not judged, so that every k is judged on the same people."""
+    eval_min_positives: int = Field(20, ge=3)
+    """Held-out people with fewer likes are not judged, so that every k is judged on the same people; k needs k + 2."""
     eval_max_people: int = Field(2000, ge=20)
     """At most so many held-out people per fold: more narrow the interval little and cost time."""
     validation_share: float = Field(0.1, gt=0, lt=0.5)
@@ -135,7 +135,7 @@ def load_config(name_or_path: str) -> TrainingConfig:
         raise ConfigError(f"{path}: not TOML: {error}", fix=fix) from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = str(first["loc"][0]) if first["loc"] else ""
         what, fix = f"{key} = {first['input']!r}: {first['msg']}", f"correct {key} in {path}"
         if first["type"] == "extra_forbidden":
             known = ", ".join(TrainingConfig.model_fields)

@@ -7,18 +7,18 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from marquee.errors import DataError
 from marquee.pipeline import Pipeline
 from marquee_training import distributed
 from marquee_training.calibrate import RUNGS, Sample, sample
 from marquee_training.config import TrainingConfig
-from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS
+from marquee_training.evaluation.cases import main_k, seed_counts
 from marquee_training.evaluation.judge import PER_PERSON, Beyond, Judged, PerPerson, judge_briefly
+from marquee_training.evaluation.panel import Panel
 from marquee_training.evaluation.protocols import few_seeds, validation_ndcg
 from marquee_training.evaluation.rows import short_rows
 from marquee_training.files import load_whole, save_whole
 from marquee_training.fit import Films, fit
-from marquee_training.interactions import Fold, Interactions, split_people
+from marquee_training.interactions import Fold, Interactions
 from marquee_training.progress import EpochReport, Reporter
 
 FORMAT = "3"
@@ -37,21 +37,16 @@ class FoldResult:
 
 
 def cross_validate(
-    config: TrainingConfig, everybody: Interactions, films: Films, reporter: Reporter, work: Path | None = None
+    panel: Panel, everybody: Interactions, films: Films, reporter: Reporter, work: Path | None = None
 ) -> list[FoldResult]:
-    """Run the folds. With a work folder, finished folds are saved there and not run again.
-
-    Raises:
-        DataError: Nobody held out has enough likes to be evaluated on.
-    """
-    folds = split_people(len(everybody.user_ids), config.eval_folds, config.validation_share, config.seed)
+    """Run the folds. With a work folder, finished folds are saved there and not run again."""
     results = []
-    for number, fold in enumerate(folds[: config.eval_folds_run], start=1):
+    for number, fold in enumerate(panel.folds, start=1):
         place = work / f"fold-{number}" if work else None
         result = distributed.broadcast(load_result(place) if place else None)
         if result is None:
-            with reporter.stage(f"fold {number}/{config.eval_folds_run}") as report:
-                result = run_fold(config, everybody, films, fold, place, report)
+            with reporter.stage(f"fold {number}/{len(panel.folds)}") as report:
+                result = run_fold(panel.config, everybody, films, fold, place, report)
         results.append(result)
     return results
 
@@ -60,11 +55,6 @@ def run_fold(
     config: TrainingConfig, everybody: Interactions, films: Films, fold: Fold, work: Path | None, report: EpochReport
 ) -> FoldResult:
     """Fit on a fold's people, and evaluate on its held-out people."""
-    if not (everybody.n_liked[fold.test] >= config.eval_min_positives).any():
-        raise DataError(
-            f"none of the {len(fold.test)} people held out has {config.eval_min_positives} likes, so nobody can judge",
-            fix="give more ratings, or lower eval_min_positives in the configuration",
-        )
     validate = validation_ndcg(config, everybody, fold.validation)
     checkpoint = work / "checkpoint.safetensors" if work else None
     bundle, epochs, history = fit(
@@ -73,9 +63,10 @@ def run_fold(
     train = everybody.select(fold.train)
     rows = short_rows(config, train, bundle)
     per_person, beyond = judge_briefly(config, everybody, fold.test, rows, train, films.catalog.genres)
-    report(epochs, epochs, {"test_ndcg@10": float(per_person["pipeline", MAIN_K].mean())})
+    main = main_k(config.eval_min_positives)
+    report(epochs, epochs, {"test_ndcg@10": float(per_person["pipeline", main].mean())})
     pipeline = Pipeline(bundle)
-    cases = [case for k in SEED_COUNTS for case in few_seeds(config, everybody, fold.test, k, 1, 3)]
+    cases = [case for k in seed_counts(config.eval_min_positives) for case in few_seeds(config, everybody, fold.test, k, 1, 3)]
     samples: dict[str, Sample] = {rung: sample(pipeline, cases, rung) for rung in RUNGS}
     result = FoldResult(per_person, beyond, samples, epochs, history)
     if work and distributed.is_leader():

@@ -12,9 +12,10 @@ from marquee.models.catalog import Catalog
 from marquee.models.weights import RerankConfig
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
-from marquee_training.data.features import content_matrix, to_catalog
-from marquee_training.interactions import Interactions, build_interactions
+from marquee_training.data.features import content_matrix, most_features, to_catalog
+from marquee_training.interactions import Interactions, build_interactions, require_likes
 from marquee_training.item_cf import fit_item_cf
+from marquee_training.memory import require_memory
 from marquee_training.progress import EpochReport, History, Validate
 
 
@@ -27,8 +28,15 @@ class Films:
 
 
 def prepare(dataset: Dataset, config: TrainingConfig) -> tuple[Interactions, Films]:
-    """All ratings and films of a data set."""
+    """All ratings and films of a data set.
+
+    Raises:
+        DataError: Nobody likes two films.
+        ConfigError: There is too little memory.
+    """
     everybody = build_interactions(dataset, config.positive_rating)
+    require_likes(everybody, config.positive_rating)
+    require_memory(config, everybody, most_features(dataset))
     catalog = to_catalog(dataset, everybody.popularity)
     return everybody, Films(catalog, content_matrix(dataset, catalog)[0])
 

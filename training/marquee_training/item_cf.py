@@ -25,7 +25,7 @@ def fit_item_cf(config: TrainingConfig, interactions: Interactions) -> ItemCF:
     """The views that the configuration names: one for requests, and one for long histories unless there is none.
 
     Raises:
-        DataError: No film has enough likes.
+        DataError: No film has a like.
     """
     sizes = {
         "n_neighbors": config.item_cf_neighbors,
@@ -104,7 +104,9 @@ def fit_svd(matrix: sparse.csr_matrix, *, n_factors: int, seed: int, unit: bool)
     """
     from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415 - takes seconds to import
 
-    n_factors = min(n_factors, min(matrix.shape) - 1)
+    if not matrix.data.any():  # centred ratings that are all equal: nothing tells two films apart
+        return ItemCF(factors=np.zeros((matrix.shape[1], 1), dtype=np.float32))
+    n_factors = max(1, min(n_factors, min(matrix.shape) - 1))
     svd = TruncatedSVD(n_components=n_factors, random_state=seed).fit(matrix)
     factors = svd.components_.T.astype(np.float32)
     factors[np.bincount(matrix.indices, minlength=len(factors)) == 0] = 0  # films without any rating: rounding noise
@@ -138,7 +140,7 @@ def fit_few_seed_ridge(
     The penalty spares the constant. The other arguments are those of `fit_edlae`.
 
     Raises:
-        DataError: No film has enough likes.
+        DataError: No film has a like.
     """
     chosen = chosen_movies(interactions, min_positives, max_movies)
     likes = interactions.likes[:, chosen]
@@ -202,16 +204,15 @@ def _gram(likes: sparse.csr_matrix, weight: NDArray[np.float64], out: NDArray[np
 def chosen_movies(interactions: Interactions, min_positives: int, max_movies: int) -> NDArray[np.int64]:
     """(c,) columns of the films that take part: those with enough likes, the most liked if they are too many.
 
+    Where no film has enough, as in the ratings of a handful of people, those with the most likes take part.
+
     Raises:
-        DataError: No film has enough likes.
+        DataError: No film has a like.
     """
     popularity = interactions.popularity
-    chosen = np.flatnonzero(popularity >= min_positives)
-    if not len(chosen):
-        raise DataError(
-            f"no film has {min_positives} likes: the item-item view has nothing to learn from",
-            fix="give more ratings, or lower item_cf_min_positives in the configuration",
-        )
+    if not popularity.any():
+        raise DataError("no film has a like: the item-item view has nothing to learn from", fix="give more ratings")
+    chosen = np.flatnonzero(popularity >= min(min_positives, popularity.max()))
     if len(chosen) > max_movies:
         chosen = np.sort(chosen[np.argsort(-popularity[chosen], kind="stable")[:max_movies]])
     return chosen

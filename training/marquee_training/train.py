@@ -5,8 +5,8 @@ import json
 import shutil
 import statistics
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,16 @@ from marquee_training.calibrate import RUNGS, calibrate, concatenate, filters_of
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import FoldResult, cross_validate
 from marquee_training.data.dataset import Dataset
+from marquee_training.evaluation.cases import main_k
 from marquee_training.evaluation.judge import pooled, pooled_people, summarise, summarise_beyond
+from marquee_training.evaluation.panel import Panel, choose_panel
 from marquee_training.evaluation.rows import SHORT
 from marquee_training.fit import fit, prepare
+from marquee_training.interactions import Interactions, threshold_text
 from marquee_training.progress import Reporter
+
+FEW_LIKES = 0.1
+"""Share of the ratings; where fewer are likes, the scale is probably another one."""
 
 
 def train(
@@ -47,10 +53,13 @@ def train(
     key = hashlib.sha256(parts.encode()).hexdigest()[:16]
     distributed.check_same(key, "ratings, configuration or version of Marquee", fix="give all of them the same")
     everybody, films = prepare(dataset, config)
+    panel = choose_panel(config, everybody)
+    for line in remarks(config, everybody, panel):
+        reporter.say(line)
     work = store / ".work" / key
-    results = cross_validate(config, everybody, films, reporter, work)
+    results = cross_validate(panel, everybody, films, reporter, work)
 
-    epochs = round(statistics.median(result.epochs for result in results))
+    epochs = round(statistics.median(result.epochs for result in results)) if results else config.epochs
     with reporter.stage("everyone") as report:
         people, checkpoint = np.arange(len(everybody.user_ids)), work / "everyone.safetensors"
         bundle, _, _ = fit(
@@ -58,7 +67,7 @@ def train(
         )
     published = None
     if distributed.is_leader():
-        bundle = assemble(dataset, config, bundle, results)
+        bundle = assemble(dataset, config, bundle, panel, results)
         with reporter.stage("publish"):
             published = publish(store, bundle, force=force)
         shutil.rmtree(work, ignore_errors=True)
@@ -66,25 +75,48 @@ def train(
     return published
 
 
-def assemble(dataset: Dataset, config: TrainingConfig, bundle: Bundle, results: list[FoldResult]) -> Bundle:
-    """Add calibration, metrics and provenance to the models."""
-    samples = {rung: concatenate([result.samples[rung] for result in results]) for rung in RUNGS}
-    calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
-    metrics = summarise(config, pooled_people([result.per_person for result in results]))
-    metrics |= summarise_beyond({row: pooled([result.beyond[row] for result in results]) for row in SHORT})
-    filters = list(filters_of(bundle.catalog))
-    metrics["calibration"] = {rung: reliability(samples[rung], filters) for rung in RUNGS}
-    history = pd.concat([pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, 1)])
+def remarks(config: TrainingConfig, everybody: Interactions, panel: Panel) -> list[str]:
+    """What a person should know before the work: what is not judged, few likes, films that a view leaves out."""
+    found = [f"WARNING: not judged: {panel.not_judged}"] if panel.not_judged else []
+    likes, ratings = everybody.likes.nnz, everybody.ratings.nnz
+    if likes < FEW_LIKES * ratings:
+        like = threshold_text(config.positive_rating)
+        found.append(
+            f"WARNING: only {likes:,} of {ratings:,} ratings are likes ({like} or more); "
+            'positive_rating = "mean" in a configuration makes a like what is at least the person\'s own mean'
+        )
+    taking_part = int((everybody.popularity >= config.item_cf_min_positives).sum())
+    if (left_out := taking_part - config.item_cf_max_movies) > 0:
+        found.append(
+            f"the item-item view leaves out the {left_out:,} least liked of {taking_part:,} films "
+            f"(item_cf_max_movies = {config.item_cf_max_movies}); the Two-Tower has them"
+        )
+    return found
+
+
+def assemble(
+    dataset: Dataset, config: TrainingConfig, bundle: Bundle, panel: Panel, results: list[FoldResult]
+) -> Bundle:
+    """Add calibration, metrics and provenance to the models; without any judge, the calibration stays the default."""
+    metrics: dict[str, Any] = {"not_judged": panel.not_judged} if panel.not_judged else {}
+    eval_files = {}
+    if results:
+        samples = {rung: concatenate([result.samples[rung] for result in results]) for rung in RUNGS}
+        calibration = {rung: calibrate(samples[rung]) for rung in RUNGS}
+        bundle = replace(bundle, rerank=bundle.rerank.model_copy(update={"calibration": calibration}))
+        metrics |= summarise(panel.config, pooled_people([result.per_person for result in results]))
+        beyond = {row: pooled([result.beyond[row] for result in results]) for row in SHORT}
+        metrics |= summarise_beyond(beyond, main_k(panel.config.eval_min_positives))
+        filters = list(filters_of(bundle.catalog))
+        metrics["calibration"] = {rung: reliability(samples[rung], filters) for rung in RUNGS}
+        history = pd.concat([pd.DataFrame(result.history).assign(fold=fold) for fold, result in enumerate(results, 1)])
+        eval_files["history.csv"] = history.to_csv(index=False).encode()
     return replace(
         bundle,
-        rerank=bundle.rerank.model_copy(update={"calibration": calibration}),
         data=DataInfo(name=dataset.name, source=dataset.source, sha256=dataset.sha256, counts=count(dataset)),
         metrics=Metrics.model_validate(metrics),
         config=config.model_dump(mode="json"),
-        eval_files={
-            "metrics.json": json.dumps(metrics, indent=1).encode(),
-            "history.csv": history.to_csv(index=False).encode(),
-        },
+        eval_files={"metrics.json": json.dumps(metrics, indent=1).encode()} | eval_files,
     )
 
 
@@ -100,5 +132,5 @@ def count(dataset: Dataset) -> dict[str, int]:
     if (years > 0).any():
         result["newest_film_year"] = int(years.max())
     if (newest := int(ratings["timestamp"].max())) > 0:
-        result["newest_rating_year"] = datetime.fromtimestamp(newest, UTC).year
+        result["newest_rating_year"] = int(str(np.datetime64(newest, "s").astype("datetime64[Y]")))
     return result

@@ -15,7 +15,6 @@ from typing import Any
 
 from marquee.base_model import FrozenBaseModel
 from marquee.bundle.manifest import Manifest
-from marquee.bundle.metrics import MAIN_SEEDS
 
 SEEDS = ("1", "3", "5", "10")
 SMALL_PANEL = 1000
@@ -24,7 +23,7 @@ _TEXTS: dict[str, Any] = tomllib.loads(files("marquee.bundle").joinpath("card.to
 _MODELS, _METRICS, _RUNGS = _TEXTS["models"], _TEXTS["metrics"], _TEXTS["rungs"]
 _EVALUATION, _LIMITS = _TEXTS["evaluation"], _TEXTS["limits"]
 _PROTOCOL = re.compile(
-    r"few-seeds/[12] positive>=(?P<positive>[\d.]+) min_positives=(?P<least>\d+) draws=(?P<draws>\d+) "
+    r"few-seeds/[12] positive>=(?P<positive>[\d.]+|mean) min_positives=(?P<least>\d+) draws=(?P<draws>\d+) "
     r"folds=(?P<run>\d+)/(?P<folds>\d+) seed=\d+"
 )
 _WITH_NEIGHBORS = ("few_seed_ridge", "edlae", "ease")
@@ -104,7 +103,7 @@ class ModelCard(FrozenBaseModel):
 def model_card(manifest: Manifest) -> ModelCard:
     """Model card of a bundle."""
     metrics, data, counts = manifest.metrics, manifest.data, manifest.data.counts
-    beyond, intervals = metrics.beyond.get(MAIN_SEEDS, {}), metrics.beyond_ci95.get(MAIN_SEEDS, {})
+    beyond, intervals = metrics.beyond.get(metrics.seeds, {}), metrics.beyond_ci95.get(metrics.seeds, {})
     return ModelCard(
         version=manifest.version,
         created=manifest.created,
@@ -165,7 +164,10 @@ def describe_protocol(protocol: str | None, n_people: int | None) -> str:
     run, folds, draws = found["run"], found["folds"], found["draws"]
     parts = f"{folds} parts" if run == folds else f"{folds} parts, of which {run} were used"
     times = {"1": "once", "2": "twice"}.get(draws, f"{draws} times")
-    return str(_EVALUATION["few_seeds"].format(people=people, parts=parts, times=times, **found.groupdict()))
+    facts = found.groupdict()
+    if facts["positive"] == "mean":
+        facts["positive"] = "the person's own mean"
+    return str(_EVALUATION["few_seeds"].format(people=people, parts=parts, times=times, **facts))
 
 
 def _rows(figures: Iterable[tuple[str, str, float, tuple[float, float] | None]]) -> list[CardRow]:
@@ -180,15 +182,18 @@ def _rows(figures: Iterable[tuple[str, str, float, tuple[float, float] | None]])
 
 def _limits_by_metrics(manifest: Manifest) -> Iterator[str]:
     metrics, n_films = manifest.metrics, manifest.n_movies
+    if metrics.not_judged:
+        yield _LIMITS["not_judged"].format(what=metrics.not_judged)
+    given = _given(metrics.seeds)
     if (share := metrics.beyond_accuracy("head_share@10")) is not None:
         yield _LIMITS["head_share"].format(share=_percent(share))
     if (share := metrics.beyond_accuracy("coverage@10")) is not None:
         shown = f"{round(share * n_films):,}"
-        yield _LIMITS["coverage"].format(shown=shown, films=f"{n_films:,}", share=_percent(share))
+        yield _LIMITS["coverage"].format(shown=shown, films=f"{n_films:,}", share=_percent(share), given=given)
     niche, average = metrics.beyond_accuracy("niche_ndcg@10"), metrics.score()
     if niche is not None and average is not None:
         comparison = "worse" if niche < average else "no worse"
-        yield _LIMITS["niche"].format(niche=niche, average=average, comparison=comparison)
+        yield _LIMITS["niche"].format(niche=niche, average=average, comparison=comparison, given=given)
     at_one = metrics.ndcg.get("1", {})
     best = max(at_one, key=at_one.__getitem__, default="pipeline")
     if "pipeline" in at_one and at_one[best] > at_one["pipeline"]:
@@ -224,6 +229,10 @@ def _unknown(manifest: Manifest) -> list[str]:
     return [_TEXTS["unknown"][what] for what, is_known in known.items() if not is_known]
 
 
+def _given(seeds: str) -> str:
+    return "1 liked film" if seeds == "1" else f"{seeds} liked films"
+
+
 def _percent(share: float) -> str:
     value = 100 * share
     return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %"
@@ -242,6 +251,7 @@ def markdown(card: ModelCard) -> str:
         "marquee": card.marquee,
         "how_judged": _escape(card.how_judged),
         "accuracy": _accuracy(card.accuracy),
+        "given": _given(max((k for k in SEEDS[:3] if any(k in row.values for row in card.accuracy)), default="5")),
         "beyond_accuracy": _beyond_accuracy(card.beyond_accuracy),
         "calibration": _calibration(card.calibration),
         "intended_use": _bullets(card.intended_use),

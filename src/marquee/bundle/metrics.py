@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, OnErrorO
 
 from marquee.base_model import FrozenBaseModel
 
-MAIN_SEEDS = "5"
+MAIN_SEEDS = 5
 """The number of seeds at which bundles are compared, and the only one with metrics beyond accuracy."""
 
 T = TypeVar("T")
@@ -48,6 +48,8 @@ class Metrics(FrozenBaseModel, extra="ignore"):
     beyond_ci95: Annotated[Table[Table[Table[Interval]]], _table_or_empty] = {}
     calibration: Numbers = {}
     """Rung of the ladder -> "ece", the expected calibration error."""
+    not_judged: Text = None
+    """What could not be judged, and why; None if all could."""
     _document: dict[str, Any] = {}
 
     @model_validator(mode="wrap")
@@ -67,14 +69,20 @@ class Metrics(FrozenBaseModel, extra="ignore"):
         """The JSON object as training wrote it, unknown keys included."""
         return self._document
 
-    def score(self, model: str = "pipeline") -> float | None:
-        """NDCG@10 at MAIN_SEEDS."""
-        return self.ndcg.get(MAIN_SEEDS, {}).get(model)
+    @property
+    def seeds(self) -> str:
+        """MAIN_SEEDS, or the largest number of seeds below it at which the pipeline was judged; so for all figures."""
+        judged = [int(k) for k, rows in self.ndcg.items() if k.isdecimal() and "pipeline" in rows]
+        return str(max((k for k in judged if k <= MAIN_SEEDS), default=MAIN_SEEDS))
+
+    def score(self, model: str = "pipeline", seeds: str | None = None) -> float | None:
+        """NDCG@10 at a number of seeds."""
+        return self.ndcg.get(seeds or self.seeds, {}).get(model)
 
     def interval(self, model: str = "pipeline") -> tuple[float, float] | None:
         """95 % interval over people of `score`."""
-        return self.ci95.get(MAIN_SEEDS, {}).get(model)
+        return self.ci95.get(self.seeds, {}).get(model)
 
-    def beyond_accuracy(self, metric: str, model: str = "pipeline") -> float | None:
-        """A metric beyond accuracy, such as "coverage@10", at MAIN_SEEDS."""
-        return self.beyond.get(MAIN_SEEDS, {}).get(model, {}).get(metric)
+    def beyond_accuracy(self, metric: str, model: str = "pipeline", seeds: str | None = None) -> float | None:
+        """A metric beyond accuracy, such as "coverage@10", at a number of seeds."""
+        return self.beyond.get(seeds or self.seeds, {}).get(model, {}).get(metric)

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.files import encode, inconsistencies, shapes_of
-from marquee.bundle.gate import gate, half_comparable, incomparable
+from marquee.bundle.gate import gate, half_comparable, incomparable, undecided
 from marquee.bundle.manifest import MANIFEST_NAME, CodeVersion, FileEntry, Manifest, stamped, time_of
 from marquee.bundle.metrics import Metrics
 from marquee.bundle.read import examine
@@ -115,7 +115,12 @@ def _live(store: Path) -> tuple[Pointer | None, Manifest | None, list[str]]:
 def _pass_gate(draft: Manifest, live: Manifest | None, *, force: bool) -> list[str]:
     """Notes for the result."""
     note = incomparable(draft.metrics, draft.data, live) if live else None
-    reasons = gate(draft.metrics, live.metrics if live and not note else None)
+    if why := undecided(draft.metrics):
+        note = f"WARNING: nothing shows that it is any good: {why}"
+        replaces_judged = live and live.metrics.score() is not None and not undecided(live.metrics)
+        reasons = [f"the current bundle was judged, and of this one {why}"] if replaces_judged else []
+    else:
+        reasons = gate(draft.metrics, live.metrics if live and not note else None)
     if reasons and not force:
         fix = "train a better one, or publish anyway with --force"
         raise PublishRefused("not published:\n  - " + "\n  - ".join(reasons), fix=fix)

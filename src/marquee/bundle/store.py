@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from marquee.base_model import FrozenBaseModel
-from marquee.bundle.manifest import MANIFEST_NAME, VERSION_PATTERN, Sha256, Version, first_problem
+from marquee.bundle.manifest import MANIFEST_NAME, VERSION_PATTERN, Sha256, Version, first_problem, time_of
 from marquee.errors import BundleError
 
 POINTER_NAME = "CURRENT.json"
@@ -38,8 +38,14 @@ def is_version_folder(path: Path) -> bool:
 
 
 def is_version_name(name: str) -> bool:
-    """Whether a folder's name has the form of a version's."""
-    return re.fullmatch(VERSION_PATTERN, name) is not None
+    """Whether a folder's name has the form of a version's, with a date that exists."""
+    if re.fullmatch(VERSION_PATTERN, name) is None:
+        return False
+    try:
+        time_of(name)
+    except ValueError:
+        return False
+    return True
 
 
 def version_path(store: Path, version: str) -> Path:
@@ -54,6 +60,13 @@ def version_names(store: Path) -> list[str]:
     folder = store / VERSIONS
     names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
     return sorted(name for name in names if is_version_name(name))
+
+
+def strange_names(store: Path) -> list[str]:
+    """Folders between the versions of a store that are none, such as one with an impossible date."""
+    folder = store / VERSIONS
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+    return sorted(name for name in names if not is_version_name(name) and not name.startswith(_TEMPORARY))
 
 
 def current(store: Path) -> Pointer | None:

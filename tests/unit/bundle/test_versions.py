@@ -132,6 +132,16 @@ def test_prune_does_nothing_without_knowing_what_is_in_use(store: Path, names: l
     assert len(list_versions(store)) == 4
 
 
+def test_a_folder_with_an_impossible_date_is_no_version(store: Path, names: list[str]) -> None:
+    strange = "2026-13-45T99-00-00Z-0123abcd"
+    (store / "versions" / strange).mkdir()
+    assert [entry.version for entry in list_versions(store)] == names[::-1]
+    assert strange_names(store) == [strange]
+    assert load(store).version == names[3]
+    with pytest.raises(BundleError, match="is not the name of a version"):
+        rollback(store, strange)
+
+
 def test_export_takes_one_version_out(store: Path, names: list[str], tmp_path: Path) -> None:
     assert export(store, tmp_path / "layer" / "bundle") == names[3]
     assert load(tmp_path / "layer" / "bundle").version == names[3]

@@ -49,8 +49,19 @@ def test_rare_films_and_a_cap_leave_the_catalogue_whole(world):
     busy = set(np.argsort(-world.popularity, kind="stable")[:20])
     weights = dense(view)
     assert set(np.flatnonzero(weights.any(axis=1))) <= busy
-    with pytest.raises(DataError, match="no film has 1000 likes"):
-        fit_edlae(world, l2=5.0, dropout=0.5, n_neighbors=60, min_positives=1000)
+
+
+def test_where_no_film_has_enough_likes_the_most_liked_take_part(world):
+    view = fit_edlae(world, l2=5.0, dropout=0.5, n_neighbors=60, min_positives=1000)
+    assert len(view) == 60
+    with pytest.raises(DataError, match="no film has a like"):
+        fit_edlae(world.select(np.arange(0)), l2=5.0, dropout=0.5, n_neighbors=60)
+
+
+def test_ratings_that_are_all_equal_have_no_centred_factors(world):
+    equal = world.ratings.copy()
+    equal.data[:] = 1.0
+    assert not fit_svd(centered(equal), n_factors=8, seed=0, unit=True).factors.any()
 
 
 def test_centering_leaves_each_person_at_zero(world):

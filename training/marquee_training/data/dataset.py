@@ -29,8 +29,8 @@ class Dataset:
     Attributes:
         name: For people and the manifest, such as "ml-latest-small".
         source: A folder, an address, a package, or "synthetic seed=1".
-        ratings: `user_id` int32, `movie_id` int32, `rating` float32 (0.5 to 5), `timestamp` int64 (seconds);
-            one row per (user, film).
+        ratings: `user_id` int32, `movie_id` int32, `rating` float32 (0.5 to 5), `timestamp` int64 (seconds, 0 =
+            unknown); one row per (user, film).
         movies: `movie_id` int32 (unique, ascending), `title` str (without the year, articles in reading order),
             `year` int16 (0 = unknown), `genres` str ("Comedy|Drama", empty = none), `tmdb_id` int64 (0 = unknown).
         tags: `movie_id` int32, `tag` str (lower case), `count` int32 (people who gave it); may be empty.

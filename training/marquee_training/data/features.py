@@ -28,6 +28,11 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
     )
 
 
+def most_features(dataset: Dataset) -> int:
+    """About how many columns `content_matrix` will have, at most."""
+    return N_DECADES + 1 + MAX_TAGS * bool(len(dataset.tags)) + GENOME_DIMENSIONS * bool(dataset.genome)
+
+
 def content_matrix(dataset: Dataset, catalog: Catalog) -> tuple[NDArray[np.float32], list[str]]:
     """Features of every film, each block with rows of about unit length.
 

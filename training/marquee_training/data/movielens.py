@@ -1,5 +1,6 @@
 """Read a folder of MovieLens files, of any generation, into a `Dataset`."""
 
+import ast
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from marquee.errors import DataError
 from marquee_training.data.dataset import Dataset, Genome
-from marquee_training.data.read_csv import FileFormat, Table, read_table, require_known, require_unique
+from marquee_training.data.read_csv import FileFormat, Table, read_table, require_known, require_unique, require_valid
 from marquee_training.data.row_errors import Kind
 from marquee_training.data.titles import split_title
 from marquee_training.progress import ByteProgress
@@ -34,20 +35,33 @@ _COLUMNS = {
     "genome_tags": {"tagId": Kind.ID, "tag": Kind.TITLE},
 }
 _RATINGS, _MOVIES = _COLUMNS["ratings"], _COLUMNS["movies"]
+_OPTIONAL = ("rating", "timestamp")
+_LIKE, _DISLIKE = 5.0, 0.5
+"""Stars for thumbs, and for rows without a rating."""
 _MOVIES_100K = {"movieId": Kind.ID, "title": Kind.TITLE} | dict.fromkeys(GENRES_100K, Kind.TEXT)
 _HEADER_100K = ("movieId", "title", "date", "video", "url", *GENRES_100K)
 _LATEST = ("ratings", "movies", "links", "tags", "genome-scores", "genome-tags")
 _KAGGLE = ("rating", "movie", "link", "tag", "genome_scores", "genome_tags")
+
+
+def _csv_files(names: Sequence[str]) -> dict[str, FileFormat]:
+    files = zip(_COLUMNS.items(), names, strict=True)
+    return {
+        role: FileFormat(f"{name}.csv", columns, optional=_OPTIONAL if role == "ratings" else ())
+        for (role, columns), name in files
+    }
+
+
 # The files of each generation of MovieLens.
 SHAPES: Final = {
-    "latest": {role: FileFormat(f"{name}.csv", _COLUMNS[role]) for role, name in zip(_COLUMNS, _LATEST, strict=True)},
-    "kaggle": {role: FileFormat(f"{name}.csv", _COLUMNS[role]) for role, name in zip(_COLUMNS, _KAGGLE, strict=True)},
+    "latest": _csv_files(_LATEST),
+    "kaggle": _csv_files(_KAGGLE),
     "1m": {
-        "ratings": FileFormat("ratings.dat", _RATINGS, "::", tuple(_RATINGS)),
+        "ratings": FileFormat("ratings.dat", _RATINGS, "::", tuple(_RATINGS), optional=_OPTIONAL),
         "movies": FileFormat("movies.dat", _MOVIES, "::", tuple(_MOVIES), latin1=True),
     },
     "100k": {
-        "ratings": FileFormat("u.data", _RATINGS, "\t", tuple(_RATINGS)),
+        "ratings": FileFormat("u.data", _RATINGS, "\t", tuple(_RATINGS), optional=_OPTIONAL),
         "movies": FileFormat("u.item", _MOVIES_100K, "|", _HEADER_100K, latin1=True),
     },
 }
@@ -76,7 +90,7 @@ def load_movielens(folder: Path, *, progress: bool = True) -> Dataset:
         tags = files.read_tags(known)
         genome = files.read_genome(known)
     if "genres" in movies.columns:
-        genres = movies.columns["genres"].to_pylist()
+        genres = _with_bars(movies, files.notes)
     else:  # 100K's flags; "unknown" means none
         named = GENRES_100K[1:]
         flags = zip(*(movies.columns[name].to_pylist() for name in named), strict=True)
@@ -84,13 +98,72 @@ def load_movielens(folder: Path, *, progress: bool = True) -> Dataset:
     return Dataset(
         name=folder.resolve().name,
         source=str(folder),
-        ratings=ratings_frame(*(ratings.columns[name] for name in _RATINGS)),
+        ratings=ratings_frame(
+            ratings.columns["userId"],
+            ratings.columns["movieId"],
+            _stars(ratings, files.notes),
+            _times(ratings, files.notes),
+        ),
         movies=movies_frame(known, movies.columns["title"].to_pylist(), genres, tmdb_ids),
         tags=tags,
         genome=genome,
         sha256=files.sha256(),
         notes=tuple(files.notes),
     )
+
+
+def _stars(ratings: Table, notes: list[str]) -> NDArray[Any]:
+    """(m,) ratings from 0.5 to 5; thumbs become 5 and 0.5, and so do rows without a rating."""
+    name, values = ratings.path.name, ratings.columns.get("rating")
+    if values is None:
+        notes.append(f"{name}: there is no column rating, so each row counts as a like")
+        return np.full(len(ratings.columns["userId"]), _LIKE, dtype=np.float32)
+    if values.min() <= 0 < values.max() and np.isin(values, (-1, 0, 1)).all():
+        notes.append(f"{name}: the ratings are thumbs, {int((values > 0).sum()):,} up and the others down")
+        return np.where(values > 0, _LIKE, _DISLIKE).astype(np.float32)
+    kind = Kind.RATING
+    what = f"rating is '{{value}}', not {kind.expected}"
+    require_valid(ratings, "rating", values >= _DISLIKE, what=what, fix=kind.fix)
+    if values.min() == values.max():
+        notes.append(f"{name}: each rating is {values[0]:g}, so each row counts as a like")
+    return np.asarray(values)
+
+
+def _times(ratings: Table, notes: list[str]) -> NDArray[np.int64]:
+    """(m,) seconds, 0 = unknown."""
+    values = ratings.columns.get("timestamp", np.zeros(len(ratings.columns["userId"]), dtype=np.int64))
+    if unknown := int((values == 0).sum()):
+        notes.append(
+            f"{ratings.path.name}: {unknown:,} rows without a time; only the evaluation protocol temporal needs times"
+        )
+    return np.asarray(values)
+
+
+def _with_bars(movies: Table, notes: list[str]) -> list[str]:
+    """Each film's genres as MovieLens writes them, "Action|Comedy", out of lists with another separator or in JSON."""
+    cells = [cell.strip() for cell in movies.columns["genres"].to_pylist()]
+    in_brackets = {row: _bracketed(cell) for row, cell in enumerate(cells) if cell.startswith("[")}
+    valid = np.array([in_brackets.get(row, "") is not None for row in range(len(cells))], dtype=np.bool_)
+    fix = """write them as Action|Comedy, or as a list of texts, ["Action", "Comedy"]"""
+    require_valid(movies, "genres", valid, what="genres is '{value}', which is no list of names", fix=fix)
+    plain = [cell for row, cell in enumerate(cells) if row not in in_brackets and cell != NO_GENRES]
+    others = [mark for mark in (";", ",", "/") if any(mark in cell for cell in plain)]
+    mark = "|" if not others or any("|" in cell for cell in plain) else others[0]
+    if mark != "|":
+        notes.append(f"{movies.path.name}: genres are separated by {mark!r}, and read so")
+    elif odd := [cell for cell in plain if "," in cell or ";" in cell]:
+        notes.append(f"{movies.path.name}: genres are separated by |, but {len(odd):,} films have such as {odd[0]!r}")
+    return [in_brackets.get(row, cell.replace(mark, "|")) or "" for row, cell in enumerate(cells)]
+
+
+def _bracketed(cell: str) -> str | None:
+    """Genres with bars between out of '["Action", "Comedy"]' or '[{"id": 28, "name": "Action"}]'; None for others."""
+    try:
+        entries = ast.literal_eval(cell)
+        names = [entry["name"] if isinstance(entry, dict) else entry for entry in entries]
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
+        return None
+    return "|".join(names) if all(isinstance(name, str) for name in names) else None
 
 
 class _Files:

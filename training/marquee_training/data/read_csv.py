@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
 from marquee.errors import DataError
-from marquee_training.data.row_errors import DAMAGED, ENOUGH, EXAMPLES, BadRow, Kind, checked_values, explain, refuse
+from marquee_training.data.row_errors import DAMAGED, ENOUGH, EXAMPLES, BadRow, Kind, checked_values, explain, printable, refuse
 
 _BLOCK = 16 * 2**20  # bytes; a few hundred thousand ratings
 
@@ -35,6 +35,8 @@ class FileFormat:
         delimiter: What separates two cells.
         header: All columns, where the file has no header line. Such files have no quotes either.
         latin1: Whether text that isn't UTF-8 is Latin-1, as in GroupLens' files of 1998 to 2003.
+        optional: Columns that a file may lack, the last ones of `header`. It may lack the first of them only if it has
+            no unknown column, which could be that one under another name.
     """
 
     name: str
@@ -42,6 +44,7 @@ class FileFormat:
     delimiter: str = ","
     header: tuple[str, ...] | None = None
     latin1: bool = False
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Table:
     """A file's columns.
 
     Attributes:
-        columns: int32, int64 or float32 arrays, or Arrow strings, by name.
+        columns: int32, int64 or float32 arrays, or Arrow strings, by name; without those that the file lacks.
         sha256: Hash of the (unpacked) content.
         is_cut: Whether the last line has no end, as in an incomplete copy.
     """
@@ -90,6 +93,10 @@ def read_table(
                 digest.update(block)
                 advance(len(block))
                 names, line = _header(path, block, file_format), 2
+            elif file_format.optional:
+                with open_rows(path) as twin:
+                    cells = twin.readline().count(file_format.delimiter.encode()) + 1
+                names = names[: max(cells, len(names) - len(file_format.optional))]
             parser = _Parser(file_format, names)
             for block in iter(lambda: stream.read(block_bytes) + stream.readline(), b""):
                 digest.update(block)
@@ -116,7 +123,7 @@ def read_table(
         what = "there is a header but no row" if file_format.header is None else "the file is empty"
         raise DataError(f"{path}, line {line}: {what}", fix="check that the file was copied whole")
     # One column at a time: memory peaks lower.
-    columns = {name: _joined(kind, parts.pop(name, [])) for name, kind in file_format.columns.items()}
+    columns = {name: _joined(kind, parts.pop(name, [])) for name, kind in parser.columns.items()}
     return Table(path, file_format, columns, digest.hexdigest(), not block.endswith((b"\n", b"\r")))
 
 
@@ -132,7 +139,8 @@ class _Parser:
     def __init__(self, file_format: FileFormat, names: tuple[str, ...]) -> None:
         self.delimiter, self.latin1 = file_format.delimiter, file_format.latin1
         self.quoted = file_format.header is None
-        self.names, self.columns = names, dict(file_format.columns)
+        self.names = names
+        self.columns = {name: kind for name, kind in file_format.columns.items() if name in names}
         self.time_is_known = False
 
     def parse(self, block: bytes) -> tuple[dict[str, Any], str | None]:
@@ -145,7 +153,7 @@ class _Parser:
         names = [name if name in self.columns else f"column {at}" for at, name in enumerate(self.names)]
         types = {name: kind.arrow for name, kind in self.columns.items()}
         delimiter, quote = self.delimiter.replace("::", "\t"), cast("Any", '"' if self.quoted else False)
-        null_values = [""] if Kind.OPTIONAL_ID in self.columns.values() else []
+        null_values = [""] if any(kind.may_be_empty for kind in self.columns.values()) else []
         try:
             table = arrow_csv.read_csv(
                 pa.BufferReader(self._as_arrow_reads(block)),
@@ -195,12 +203,13 @@ class _Parser:
         return block
 
     def _detect_text_times(self, block: bytes) -> None:
-        """The first row decides whether timestamps are seconds or text."""
-        self.time_is_known = True
+        """The first row with a time decides whether times are seconds or text; only a block's first row is looked at."""
         cells = block.lstrip().split(b"\n", 1)[0].decode("latin-1").split(self.delimiter)
         for name, cell in zip(self.names, cells, strict=False):
-            if self.columns.get(name) is Kind.SECONDS and re.match(r"\d{4}-\d", cell.strip(' "\r')):
-                self.columns[name] = Kind.TIME
+            if self.columns.get(name) is Kind.SECONDS and (text := cell.strip(' "\r')):
+                self.time_is_known = True
+                if re.match(r"\d{4}-\d", text):
+                    self.columns[name] = Kind.TIME
 
 
 def _header(path: Path, line: bytes, file_format: FileFormat) -> tuple[str, ...]:
@@ -220,13 +229,28 @@ def _header(path: Path, line: bytes, file_format: FileFormat) -> tuple[str, ...]
         what, fix = "there is a NUL byte in this row", DAMAGED
     elif "\r" in text:
         what, fix = "the lines end in a carriage return alone", f"tr '\\r' '\\n' < {path.name} > fixed.csv"
-    elif missing := [name for name in columns if name not in names]:
+    elif _lacks(file_format, names):
+        missing = [name for name in columns if name not in names]
+        if not set(missing) - set(file_format.optional):
+            missing = [file_format.optional[0]]
         what, fix = f"{'column' if len(missing) == 1 else 'columns'} {', '.join(missing)} missing", must
+        if missing == [*file_format.optional[:1]]:
+            unread = ", ".join(name for name in names if name not in columns)
+            fix = f"{must}; or remove the columns {unread}, then each row counts as a like"
     elif twice := [name for name in columns if names.count(name) > 1]:
         what, fix = f"two columns are called {twice[0]}", "rename one of the two: it isn't clear which one to read"
     else:
         return names
     raise refuse(path, [(1, what, fix, text)])
+
+
+def _lacks(file_format: FileFormat, names: tuple[str, ...]) -> bool:
+    """Whether a header lacks a column that it must have."""
+    missing = [name for name in file_format.columns if name not in names]
+    is_doubtful = bool(set(missing) & set(file_format.optional[:1])) and any(
+        name not in file_format.columns for name in names
+    )
+    return is_doubtful or bool(set(missing) - set(file_format.optional))
 
 
 def require_unique(table: Table, *names: str, what: str, fix: str) -> None:
@@ -254,16 +278,21 @@ def require_unique(table: Table, *names: str, what: str, fix: str) -> None:
     raise refuse(table.path, bad, total=len(again))
 
 
+def require_valid(table: Table, name: str, valid: NDArray[np.bool_], *, what: str, fix: str) -> None:
+    """Check that the values of a column are valid; `what` describes one, with the placeholder {value}."""
+    wrong = np.flatnonzero(~valid)
+    if len(wrong):
+        column = table.columns[name]
+        found = _locate(table, wrong[:EXAMPLES].tolist())
+        values = {row: printable(str(column[row]).removesuffix(".0")) for row in found}
+        bad = [(line, what.format(value=values[row]), fix, text) for row, (line, text) in found.items()]
+        raise refuse(table.path, bad, total=len(wrong))
+
+
 def require_known(table: Table, name: str, known: NDArray[Any], listed_in: str, *, fix: str) -> None:
     """Check that each id of a column is in another file."""
-    ids = table.columns[name]
-    unknown = np.flatnonzero(~np.isin(ids, known))
-    if len(unknown):
-        found = _locate(table, unknown[:EXAMPLES].tolist())
-        bad = [
-            (line, f"{name} {ids[row]} isn't listed in {listed_in}", fix, text) for row, (line, text) in found.items()
-        ]
-        raise refuse(table.path, bad, total=len(unknown))
+    what = f"{name} {{value}} isn't listed in {listed_in}"
+    require_valid(table, name, np.isin(table.columns[name], known), what=what, fix=fix)
 
 
 def _locate(table: Table, rows: Collection[int]) -> dict[int, tuple[int, str]]:

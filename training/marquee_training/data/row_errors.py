@@ -18,7 +18,11 @@ EXAMPLES = 3
 ENOUGH = 10_000  # bad rows of a file: nobody needs an exact count of millions, and finding them takes minutes
 DAMAGED = "the file is cut short or damaged: copy or download it again"
 _SHOWN = 120  # characters of a bad line
-_TIMES = 'write whole seconds since 1970, or times such as "2005-04-02 23:53:47" throughout the file'
+_TIMES = (
+    "write whole seconds since 1970 (milliseconds divided by 1000), "
+    'or times such as "2005-04-02 23:53:47" throughout the file'
+)
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 4_102_444_799  # the years 1 to 2099: more are another unit
 
 BadRow = tuple[int, str, str, str]
 """Line number, what is wrong, the fix, and the line's text; rows with the same fix are counted together."""
@@ -33,13 +37,16 @@ class Kind(Enum):
         *(pa.float64(), 1, 2**53 - 1, f"a whole number from 1 to {2**53 - 1}"),
         "write the film's TMDB id, or leave the cell empty",
     )
+    # Thumbs, which only the whole column shows, may be -1 and 0 (movielens.py).
     RATING = (
-        *(pa.float32(), 0.5, 5, "a number from 0.5 to 5"),
-        "rescale the ratings to run from 0.5 to 5, or remove the row",
+        *(pa.float32(), -1, 5, "a number from 0.5 to 5"),
+        "rescale the ratings to run from 0.5 to 5 (thumbs: to 1 and 0), or remove the whole column: "
+        "then each row counts as a like",
     )
     SHARE = (pa.float32(), 0, 1, "a number from 0 to 1", "rescale the values to run from 0 to 1")
-    SECONDS = (pa.int64(), -(2**63), 2**63 - 1, "whole seconds since 1970", _TIMES)
-    TIME = (pa.timestamp("s"), -(2**63), 2**63 - 1, "a time", _TIMES)
+    # May be empty, which becomes 0.
+    SECONDS = (pa.int64(), _FIRST_SECOND, _LAST_SECOND, "whole seconds since 1970, before the year 2100", _TIMES)
+    TIME = (pa.timestamp("s"), _FIRST_SECOND, _LAST_SECOND, "a time before the year 2100", _TIMES)
     TITLE = (pa.string(), 0, 0, "text", "fill the cell, or remove the row")
     TEXT = (pa.string(), 0, 0, "text or nothing", "")
 
@@ -50,6 +57,11 @@ class Kind(Enum):
     def is_text(self) -> bool:
         """Whether the column stays in Arrow, rather than becoming a numpy array."""
         return self in (Kind.TITLE, Kind.TEXT)
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether an empty cell of a number is valid; it becomes 0."""
+        return self in (Kind.OPTIONAL_ID, Kind.SECONDS, Kind.TIME)
 
 
 def checked_values(kind: Kind, cells: pa.ChunkedArray) -> NDArray[Any] | pa.ChunkedArray:
@@ -62,7 +74,10 @@ def checked_values(kind: Kind, cells: pa.ChunkedArray) -> NDArray[Any] | pa.Chun
         if not is_valid:
             raise ValueError(f"a cell isn't {kind.expected}")
         return cells
-    values: NDArray[Any] = (cells.cast(pa.int64()) if kind is Kind.TIME else cells).to_numpy()
+    numbers = cells.cast(pa.int64()) if kind is Kind.TIME else cells
+    if kind in (Kind.SECONDS, Kind.TIME):
+        numbers = pc.fill_null(numbers, 0)
+    values: NDArray[Any] = numbers.to_numpy()
     valid = (values >= kind.low) & (values <= kind.high)  # false for NaN, which also stands for an empty cell
     if kind is Kind.OPTIONAL_ID:
         empty = cells.is_null().to_numpy()
@@ -88,7 +103,7 @@ def explain(
     if len(cells) == len(names):
         for name, kind in columns.items():
             cell = cells[names.index(name)]
-            if not cell.strip() and kind is not Kind.TEXT and (cell or kind is not Kind.OPTIONAL_ID):
+            if not cell.strip() and kind is not Kind.TEXT and (cell or not kind.may_be_empty):
                 return f"{name} is empty", "fill the cell, or remove the row"
             try:
                 # Arrow's CSV reader strips these two before it converts a number.

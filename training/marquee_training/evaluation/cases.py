@@ -15,8 +15,20 @@ if TYPE_CHECKING:  # benchmarks/quality/child runs this file where only numpy an
 
 SEED_COUNTS = (1, 3, 5, 10)
 MAIN_K = 5
+LEAST_TARGETS = 2
 HOLDOUT_MIN_POSITIVES = 5
 HOLDOUT_TARGETS = 0.2
+
+
+def seed_counts(min_positives: int) -> tuple[int, ...]:
+    """Those of SEED_COUNTS that leave LEAST_TARGETS likes to find to people with this number of likes."""
+    return tuple(k for k in SEED_COUNTS if k + LEAST_TARGETS <= min_positives)
+
+
+def main_k(min_positives: int) -> int:
+    """The number of seeds at which models are compared: MAIN_K, or the most below it that can be judged."""
+    return max(k for k in seed_counts(min_positives) if k <= MAIN_K)
+
 
 Case = tuple[int, NDArray[np.int32], NDArray[np.int32]]
 """A request: the person's row, the seeds' columns and the targets' columns, both ascending."""

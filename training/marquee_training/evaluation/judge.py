@@ -10,12 +10,12 @@ from scipy import sparse
 
 from marquee_training.config import TrainingConfig
 from marquee_training.evaluation import metrics, tastes
-from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS, Cases
+from marquee_training.evaluation.cases import MAIN_K, Cases, main_k, seed_counts
 from marquee_training.evaluation.metrics import Values, mrr, ndcg, recall, rounded_ci95, rounded_mean
 from marquee_training.evaluation.protocols import Question, few_seeds
 from marquee_training.evaluation.ranking import Lists, Recommend, hits_of
 from marquee_training.evaluation.rows import SHORT
-from marquee_training.interactions import Interactions
+from marquee_training.interactions import Interactions, threshold_text
 
 CANDIDATES = 200
 MAIN = {
@@ -60,7 +60,7 @@ class Judged:
 PerPerson = dict[tuple[str, int], Values]
 """(row, k) -> each held-out person's mean NDCG@10, people in the same order in every entry."""
 Beyond = dict[str, Judged]
-"""Row -> the same people's metrics beyond NDCG, at MAIN_K seeds."""
+"""Row -> the same people's metrics beyond NDCG, at `main_k` seeds."""
 
 
 def judge(ask: AskRow, question: Question, k: int | None, train: Interactions, genres: NDArray[np.bool_]) -> Judged:
@@ -183,17 +183,18 @@ def judge_briefly(
     train: Interactions,
     genres: NDArray[np.bool_],
 ) -> tuple[PerPerson, Beyond]:
-    """Judge every row on every held-out person with enough likes, at every number of seeds.
+    """Judge every row on every held-out person with enough likes, at every number of seeds that these leave room for.
 
-    Metrics beyond NDCG are computed at MAIN_K seeds alone: they need a list of 20, and so one more request per list.
+    Metrics beyond NDCG are computed at `main_k` seeds alone: they need a list of 20, and so one more request per list.
     """
     per_person: PerPerson = {}
     beyond: Beyond = {}
     popularity = train.popularity
-    for k in SEED_COUNTS:
+    main = main_k(config.eval_min_positives)
+    for k in seed_counts(config.eval_min_positives):
         cases = few_seeds(config, everybody, people, k, config.eval_draws, 2)
         for name, recommend in rows.items():
-            ten, *twenty = recommend(cases.seeds, (10, 20) if k == MAIN_K else (10,))
+            ten, *twenty = recommend(cases.seeds, (10, 20) if k == main else (10,))
             per_person[name, k] = cases.per_person(ndcg(hits_of(ten, cases.targets), cases.n_targets))
             if twenty:
                 values = beyond_accuracy(cases, ten, twenty[0], popularity, genres)
@@ -214,7 +215,7 @@ def summarise(config: TrainingConfig, per_person: PerPerson) -> dict[str, Any]:
         of the same protocol may be compared.
     """
     protocol = (
-        f"few-seeds/2 positive>={config.positive_rating:g} min_positives={config.eval_min_positives} "
+        f"few-seeds/2 positive>={threshold_text(config.positive_rating)} min_positives={config.eval_min_positives} "
         f"draws={config.eval_draws} folds={config.eval_folds_run}/{config.eval_folds} seed={config.seed}"
     )
     found: dict[str, Any] = {"protocol": protocol, "ndcg@10": {}, "ci95": {}, "pipeline_lead": {}}
@@ -229,8 +230,8 @@ def summarise(config: TrainingConfig, per_person: PerPerson) -> dict[str, Any]:
     return found
 
 
-def summarise_beyond(beyond: Beyond) -> dict[str, Any]:
-    """Metrics beyond NDCG, at MAIN_K seeds; coverage and median popularity belong to no person and have no interval.
+def summarise_beyond(beyond: Beyond, k: int = MAIN_K) -> dict[str, Any]:
+    """Metrics beyond NDCG, at k seeds; coverage and median popularity belong to no person and have no interval.
 
     Returns:
         JSON values: `beyond`[k][row][metric], null where nobody has a value (such as genres that no film has);
@@ -245,5 +246,5 @@ def summarise_beyond(beyond: Beyond) -> dict[str, Any]:
         means[name] |= {m: round(float(np.nanmean(known[m])), 4) if m in known else None for m in PER_PERSON}
         bounds[name] = {metric: rounded_ci95(value) for metric, value in known.items()}
     niche = next(iter(beyond.values())).values["niche_ndcg@10"]
-    key = str(MAIN_K)
+    key = str(k)
     return {"beyond": {key: means}, "beyond_ci95": {key: bounds}, "n_niche_people": int((~np.isnan(niche)).sum())}

@@ -18,10 +18,10 @@ from marquee.models.two_tower import TwoTower
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation import tastes
-from marquee_training.evaluation.cases import MAIN_K, Cases, few_seed_cases, holdout_cases, pack
+from marquee_training.evaluation.cases import Cases, few_seed_cases, holdout_cases, main_k, pack
 from marquee_training.evaluation.metrics import mean_ndcg
 from marquee_training.evaluation.ranking import by_scores, tower_scores
-from marquee_training.interactions import Fold, Interactions, build_interactions, split_people
+from marquee_training.interactions import Fold, Interactions, build_interactions, is_like, split_people
 
 PROTOCOLS = ("few-seeds", "holdout", "temporal", "cold-items", "tastes")
 TUNING_DRAWS = 10
@@ -124,8 +124,8 @@ def few_seeds(
 def validation_ndcg(
     config: TrainingConfig, interactions: Interactions, people: NDArray[np.int64]
 ) -> Callable[[TwoTower], float] | None:
-    """The metric of early stopping: a tower's NDCG@10 at MAIN_K seeds on validation people; None without requests."""
-    cases = few_seeds(config, interactions, people, MAIN_K, TUNING_DRAWS, 1)
+    """The metric of early stopping: a tower's NDCG@10 at `main_k` seeds on validation people; None without requests."""
+    cases = few_seeds(config, interactions, people, main_k(config.eval_min_positives), TUNING_DRAWS, 1)
     return (lambda tower: float(mean_ndcg(by_scores(tower_scores(tower)), cases).mean())) if len(cases) else None
 
 
@@ -182,12 +182,12 @@ def temporal_round(dataset: Dataset, config: TrainingConfig, seed_counts: Sequen
     early = replace(dataset, ratings=ratings[ratings["timestamp"] < cut])
     if not len(early.ratings):
         raise DataError(
-            "the first ratings of all people have the same time, so they can't be split by time",
-            fix="use another protocol: this data has no times",
+            "the first ratings of all people have the same time, or none, so they can't be split by time",
+            fix="use another protocol, or give times in the column timestamp",
         )
     visible = build_interactions(early, config.positive_rating)
     train, validation = _split_off(visible, config)
-    late = ratings[(first >= cut) & (ratings["rating"] >= config.positive_rating)]
+    late = ratings[(first >= cut) & is_like(ratings, config.positive_rating)]
     tests: ByK = {k: earliest_cases(late, visible.movie_ids, k, config.eval_min_positives) for k in seed_counts}
     tuning: ByK = {k: few_seeds(config, visible, validation, k, TUNING_DRAWS, 5) for k in seed_counts}
     return Round("temporal", visible, train, validation, (Question("temporal", require_cases(tests, config), tuning),))

@@ -35,6 +35,10 @@ SIZES: dict[str, list[dict[str, list[Any]]]] = {
         {"alpha_cf": [0.5, 1.0, 2.0]},
         {"item_cf": [*SVD_GRID, "ease:200", "ease:1000", "edlae:200"]},
     ],
+    "svd": [
+        {"item_cf": SVD_GRID, "alpha_cf": [0.5, 1.0, 2.0]},
+        {"item_cf": SVD_GRID, "alpha_tower": [0.0], "delta_pop": [0.0, 0.05]},  # the classic re-ranker: no tower
+    ],
     "full": [
         {"diversity": STEPS, "novelty": STEPS},
         {

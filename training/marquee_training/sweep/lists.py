@@ -29,7 +29,7 @@ from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Candidates, Retriever, Where
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.cases import SEED_COUNTS
+from marquee_training.evaluation.cases import seed_counts
 from marquee_training.evaluation.protocols import ByK, few_seeds, require_cases, validation_ndcg
 from marquee_training.evaluation.ranking import Lists
 from marquee_training.files import save_whole
@@ -136,7 +136,8 @@ def fit_folds(
     for number, part in enumerate(parts[: config.eval_folds_run], start=1):
         place = work / f"fold-{number}"
         people = part.test if cross_fitted(config) else part.validation
-        cases: ByK = {k: few_seeds(config, everybody, people, k, config.eval_draws, EXTRA_SEED) for k in SEED_COUNTS}
+        counts = seed_counts(config.eval_min_positives)
+        cases: ByK = {k: few_seeds(config, everybody, people, k, config.eval_draws, EXTRA_SEED) for k in counts}
         require_cases(cases, config)
         if not (place / "two_tower.safetensors").is_file():
             with reporter.stage(f"fold {number}/{config.eval_folds_run}") as report:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marquee_training.evaluation.cases import MAIN_K, SEED_COUNTS
+from marquee_training.evaluation.cases import MAIN_K
 from marquee_training.evaluation.judge import Judged, beyond_accuracy, judged, pooled, totals
 from marquee_training.evaluation.metrics import Values, known_mean, ndcg, recall, rounded_ci95
 from marquee_training.evaluation.ranking import Lists, hits_of
@@ -16,7 +16,7 @@ from marquee_training.sweep.grid import Setting
 from marquee_training.sweep.lists import SweepFold
 
 Result = dict[str, Values]
-"""A setting's metrics: (p,) per person, NDCG@10 as `ndcg@10_k1`, ... by number of seeds and the others at MAIN_K;
+"""A setting's metrics: (p,) per person, NDCG@10 as `ndcg@10_k1`, ... by number of seeds and the others at `main_of`;
 and (1,) each for TOTALS, which belong to no single person."""
 Rows = list[dict[str, Any]]
 
@@ -44,7 +44,8 @@ def _judged(fold: SweepFold, lists: dict[int | None, list[Lists]]) -> Judged:
     for k, cases in fold.cases.items():
         hits = hits_of(lists[k][0], cases.targets)
         by_k[f"{ACCURACY}_k{k}"] = cases.per_person(ndcg(hits, cases.n_targets))
-    cases, (ten, twenty) = fold.cases[MAIN_K], lists[MAIN_K]
+    main_k = main_of(by_k)
+    cases, (ten, twenty) = fold.cases[main_k], lists[main_k]
     beyond = beyond_accuracy(cases, ten, twenty, fold.catalog.popularity, fold.catalog.genres)
     values = {"recall@20": recall(hits_of(twenty, cases.targets), cases.n_targets)}
     main = judged(cases, values | {name: beyond[name] for name in BEYOND}, ten, fold.catalog.popularity)
@@ -59,7 +60,13 @@ def load_result(path: Path) -> Result | None:
 
 def mean_ndcg(result: Result) -> Values:
     """(p,): NDCG@10, the mean over all numbers of seeds: a setting is the same for all of them."""
-    return np.asarray(np.mean([result[f"{ACCURACY}_k{k}"] for k in SEED_COUNTS], axis=0))
+    return np.asarray(np.mean([values for name, values in result.items() if name.startswith(f"{ACCURACY}_k")], axis=0))
+
+
+def main_of(result: Result) -> int:
+    """MAIN_K, or the largest number of seeds below it at which a result was measured."""
+    counts = [int(name.removeprefix(f"{ACCURACY}_k")) for name in result if name.startswith(f"{ACCURACY}_k")]
+    return max(k for k in counts if k <= MAIN_K)
 
 
 def table_of(settings: Sequence[Setting], results: Sequence[Result]) -> Rows:
@@ -71,7 +78,8 @@ def table_of(settings: Sequence[Setting], results: Sequence[Result]) -> Rows:
         its 95 % interval; `diff_mean`, ...: the same of the mean over all numbers of seeds; `front`: in which
         trade-offs (`ild@10`, `coverage@10`, `median_popularity@10`) the row is on the Pareto front.
     """
-    main, base = f"{ACCURACY}_k{MAIN_K}", results[0]
+    base = results[0]
+    main = f"{ACCURACY}_k{main_of(base)}"
     rows = []
     for setting, own in zip(settings, results, strict=True):
         means = {name: round(known_mean(values), 5) for name, values in own.items()}
@@ -86,6 +94,12 @@ def table_of(settings: Sequence[Setting], results: Sequence[Result]) -> Rows:
     for number, row in enumerate(rows):
         row["front"] = " ".join(name for name, front in fronts.items() if number in front)
     return rows
+
+
+def ranked(rows: Rows) -> Rows:
+    """The rows of `table_of` with a `rank`, from the best mean NDCG@10 over all numbers of seeds down."""
+    order = sorted(range(len(rows)), key=lambda place: -rows[place]["diff_mean"])
+    return [{"rank": rank, **rows[place]} for rank, place in enumerate(order, start=1)]
 
 
 def on_front(rows: Rows, against: str) -> list[int]:

@@ -17,14 +17,14 @@ from threadpoolctl import threadpool_limits
 from marquee.errors import ConfigError
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
-from marquee_training.evaluation.cases import MAIN_K
+from marquee_training.evaluation.panel import choose_panel
 from marquee_training.files import save_whole, write_whole
 from marquee_training.fit import prepare
 from marquee_training.progress import Reporter
 from marquee_training.sweep.grid import Setting, settings_of
 from marquee_training.sweep.lists import SweepFold, cross_fitted, fit_folds, work_key
 from marquee_training.sweep.plot import check_plots, plot, sentences
-from marquee_training.sweep.results import Rows, choose, judge_settings, load_result, mean_ndcg, table_of
+from marquee_training.sweep.results import Rows, choose, judge_settings, load_result, main_of, mean_ndcg, ranked, table_of
 
 GROUP = 6
 """Most settings that share a blend's computation: more would save little, and lose more when killed."""
@@ -52,6 +52,8 @@ def run_sweep(
 ) -> Sweep:
     """Judge every setting of one of SIZES, by default in a process per processor; write a CSV, and a PNG beside it.
 
+    The same rows in the order of `ranked` go into a second CSV, `<name>.final.csv`.
+
     Models and results in `.sweep/<key>` beside the CSV are reused by every size.
 
     Raises:
@@ -63,8 +65,12 @@ def run_sweep(
         raise ConfigError(f"--jobs {jobs}: at least one process is needed", fix="give 1 or more")
     if draw:
         check_plots()  # now, and not after an hour
-    work = path.parent / ".sweep" / work_key(dataset, config)
     everybody, films = prepare(dataset, config)
+    panel = choose_panel(config, everybody)
+    config = panel.config
+    if panel.not_judged:
+        reporter.say(f"WARNING: not judged: {panel.not_judged}")
+    work = path.parent / ".sweep" / work_key(dataset, config)
     views = list(dict.fromkeys(setting.view for setting in settings))
     folds = fit_folds(config, everybody, films, views, work, reporter)
 
@@ -79,10 +85,12 @@ def run_sweep(
     results = [found[setting.digest] for setting in settings]
     rows = table_of(settings, results)
     write_whole(path, lambda aside: pd.DataFrame(rows).to_csv(aside, index=False))
+    final = path.with_suffix(".final.csv")
+    write_whole(final, lambda aside: pd.DataFrame(ranked(rows)).to_csv(aside, index=False))
     image = path.with_suffix(".png") if draw else None
     if image is not None:
-        plot(image, settings, rows, title=f"{dataset.name}: {rows[0]['n_people']} people, 5 of their films shown")
-    numbers = np.repeat(np.arange(len(folds)), [len(fold.cases[MAIN_K].unique_people) for fold in folds])
+        plot(image, settings, rows, title=f"{dataset.name}: {rows[0]['n_people']} people, {main_of(results[0])} of their films shown")
+    numbers = np.repeat(np.arange(len(folds)), [len(next(iter(fold.cases.values())).unique_people) for fold in folds])
     text = sentences(rows, settings, choose(results, numbers), cross_fitted=cross_fitted(config))
     return Sweep(settings, rows, text, image)
 

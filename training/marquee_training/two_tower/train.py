@@ -1,6 +1,7 @@
 """Train the Two-Tower. Reads from top to bottom: model, optimiser, loop (schedule, step, validation, best weights)."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from marquee.errors import DataError
+from marquee.errors import ConfigError
 from marquee.models.two_tower import TwoTower
 from marquee_training import distributed
 from marquee_training.config import TrainingConfig
-from marquee_training.interactions import Interactions
+from marquee_training.interactions import Interactions, require_likes
 from marquee_training.progress import EpochReport, History, Validate
 from marquee_training.two_tower.batches import epoch
 from marquee_training.two_tower.checkpoint import load_checkpoint, save_checkpoint
@@ -50,15 +51,14 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
 
     Raises:
         DataError: Nobody likes two films, so there is nothing to learn from.
+        ConfigError: The loss is no number any more.
     """
     most = min(stop_after or config.epochs, config.epochs)
-    if not (interactions.n_liked >= 2).any():
-        raise DataError(
-            f"nobody rated two films with {config.positive_rating} or more: there is nothing to learn from",
-            fix="give more ratings, or lower positive_rating in the configuration",
-        )
+    require_likes(interactions, config.positive_rating)
     if config.loss == "triplet":
-        return train_classic(config, interactions, content, epochs=most, report=report), most, []
+        tower = train_classic(config, interactions, content, epochs=most, report=report)
+        require_finite(0.0, [torch.from_numpy(tower.item_vectors)], config)
+        return tower, most, []
 
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
@@ -99,6 +99,7 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
             losses.append(float(loss.detach()))
         state["epoch"] += 1
         metrics = {"loss": sum(distributed.all_gather(float(np.mean(losses))))}
+        require_finite(metrics["loss"], model.parameters(), config)
 
         if validate is None:
             state["best_epoch"] = state["epoch"]
@@ -116,6 +117,15 @@ def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
     if best:
         model.load_state_dict(best)
     return model.export(), int(state["best_epoch"]), state["history"]
+
+
+def require_finite(loss: float, arrays: Iterable[Tensor], config: TrainingConfig) -> None:
+    """A ConfigError if the loss or a weight isn't a finite number: training has diverged."""
+    if not (math.isfinite(loss) and all(bool(weights.isfinite().all()) for weights in arrays)):
+        raise ConfigError(
+            f"training diverged: the loss became {loss:g}, or a weight infinite",
+            fix=f"lower learning_rate, which is {config.learning_rate:g}, in the configuration",
+        )
 
 
 def one_cycle(progress: float, warm_up: float = 0.1) -> float:

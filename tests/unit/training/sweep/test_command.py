@@ -44,7 +44,7 @@ def test_it_writes_a_table_and_a_plot_and_says_what_dials_cost(run, tmp_path):
     assert (tmp_path / "eval" / "sweep_quick.png").read_bytes()[:4] == b"\x89PNG"
     assert "accuracy for ILD: nothing beats these" in out
     assert "validation people" in out
-    assert out.rstrip().endswith("wrote eval/sweep_quick.csv and eval/sweep_quick.png")
+    assert out.rstrip().endswith("wrote eval/sweep_quick.csv, eval/sweep_quick.final.csv, eval/sweep_quick.png")
     assert "sweep quick:" in err
 
 
@@ -52,7 +52,7 @@ def test_without_a_plot_and_elsewhere(run, tmp_path):
     code, out, err = run("--no-plot", "--output", "mine.csv", "--jobs", "1", "--quiet")
     assert code == 0, err
     assert err == ""
-    assert out.rstrip().endswith("wrote mine.csv")
+    assert out.rstrip().endswith("wrote mine.csv, mine.final.csv")
     assert not list(tmp_path.glob("*.png"))
 
 

@@ -171,7 +171,7 @@ def test_an_interrupt_keeps_what_is_done(sweep, swept, config, place):
 
 
 def test_mistakes_name_their_fix(sweep, dataset, config, tmp_path):
-    with pytest.raises(ConfigError, match=r"no sweep is called 'huge'[^$]*quick, medium, full"):
+    with pytest.raises(ConfigError, match=r"no sweep is called 'huge'[^$]*quick, medium, svd, full"):
         run_sweep(dataset, config, "huge", tmp_path / "x.csv", Reporter(quiet=True))
     with pytest.raises(ConfigError, match=r"--jobs 0[^$]*1 or more"):
         sweep(tmp_path / "x.csv", jobs=0)
