@@ -1,4 +1,4 @@
-"""Commands on bundles: publish, verify, rollback, list, card, import."""
+"""Commands on bundles: publish, retune, verify, rollback, list, card, import."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marquee_cli.options import STORE, Force, Json, Store
+from marquee_cli.options import STORE, Data, Force, Json, Store
 from marquee_cli.output import out, print_json, print_published, print_table
 
 if TYPE_CHECKING:
@@ -27,6 +27,50 @@ def publish(
     from marquee.bundle import publish as publish_bundle
 
     print_published(publish_bundle(store, load(bundle), force=force))
+
+
+def retune(
+    version: VersionArgument = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="A weight of the re-ranker: NAME=VALUE. Can be repeated.")
+    ] = None,
+    folder: Data = None,
+    store: Store = STORE,
+    force: Force = False,
+) -> None:
+    """Publish a version's models with other weights of the re-ranker, without training.
+
+    Weights that affinity_score depends on (alpha_*, beta_gen, gamma_year, delta_pop, half_history, tau_year) need the
+    ratings, --data, to calibrate it anew. What the new weights are worth is not measured (marquee sweep does that), so
+    replacing a version that was evaluated needs --force.
+    """
+    from marquee.bundle import load
+    from marquee.bundle import publish as publish_bundle
+    from marquee.bundle.retune import PROBABLE, retuned
+    from marquee.errors import ConfigError
+
+    bundle = load(store, version)
+    wanted = dict(map(_dial, changes or []))
+    made = retuned(bundle, wanted)
+    if probable := [name for name in wanted if name in PROBABLE]:
+        if folder is None:
+            what = f"{', '.join(probable)}: affinity_score depends on it and has to be calibrated anew"
+            raise ConfigError(what, fix="give the ratings that the version was trained on: --data FOLDER")
+        from marquee_training.data.sources import obtain
+        from marquee_training.retune import recalibrated
+
+        made = recalibrated(bundle, made, obtain(folder))
+    print_published(publish_bundle(store, made, force=force))
+
+
+def _dial(text: str) -> tuple[str, float]:
+    from marquee.errors import ConfigError
+
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise ConfigError(f"--set {text!r}: not a name and a number", fix="write it like --set lambda_mmr=0.3") from None
 
 
 def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json = False) -> None:
@@ -73,7 +117,7 @@ def list_(store: Store = STORE, as_json: Json = False) -> None:
             _estimate(entry),
             "" if entry.n_people is None else f"{entry.n_people:,}",
             _age(entry.created),
-            "damaged: marquee verify" if entry.refused else "valid",
+            "damaged: marquee verify" if entry.refused else "valid" + (entry.origin and f", dials of {entry.origin} changed"),
         )
         for entry in found
     ]
@@ -133,6 +177,7 @@ def _as_json(entry: "VersionNow") -> dict[str, Any]:
         "ci95": entry.ci95,
         "n_people": entry.n_people,
         "data": entry.data,
+        "retuned_from": entry.origin or None,
     }
 
 

@@ -118,7 +118,7 @@ def _pass_gate(draft: Manifest, live: Manifest | None, *, force: bool) -> list[s
     if why := undecided(draft.metrics):
         note = f"WARNING: nothing shows that it is any good: {why}"
         replaces_judged = live and live.metrics.score() is not None and not undecided(live.metrics)
-        reasons = [f"the current bundle was judged, and of this one {why}"] if replaces_judged else []
+        reasons = [f"the current bundle was judged, and this one was not: {why}"] if replaces_judged else []
     else:
         reasons = gate(draft.metrics, live.metrics if live and not note else None)
     if reasons and not force:

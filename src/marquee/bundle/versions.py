@@ -11,6 +11,7 @@ from pydantic import Field
 from marquee.base_model import FrozenBaseModel
 from marquee.bundle.manifest import Manifest, time_of
 from marquee.bundle.metrics import Metrics
+from marquee.bundle.retune import ORIGIN
 from marquee.bundle.read import examine, existing, load, read_manifest
 from marquee.bundle.store import (
     LIST_THEM,
@@ -50,6 +51,8 @@ class VersionNow(FrozenBaseModel):
     """Number of held-out people in the evaluation; None if it is unknown."""
     data: str = Field("", exclude=True)
     """Name of the data set."""
+    origin: str = Field("", exclude=True)
+    """The version whose models it has, with other weights of the re-ranker; empty for others."""
     manifest_sha256: str = Field("", exclude=True)
     """Hash of the manifest; the pointer's, if that names the version."""
     size: int = Field(0, exclude=True)
@@ -167,6 +170,7 @@ def _version_now(name: str, manifest: Manifest | None, pointer: Pointer | None) 
         n_movies=manifest.n_movies if manifest else None,
         n_people=metrics.n_people,
         data=manifest.data.name if manifest else "",
+        origin=str(manifest.config.get(ORIGIN, "")) if manifest else "",
         manifest_sha256=pointed or (manifest.sha256() if manifest else ""),
     )
 

@@ -3,6 +3,16 @@
 Each was made by `pickle.dump` of the same four films, and is compressed with zlib and written in base64.
 """
 
+PANDAS_1_3 = (
+    "eNqdlM9rE0EUx7NptjFaiha0SkUCekhEQuMvDAgRU4S4NIIG8VLW2d1JZnF3NszO2gYs6KG/YG59HhT/B8+ee/Lsyb9G30wSTW0EcSC782be"
+    "vvl837yXt4X3cSFnhjo3IDwgac1PBK31BIkpqNIakeSRmR9C9R1sQ0UV3LgvQF2Zdg+5pIKTKK3FhJM+FSmohYdR4r9aH9n4uSr1Mu7LJIlw"
+    "szggQoYk0uuXZ0fy9OfoWuJ00zUGOu/AU6iwxeo2qAIPwhicfNqR4KnzPIsHw1GMOIswthBkiBSuoH7CUykyX+rTbOOIBHimcTkEJ7cDLcuD"
+    "PR3csZy8U9gFtqzsQA4HWrnKh/fgYH+0P6es+9DpdB7/wGEeTg4JDloPrNy/jb/5gRZyystCxOeo3E6j0NfnayLH0sfv4o+dYYu/88CWxilg"
+    "F9glrYStTHRYRkdZ5XtT9OzaLPbyxw96fGmO3l+bt8z4Nra/NzUbu44Y9n+A5CcgT46l8c0faWxqlA0ssbPdZFh+JhMxLFfqjcadKqildSJF"
+    "uHWj3GXULDZw0XqBF3z0iR99Lldurq7Wq7ABar6VxDQYAsG5vYa1S/QUw7Iue07pSEcOmX7p2NO76uLxMgzoFsUiJCm2wWlX12Bbr+FtsJfK"
+    "nsxNQwTYJHBStY2GY/TYMpQRxpnvUy5oCppELaCBpK4kfbcOmgtLWndaJzPJ9dTKLCIsXypCH6HaXN69PQXCeicZCmhcxeudlNzc+F0cv0tT"
+    "pccGqhgnr0PaDsAgUP3AfscuwDbUKid/C25MJTGydZKJlNjw2JLzbi8ifTNdJlGUbKZukA2wiImkbkQ8iq2/n2Ze7SfH86AL"
+)
 PANDAS_1_5 = (
     "eNqNU81rE0EUz6a7jdViraJWCpKDSAoltH42IERsEeLSKLWIlzLO7k6zS3dnw+ys7YIFPdgPmFufB8X/wbPnnjx78q/RN5MEE1vR"
     "d5h5b+bNm9/vfby1P1yzS0bUdJfygGZ1PxWsvilowkBNrFBJHxv9CObewS7UlE2SjgB1fdg94pIJTuOsnlBOO0xkoCYfxam/tdqz"

@@ -236,6 +236,38 @@ def test_weights_of_something_else_are_refused(folder: Path) -> None:
         import_legacy(folder)
 
 
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_checkpoint_holds_the_weights_in_an_entry(folder: Path, prefix: str) -> None:
+    expected = import_legacy(folder).two_tower.item_vectors
+    weights = torch.load(folder / "model.pth", weights_only=True)
+    named = {prefix + name: value for name, value in weights.items()}
+    state = {"epoch": 3, "optimizer_state_dict": {"state": {}, "param_groups": []}, "model_state_dict": named, "loss": 0.1}
+    torch.save(state, folder / "model.pth")
+    assert np.array_equal(import_legacy(folder).two_tower.item_vectors, expected)
+
+
+@pytest.mark.parametrize(
+    ("saved", "found"),
+    [
+        ({"epoch": 3, "loss": 0.5}, r"a dict of epoch \(int\), loss \(float\)"),
+        ([1, 2], "a list"),
+        ({}, "a dict of nothing"),
+        (torch.zeros(2), "a Tensor"),
+    ],
+)
+def test_a_file_without_weights_says_what_it_holds(folder: Path, saved: Any, found: str) -> None:
+    torch.save(saved, folder / "model.pth")
+    with pytest.raises(BundleError, match=rf"model\.pth holds {found}, not weights by name[^$]*state_dict\(\)"):
+        import_legacy(folder)
+
+
+def test_an_honest_table_that_can_not_be_read_is_not_called_hostile(folder: Path) -> None:
+    dump(folder / "movie_features_df.pkl", films().assign(Action=pd.Categorical(["a"] * 7)))
+    with pytest.raises(BundleError, match="refers to pandas.*Categorical.*nothing of it was run") as error:
+        import_legacy(folder)
+    assert "write it anew with plain columns" in error.value.fix
+
+
 def test_factors_of_something_else_are_refused(folder: Path) -> None:
     np.savez(folder / "svd_ctr_raw_qk128.npz", P=np.eye(7))
     with pytest.raises(BundleError, match=r"svd_ctr_raw_qk128\.npz isn't what the older layout has"):

@@ -202,7 +202,7 @@ def test_slices_and_joins_of_tables_come_back() -> None:
     assert index.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", ["PANDAS_1_5", "PANDAS_2_2"])
+@pytest.mark.parametrize("name", ["PANDAS_1_3", "PANDAS_1_5", "PANDAS_2_2"])
 def test_tables_of_older_pandas_come_back(name: str) -> None:
     index, back = frame_of(read_pickle(OLD[name], "x"))
     assert index.tolist() == [1, 3, 7, 9]

@@ -18,6 +18,7 @@ from marquee.bundle import (
     verify,
 )
 from marquee.bundle import versions as module
+from marquee.bundle.store import strange_names
 from marquee.bundle.versions import History
 from marquee.errors import BundleError
 

@@ -125,6 +125,39 @@ def test_bad_requests_name_the_fix(run, store, arguments, message):
     assert "fix:" in err
 
 
+def test_retune(run, store, tmp_path):
+    code, out, _ = run("retune", "-s", store, "--set", "lambda_mmr=0.3", "--set", "lift_year=0.5")
+    assert code == 0
+    assert "WARNING: nothing shows that it is any good: its dials differ" in out
+    newest, first = json.loads(run("list", "-s", store, "--json")[1])
+    assert newest["retuned_from"] == first["version"]
+    assert f"dials of {first['version']} changed" in run("list", "-s", store)[1]
+    for arguments, message in (
+        (("--set", "lambda_mmr"), "not a name and a number"),
+        (("--set", "alpha_cf=2"), "alpha_cf: affinity_score depends on it"),
+    ):
+        code, _, err = run("retune", "-s", store, *arguments)
+        assert (code, "fix:" in err) == (2, True)
+        assert message in err
+
+
+def test_a_folder_that_is_no_version_is_said(run, store):
+    (store / "versions" / "2026-13-45T99-00-00Z-0123abcd").mkdir()
+    code, out, _ = run("list", "-s", store)
+    assert code == 0
+    assert "versions/2026-13-45T99-00-00Z-0123abcd is left out" in out
+
+
+def test_too_little_memory_is_an_error_with_a_fix(run, store, monkeypatch):
+    def exhausted(*_, **__):
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    monkeypatch.setattr("marquee.bundle.list_versions", exhausted)
+    code, _, err = run("list", "-s", store)
+    assert code == 1
+    assert "there is too little memory: Unable to allocate 9 GiB" in err
+
+
 def test_list_verify_and_rollback(run, store):
     (first,) = json.loads(run("list", "-s", store, "--json")[1])
     assert first["current"]

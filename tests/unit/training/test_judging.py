@@ -77,7 +77,7 @@ def test_a_handful_of_people_is_enough_to_train(dataset, tmp_path, n_people):
 
 def test_what_nobody_can_judge_does_not_replace_what_was_judged(dataset, tmp_path):
     train(few_likes(dataset, 12, 18), CONFIG, tmp_path, reporter=QUIET, force=True)
-    with pytest.raises(PublishRefused, match=r"the current bundle was judged, and of this one [^$]*--force"):
+    with pytest.raises(PublishRefused, match=r"the current bundle was judged, and this one was not: [^$]*--force"):
         train(few_likes(dataset, 12, 18, n_people=3), CONFIG, tmp_path, reporter=QUIET)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
+from marquee_training.evaluation import cases
 from marquee_training.evaluation.baselines import Settings
-from marquee_training.evaluation.cases import HOLDOUT_MIN_POSITIVES, LEAST_TARGETS, SEED_COUNTS
+from marquee_training.evaluation.cases import HOLDOUT_MIN_POSITIVES, SEED_COUNTS
 from marquee_training.evaluation.judge import MAIN, Judged, judge, pooled, totals
 from marquee_training.evaluation.metrics import known_mean, rounded_ci95, rounded_mean
 from marquee_training.evaluation.panel import choose_panel
@@ -53,7 +54,8 @@ def evaluate(
     config = panel.config
     if panel.not_judged:
         reporter.say(f"WARNING: not judged: {panel.not_judged}")
-        seed_counts = [k for k in seed_counts if k + LEAST_TARGETS <= config.eval_min_positives] or [1]
+        lost = set(SEED_COUNTS) - set(possible := cases.seed_counts(config.eval_min_positives))
+        seed_counts = [k for k in seed_counts if k not in lost] or possible
     for round_ in rounds_of(dataset, config, protocols, seed_counts):
         judge_round(config, classic or classic_config(config), films, round_, reporter, results)
     return [

@@ -31,6 +31,7 @@ _BLEND = {"alpha_tower": 0.0, "alpha_cf": 1.0, "beta_gen": 0.15, "gamma_year": 0
 LEGACY_RERANK = RerankConfig(weights=BlendWeights(**_BLEND, lambda_mmr=0.80, genre_weight=0.60))
 
 _SVD_NAMES = ("svd_ctr_raw_qk128.npz", "svd_runtime_data.npz", "svd_centered_qk*.npz", "svd*.npz")
+_SAVE = "torch.save(model.state_dict(), 'model.pth')"
 _BATCH = 4096  # films whose features go through the item tower at a time
 
 
@@ -131,14 +132,25 @@ def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
     import torch  # noqa: PLC0415 - slow
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - runs nothing
-        return {str(name): tensor.detach().float().numpy() for name, tensor in state.items()}
+        saved = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - runs nothing
     except Exception as error:  # torch's refusals are of many kinds
         reason = str(error).strip().splitlines()
         raise BundleError(
             f"{path} isn't a file of weights alone, and nothing else in it was run: {reason[-1] if reason else ''}",
-            fix="don't use this file; get the bundle again from someone you trust",
+            fix=f"get the bundle again from someone you trust, with {_SAVE}",
         ) from None
+    # A checkpoint has the weights in an entry of its own, beside the optimiser's state and the epoch.
+    parts = [saved, *saved.values()] if isinstance(saved, Mapping) else []
+    for part in parts:
+        if isinstance(part, Mapping) and part and all(isinstance(value, torch.Tensor) for value in part.values()):
+            return {
+                str(name).removeprefix("module."): value.detach().float().numpy()  # DataParallel's prefix
+                for name, value in part.items()
+            }
+    found = type(saved).__name__
+    if isinstance(saved, Mapping):
+        found += " of " + (", ".join(f"{key} ({type(value).__name__})" for key, value in saved.items()) or "nothing")
+    raise BundleError(f"{path} holds a {found}, not weights by name", fix=f"save it with {_SAVE}")
 
 
 def _item_vectors(path: Path, features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -68,7 +68,7 @@ def frame_of(value: Any) -> tuple[NDArray[Any], Columns]:
             raise _unexpected(value)
     placed: dict[int, NDArray[Any]] = {}
     for block in blocks:
-        values, placement, _ = block.args
+        values, placement, *_ = block.args
         if isinstance(placement, Record) and placement.name == "slice":
             places = [*range(*(int(part) for part in placement.args))]
         else:

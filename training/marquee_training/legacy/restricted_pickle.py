@@ -26,6 +26,7 @@ _UNDERSTOOD = {
     **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), ("_frombuffer",)),
     "builtins": ("slice", "bytearray"),
     "collections": ("OrderedDict",),
+    "functools": ("partial",),
     "pandas": ("DataFrame", "Index", "RangeIndex", "StringDtype"),
     "pandas.arrays": ("ArrowStringArray", "StringArray"),
     "pandas.core.arrays.string_": ("StringArray", "StringDtype"),
@@ -34,6 +35,7 @@ _UNDERSTOOD = {
     "pandas.core.indexes.base": ("Index", "_new_Index"),
     "pandas.core.indexes.numeric": ("Int64Index",),
     "pandas.core.indexes.range": ("RangeIndex",),
+    "pandas.core.internals.blocks": ("new_block",),  # by way of partial, in pandas 1.3
     "pandas.core.internals.managers": ("BlockManager",),
     "pandas._libs.internals": ("_unpickle_block",),
     "pandas._libs.missing": ("NA",),
@@ -72,11 +74,26 @@ class Record(metaclass=_Sealed):
         self.state = state
 
 
+class _Partial(Record):
+    """A partial function: a call of it is recorded as a call of the function, without the arguments bound before."""
+
+    name: ClassVar[str] = "partial"
+    __slots__ = ()
+
+    def __call__(self, *args: Any) -> Record:
+        (function,) = self.args
+        if not (isinstance(function, type) and issubclass(function, Record)):
+            raise TypeError("a partial function of something else than a recorded one")
+        return function(*args)
+
+
 _STAND_INS = {
-    (module, name): _Sealed(name, (Record,), {"name": name, "__slots__": ()})
+    (module, name): _Partial if name == "partial" else _Sealed(name, (Record,), {"name": name, "__slots__": ()})
     for module, names in _UNDERSTOOD.items()
     for name in names
 }
+# Libraries whose other names are more often an odd file than a hostile one. Nothing of them is run either.
+_OF_DATA = ("numpy", "pandas", "pyarrow", "scipy", "sklearn", "datetime", "_codecs")
 
 
 class _Reader(pickle.Unpickler):
@@ -88,10 +105,16 @@ class _Reader(pickle.Unpickler):
         try:
             return _STAND_INS[module, name]
         except KeyError:
+            fix = "don't use this file; get the bundle again from someone you trust"
+            if module.split(".")[0] in _OF_DATA:
+                fix = (
+                    "if you trust its author, write it anew with plain columns (numbers, texts, lists) and pickle "
+                    "protocol 3 or later: frame.astype(object).to_pickle(...)"
+                )
             raise BundleError(
                 f"{self._where} refers to {module}.{name}, which no bundle of the older layout needs; "
                 "nothing of it was run",
-                fix="don't use this file; get the bundle again from someone you trust",
+                fix=fix,
             ) from None
 
     def persistent_load(self, pid: Any) -> NoReturn:  # noqa: ARG002 - the signature is pickle's

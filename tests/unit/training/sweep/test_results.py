@@ -99,7 +99,7 @@ def test_sizes_grow_and_begin_with_what_is_configured(size, name):
     settings = settings_of(config, size)
     assert settings[0] == configured(config)
     assert len({setting.digest for setting in settings}) == len(settings)
-    limits = {"quick": (8, 16), "medium": (70, 150), "full": (700, 1000)}
+    limits = {"quick": (8, 16), "medium": (70, 150), "svd": (40, 60), "full": (700, 1000)}
     assert limits[size][0] <= len(settings) <= limits[size][1]
     for setting in settings:
         view_config(config, setting.view)

@@ -175,8 +175,9 @@ def test_mistakes_name_their_fix(sweep, dataset, config, tmp_path):
         run_sweep(dataset, config, "huge", tmp_path / "x.csv", Reporter(quiet=True))
     with pytest.raises(ConfigError, match=r"--jobs 0[^$]*1 or more"):
         sweep(tmp_path / "x.csv", jobs=0)
-    with pytest.raises(DataError, match=r"61 likes[^$]*eval_min_positives"):
-        sweep(tmp_path / "x.csv", config=config.model_copy(update={"eval_min_positives": 61}))
+    few = replace(dataset, ratings=dataset.ratings[dataset.ratings["user_id"] <= 2], sha256="f" * 64)
+    with pytest.raises(DataError, match=r"no held-out person has \d+ likes"):
+        run_sweep(few, config, "quick", tmp_path / "x.csv", Reporter(quiet=True), draw=False)
 
 
 def test_there_are_as_many_processes_as_processors(monkeypatch):
