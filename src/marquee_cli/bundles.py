@@ -70,7 +70,9 @@ def _dial(text: str) -> tuple[str, float]:
     try:
         return name.strip(), float(value)
     except ValueError:
-        raise ConfigError(f"--set {text!r}: not a name and a number", fix="write it like --set lambda_mmr=0.3") from None
+        raise ConfigError(
+            f"--set {text!r}: not a name and a number", fix="write it like --set lambda_mmr=0.3"
+        ) from None
 
 
 def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json = False) -> None:
@@ -117,7 +119,7 @@ def list_(store: Store = STORE, as_json: Json = False) -> None:
             _estimate(entry),
             "" if entry.n_people is None else f"{entry.n_people:,}",
             _age(entry.created),
-            "damaged: marquee verify" if entry.refused else "valid" + (entry.origin and f", dials of {entry.origin} changed"),
+            _state(entry),
         )
         for entry in found
     ]
@@ -179,6 +181,12 @@ def _as_json(entry: "VersionNow") -> dict[str, Any]:
         "data": entry.data,
         "retuned_from": entry.origin or None,
     }
+
+
+def _state(entry: "VersionNow") -> str:
+    if entry.refused:
+        return "damaged: marquee verify"
+    return f"valid, retuned from {entry.origin[-8:]}" if entry.origin else "valid"  # the end of a version's name
 
 
 def _estimate(entry: "VersionNow") -> str:

@@ -19,7 +19,15 @@ app = typer.Typer(
 )
 for panel, commands in {
     "From ratings to a bundle": (train.data, train.train, train.evaluate, train.sweep),
-    "Bundles": (bundles.publish, bundles.retune, bundles.verify, bundles.rollback, bundles.list_, bundles.card, bundles.import_),
+    "Bundles": (
+        bundles.publish,
+        bundles.retune,
+        bundles.verify,
+        bundles.rollback,
+        bundles.list_,
+        bundles.card,
+        bundles.import_,
+    ),
     "Recommendations": (recommend.recommend, recommend.serve, recommend.demo),
     "Help": (doctor.doctor,),
 }.items():

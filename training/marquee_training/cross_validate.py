@@ -66,7 +66,11 @@ def run_fold(
     main = main_k(config.eval_min_positives)
     report(epochs, epochs, {"test_ndcg@10": float(per_person["pipeline", main].mean())})
     pipeline = Pipeline(bundle)
-    cases = [case for k in seed_counts(config.eval_min_positives) for case in few_seeds(config, everybody, fold.test, k, 1, 3)]
+    cases = [
+        case
+        for k in seed_counts(config.eval_min_positives)
+        for case in few_seeds(config, everybody, fold.test, k, 1, 3)
+    ]
     samples: dict[str, Sample] = {rung: sample(pipeline, cases, rung) for rung in RUNGS}
     result = FoldResult(per_person, beyond, samples, epochs, history)
     if work and distributed.is_leader():

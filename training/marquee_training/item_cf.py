@@ -154,7 +154,7 @@ def fit_few_seed_ridge(
     _gram(likes, two_inputs, inputs[:n, :n])
     np.fill_diagonal(inputs[:n, :n], likes.T @ input_twice + l2)
     inputs[n, :n] = inputs[:n, n] = likes.T @ one_input
-    inputs[n, n] = people.sum()
+    inputs[n, n] = people.sum() or 1.0  # where nobody likes two of the films, all weights become 0
     targets = np.empty((n + 1, n), dtype=precision)
     _gram(likes, input_and_target, targets[:n])
     np.fill_diagonal(targets[:n], 0)
@@ -204,7 +204,7 @@ def _gram(likes: sparse.csr_matrix, weight: NDArray[np.float64], out: NDArray[np
 def chosen_movies(interactions: Interactions, min_positives: int, max_movies: int) -> NDArray[np.int64]:
     """(c,) columns of the films that take part: those with enough likes, the most liked if they are too many.
 
-    Where no film has enough, as in the ratings of a handful of people, those with the most likes take part.
+    Where no film has enough, as in the ratings of a handful of people, all films with a like take part.
 
     Raises:
         DataError: No film has a like.
@@ -212,7 +212,7 @@ def chosen_movies(interactions: Interactions, min_positives: int, max_movies: in
     popularity = interactions.popularity
     if not popularity.any():
         raise DataError("no film has a like: the item-item view has nothing to learn from", fix="give more ratings")
-    chosen = np.flatnonzero(popularity >= min(min_positives, popularity.max()))
+    chosen = np.flatnonzero(popularity >= (min_positives if popularity.max() >= min_positives else 1))
     if len(chosen) > max_movies:
         chosen = np.sort(chosen[np.argsort(-popularity[chosen], kind="stable")[:max_movies]])
     return chosen

@@ -40,8 +40,12 @@ def require_memory(config: TrainingConfig, everybody: Interactions, n_features: 
 def available() -> tuple[int, str] | None:
     """Bytes that this process may still use, and what limits them; None where the system doesn't say."""
     try:
-        size, resident = (int(pages) * os.sysconf("SC_PAGE_SIZE") for pages in Path("/proc/self/statm").read_text().split()[:2])
-        total = sum(int(kb) * 1024 for kb in re.findall(r"(?:Mem|Swap)Total: +(\d+)", Path("/proc/meminfo").read_text()))
+        size, resident = (
+            int(pages) * os.sysconf("SC_PAGE_SIZE") for pages in Path("/proc/self/statm").read_text().split()[:2]
+        )
+        total = sum(
+            int(kb) * 1024 for kb in re.findall(r"(?:Mem|Swap)Total: +(\d+)", Path("/proc/meminfo").read_text())
+        )
     except (OSError, ValueError):
         return None
     import resource  # noqa: PLC0415 - not on Windows, which has no /proc either

@@ -88,16 +88,16 @@ def _has_beyond(metrics: Metrics) -> bool:
 def _against_popularity(metrics: Metrics) -> list[str]:
     """A list of the most liked films can score well on NDCG: coverage and stratified recall tell the two apart."""
     if not _has_beyond(metrics):
-        names = " and ".join(ABOVE_POPULARITY)
-        return [f"the bundle has no {names} at {_seeds(metrics.seeds)}, so nothing shows that it is more than a list of hits"]
+        names = f"{' and '.join(ABOVE_POPULARITY)} at {_seeds(metrics.seeds)}"
+        return [f"the bundle has no {names}, so nothing shows that it is more than a list of hits"]
     reasons = []
     for name in ABOVE_POPULARITY:
         ours, theirs = metrics.beyond_accuracy(name), metrics.beyond_accuracy(name, "popularity")
         # In a tiny catalogue popularity can show or find everything; nothing can be above that.
         if ours is not None and theirs is not None and ours <= theirs < 1:
             reasons.append(
-                f"{name} at {_seeds(metrics.seeds)} is {ours:.4f}, not above what popularity alone reaches ({theirs:.4f}): "
-                "lower delta_pop, so that hits count for less"
+                f"{name} at {_seeds(metrics.seeds)} is {ours:.4f}, not above what popularity alone reaches "
+                f"({theirs:.4f}): lower delta_pop, so that hits count for less"
             )
     return reasons
 

@@ -11,8 +11,8 @@ from pydantic import Field
 from marquee.base_model import FrozenBaseModel
 from marquee.bundle.manifest import Manifest, time_of
 from marquee.bundle.metrics import Metrics
-from marquee.bundle.retune import ORIGIN
 from marquee.bundle.read import examine, existing, load, read_manifest
+from marquee.bundle.retune import ORIGIN
 from marquee.bundle.store import (
     LIST_THEM,
     Pointer,

@@ -241,7 +241,12 @@ def test_a_checkpoint_holds_the_weights_in_an_entry(folder: Path, prefix: str) -
     expected = import_legacy(folder).two_tower.item_vectors
     weights = torch.load(folder / "model.pth", weights_only=True)
     named = {prefix + name: value for name, value in weights.items()}
-    state = {"epoch": 3, "optimizer_state_dict": {"state": {}, "param_groups": []}, "model_state_dict": named, "loss": 0.1}
+    state = {
+        "epoch": 3,
+        "optimizer_state_dict": {"state": {}, "param_groups": []},
+        "model_state_dict": named,
+        "loss": 0.1,
+    }
     torch.save(state, folder / "model.pth")
     assert np.array_equal(import_legacy(folder).two_tower.item_vectors, expected)
 
@@ -263,7 +268,7 @@ def test_a_file_without_weights_says_what_it_holds(folder: Path, saved: Any, fou
 
 def test_an_honest_table_that_can_not_be_read_is_not_called_hostile(folder: Path) -> None:
     dump(folder / "movie_features_df.pkl", films().assign(Action=pd.Categorical(["a"] * 7)))
-    with pytest.raises(BundleError, match="refers to pandas.*Categorical.*nothing of it was run") as error:
+    with pytest.raises(BundleError, match=r"refers to pandas.*Categorical.*nothing of it was run") as error:
         import_legacy(folder)
     assert "write it anew with plain columns" in error.value.fix
 

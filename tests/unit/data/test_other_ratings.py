@@ -77,6 +77,7 @@ def test_each_rating_a_thumb_down_is_refused(tmp_path):
         ("userId,movieId,rating\n1,10,4\n2,20,3\n", [0, 0]),
         ("userId,movieId,rating,timestamp\n1,10,4,\n2,20,3,100\n", [0, 100]),
         ("userId,movieId,rating,timestamp\n1,10,4,2005-04-02 23:53:47\n2,20,3,\n", [1112486027, 0]),
+        ("userId,movieId,rating,timestamp\n1,10,4,\n2,20,3,2005-04-02 23:53:47\n", [0, 1112486027]),
     ],
 )
 def test_rows_without_a_time(tmp_path, text, times):
@@ -92,7 +93,9 @@ def test_times_in_another_unit_are_found_with_their_line(tmp_path, time, zipped)
     (tmp_path / "movies.csv").write_text(MOVIES)
     path = tmp_path / ("ratings.csv.gz" if zipped else "ratings.csv")
     path.write_bytes(gzip.compress(text.encode()) if zipped else text.encode())
-    with pytest.raises(DataError, match=rf"{path.name}, line 3: timestamp is '{time}', .* before the year 2100") as error:
+    with pytest.raises(
+        DataError, match=rf"{path.name}, line 3: timestamp is '{time}', .* before the year 2100"
+    ) as error:
         load_movielens(tmp_path)
     assert "milliseconds divided by 1000" in error.value.fix
 

@@ -1,11 +1,13 @@
 """The item-item views against their definitions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from marquee.errors import DataError
 from marquee_training.config import TrainingConfig
-from marquee_training.item_cf import centered, fit_edlae, fit_item_cf, fit_svd
+from marquee_training.item_cf import centered, fit_edlae, fit_few_seed_ridge, fit_item_cf, fit_svd
 
 
 def dense(view):
@@ -51,7 +53,14 @@ def test_rare_films_and_a_cap_leave_the_catalogue_whole(world):
     assert set(np.flatnonzero(weights.any(axis=1))) <= busy
 
 
-def test_where_no_film_has_enough_likes_the_most_liked_take_part(world):
+def test_where_nobody_likes_two_of_the_films_there_is_nothing_but_zeros(world):
+    one = world.likes.multiply(np.arange(60) == 7).tocsr()
+    view = fit_few_seed_ridge(replace(world, likes=one), l2=3.0, max_seeds=10, n_neighbors=5, min_positives=3)
+    assert not view.prior.any()
+    assert not dense(view).any()
+
+
+def test_where_no_film_has_enough_likes_all_with_a_like_take_part(world):
     view = fit_edlae(world, l2=5.0, dropout=0.5, n_neighbors=60, min_positives=1000)
     assert len(view) == 60
     with pytest.raises(DataError, match="no film has a like"):

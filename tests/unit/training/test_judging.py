@@ -97,12 +97,16 @@ def test_rows_that_all_say_the_same_are_likes(dataset):
 
 def harsh(dataset):
     """The same people, none of whom ever gives more than 3."""
-    return replace(dataset, ratings=dataset.ratings.assign(rating=dataset.ratings["rating"] - 2.0 + 0.5), sha256="c" * 64)
+    return replace(
+        dataset, ratings=dataset.ratings.assign(rating=dataset.ratings["rating"] - 2.0 + 0.5), sha256="c" * 64
+    )
 
 
 def test_harsh_people_like_what_is_above_their_own_mean(dataset, tmp_path):
     data = harsh(dataset)
-    with pytest.raises(DataError, match=r"none of 120 people likes two films.*4 or more, and the highest is 3\.5") as error:
+    with pytest.raises(
+        DataError, match=r"none of 120 people likes two films.*4 or more, and the highest is 3\.5"
+    ) as error:
         train(data, CONFIG, tmp_path, reporter=QUIET)
     assert 'positive_rating = "mean"' in error.value.fix
     assert "a number such as 3" in error.value.fix

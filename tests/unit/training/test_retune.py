@@ -40,5 +40,5 @@ def test_twice_the_scores_get_half_the_slope(bundle, dataset):
 
 def test_other_films_are_refused(bundle, dataset):
     fewer = replace(dataset, name="fewer", movies=dataset.movies.iloc[1:])
-    with pytest.raises(DataError, match="fewer has other films than .*, which was trained on world"):
+    with pytest.raises(DataError, match=r"fewer has other films than .*, which was trained on world"):
         recalibrated(bundle, bundle, fewer)

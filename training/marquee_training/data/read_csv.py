@@ -20,8 +20,19 @@ from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
 from marquee.errors import DataError
-from marquee_training.data.row_errors import DAMAGED, ENOUGH, EXAMPLES, BadRow, Kind, checked_values, explain, printable, refuse
+from marquee_training.data.row_errors import (
+    DAMAGED,
+    ENOUGH,
+    EXAMPLES,
+    BadRow,
+    Kind,
+    checked_values,
+    explain,
+    printable,
+    refuse,
+)
 
+FIRST_ROWS = 1000
 _BLOCK = 16 * 2**20  # bytes; a few hundred thousand ratings
 
 
@@ -203,13 +214,15 @@ class _Parser:
         return block
 
     def _detect_text_times(self, block: bytes) -> None:
-        """The first row with a time decides whether times are seconds or text; only a block's first row is looked at."""
-        cells = block.lstrip().split(b"\n", 1)[0].decode("latin-1").split(self.delimiter)
-        for name, cell in zip(self.names, cells, strict=False):
-            if self.columns.get(name) is Kind.SECONDS and (text := cell.strip(' "\r')):
-                self.time_is_known = True
-                if re.match(r"\d{4}-\d", text):
-                    self.columns[name] = Kind.TIME
+        """The first row with a time decides whether times are seconds or text; a block's first rows are looked at."""
+        for row in islice(io.BytesIO(block), FIRST_ROWS):
+            for name, cell in zip(self.names, row.decode("latin-1").split(self.delimiter), strict=False):
+                if self.columns.get(name) is Kind.SECONDS and (text := cell.strip(' "\r\n')):
+                    self.time_is_known = True
+                    if re.match(r"\d{4}-\d", text):
+                        self.columns[name] = Kind.TIME
+            if self.time_is_known:
+                return
 
 
 def _header(path: Path, line: bytes, file_format: FileFormat) -> tuple[str, ...]:

@@ -40,8 +40,7 @@ class Kind(Enum):
     # Thumbs, which only the whole column shows, may be -1 and 0 (movielens.py).
     RATING = (
         *(pa.float32(), -1, 5, "a number from 0.5 to 5"),
-        "rescale the ratings to run from 0.5 to 5 (thumbs: to 1 and 0), or remove the whole column: "
-        "then each row counts as a like",
+        "rescale the ratings to run from 0.5 to 5 (thumbs: to 1 and 0), or remove the column: each row is a like then",
     )
     SHARE = (pa.float32(), 0, 1, "a number from 0 to 1", "rescale the values to run from 0 to 1")
     # May be empty, which becomes 0.

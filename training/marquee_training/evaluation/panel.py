@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marquee.bundle.gate import LEAST_PEOPLE
 from marquee_training.config import TrainingConfig
@@ -43,7 +42,7 @@ def choose_panel(config: TrainingConfig, everybody: Interactions) -> Panel:
     chosen = config.model_copy(update={"eval_min_positives": least})
     able = [fold for fold in folds if (n_liked[fold.test] >= least).any()]
     if not able:
-        return Panel(chosen, [], f"nothing: {len(n_liked):,} people give too few likes to hold some of them out")
+        return Panel(chosen, [], f"the model as a whole: the likes of {len(n_liked):,} are too few to hold some out")
     lost = [k for k in seed_counts(most) if k not in seed_counts(least)]
     if not lost:
         return Panel(chosen, able, "")

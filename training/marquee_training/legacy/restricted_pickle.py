@@ -106,7 +106,7 @@ class _Reader(pickle.Unpickler):
             return _STAND_INS[module, name]
         except KeyError:
             fix = "don't use this file; get the bundle again from someone you trust"
-            if module.split(".")[0] in _OF_DATA:
+            if module.split(".", maxsplit=1)[0] in _OF_DATA:
                 fix = (
                     "if you trust its author, write it anew with plain columns (numbers, texts, lists) and pickle "
                     "protocol 3 or later: frame.astype(object).to_pickle(...)"

@@ -24,7 +24,16 @@ from marquee_training.progress import Reporter
 from marquee_training.sweep.grid import Setting, settings_of
 from marquee_training.sweep.lists import SweepFold, cross_fitted, fit_folds, work_key
 from marquee_training.sweep.plot import check_plots, plot, sentences
-from marquee_training.sweep.results import Rows, choose, judge_settings, load_result, main_of, mean_ndcg, ranked, table_of
+from marquee_training.sweep.results import (
+    Rows,
+    choose,
+    judge_settings,
+    load_result,
+    main_of,
+    mean_ndcg,
+    ranked,
+    table_of,
+)
 
 GROUP = 6
 """Most settings that share a blend's computation: more would save little, and lose more when killed."""
@@ -89,7 +98,12 @@ def run_sweep(
     write_whole(final, lambda aside: pd.DataFrame(ranked(rows)).to_csv(aside, index=False))
     image = path.with_suffix(".png") if draw else None
     if image is not None:
-        plot(image, settings, rows, title=f"{dataset.name}: {rows[0]['n_people']} people, {main_of(results[0])} of their films shown")
+        plot(
+            image,
+            settings,
+            rows,
+            title=f"{dataset.name}: {rows[0]['n_people']} people, {main_of(results[0])} of their films shown",
+        )
     numbers = np.repeat(np.arange(len(folds)), [len(next(iter(fold.cases.values())).unique_people) for fold in folds])
     text = sentences(rows, settings, choose(results, numbers), cross_fitted=cross_fitted(config))
     return Sweep(settings, rows, text, image)

@@ -23,7 +23,7 @@ from marquee_training.two_tower.model import SetTwoTower
 from marquee_training.two_tower.softmax import softmax_loss
 
 
-def train_two_tower(  # noqa: C901 - reads from top to bottom on purpose
+def train_two_tower(
     config: TrainingConfig,
     interactions: Interactions,
     content: NDArray[np.float32],
@@ -123,7 +123,7 @@ def require_finite(loss: float, arrays: Iterable[Tensor], config: TrainingConfig
     """A ConfigError if the loss or a weight isn't a finite number: training has diverged."""
     if not (math.isfinite(loss) and all(bool(weights.isfinite().all()) for weights in arrays)):
         raise ConfigError(
-            f"training diverged: the loss became {loss:g}, or a weight infinite",
+            f"training diverged: the loss ({loss:g}) or a weight is no finite number any more",
             fix=f"lower learning_rate, which is {config.learning_rate:g}, in the configuration",
         )
 

@@ -52,7 +52,8 @@ export function sections(card) {
   if (ours) {
     const cell = (values, name) => estimate(values?.[name] && { mean: values[name].mean }, SHARES.has(name) ? percent : hundredth);
     const rows = Object.keys(MEANINGS).filter((name) => ours[name]).map((name) => [MEANINGS[name], cell(ours, name), cell(hits, name)]);
-    parts.push(table("Beyond accuracy, with five films given", ["", "this model", "the most liked films"], rows));
+    const given = ["5", "3", "1"].find((k) => card.accuracy.some((row) => row.values[k])) ?? "5";
+    parts.push(table(`Beyond accuracy, films given: ${given}`, ["", "this model", "the most liked films"], rows));
   }
   if (card.calibration.length) {
     const rows = card.calibration.map(({ rung, ece }) => [RUNGS[rung] ?? rung, ece === null ? UNKNOWN : `${(100 * ece).toFixed(1)} points`]);
