@@ -55,6 +55,7 @@ def test_rare_films_and_a_cap_leave_the_catalogue_whole(world):
 
 def test_where_nobody_likes_two_of_the_films_there_is_nothing_but_zeros(world):
     one = world.likes.multiply(np.arange(60) == 7).tocsr()
+    one.eliminate_zeros()
     view = fit_few_seed_ridge(replace(world, likes=one), l2=3.0, max_seeds=10, n_neighbors=5, min_positives=3)
     assert not view.prior.any()
     assert not dense(view).any()
