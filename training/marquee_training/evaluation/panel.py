@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marquee.bundle.gate import LEAST_PEOPLE
+from marquee.errors import DataError
 from marquee_training.config import TrainingConfig
 from marquee_training.evaluation.cases import LEAST_TARGETS, SEED_COUNTS, seed_counts
 from marquee_training.interactions import Fold, Interactions, split_people
@@ -23,6 +24,11 @@ class Panel:
     config: TrainingConfig
     folds: list[Fold]
     not_judged: str
+
+    def require(self) -> None:
+        """A DataError where nobody can judge."""
+        if not self.folds:
+            raise DataError(f"not judged: {self.not_judged}", fix="give ratings of more people")
 
 
 def choose_panel(config: TrainingConfig, everybody: Interactions) -> Panel:

@@ -51,6 +51,8 @@ def evaluate(
     results: dict[str, Results] = {name: {} for name in protocols}
     everybody, films = prepare(dataset, config)
     panel = choose_panel(config, everybody)
+    if {"few-seeds", "holdout", "cold-items"} & set(protocols):
+        panel.require()
     config = panel.config
     if panel.not_judged:
         reporter.say(f"WARNING: not judged: {panel.not_judged}")

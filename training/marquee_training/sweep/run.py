@@ -76,6 +76,7 @@ def run_sweep(
         check_plots()  # now, and not after an hour
     everybody, films = prepare(dataset, config)
     panel = choose_panel(config, everybody)
+    panel.require()
     config = panel.config
     if panel.not_judged:
         reporter.say(f"WARNING: not judged: {panel.not_judged}")
