@@ -18,7 +18,7 @@ let timer;
 
 function chip(kind, text, name, remove, sign = "") {
   return element("li", { class: kind }, element("button", { type: "button", "aria-label": `Remove ${name}`, onclick: remove },
-    sign && element("i", { "aria-hidden": "true" }, sign), text, element("span", { "aria-hidden": "true" }, "×")));
+    sign && element("i", {}, sign), text, element("span", { "aria-hidden": "true" }, "×")));
 }
 
 function film(kind, sign, prefix) {
@@ -57,8 +57,8 @@ function switched(key) {
 function showChips() {
   const state = current();
   const chips = [
-    ...state.likes.map(film("like", "", "")), ...state.dislikes.map(film("dislike", "less like", "dislike of ")),
-    ...state.hidden.map(film("hidden", "hidden", "hiding of ")),
+    ...state.likes.map(film("like", "", "liked ")), ...state.dislikes.map(film("dislike", "Less like", "less like ")),
+    ...state.hidden.map(film("hidden", "Hidden", "hidden ")),
     ...state.any.map(genre("any", (index) => (index ? "or" : "only"), "only")), ...state.none.map(genre("none", () => "no", "no")),
     ...["from", "to"].filter((key) => state[key] !== null).map(year), ...Object.keys(DIALS).filter((key) => state[key] !== null).map(dial),
     ...Object.keys(SWITCHES).filter((key) => state[key] && !(key === "mix" && isGroup(state))).map(switched),

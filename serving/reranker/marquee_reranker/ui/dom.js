@@ -17,6 +17,9 @@ export const element = (tag, attributes = {}, ...children) => fill(document.crea
 export const shape = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 export const icon = (name) => shape("svg", { class: "icon", "aria-hidden": "true" }, shape("use", { href: `#icon-${name}` }));
 
+/** Names the page in the browser's tabs, history and bookmarks. */
+export const nameDocument = (text) => { document.title = `${text} · Marquee`; };
+
 export const list = (texts) => element("ul", {}, ...texts.map((text) => element("li", {}, text)));
 
 /** A table whose rows begin with a heading; an empty `head` makes one without column headings. */
