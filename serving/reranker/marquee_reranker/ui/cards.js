@@ -3,7 +3,7 @@ import { element, icon } from "/ui/dom.js";
 import { catalog, remember, short, withYear } from "/ui/films.js";
 import { poster } from "/ui/poster.js";
 import { change, current, details, put, write } from "/ui/state.js";
-import { forSelected, groupMatch, level, match, possessive, reasons } from "/ui/words.js";
+import { forSelected, groupMatch, match, possessive, reasons } from "/ui/words.js";
 
 const withoutPoster = new Set();
 const MOST_NAMED = 3;
@@ -39,7 +39,7 @@ function affinity({ affinity_score: score, for_people: people }, names) {
   }
   const scores = people.map((person) => person.affinity_score);
   const each = scores.map((own, index) => element("li", {},
-    element("span", { class: "name", title: names[index] }, names[index]), " ", bar(own), element("span", {}, level(own))));
+    element("span", { class: "name", title: names[index] }, names[index]), " ", element("span", { class: "visually-hidden" }, match(own)), bar(own)));
   return [
     element("p", { class: "affinity", title: "The share of you who are expected to like it" }, groupMatch(score, scores, names)),
     element("ul", { class: "each", "aria-label": "How well it fits each of you" }, ...each),
@@ -57,7 +57,7 @@ function becauseOfGroup(people, names) {
   const rest = speaking.length - MOST_NAMED;
   if (rest > 0) speaking = speaking.sort((a, b) => b.strength - a.strength).slice(0, MOST_NAMED);
   const parts = speaking.flatMap(({ name, seeds }, index) => [index ? "; " : "Because of ", possessive(name), " ", ...bold(seeds)]);
-  return rest > 0 ? [...parts, `; and films of ${rest} more`] : parts;
+  return rest > 0 ? [...parts, rest > 1 ? `; and films of ${rest} more people` : "; and films of one more person"] : parts;
 }
 
 function because(explanation) {

@@ -1,6 +1,6 @@
 // What the recommendations are based on: as chips that a click removes, as dials and filters, and as the steps that can be
 // undone. A toast says what changed.
-import { $, element, replaceItems } from "/ui/dom.js";
+import { $, element, goToResults, replaceItems } from "/ui/dom.js";
 import { catalog, learn, nameOf } from "/ui/films.js";
 import { canUndo, change, current, isGroup, NO_FILTERS, onChange, put, startOver, undo, UNDONE } from "/ui/state.js";
 import { DIALS, SWITCHES } from "/ui/words.js";
@@ -141,7 +141,7 @@ function hideToast() {
   else $("toast").classList.remove("shown");
 }
 
-$("toast-undo").addEventListener("click", () => { undo(); $("results").focus(); });
+$("toast-undo").addEventListener("click", () => { undo(); goToResults(); });
 $("undo").addEventListener("click", undo);
 $("start-over").addEventListener("click", () => { startOver(); $("search").focus(); });
 $("copy-link").addEventListener("click", async () => {

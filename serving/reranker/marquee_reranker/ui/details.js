@@ -6,7 +6,7 @@ import { $, element, icon } from "/ui/dom.js";
 import { remember, short, withYear } from "/ui/films.js";
 import { shown } from "/ui/results.js";
 import { current, details, onChange } from "/ui/state.js";
-import { match, percent, possessive, reasons, whole } from "/ui/words.js";
+import { groupMatch, match, percent, reasons, whole } from "/ui/words.js";
 
 const N_SIMILAR = 6;
 const dialog = $("film");
@@ -27,19 +27,20 @@ function popularity({ likes, popularity_rank: rank, n_films: total }) {
   return `${people}: number ${whole(rank)} of ${whole(total)} films.`;
 }
 
-function rows(explanation, liked) {
+// What speaks for it; for several people how well it fits each.
+function rows(explanation, people) {
+  if (people) return people.map(({ affinity_score: score }, index) => [`${shown.names[index]}: ${match(score).toLowerCase()}`, score]);
   const { seeds, others } = reasons(explanation);
-  const all = [...seeds.map(({ words, share }) => [`${liked} ${short(words)}`, share]), ...others.map(({ words, share }) => [words, share])];
-  return all.map(([words, share]) => element("li", {}, element("span", {}, words[0].toUpperCase() + words.slice(1)), bar(share)));
+  return [...seeds.map(({ words, share }) => [`You liked ${short(words)}`, share]),
+    ...others.map(({ words, share }) => [words[0].toUpperCase() + words.slice(1), share])];
 }
 
 function why({ affinity_score: score, explanation, for_people: people }) {
   if (score === undefined) return [];
-  const one = `${match(score)}: ${percent(score)} of people with such taste liked a film with this score.`;
-  const words = people ? `Of ${people.length} people with your tastes, about ${Math.round(score * people.length)} would like it.` : one;
-  const reasons = people
-    ? people.flatMap((person, index) => rows(person.explanation, possessive(shown.names[index]))) : rows(explanation, "You liked");
-  return [element("h3", {}, "Why it is here"), element("p", {}, words), element("ul", { class: "shares" }, ...reasons)];
+  const words = people ? groupMatch(score, people.map((person) => person.affinity_score), shown.names)
+    : `${match(score)}: ${percent(score)} of people with such taste liked a film with this score.`;
+  const bars = rows(explanation, people).map(([text, share]) => element("li", {}, element("span", {}, text), bar(share)));
+  return [element("h3", {}, "Why it is here"), element("p", {}, words), element("ul", { class: "shares" }, ...bars)];
 }
 
 function fill(film, more, similar) {

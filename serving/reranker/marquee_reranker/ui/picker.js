@@ -2,7 +2,7 @@
 // ready-made tastes.
 import { ask, attempt, stop } from "/ui/api.js";
 import { toast } from "/ui/choices.js";
-import { $, element } from "/ui/dom.js";
+import { $, element, goToResults } from "/ui/dom.js";
 import { catalog, learn, nameOf, remember, withYear } from "/ui/films.js";
 import { change, current, onChange, put } from "/ui/state.js";
 import { forSelected } from "/ui/words.js";
@@ -144,7 +144,6 @@ function report({ request, parts, not_understood: rest }) {
   }
   if (!parts.length) lines.push(["Try a film’s title, a genre or years."]);
   $("heard").replaceChildren(...lines.map((line) => element("p", {}, ...line)), ...less(parts, sure).map(question));
-  $("examples").hidden = parts.length > 0;
 }
 
 $("sentence-form").addEventListener("submit", (event) => {
@@ -171,7 +170,7 @@ function take(films, words, genres) {
   // The filters are everybody's, so one person's taste sets none.
   const filters = genres && !current().people.length ? { any: genres, none: less(current().none, genres) } : {};
   change({ likes: films.map((film) => film.movie_id), dislikes: [], near: null, ...filters }, `${words}${forSelected(current())}.`);
-  $("results").focus();
+  goToResults();
 }
 
 $("taste-list").append(...(catalog.tastes ?? []).map(({ name, films, genres }) => element("li", {}, element("button", {
@@ -184,7 +183,7 @@ $("surprise").addEventListener("click", () => attempt(async () => {
   take(movies, `Drawn for you: ${movies.map((film) => film.title).join(", ")}`);
 }, (error) => toast(error.message)));
 
-// Once films are chosen, the tastes make room for them; "Start over" brings them back.
-const showTastes = () => { $("tastes").hidden = current().likes.length > 0; };
-onChange(showTastes);
-showTastes();
+// Once films are chosen, the examples make room for them; "Start over" brings them back.
+const showExamples = () => { $("tastes").hidden = $("examples").hidden = current().likes.length > 0; };
+onChange(showExamples);
+showExamples();

@@ -1,7 +1,7 @@
 // The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what happens next.
 import { ask, AskError, attempt, stop } from "/ui/api.js";
 import { card } from "/ui/cards.js";
-import { $, nameDocument, replaceItems } from "/ui/dom.js";
+import { $, goToResults, nameDocument, replaceItems } from "/ui/dom.js";
 import { catalog, learn, nameOf } from "/ui/films.js";
 import { change, current, isGroup, NO_FILTERS, onChange, requesters, sameList, unwanted } from "/ui/state.js";
 import { degraded, joinNames, possessive, servedBy } from "/ui/words.js";
@@ -140,7 +140,7 @@ async function refresh() {
   $("results").removeAttribute("aria-busy");
 }
 
-const act = (id, action) => $(id).addEventListener("click", () => { action(); $("results").focus(); });
+const act = (id, action) => $(id).addEventListener("click", () => { action(); goToResults(); });
 act("retry", refresh);
 act("back", () => change({ near: null }, "Your own recommendations again."));
 act("unfilter", () => change(NO_FILTERS, "Filters removed."));

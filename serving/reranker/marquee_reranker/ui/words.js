@@ -27,11 +27,11 @@ export const DIALS = {
 export const SWITCHES = { mix: "A mix of my tastes", series: "One film per series" };
 
 const LEVELS = [[0.3, "Hardly"], [0.45, "Fair"], [0.6, "Good"], [0.75, "Very good"], [1, "Great"]];
-export const level = upTo(LEVELS);
+const level = upTo(LEVELS);
 const APART = 0.25;
 
 /** Words for `affinity_score`: the share of people with such taste who liked a film with this score. */
-export const match = (score) => (level(score) === "Hardly" ? "Long shot" : `${level(score)} match`);
+export const match = (score) => (level(score) === "Hardly" ? "Worth a try" : `${level(score)} match`);
 
 /** The same for several people: their `scores` and `names`, and the `share` of them who are expected to like the film. */
 export function groupMatch(share, scores, names) {
