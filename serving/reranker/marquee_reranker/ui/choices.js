@@ -147,7 +147,7 @@ $("start-over").addEventListener("click", () => { startOver(); $("search").focus
 $("copy-link").addEventListener("click", async () => {
   try {
     await navigator.clipboard.writeText(location.href);
-    toast("Link copied: whoever opens it sees what you see.");
+    toast("Link copied. It opens what you see now.");
   } catch { // the connection isn't secure, or the person refused
     toast("The address above is the link: copy it from there.");
   }

@@ -130,7 +130,7 @@ function question({ text, kind, choices }) {
       put(KEYS[kind], id, kind === "like" ? `${label} added${forSelected(current())}.` : `Less like ${label}${forSelected(current())}.`);
       $("sentence").focus();
     },
-  }, label)), "?");
+  }, label)), choices.length === 1 && catalog.years?.length ? `? The newest films here are from ${catalog.years[1]}.` : "?");
   return line;
 }
 
@@ -140,7 +140,7 @@ function report({ request, parts, not_understood: rest }) {
   if (sure.length) lines.push(["Understood: ", element("b", {}, summary(sure, request.filters)), "."]);
   if (rest.length) {
     const texts = rest.map((text) => `“${text}”`).join(", ");
-    lines.push([`Not understood: ${texts}. This line knows titles, genres, years and fame, but no people, studios or countries.`]);
+    lines.push([`Not understood: ${texts}. This line knows titles, genres, years and fame, but no people, studios, countries or moods.`]);
   }
   if (!parts.length) lines.push(["Try a film’s title, a genre or years."]);
   $("heard").replaceChildren(...lines.map((line) => element("p", {}, ...line)), ...less(parts, sure).map(question));
