@@ -3,7 +3,7 @@
 import { ask, attempt } from "/ui/api.js";
 import { ACTIONS, bar, opener, picture } from "/ui/cards.js";
 import { $, element, icon } from "/ui/dom.js";
-import { remember, short, withYear } from "/ui/films.js";
+import { nameOf, remember, short, withYear } from "/ui/films.js";
 import { shown } from "/ui/results.js";
 import { current, details, onChange } from "/ui/state.js";
 import { groupMatch, match, percent, reasons, whole } from "/ui/words.js";
@@ -65,12 +65,18 @@ async function show() {
   if (!dialog.open) dialog.showModal();
   const listed = shown.films.get(id);
   if (listed) fill(listed, null, []);
+  else {
+    $("film-title").textContent = nameOf(id);
+    $("film-body").replaceChildren("One moment…");
+  }
   await attempt(async () => {
     const [more, { movies }] = await Promise.all([
       ask("details", `/v1/movies/${id}`), ask("details similar", `/v1/movies/${id}/similar?top_n=${N_SIMILAR}`)]);
     movies.forEach(remember);
     if (current().film === id) fill(shown.films.get(id) ?? more, more, movies);
-  }, (error) => $("film-body").replaceChildren(element("p", { role: "alert" }, error.message)));
+  }, ({ status, message }) => {
+    if (current().film === id) $("film-body").replaceChildren(element("p", { role: "alert" }, status === 404 ? "This film is not known here." : message));
+  });
 }
 
 dialog.addEventListener("close", () => current().film && details(null));

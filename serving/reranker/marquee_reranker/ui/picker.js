@@ -123,14 +123,16 @@ function certain({ request, parts }) {
 
 // A question for each guess: a button takes a film, and the question goes.
 function question({ text, kind, choices }) {
-  const line = element("p", { class: "choices" }, `“${text}”: did you mean `, ...choices.map(({ movie_id: id, label }) => element("button", {
+  const newest = catalog.years?.length ? ` The newest films here are from ${catalog.years[1]}.` : "";
+  const words = choices.length > 1 ? "one of these?" : `this?${newest}`;
+  const line = element("p", { class: "choices" }, `“${text}”: did you mean ${words}`, ...choices.map(({ movie_id: id, label }) => element("button", {
     type: "button", class: "quiet", onclick: async () => {
       line.remove();
       await learn([id]);
       put(KEYS[kind], id, kind === "like" ? `${label} added${forSelected(current())}.` : `Less like ${label}${forSelected(current())}.`);
       $("sentence").focus();
     },
-  }, label)), choices.length === 1 && catalog.years?.length ? `? The newest films here are from ${catalog.years[1]}.` : "?");
+  }, label)));
   return line;
 }
 
