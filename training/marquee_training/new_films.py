@@ -1,7 +1,7 @@
 """New films, which nobody has rated yet: their parameters, from content, by those of the films that were fitted.
 
-Ridge regression of the parameters on the content in closed form, as in Z. Gantner et al., "Learning attribute-to-feature
-mappings for cold-start recommendations", ICDM 2010.
+Ridge regression of the parameters on the content in closed form, as in Z. Gantner et al., "Learning
+attribute-to-feature mappings for cold-start recommendations", ICDM 2010.
 """
 
 from dataclasses import dataclass
