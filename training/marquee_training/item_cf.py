@@ -30,7 +30,7 @@ def fit_item_cf(config: TrainingConfig, interactions: Interactions, content: NDA
     Raises:
         DataError: No film has enough likes.
     """
-    sizes = {
+    sizes: dict[str, Any] = {
         "n_neighbors": config.item_cf_neighbors,
         "min_positives": config.item_cf_min_positives,
         "max_movies": config.item_cf_max_movies,
