@@ -189,6 +189,7 @@ class TitleIndex:
         return far
 
     def _ordered(self, rows: Rows, tier: NDArray[np.int64]) -> list[int]:
+        rows = rows[self._catalog.distinct[rows]]
         order = np.lexsort((rows, -self._catalog.popularity[rows], tier[rows]))
         return [int(row) for row in rows[order]]
 

@@ -59,6 +59,11 @@ class TestFilmsThatAreThereTwice:
         named = [MOVIES[MOVIES.index(movie) + 60] for movie in shown[:3]]
         assert not set(ids(ask(pipeline, top_n=100, **{field: named}))) & set(shown[:3])
 
+    def test_are_found_once(self, twice):
+        found = [film.movie_id for film in twice.films.search("Film 1", 100)]
+        assert found[0] == MOVIES[0]
+        assert set(found) <= set(MOVIES[:60])
+
     def test_are_one_seed(self, twice):
         once, again = ask(twice, movie_ids=MOVIES[:3]), ask(twice, movie_ids=[*MOVIES[60:63], *MOVIES[1:3]])
         assert response_json(once) == response_json(again)
