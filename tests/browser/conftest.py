@@ -74,7 +74,7 @@ def store(tmp_path_factory, make_contents):
     contents = make_contents()
     titles, tmdb_ids = list(contents.catalog.titles), contents.catalog.tmdb_ids.copy()
     titles[:4] = ["The Matrix", "The Matrix Reloaded", "Toy Story", "Amélie <b>"]
-    known = [tmdb_id for films in TASTES.values() for tmdb_id in films]
+    known = [tmdb_id for taste in TASTES.values() for tmdb_id in taste["films"]]
     tmdb_ids[: len(known)] = known
     catalog = dataclasses.replace(contents.catalog, titles=tuple(titles), tmdb_ids=tmdb_ids)
     publish(store, dataclasses.replace(contents, catalog=catalog), force=True)

@@ -41,6 +41,47 @@ def test_like_dislike_and_hide_change_the_list_at_once_and_undo_brings_it_back(s
     assert sized.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_card_opens_with_details_and_links_elsewhere(sized, url):
+    sized.goto(f"{url}/#films=1,13")
+    card, title = first_card(sized)
+    link = card.get_by_role("link", name=title)
+    link.press("Enter")
+    details = sized.get_by_role("dialog", name=re.compile(f"^{title}"))
+    expect(details).to_contain_text(re.compile(r"(people|person|Nobody) in the data liked it"))
+    expect(details.get_by_role("heading", name="Why it is here")).to_be_visible()
+    addresses = details.get_by_role("link").evaluate_all("links => links.map((link) => link.href)")
+    for start in ("https://www.themoviedb.org/movie/", "https://letterboxd.com/tmdb/", "https://www.imdb.com/find/?"):
+        assert any(address.startswith(start) for address in addresses), start
+    assert details.evaluate("box => box.scrollWidth <= box.clientWidth")
+    sized.keyboard.press("Escape")
+    expect(details).to_be_hidden()
+    expect(link).to_be_focused()
+    expect(sized).to_have_url(re.compile("#films=1,13$"))
+    link.click()
+    expect(details).to_be_visible()
+    sized.go_back()
+    expect(details).to_be_hidden()
+    sized.go_forward()
+    expect(details).to_be_visible()
+    details.get_by_role("list").filter(has_text="Film").last.get_by_role("link").first.click()
+    expect(details).to_be_hidden()  # another film's are open
+    sized.get_by_role("dialog").get_by_role("button", name="Like", exact=True).click()
+    expect(sized.locator("#picked .like")).to_have_count(3)
+    expect(sized.get_by_role("dialog")).to_have_count(0)
+    sized.locator("#undo").click()
+    expect(sized.locator("#picked .like")).to_have_count(2)
+    expect(sized.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_taste_is_of_its_genre_and_the_list_begins_in_sight(sized, url):
+    sized.goto(url)
+    sized.get_by_role("button", name="Nights of horror").click()
+    expect(sized.locator("#picked .any")).to_contain_text("Horror")
+    expect(sized.locator("#films .facts").first).to_contain_text("Horror")
+    expect(sized.locator("#results-title")).to_be_in_viewport()
+    expect(sized).to_have_title(re.compile(r"^Like Film \d+ \(\d{4}\) and 3 more · Marquee$"))
+
+
 def test_a_dislike_goes_into_the_request(page, url):
     page.goto(f"{url}/#films=1")
     card, title = first_card(page)

@@ -1,9 +1,21 @@
 """The operator's tab: figures of the process, and one request as a picture."""
 
+from dataclasses import replace
+
 import pytest
+
+from marquee.bundle import load, publish
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
+
+
+@pytest.fixture(scope="module")
+def url(serving, store):
+    """With two versions, so that there is one to roll back to."""
+    publish(store, replace(load(store), config={"seed": 2}), force=True)
+    with serving(store, operator=True) as address:
+        yield address
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])

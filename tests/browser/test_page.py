@@ -29,14 +29,12 @@ def test_search_pick_three_see_recommendations(page, url):
     expect(page.locator("#films li")).to_have_count(12)
     expect(page.locator("#status")).to_have_text("Picked from 50 films, for the 3 you like.")
     card = page.locator("#films article").first
-    expect(card.locator(".affinity")).to_have_text(
-        re.compile(r"^(Long shot|(Fair|Good|Very good|Great) match) \d+\s%$")
-    )
+    expect(card.locator(".affinity")).to_have_text(re.compile(r"^(Worth a try|(Fair|Good|Very good|Great) match)$"))
     expect(card.locator(".poster svg")).to_be_visible()
     expect(page.locator(".because").first).to_have_text(re.compile(r"Because you liked \w+"))
     page.get_by_role("button", name="Show more films").click()
     expect(page.locator("#films li")).to_have_count(20)  # all candidates of this small bundle
-    page.get_by_role("button", name=re.compile("Remove Toy Story")).click()
+    page.get_by_role("button", name=re.compile("Remove liked Toy Story")).click()
     expect(chips).to_have_count(2)
 
 
@@ -57,7 +55,7 @@ def test_keyboard_alone(new_page, url, width):
     expect(search).to_have_attribute("aria-activedescendant", "option-1")
     chosen = page.get_by_role("option", selected=True).locator(".title").inner_text()
     page.keyboard.press("Enter")
-    expect(page.locator("#picked button")).to_have_accessible_name(f"Remove {chosen}")
+    expect(page.locator("#picked button")).to_have_accessible_name(f"Remove liked {chosen}")
     expect(search).to_have_attribute("aria-expanded", "false")
     expect(page.locator("#films li")).to_have_count(12)
     page.keyboard.type("toy")
@@ -193,8 +191,22 @@ def test_a_phone_needs_no_sideways_scrolling(browser, url, scheme):
     context.close()
 
 
-def test_the_reference_shows_and_tries_the_api(page, url):
+def test_on_paper_there_is_the_list_and_no_control(page, url):
+    page.goto(f"{url}/#films=1,7")
+    expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+    page.emulate_media(media="print")
+    expect(page.locator("#films article").first).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    for control in page.locator("input, summary, button:not(.chips button)").all():
+        expect(control).to_be_hidden()
+
+
+def test_the_reference_shows_and_tries_the_api(new_page, url):
+    page = new_page(360)
     page.goto(f"{url}/docs")
+    page.get_by_role("navigation", name="Contents").get_by_role("link", name="POST /v1/recommendations").click()
+    expect(page.locator("section:target")).to_be_in_viewport()
+    assert page.locator(".scroll").evaluate_all("boxes => boxes.every((box) => box.scrollWidth <= box.clientWidth)")
     section = page.locator("section").filter(has_text="/v1/recommendations").first
     expect(section.get_by_text("exclude_tmdb_ids")).to_be_visible()
     section.get_by_role("button", name="Send").click()

@@ -21,7 +21,8 @@ ON_TOP = """() => {
   for (const box of document.querySelectorAll("#films .poster")) {
     box.scrollIntoView({ block: "center", behavior: "instant" });
     const { left, top, width, height } = box.getBoundingClientRect();
-    const there = document.elementFromPoint(left + width / 2, top + height / 2);
+    const all = document.elementsFromPoint(left + width / 2, top + height / 2);
+    const there = all.find((it) => it.tagName !== "A"); // below the link that opens the film's details
     counts[there.tagName === "IMG" ? "img" : there.closest("svg") ? "svg" : "other"] += 1;
   }
   return counts;

@@ -1,6 +1,7 @@
 """The line in plain words: what the server understood becomes chips like all others."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -55,3 +56,22 @@ def test_what_it_does_not_understand_it_says(page, url):
     say(page, "qwrtz fgh")
     expect(page.locator("#heard")).to_contain_text("Not understood: “qwrtz fgh”")
     expect(page.locator("#picked li")).to_have_count(0)
+    example = page.locator("#examples button").first
+    words = example.inner_text()
+    with page.expect_request("**/v1/understand?*") as asked:
+        example.click()
+    assert asked.value.url.endswith(f"q={quote(words)}")
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+def test_it_asks_which_film_is_meant_before_it_takes_a_guess(new_page, url, width):
+    page = new_page(width)
+    page.goto(url)
+    say(page, "not like toy stori, no horror")  # codespell:ignore stori
+    expect(page.locator("#heard")).to_contain_text("Understood: no Horror.")
+    expect(page.locator("#heard")).to_contain_text("did you mean")
+    expect(page.locator("#picked li")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#heard").get_by_role("button", name="Toy Story").click()
+    expect(page.locator("#picked .dislike button")).to_have_accessible_name(re.compile("^Remove less like Toy Story"))
+    expect(page.locator("#heard")).not_to_contain_text("did you mean")

@@ -12,6 +12,7 @@ STATES = {
     "start": "/",
     "list": "/#films=1,7&not=4&from=1960&genres=Drama",
     "similar": "/#films=1&near=7",
+    "details": "/#films=1&film=7",
     "empty": "/#films=1&from=2090",
     "operator": "/#films=1&tab=operator",
 }

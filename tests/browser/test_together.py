@@ -57,10 +57,10 @@ def test_two_people_pick_and_see_what_suits_both(sized, url):
     expect(page.locator("#results-title")).to_have_text("Recommendations for you and Ann")
     expect(page.locator("#people-status")).to_be_hidden()
     first = cards(page).first
-    fit = r"^(More (your|Ann’s) thing|(Hardly|Fair|Good|Very good|Great) for both \d+\s%)$"
+    fit = r"^(More (your|Ann’s) thing|(Hardly|Fair|Good|Very good|Great) for both)$"
     expect(first.locator(".affinity")).to_have_text(re.compile(fit))
     expect(first.get_by_role("list", name="How well it fits each of you").locator("li")).to_have_text(
-        [re.compile(r"^You \d+\s%$"), re.compile(r"^Ann \d+\s%$")]
+        [re.compile(r"^You .*(try|match)$"), re.compile(r"^Ann .*(try|match)$")]
     )
     reasons = " ".join(page.locator(".because").all_inner_texts())
     assert "your The Matrix" in reasons
@@ -73,8 +73,8 @@ def test_the_groups_affinity_is_the_sum_of_theirs(page, url):
         page.goto(f"{url}/{TOGETHER}")
     film = got.value.json()["recommendations"][0]
     card = cards(page).first
-    shown = [int(re.search(r"\d+", text)[0]) for text in card.locator(".each li > span:last-child").all_inner_texts()]
-    assert shown == pytest.approx([100 * each["affinity_score"] for each in film["for_people"]], abs=0.51)
+    shown = card.locator(".each .bar > span").evaluate_all("bars => bars.map((bar) => parseFloat(bar.style.width))")
+    assert shown == pytest.approx([100 * each["affinity_score"] for each in film["for_people"]], abs=0.01)
     expected = round(sum(each["affinity_score"] for each in film["for_people"]))
     words = ("Long shot for all", "Suits about 1 of 3", "Suits about 2 of 3", "Suits all of you")
     expect(card.locator(".affinity")).to_have_text(words[expected])
@@ -92,7 +92,7 @@ GROUP_MATCH = """async () => {
 def test_a_film_for_one_of_two_is_not_called_fair_for_both(page, url):
     page.goto(url)
     assert [text.replace("\u00a0", " ") for text in page.evaluate(GROUP_MATCH)] == [
-        "Very good for both 65 %",
+        "Very good for both",
         "More your thing",
         "More Ann’s thing",
         "Suits about 1 of 3",

@@ -14,8 +14,9 @@ from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
 from marquee_training.data.features import content_matrix, most_features, to_catalog
 from marquee_training.interactions import Interactions, build_interactions, require_likes
-from marquee_training.item_cf import fit_item_cf
+from marquee_training.item_cf import chosen_movies, fit_item_cf
 from marquee_training.memory import require_memory
+from marquee_training.new_films import NewFilms
 from marquee_training.progress import EpochReport, History, Validate
 
 
@@ -72,10 +73,19 @@ def fit(
         checkpoint=checkpoint,
         report=report,
     )
+    if config.loss != "triplet":  # the classic design stays as it was
+        fitted = chosen_movies(interactions, config.item_cf_min_positives, config.item_cf_max_movies)
+        new = NewFilms.of(interactions, films.content, fitted)
+        tower = replace(
+            tower,
+            seed_vectors=new.fill(tower.seed_vectors),
+            item_vectors=new.fill(tower.item_vectors),
+            item_bias=new.fill(tower.item_bias),
+        )
     bundle = Bundle(
         catalog=replace(films.catalog, popularity=interactions.popularity),
         two_tower=tower,
-        item_cf=fit_item_cf(config, interactions),
+        item_cf=fit_item_cf(config, interactions, films.content),
         rerank=RerankConfig(
             n_candidates=config.n_candidates,
             n_item_cf_candidates=config.n_item_cf_candidates,

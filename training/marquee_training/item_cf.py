@@ -17,20 +17,24 @@ from marquee.errors import DataError
 from marquee.models.item_cf import ItemCF
 from marquee_training.config import TrainingConfig
 from marquee_training.interactions import Interactions
+from marquee_training.new_films import NewFilms
 
 BLOCK = 2000  # columns of a Gram matrix at once: the sparse product in between is larger than its dense result
 
 
-def fit_item_cf(config: TrainingConfig, interactions: Interactions) -> ItemCF:
+def fit_item_cf(config: TrainingConfig, interactions: Interactions, content: NDArray[np.float32]) -> ItemCF:
     """The views that the configuration names: one for requests, and one for long histories unless there is none.
+
+    In those with neighbours the films that nobody rated get weights by their (n, f) content.
 
     Raises:
         DataError: No film has a like.
     """
-    sizes = {
+    sizes: dict[str, Any] = {
         "n_neighbors": config.item_cf_neighbors,
         "min_positives": config.item_cf_min_positives,
         "max_movies": config.item_cf_max_movies,
+        "content": content,
     }
     if config.item_cf == "few_seed_ridge":
         view = fit_few_seed_ridge(interactions, l2=config.item_cf_l2, max_seeds=config.max_seeds, **sizes)
@@ -55,6 +59,7 @@ def fit_edlae(
     n_neighbors: int,
     min_positives: int = 1,
     max_movies: int = 20_000,
+    content: NDArray[np.float32] | None = None,
 ) -> ItemCF:
     """EDLAE in closed form (H. Steck, NeurIPS 2020); with dropout 0 it is EASE (H. Steck, WWW 2019).
 
@@ -63,11 +68,14 @@ def fit_edlae(
 
     Each seed film keeps its `n_neighbors` strongest weights by absolute value. Films with fewer likes than
     `min_positives` have none, and prior 0. Of the others, the `max_movies` most liked take part, since the fits hold
-    two or three dense matrices of that size.
+    two or three dense matrices of that size. With (n, f) `content` films without ratings get weights too (`NewFilms`).
     """
     chosen = chosen_movies(interactions, min_positives, max_movies)
     weights = edlae_weights(gram_matrix(interactions, chosen), l2=l2, dropout=dropout)
-    return strongest(weights, chosen, interactions.n_movies, n_neighbors)
+    if content is None:
+        return strongest(weights, chosen, interactions.n_movies, n_neighbors)
+    new = NewFilms.of(interactions, content, chosen)
+    return strongest(*new.extend(weights), interactions.n_movies, n_neighbors, len(new.rows))
 
 
 def gram_matrix(interactions: Interactions, chosen: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
@@ -124,6 +132,7 @@ def fit_few_seed_ridge(
     n_neighbors: int,
     min_positives: int = 1,
     max_movies: int = 20_000,
+    content: NDArray[np.float32] | None = None,
 ) -> ItemCF:
     """Fit prior and weights.
 
@@ -165,9 +174,16 @@ def fit_few_seed_ridge(
     del inputs, factor
     weights = inverse @ targets
     weights -= inverse[:, :n] * (np.diag(weights) / np.diag(inverse)[:n])
+    del inverse, targets
     prior = np.zeros(interactions.n_movies, dtype=np.float32)
     prior[chosen] = weights[n]
-    view = strongest(weights[:n].astype(np.float32), chosen, interactions.n_movies, n_neighbors)
+    of_seeds = weights[:n].astype(np.float32)
+    n_new = 0
+    if content is not None:
+        new = NewFilms.of(interactions, content, chosen)
+        prior, n_new = new.fill(prior), len(new.rows)
+        of_seeds, chosen = new.extend(of_seeds)
+    view = strongest(of_seeds, chosen, interactions.n_movies, n_neighbors, n_new)
     return ItemCF(view.indptr, view.indices, view.values, prior=prior)
 
 
@@ -218,15 +234,21 @@ def chosen_movies(interactions: Interactions, min_positives: int, max_movies: in
     return chosen
 
 
-def strongest(weights: NDArray[np.float32], chosen: NDArray[np.int64], n_movies: int, n_neighbors: int) -> ItemCF:
-    """Each seed film's strongest of (c, c) float32 weights, [seed, film], of the (c,) chosen films."""
-    kept = min(n_neighbors, len(chosen) - 1)
+def strongest(
+    weights: NDArray[np.float32], chosen: NDArray[np.int64], n_movies: int, n_neighbors: int, n_new: int = 0
+) -> ItemCF:
+    """Each seed film's strongest of (c, c) float32 weights, [seed, film], of the (c,) chosen films.
+
+    Of the last `n_new` of them, whose weights are predictions and so smaller than others', as many again.
+    """
     counts = np.zeros(n_movies, dtype=np.int64)
     indices, values = [], []
-    for row, column in enumerate(chosen):
-        near = np.argpartition(-np.abs(weights[row]), kept)[:kept] if kept else np.empty(0, dtype=np.int64)
-        near = np.sort(near[weights[row, near] != 0])
-        counts[column] = len(near)
+    fitted = len(chosen) - n_new
+    for row in np.argsort(chosen):
+        size = np.abs(weights[row])
+        near = np.concatenate([_largest(size[:fitted], n_neighbors), fitted + _largest(size[fitted:], n_neighbors)])
+        near = near[np.argsort(chosen[near])]
+        counts[chosen[row]] = len(near)
         indices.append(chosen[near])
         values.append(weights[row, near])
     return ItemCF(
@@ -234,3 +256,9 @@ def strongest(weights: NDArray[np.float32], chosen: NDArray[np.int64], n_movies:
         np.concatenate(indices).astype(np.int32),
         np.concatenate(values).astype(np.float32),
     )
+
+
+def _largest(size: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+    """Positions of the n largest of some sizes, those of 0 left out."""
+    largest = np.argpartition(-size, n)[:n] if n < len(size) else np.arange(len(size))
+    return largest[size[largest] > 0]

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from marquee.errors import UnknownMovie
 from marquee.models import Array, Mask, Rows
+from marquee.models.standardise import like_shares
+
+LEAST_SHARE = 1e-4  # of all likes, for genres that nobody likes
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,20 @@ class Catalog:
         """(n, g) float32 of 0 and 1, `genres` for matrix products."""
         return self.genres.astype(np.float32)
 
+    @cached_property
+    def genre_vectors(self) -> Array:
+        """(n, g) float32 rows of length 1, 0 without genres: each genre weighs -log of its share of all likes.
+
+        As TF-IDF does: that two films are documentaries says more than that both are dramas.
+        """
+        shares = like_shares(self.popularity) @ self.genres
+        vectors = self.genres * -np.log(np.clip(shares, LEAST_SHARE, 1.0))
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+
     def genre_similarity(self, seeds: Sequence[int]) -> Array:
-        """(n,) float32: Jaccard similarity of each film's genres and a seed's, the mean over the seeds."""
+        """(n,) float32 in [0, 1]: cosine of each film's genre vector and a seed's, the mean over the seeds."""
         # Sorted, here and below, so that the sum's rounding does not depend on the order of the seeds.
-        own, at = self._unique_genres
-        wanted = self.genre_matrix[sorted(seeds)]
-        shared = own @ wanted.T
-        either = own.sum(axis=1)[:, None] + wanted.sum(axis=1) - shared
-        return np.asarray((shared / np.maximum(either, 1)).mean(axis=1)[at], dtype=np.float32)
+        return np.asarray(self.genre_vectors @ self.genre_vectors[sorted(seeds)].mean(axis=0), dtype=np.float32)
 
     def year_similarity(self, seeds: Sequence[int], tau: float) -> Array:
         """(n,) float32: exp(-|difference in years to a seed| / tau), the mean over the seeds; 0 for unknown years."""
@@ -94,14 +103,8 @@ class Catalog:
         return np.asarray(closeness.mean(axis=1)[at], dtype=np.float32)
 
     @cached_property
-    def _unique_genres(self) -> tuple[Array, Rows]:
-        # Films share few combinations of genres and few years: each is compared with the seeds once.
-        packed = np.array([bits.tobytes() for bits in np.packbits(self.genres, axis=1)], dtype=np.bytes_)
-        _, first, at = np.unique(packed, return_index=True, return_inverse=True)  # faster than over rows of bool
-        return self.genre_matrix[first], at
-
-    @cached_property
     def _unique_years(self) -> tuple[Array, Rows]:
+        # Films share few years: each year is compared with the seeds once.
         years, at = np.unique(self.years, return_inverse=True)
         return years.astype(np.float32), at
 

@@ -25,7 +25,7 @@ class TrainedWeights(FrozenBaseModel):
     half_history: float = Field(50.0, gt=0)
     """Number of seeds at which the view for long histories weighs as much as the two above: k / (k + half_history)."""
     beta_gen: float = 0.0
-    """Weight of the mean Jaccard similarity of a film's genres and each seed's, in [0, 1]."""
+    """Weight of the mean cosine of a film's genres and each seed's, rare genres counting more, in [0, 1]."""
     gamma_year: float = 0.0
     """Weight of the mean of exp(-|difference in years to a seed| / tau_year), in [0, 1]."""
     delta_pop: float = 0.0
@@ -36,7 +36,7 @@ class TrainedWeights(FrozenBaseModel):
     """Lift: weight of the seeds' pull in the item-item view, standardised."""
     lift_history: float = Field(0.5, ge=0)
     """Lift: weight of the item-item view for long histories, standardised; it takes over the two above, too."""
-    lift_genre: float = Field(4.5, ge=0)
+    lift_genre: float = Field(4.0, ge=0)
     """Lift: weight of the similarity of genres, in [0, 1]."""
     lift_year: float = Field(0.8, ge=0)
     """Lift: weight of the closeness of years, in [0, 1]."""

@@ -126,7 +126,7 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
 
 def lift_share(novelty: float, k: int) -> float:
     """Share of the lift in the order for k seeds, in [0, 1]; more for few seeds, where popularity decides the most."""
-    return float(novelty ** (1 - 1 / (3 * k)))
+    return float(novelty ** (1.2 - 0.5 / k))
 
 
 def _dislikes(bundle: Bundle, taste: Taste, rows: Rows, unit: float) -> Array:

@@ -17,6 +17,7 @@ _LONG = 12
 _COMPARED, _SURELY = 30, 0.85
 _NO_MATCH = 1000
 _LONG_ENOUGH_TO_BE_JOINED = 4
+_BETTER_KNOWN = 5
 _DIGITS_OF_A_YEAR, _MOST_PARTS = 4, 20
 
 
@@ -33,7 +34,9 @@ class TitleIndex:
         folded = [text.fold(title) for title in titles]
         words = [title.split() for title in folded]
         names = [text.names_of(title) for title in titles]
-        self._titles = _index([title] for title in folded)
+        self._titles = _index(
+            {title, text.fold(text.without_brackets(full))} for title, full in zip(folded, titles, strict=True)
+        )
         self._cores = _index([text.core(title)] for title in folded)
         self._names = _index(names)
         self._squeezed = _index({name.replace(" ", "") for name in of_film} for of_film in names)
@@ -85,16 +88,18 @@ class TitleIndex:
     def called(self, name: str) -> Rows:
         """Rows of the films that are called so, the most popular first; `name` is folded, articles don't count.
 
-        Of a series, "star wars", every film is called so; by a single word only if no film is called just that.
+        Of a series, "star wars", every film is called so, unless a film of just that name is about as well known.
         """
         words = text.without_articles(name.split())
         name = " ".join(words)
-        rows = self._names.exactly(name)
-        if len(words) > 1 or len(rows) == 0:
-            rows = np.concatenate([rows, self._series.exactly(name)])
+        rows = np.concatenate([self._names.exactly(name), self._series_called(words)])
         if len(rows) == 0 and len(name) >= _LONG_ENOUGH_TO_BE_JOINED:
             rows = self._initials.exactly(name)
         return self._by_popularity(np.unique(rows))
+
+    def namesakes(self, name: str) -> Rows:
+        """Rows of the films whose own name this is, the most popular first; without those of a series of that name."""
+        return self._by_popularity(np.unique(self._names.exactly(text.core(name))))
 
     def known_by(self, words: list[str]) -> Rows:
         """Rows of films whose name begins with these words ("harry potter"), or with this subtitle, by popularity."""
@@ -119,6 +124,14 @@ class TitleIndex:
 
         found = self._tolerant(words, None)[:_COMPARED]
         return np.array([row for row in found if is_close(self._catalog.titles[row])], dtype=np.int64)
+
+    def _series_called(self, words: list[str]) -> Rows:
+        """Rows of the series of this name; none if a film of just that name is about as well known, or has one word."""
+        name = " ".join(words)
+        namesakes, series = self._names.exactly(name), self._series.exactly(name)
+        likes = self._catalog.popularity
+        beaten = likes[series].max(initial=0) > _BETTER_KNOWN * likes[namesakes].max(initial=0)
+        return series if len(namesakes) == 0 or (len(words) > 1 and beaten) else series[:0]
 
     def _by_popularity(self, rows: Rows) -> Rows:
         return rows[np.argsort(-self._catalog.popularity[rows], kind="stable")]
@@ -147,8 +160,8 @@ class TitleIndex:
         tier[self._titles.starting(phrase)] = 2
         tier[self._names.exactly(core_phrase)] = 1
         tier[self._titles.exactly(phrase)] = 0
-        if len(inner) > 1:  # a series stands for its films, not for an unknown film of just that name
-            tier[self._series.exactly(core_phrase)] = 0
+        if len(inner) > 1:
+            tier[self._series_called(inner)] = 0
         found = self._ordered(np.flatnonzero(match), tier)
         return found, bool(found) and int(tier[found[0]]) <= 1
 
@@ -176,6 +189,7 @@ class TitleIndex:
         return far
 
     def _ordered(self, rows: Rows, tier: NDArray[np.int64]) -> list[int]:
+        rows = rows[self._catalog.distinct[rows]]
         order = np.lexsort((rows, -self._catalog.popularity[rows], tier[rows]))
         return [int(row) for row in rows[order]]
 

@@ -36,6 +36,14 @@ class Wish(FrozenBaseModel):
     """Diversity of the list."""
 
 
+class Choice(FrozenBaseModel):
+    """Film that a part of a wish can mean."""
+
+    movie_id: int
+    label: str
+    """Title and year, by which the same film is found if they are parsed."""
+
+
 class Part(FrozenBaseModel):
     """Part of a wish that was understood."""
 
@@ -47,6 +55,8 @@ class Part(FrozenBaseModel):
     """Value for the request: a film's MovieLens id, a genre, a year, or a number."""
     label: str
     """Short description, which is understood in the same way if it is parsed again."""
+    choices: list[Choice] | None = OMITTED
+    """Films that the words can mean, if `value` is only the likeliest of them: ask which one is meant."""
 
 
 class Understood(FrozenBaseModel):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from marquee.models.catalog import Catalog
 from marquee.search import TitleIndex
-from marquee.wishes.contracts import Part, Understood, Wish, WishFilters
+from marquee.wishes.contracts import Choice, Part, Understood, Wish, WishFilters
 from marquee.wishes.titles import Found, Titles
 from marquee.wishes.tokens import tidy, tokens_of, written
 from marquee.wishes.vocabulary import BEFORE_ADJECTIVES, FILLERS, OPPOSITES, Vocabulary
@@ -76,9 +76,9 @@ class _Sentence:
         if not self._tokens or self._words[0] in FILLERS:
             return False
         found = self._titles.in_short(self._tokens, 0, announced=True) or self._misspelt()
-        if not found or (found[0] == 1 and len(self._tokens) > 1):
+        if not found or (found.length == 1 and len(self._tokens) > 1):
             return False
-        self._film(*found)
+        self._film(found)
         return True
 
     def not_understood(self) -> list[str]:
@@ -100,17 +100,17 @@ class _Sentence:
         announced = self._announced or self._negation in {"not", "but not", "except"}
         title = self._titles.at(self._tokens, self._at, announced=announced)
         short = self._titles.in_short(self._tokens, self._at, announced=announced)
-        if short and (title is None or short[0] > title[0]):
+        if short and (title is None or short.length > title.length):
             title = short
         known = max(length, years[0] if years else 0)
-        if title and (title[0] > known or (title[0] == known and (self._announced or not years))):
-            self._film(*title)
+        if title and (title.length > known or (title.length == known and (self._announced or not years))):
+            self._film(title)
         elif years and years[0] >= length:
             self._years(*years)
         elif length:
             self._phrase(length, meaning)
         elif near := self._misspelt():
-            self._film(*near)
+            self._film(near)
         else:
             word = self._words[self._at]
             if word not in FILLERS:
@@ -148,14 +148,17 @@ class _Sentence:
                 return False
         return False
 
-    def _film(self, length: int, row: int) -> None:
+    def _film(self, found: Found) -> None:
         side = "dislike" if self._negation else self._side
-        text = self._take(length)
-        movie = int(self._titles.catalog.movie_ids[row])
-        label = f"{'not ' if side == 'dislike' else ''}like {self._titles.label(row)}"
-        self._note(side, movie, text, label, movie)
+        text = self._take(found.length)
+        choices = [Choice(movie_id=self._movie(row), label=self._titles.label(row)) for row in found.choices]
+        label = f"{'not ' if side == 'dislike' else ''}like {self._titles.label(found.row)}"
+        self._note(side, self._movie(found.row), text, label, self._movie(found.row), choices or None)
         self._announced = self._words[self._at : self._at + 1] != ("but",)
         self._after_property()
+
+    def _movie(self, row: int) -> int:
+        return int(self._titles.catalog.movie_ids[row])
 
     def _phrase(self, length: int, meaning: tuple[str, ...]) -> None:
         kind, *values = meaning
@@ -211,8 +214,17 @@ class _Sentence:
         self._at += length
         return written(self._text, taken)
 
-    def _note(self, kind: str, value: float | str, text: str, label: str, subject: int | str) -> None:
-        self.noted.append((Part.model_validate({"kind": kind, "value": value, "text": text, "label": label}), subject))
+    def _note(
+        self,
+        kind: str,
+        value: float | str,
+        text: str,
+        label: str,
+        subject: int | str,
+        choices: list[Choice] | None = None,
+    ) -> None:
+        part = {"kind": kind, "value": value, "text": text, "label": label, "choices": choices}
+        self.noted.append((Part.model_validate(part), subject))
 
 
 def _without_overruled(noted: Sequence[_Noted]) -> list[Part]:

@@ -12,6 +12,7 @@ from marquee.wishes.years import Words, is_child
 _PHRASES: dict[str, Any] = tomllib.loads(files("marquee.wishes").joinpath("vocabulary.toml").read_text("utf-8"))
 _DIALS = _PHRASES["dials"]
 FILLERS = set(_PHRASES["fillers"].split())
+NATIONALITIES, ADJECTIVES = set(_PHRASES["nationalities"].split()), set(_PHRASES["adjectives"].split())
 # What a dial's word means after a negation: the number and label of the other end.
 OPPOSITES: dict[tuple[str, float], tuple[float, str]] = {
     (one["kind"], one["value"]): (other["value"], other["label"])

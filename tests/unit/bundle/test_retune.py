@@ -22,7 +22,8 @@ def test_the_models_stay_and_the_weights_change(judged: Bundle, store: Path) -> 
     now = load(store)
     assert now.version == changed.version != judged.version
     assert now.rerank.weights.lambda_mmr == 0.3
-    assert now.rerank.weights.model_copy(update={"lambda_mmr": 0.9, "lift_genre": 4.5}) == judged.rerank.weights
+    others = {"lambda_mmr", "lift_genre"}
+    assert now.rerank.weights.model_dump(exclude=others) == judged.rerank.weights.model_dump(exclude=others)
     assert now.rerank.calibration == judged.rerank.calibration
     assert np.array_equal(now.two_tower.item_vectors, judged.two_tower.item_vectors)
     assert now.data == judged.data

@@ -97,7 +97,7 @@ def test_in_the_lift_too_long_histories_have_a_view_of_their_own(contents, k):
     expected = {"tower": 1 - share, "item_cf": 0.4 * (1 - share), "history": 0.5 + 1.4 * share}
     for name, weight in expected.items():
         assert moments(contents, result.order.terms[name]) == pytest.approx((0, weight), rel=1e-3, abs=1e-5), name
-    np.testing.assert_allclose(result.order.terms["genre"], 4.5 * result.taste.content["genre"], rtol=1e-6)
+    np.testing.assert_allclose(result.order.terms["genre"], 4.0 * result.taste.content["genre"], rtol=1e-6)
     np.testing.assert_allclose(result.order.terms["year"], 0.8 * result.taste.content["year"], rtol=1e-6)
 
 
@@ -121,7 +121,7 @@ def test_few_seeds_leave_more_of_popularity_out():
     for novelty in (0.1, 0.5, 0.9):
         shares = [lift_share(novelty, k) for k in (1, 2, 4, 100)]
         assert all(np.diff(shares) < 0)
-        assert shares[-1] == pytest.approx(novelty, abs=0.01)
+        assert shares[0] > novelty > shares[-1]
     assert [lift_share(at, 1) for at in (0.0, 1.0)] == [0.0, 1.0]
 
 

@@ -50,6 +50,27 @@ def test_a_series_is_its_films_before_an_unknown_one_of_that_name(searching, que
     assert find(query) == [2, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("query", "titles", "likes", "expected"),
+    [
+        (  # an unknown sequel is no better match than the original, which has an article
+            "mill massacre",
+            ("Mill Massacre: The Next One", "The Mill Massacre", "The Mill Massacre", "The Mill Massacre 2"),
+            (0, 5, 0, 0),
+            [1, 2, 0, 3],
+        ),
+        ("robin hood", ("Robin Hood: Men in Tights", "Robin Hood", "Robin Hood"), (24, 16, 2), [1, 2, 0]),
+        ("spirit shell", ("Spirit Shell", "Spirit Shell (Kôkaku)", "Spirit Shell: More"), (1, 20, 30), [1, 0, 2]),
+        ("lost raiders", ("Lost Raiders: The Remake", "Lost Raiders (Jones and the Lost)"), (3, 163), [1, 0]),
+        ("the mill massacre", ("The Mill Massacre: Again", "Mill Massacre"), (9, 8), [1, 0]),
+    ],
+)
+def test_a_whole_title_comes_before_parts_of_a_series_and_the_best_known_first(
+    searching, query, titles, likes, expected
+):
+    assert searching(titles, [2000 + n for n in range(len(titles))], likes)(query) == expected
+
+
 def test_one_word_means_the_film_of_that_name_before_its_series(searching):
     find = searching(("Alien", "Alien: Resurrection", "Aliens"), (1979, 1997, 1986), (20, 30, 40))
     assert find("alien") == [0, 2, 1]

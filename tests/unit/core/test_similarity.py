@@ -1,6 +1,6 @@
 """How alike a film and the seeds are in genre and year, by hand."""
 
-from math import exp
+from math import exp, log, sqrt
 
 import numpy as np
 import pytest
@@ -24,10 +24,19 @@ def catalog(genres, years):
 
 def test_genres_are_compared_with_each_seed_alone():
     films = catalog(["ab", "c", "abc", "d", ""], [2000] * 5)
-    # Of "abc": two of three genres are the first seed's, one of three is the second's. No film is like both.
-    np.testing.assert_allclose(films.genre_similarity([0, 1]), [1 / 2, 1 / 2, (2 / 3 + 1 / 3) / 2, 0, 0], rtol=1e-6)
-    np.testing.assert_allclose(films.genre_similarity([0]), [1, 0, 2 / 3, 0, 0], rtol=1e-6)
+    # Each film has one like; two of five have a, b or c, one has d.
+    common = -log(2 / 5)
+    ab_abc = 2 * common**2 / (sqrt(2) * common * sqrt(3) * common)
+    expected = [(1 + 0) / 2, (0 + 1) / 2, (ab_abc + 1 / sqrt(3)) / 2, 0, 0]
+    np.testing.assert_allclose(films.genre_similarity([0, 1]), expected, rtol=1e-6)
+    np.testing.assert_allclose(films.genre_similarity([0]), [1, 0, ab_abc, 0, 0], rtol=1e-6)
     assert not films.genre_similarity([4]).any()  # no genres are like none
+
+
+def test_a_genre_of_few_likes_says_more():
+    films = catalog(["ab", "a", "b", "a", "a"], [2000] * 5)
+    shared_a, shared_b = films.genre_similarity([0])[1:3]
+    assert shared_b > shared_a > 0
 
 
 def test_years_are_compared_with_each_seed_alone():

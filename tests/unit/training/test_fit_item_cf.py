@@ -94,8 +94,8 @@ def test_pure_svd_of_full_rank_gives_back_the_likes(world):
 
 
 @pytest.mark.parametrize("kind", ["few_seed_ridge", "edlae", "ease", "pure_svd", "svd_centered"])
-def test_every_kind_finds_the_taste(world, kind):
-    view = fit_item_cf(TrainingConfig(item_cf=kind, item_cf_l2=10, svd_factors=3), world)
+def test_every_kind_finds_the_taste(world, content, kind):
+    view = fit_item_cf(TrainingConfig(item_cf=kind, item_cf_l2=10, svd_factors=3), world, content)
     scores = view.scores([0, 3])  # two films of taste 0
     taste = np.arange(60) % 3
     scores[[0, 3]] = np.nan

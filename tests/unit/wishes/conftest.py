@@ -50,6 +50,11 @@ FILMS = (
     ("10 Years", 2011, 4),
     ("Last Year at Marienbad", 1961, 5),
     ("Oscar", 1967, 2),
+    ("The American", 2010, 1),
+    ("King Kong", 2005, 15),
+    ("King Kong", 1933, 13),
+    ("Parasite", 1982, 0),
+    ("Wild", 2014, 6),
 )
 ID = {title: 3 * row + 1 for row, (title, _, _) in reversed(list(enumerate(FILMS)))}
 

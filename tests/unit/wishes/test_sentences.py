@@ -96,6 +96,12 @@ SENTENCES = {
     "comedies, but not from the 80s": ([], [], {"genres_any": ["Comedy"]}, ["80s"]),
     "don't recommend Titanic": ([], [ID["Titanic"]], {}, []),
     "like Alien, what next": ([ID["Alien"]], [], {}, []),
+    "not American": ([], [], {}, ["American"]),
+    "no American films, like Heat": ([ID["Heat"]], [], {}, ["American"]),
+    "nothing wild": ([], [], {}, ["wild"]),
+    "like Wild": ([ID["Wild"]], [], {}, []),
+    "not like The American": ([], [ID["The American"]], {}, []),
+    'not "American"': ([], [ID["The American"]], {}, []),
     "zzz qqq": ([], [], {}, ["zzz qqq"]),
     "?!": ([], [], {}, []),
 }  # fmt: skip
@@ -122,6 +128,28 @@ def test_parts_say_what_was_written_and_what_it_means(reader):
         ("horror", "genre_none", "Horror", "no Horror"),
     ]
     assert understood.model_version == "v1"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "choices"),
+    [
+        ("like King Kong", ["King Kong (2005)", "King Kong (1933)"]),
+        ("not like King Kong", ["King Kong (2005)", "King Kong (1933)"]),
+        ("like King Kong (1933)", None),
+        ("like Heat", None),  # the other one is hardly known
+        ("like star wars", None),  # not the name of any film
+        ("like spirted awya", ["Spirited Away (2001)"]),  # codespell:ignore awya
+        ("like Parasite", ["Parasite (1982)"]),  # nobody likes it, so another one of that name may be meant
+        ("like Parasite 1982", None),
+    ],
+)
+def test_a_title_that_is_a_guess_has_choices_that_lead_to_each_film(reader, sentence, choices):
+    (part,) = reader.read(sentence).parts
+    assert (part.choices and [choice.label for choice in part.choices]) == choices
+    assert ("choices" in part.model_dump()) == (choices is not None)
+    for choice in part.choices or []:
+        (again,) = reader.read(f"like {choice.label}").parts
+        assert (again.value, again.choices) == (choice.movie_id, None)
 
 
 def test_only_what_was_understood_is_in_the_request(reader):

@@ -66,7 +66,11 @@ DIAL = {"pipeline": 0.0, "pipeline_25": 0.25, "pipeline_novel": NOVELTY, "pipeli
 PRODUCT = tuple(DIAL)
 """One model with several request settings: none is compared with the others."""
 ON_DIAL = ("few-seeds", "tastes")
-ONLY_IN = dict.fromkeys(PRODUCT[1:], ON_DIAL) | dict.fromkeys(("genre_popularity", "chance"), ("cold-items",))
+ONLY_IN = {
+    **dict.fromkeys(PRODUCT[1:], ON_DIAL),
+    "pipeline_novel": (*ON_DIAL, "cold-items"),
+    **dict.fromkeys(("genre_popularity", "chance"), ("cold-items",)),
+}
 """Rows that are not in every protocol."""
 SHORT = ("popularity", "svd_centered", "edlae", "two_tower", "pipeline")
 """The rows of every training run."""
@@ -100,10 +104,11 @@ class Row:
     ) -> Recommend:
         """The row's recommender for k seeds (None = a share of the likes); `shelf` and `ties` as in `Question`."""
         if isinstance(self.model, Bundle):
+            novelty = self.settings.get("novelty", 0.0)
             if shelf is None:
-                return by_pipeline(Pipeline(self.model), self.settings.get("novelty", 0.0))
+                return by_pipeline(Pipeline(self.model), novelty)
             rerank = self.model.rerank.model_copy(update={"n_item_cf_candidates": 0})  # retrieved candidates alone
-            return by_pipeline(Pipeline(replace(self.model, rerank=rerank), Shelf(self.model, shelf)))
+            return by_pipeline(Pipeline(replace(self.model, rerank=rerank), Shelf(self.model, shelf)), novelty)
         score = self.model[k][2] if isinstance(self.model, Mapping) else self.model
         return by_scores(score, allowed=shelf, ties=ties)
 

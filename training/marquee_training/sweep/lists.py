@@ -155,7 +155,8 @@ def fit_folds(
         if missing:
             with reporter.stage(f"second views {number}/{config.eval_folds_run}", unit="view") as report:
                 for count, view in enumerate(missing, start=1):
-                    save_whole(_view_path(place, view), fit_item_cf(view_config(config, view), train).arrays())
+                    fitted = fit_item_cf(view_config(config, view), train, films.content)
+                    save_whole(_view_path(place, view), fitted.arrays())
                     report(count, len(missing), {})
         folds.append(SweepFold(place, rerank, replace(films.catalog, popularity=train.popularity), cases))
     return folds

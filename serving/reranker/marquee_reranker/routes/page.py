@@ -32,8 +32,8 @@ N_POPULAR = 12
 # Place in index.html for the bundle's data.
 PLACEHOLDER = b"{}<!--catalog-->"
 MIN_FILMS = 3
-# Examples of tastes: TMDB ids by name.
-TASTES: dict[str, list[int]] = tomllib.loads(Path(__file__).with_name("tastes.toml").read_text("utf-8"))
+# Examples of tastes by name: films, as TMDB ids, and genres.
+TASTES: dict[str, dict[str, list[Any]]] = tomllib.loads(Path(__file__).with_name("tastes.toml").read_text("utf-8"))
 
 router = APIRouter(include_in_schema=False)
 
@@ -104,9 +104,13 @@ def _page_data(pipeline: Pipeline, state: State) -> bytes:
 
 def _tastes(pipeline: Pipeline) -> list[dict[str, Any]]:
     """The tastes of which the catalogue has at least MIN_FILMS films."""
-    found = {name: pipeline.catalog.rows_of_tmdb(ids)[0] for name, ids in TASTES.items()}
+    catalog = pipeline.catalog
     return [
-        {"name": name, "films": [pipeline.films.film(row).model_dump() for row in rows]}
-        for name, rows in found.items()
-        if len(rows) >= MIN_FILMS
+        {
+            "name": name,
+            "films": [pipeline.films.film(row).model_dump() for row in rows],
+            "genres": [genre for genre in taste["genres"] if genre in catalog.genre_names],
+        }
+        for name, taste in TASTES.items()
+        if len(rows := catalog.rows_of_tmdb(taste["films"])[0]) >= MIN_FILMS
     ]

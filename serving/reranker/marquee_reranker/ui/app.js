@@ -4,7 +4,8 @@ import "/ui/picker.js";
 import "/ui/people.js";
 import "/ui/choices.js";
 import "/ui/about.js";
-import { $ } from "/ui/dom.js";
+import "/ui/details.js";
+import { $, nameDocument } from "/ui/dom.js";
 import { catalog } from "/ui/films.js";
 import { change, current, onChange } from "/ui/state.js";
 
@@ -19,6 +20,8 @@ async function showTab() {
     tab.tabIndex = index === open ? 0 : -1;
     $(tab.getAttribute("aria-controls")).hidden = index !== open;
   });
+  if (open) nameDocument("Operator");
+  else if (operator) nameDocument($("results-title").textContent);
   if (!open && !operator) return;
   try {
     operator ??= await import("/ui/operator.js");

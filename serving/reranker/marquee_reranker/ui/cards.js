@@ -2,20 +2,20 @@
 import { element, icon } from "/ui/dom.js";
 import { catalog, remember, short, withYear } from "/ui/films.js";
 import { poster } from "/ui/poster.js";
-import { change, current, put } from "/ui/state.js";
-import { forSelected, groupMatch, match, percent, possessive, reasons } from "/ui/words.js";
+import { change, current, details, put, write } from "/ui/state.js";
+import { forSelected, groupMatch, match, possessive, reasons } from "/ui/words.js";
 
 const withoutPoster = new Set();
 const MOST_NAMED = 3;
 
-const ACTIONS = [
+export const ACTIONS = [
   ["like", "Like", (film) => put("likes", film.movie_id, `${film.title} added${forSelected(current())}.`)],
   ["dislike", "Not for me:", (film) => put("dislikes", film.movie_id, `Less like ${film.title}${forSelected(current())}.`)],
   ["hide", "Hide", (film) => put("hidden", film.movie_id, `${film.title} hidden.`)],
-  ["near", "More like", (film) => change({ near: film.movie_id }, `Films like ${film.title}.`)],
+  ["near", "More like", (film) => change({ near: film.movie_id, film: null }, `Films like ${film.title}.`)],
 ];
 
-function picture(film) {
+export function picture(film) {
   const box = element("div", { class: "poster" }, poster(film));
   if (catalog.posters && !withoutPoster.has(film.movie_id)) {
     box.append(element("img", {
@@ -26,7 +26,8 @@ function picture(film) {
   return box;
 }
 
-function bar(score) {
+/** A bar whose length is a share, for the eye alone. */
+export function bar(score) {
   const fill = element("span");
   fill.style.width = `${100 * score}%`;
   return element("span", { class: "bar", "aria-hidden": "true" }, fill);
@@ -34,35 +35,34 @@ function bar(score) {
 
 function affinity({ affinity_score: score, for_people: people }, names) {
   if (!people) {
-    const title = "Of people with such taste, the share who liked a film with this score";
-    return [element("p", { class: "affinity", title }, bar(score), element("span", {}, match(score)))];
+    return [element("p", { class: "affinity" }, bar(score), element("span", {}, match(score)))];
   }
   const scores = people.map((person) => person.affinity_score);
   const each = scores.map((own, index) => element("li", {},
-    element("span", { class: "name", title: names[index] }, names[index]), " ", bar(own), element("span", {}, percent(own))));
+    element("span", { class: "name", title: names[index] }, names[index]), " ", element("span", { class: "visually-hidden" }, match(own)), bar(own)));
   return [
     element("p", { class: "affinity", title: "The share of you who are expected to like it" }, groupMatch(score, scores, names)),
     element("ul", { class: "each", "aria-label": "How well it fits each of you" }, ...each),
   ];
 }
 
-const bold = (titles) => titles.flatMap((title, index) => [index ? " and " : "", element("b", {}, short(title))]);
+const bold = (seeds) => seeds.flatMap(({ words }, index) => [index ? " and " : "", element("b", {}, short(words))]);
 
 // For two people two films each; for more one each, and only of those three whose films say most for it.
 function becauseOfGroup(people, names) {
   const most = names.length > 2 ? 1 : 2;
   let speaking = people.map(({ explanation }, index) => ({
-    name: names[index], titles: reasons(explanation).seeds.slice(0, most), strength: explanation.because[0]?.contribution,
-  })).filter(({ titles }) => titles.length);
+    name: names[index], seeds: reasons(explanation).seeds.slice(0, most), strength: explanation.because[0]?.contribution,
+  })).filter(({ seeds }) => seeds.length);
   const rest = speaking.length - MOST_NAMED;
   if (rest > 0) speaking = speaking.sort((a, b) => b.strength - a.strength).slice(0, MOST_NAMED);
-  const parts = speaking.flatMap(({ name, titles }, index) => [index ? "; " : "Because of ", possessive(name), " ", ...bold(titles)]);
-  return rest > 0 ? [...parts, `; and films of ${rest} more`] : parts;
+  const parts = speaking.flatMap(({ name, seeds }, index) => [index ? "; " : "Because of ", possessive(name), " ", ...bold(seeds)]);
+  return rest > 0 ? [...parts, rest > 1 ? `; and films of ${rest} more people` : "; and films of one more person"] : parts;
 }
 
 function because(explanation) {
   const { seeds, others } = reasons(explanation);
-  const also = others.slice(0, 2).join(", ");
+  const also = others.slice(0, 2).map(({ words }) => words).join(", ");
   if (seeds.length) return ["Because you liked ", ...bold(seeds.slice(0, 2)), also ? `; ${also}` : ""];
   return also ? [also[0].toUpperCase() + also.slice(1)] : [];
 }
@@ -73,13 +73,23 @@ function why(film, names) {
   return element("p", { class: "because" }, ...(parts.length ? parts : ["Not close to your picks, but widely liked"]));
 }
 
+/** A link that opens a film's details. */
+export const opener = (film, ...content) => element("a", {
+  href: write({ ...current(), film: film.movie_id }), "data-action": "open", title: film.title,
+  onclick: (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // which open another tab or window
+    event.preventDefault();
+    details(film.movie_id);
+  },
+}, ...content);
+
 /** The card of a film; `names` are of the people whom the answer is for, in their order, if they are several. */
 export function card(film, names = []) {
   remember(film);
   const facts = [film.year, film.genres.join(", ").replaceAll("-", "\u2011")].filter(Boolean).join(" · ");
   return element("li", {}, element("article", { "aria-label": withYear(film) },
     picture(film),
-    element("div", { class: "what" }, element("h3", { title: film.title }, short(film.title)),
+    element("div", { class: "what" }, element("h3", {}, opener(film, short(film.title))),
       element("p", { class: "facts", title: film.genres.join(", ") }, facts)),
     ...("affinity_score" in film ? affinity(film, names) : []), why(film, names),
     element("div", { class: "actions" }, ...ACTIONS.map(([name, words, act]) => element("button", {

@@ -1,6 +1,6 @@
 // What the recommendations are based on: as chips that a click removes, as dials and filters, and as the steps that can be
 // undone. A toast says what changed.
-import { $, element, replaceItems } from "/ui/dom.js";
+import { $, element, goToResults, replaceItems } from "/ui/dom.js";
 import { catalog, learn, nameOf } from "/ui/films.js";
 import { canUndo, change, current, isGroup, NO_FILTERS, onChange, put, startOver, undo, UNDONE } from "/ui/state.js";
 import { DIALS, SWITCHES } from "/ui/words.js";
@@ -18,7 +18,7 @@ let timer;
 
 function chip(kind, text, name, remove, sign = "") {
   return element("li", { class: kind }, element("button", { type: "button", "aria-label": `Remove ${name}`, onclick: remove },
-    sign && element("i", { "aria-hidden": "true" }, sign), text, element("span", { "aria-hidden": "true" }, "×")));
+    sign && element("i", {}, sign), text, element("span", { "aria-hidden": "true" }, "×")));
 }
 
 function film(kind, sign, prefix) {
@@ -57,8 +57,8 @@ function switched(key) {
 function showChips() {
   const state = current();
   const chips = [
-    ...state.likes.map(film("like", "", "")), ...state.dislikes.map(film("dislike", "less like", "dislike of ")),
-    ...state.hidden.map(film("hidden", "hidden", "hiding of ")),
+    ...state.likes.map(film("like", "", "liked ")), ...state.dislikes.map(film("dislike", "Less like", "less like ")),
+    ...state.hidden.map(film("hidden", "Hidden", "hidden ")),
     ...state.any.map(genre("any", (index) => (index ? "or" : "only"), "only")), ...state.none.map(genre("none", () => "no", "no")),
     ...["from", "to"].filter((key) => state[key] !== null).map(year), ...Object.keys(DIALS).filter((key) => state[key] !== null).map(dial),
     ...Object.keys(SWITCHES).filter((key) => state[key] && !(key === "mix" && isGroup(state))).map(switched),
@@ -141,13 +141,13 @@ function hideToast() {
   else $("toast").classList.remove("shown");
 }
 
-$("toast-undo").addEventListener("click", () => { undo(); $("results").focus(); });
+$("toast-undo").addEventListener("click", () => { undo(); goToResults(); });
 $("undo").addEventListener("click", undo);
 $("start-over").addEventListener("click", () => { startOver(); $("search").focus(); });
 $("copy-link").addEventListener("click", async () => {
   try {
     await navigator.clipboard.writeText(location.href);
-    toast("Link copied: whoever opens it sees what you see.");
+    toast("Link copied. It opens what you see now.");
   } catch { // the connection isn't secure, or the person refused
     toast("The address above is the link: copy it from there.");
   }

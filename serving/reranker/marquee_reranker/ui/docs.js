@@ -51,9 +51,9 @@ function part(title, rows) {
   return [element("h3", {}, title), element("div", { class: "scroll" }, table("", [], named))];
 }
 
-function section(path, method, operation) {
+function section([path, method, operation]) {
   const problems = Object.entries(operation.responses).filter(([status]) => status >= "400");
-  return element("section", {},
+  return element("section", { id: operation.operationId },
     element("h2", {}, element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path)),
     element("p", {}, (operation.description ?? operation.summary).replaceAll("`", "")),
     ...part("Parameters", (operation.parameters ?? []).map((p) => [p.name, kind(p.schema), p.description ?? p.schema.description ?? ""])),
@@ -66,8 +66,12 @@ function section(path, method, operation) {
 
 // What most people come for comes first.
 const first = ([path]) => (path === "/v1/recommendations" ? 0 : 1);
+const operations = Object.entries(api.paths).sort((a, b) => first(a) - first(b)).flatMap(([path, methods]) => (
+  Object.entries(methods).map(([method, operation]) => [path, method, operation])));
 $("reference").replaceChildren(
   element("p", {}, api.info.description.replaceAll("`", "")),
-  ...Object.entries(api.paths).sort((a, b) => first(a) - first(b)).flatMap(([path, methods]) => (
-    Object.entries(methods).map(([method, operation]) => section(path, method, operation)))),
+  element("nav", { class: "contents", "aria-label": "Contents" }, element("ul", {}, ...operations.map(([path, method, { operationId }]) => (
+    element("li", {}, element("a", { href: `#${operationId}` }, `${method.toUpperCase()} ${path}`)))))),
+  ...operations.map(section),
 );
+document.getElementById(location.hash.slice(1))?.scrollIntoView(); // which wasn't there yet when the page was opened

@@ -17,6 +17,16 @@ export const element = (tag, attributes = {}, ...children) => fill(document.crea
 export const shape = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 export const icon = (name) => shape("svg", { class: "icon", "aria-hidden": "true" }, shape("use", { href: `#icon-${name}` }));
 
+/** Names the page in the browser's tabs, history and bookmarks. */
+export const nameDocument = (text) => { document.title = `${text} · Marquee`; };
+
+/** Moves the focus to the list, and to its beginning where that is out of sight; the browser would go to its middle. */
+export function goToResults() {
+  $("results").focus({ preventScroll: true });
+  const { top } = $("results").getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) $("results").scrollIntoView();
+}
+
 export const list = (texts) => element("ul", {}, ...texts.map((text) => element("li", {}, text)));
 
 /** A table whose rows begin with a heading; an empty `head` makes one without column headings. */

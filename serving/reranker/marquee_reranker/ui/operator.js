@@ -49,8 +49,8 @@ function versions(now) {
     version.version, version.current ? "current" : version.refused ? "refused" : "",
     version["ndcg@10"]?.toFixed(3) ?? "–", version.ci95?.map((end) => end.toFixed(3)).join("–") ?? "–",
   ]);
-  const parts = [scrollable("Versions", table("In the store, newest first", ["", "state", "NDCG@10", "95 % interval"], rows))];
-  if (now.rollback) parts.push(element("p", {}, "To roll back to the previous model:"), element("pre", { tabindex: "0" }, now.rollback));
+  const parts = [scrollable("Versions", table("In the store, newest first", ["", "state", "NDCG@10 at novelty 0", "95 % interval"], rows))];
+  if (now.rollback && now.versions.length > 1) parts.push(element("p", {}, "To roll back to the previous model:"), element("pre", { tabindex: "0" }, now.rollback));
   if (now.sweep) {
     const alt = "Accuracy against variety and novelty for the settings that were tried";
     parts.push(element("h3", {}, "The sweep that chose the dials"), element("img", { class: "sweep", src: "/v1/operations/sweep.png", alt }));

@@ -2,7 +2,7 @@
 // ready-made tastes.
 import { ask, attempt, stop } from "/ui/api.js";
 import { toast } from "/ui/choices.js";
-import { $, element } from "/ui/dom.js";
+import { $, element, goToResults } from "/ui/dom.js";
 import { catalog, learn, nameOf, remember, withYear } from "/ui/films.js";
 import { change, current, onChange, put } from "/ui/state.js";
 import { forSelected } from "/ui/words.js";
@@ -111,15 +111,41 @@ function summary(parts, { year_min: from, year_max: to } = {}) {
   return [...new Set(words)].join(", ");
 }
 
+const EXAMPLES = ["like Alien but funny, 90s", "like Amelie, before 1970", "like The Godfather, after 2000, no war"];
+const KEYS = { like: "likes", dislike: "dislikes" };
+
+// The request without the films that are only guesses.
+function certain({ request, parts }) {
+  const guessed = parts.filter(({ choices }) => choices).map(({ value }) => value);
+  const sure = (ids = []) => less(ids, guessed);
+  return { ...request, movie_ids: sure(request.movie_ids), disliked_movie_ids: sure(request.disliked_movie_ids) };
+}
+
+// A question for each guess: a button takes a film, and the question goes.
+function question({ text, kind, choices }) {
+  const newest = catalog.years?.length ? ` The newest films here are from ${catalog.years[1]}.` : "";
+  const words = choices.length > 1 ? "one of these?" : `this?${newest}`;
+  const line = element("p", { class: "choices" }, `“${text}”: did you mean ${words}`, ...choices.map(({ movie_id: id, label }) => element("button", {
+    type: "button", class: "quiet", onclick: async () => {
+      line.remove();
+      await learn([id]);
+      put(KEYS[kind], id, kind === "like" ? `${label} added${forSelected(current())}.` : `Less like ${label}${forSelected(current())}.`);
+      $("sentence").focus();
+    },
+  }, label)));
+  return line;
+}
+
 function report({ request, parts, not_understood: rest }) {
   const lines = [];
-  if (parts.length) lines.push(["Understood: ", element("b", {}, summary(parts, request.filters)), "."]);
+  const sure = parts.filter(({ choices }) => !choices);
+  if (sure.length) lines.push(["Understood: ", element("b", {}, summary(sure, request.filters)), "."]);
   if (rest.length) {
     const texts = rest.map((text) => `“${text}”`).join(", ");
-    lines.push([`Not understood: ${texts}. This line knows titles, genres, years and fame, but no people, studios or countries.`]);
+    lines.push([`Not understood: ${texts}. This line knows titles, genres, years and fame, but no people, studios, countries or moods.`]);
   }
-  if (!parts.length) lines.push(["Try a film’s title, a genre or years: “like Alien, but funny, after 1990”."]);
-  $("heard").replaceChildren(...lines.map((line) => element("p", {}, ...line)));
+  if (!parts.length) lines.push(["Try a film’s title, a genre or years."]);
+  $("heard").replaceChildren(...lines.map((line) => element("p", {}, ...line)), ...less(parts, sure).map(question));
 }
 
 $("sentence-form").addEventListener("submit", (event) => {
@@ -129,21 +155,28 @@ $("sentence-form").addEventListener("submit", (event) => {
     const answer = await ask("sentence", `/v1/understand?q=${encodeURIComponent(text)}`);
     report(answer);
     if (!answer.parts.length) return;
-    await learn([...answer.request.movie_ids ?? [], ...answer.request.disliked_movie_ids ?? []]);
+    const request = certain(answer);
+    await learn([...request.movie_ids, ...request.disliked_movie_ids]);
     $("sentence").value = "";
-    change(patchOf(answer.request, current()), "Added. Change or remove them above.");
+    change(patchOf(request, current()), "Added. Change or remove them above.");
   }, (error) => $("heard").replaceChildren(element("p", {}, error.message)));
 });
 
+$("examples").append(...EXAMPLES.flatMap((text, index) => [index ? "; " : ": ", element("button", {
+  type: "button", class: "link", onclick: () => { $("sentence").value = text; $("sentence-form").requestSubmit(); },
+}, text)]));
+
 // Ready-made tastes, and films drawn at random.
 
-function take(films, words) {
-  change({ likes: films.map((film) => film.movie_id), dislikes: [], near: null }, `${words}${forSelected(current())}.`);
-  $("results").focus();
+function take(films, words, genres) {
+  // The filters are everybody's, so one person's taste sets none.
+  const filters = genres && !current().people.length ? { any: genres, none: less(current().none, genres) } : {};
+  change({ likes: films.map((film) => film.movie_id), dislikes: [], near: null, ...filters }, `${words}${forSelected(current())}.`);
+  goToResults();
 }
 
-$("taste-list").append(...(catalog.tastes ?? []).map(({ name, films }) => element("li", {}, element("button", {
-  type: "button", title: films.map((film) => film.title).join(", "), onclick: () => take(films, `${name} chosen`),
+$("taste-list").append(...(catalog.tastes ?? []).map(({ name, films, genres }) => element("li", {}, element("button", {
+  type: "button", title: films.map((film) => film.title).join(", "), onclick: () => take(films, `${name} chosen`, genres),
 }, name))));
 
 $("surprise").addEventListener("click", () => attempt(async () => {
@@ -152,7 +185,7 @@ $("surprise").addEventListener("click", () => attempt(async () => {
   take(movies, `Drawn for you: ${movies.map((film) => film.title).join(", ")}`);
 }, (error) => toast(error.message)));
 
-// Once films are chosen, the tastes make room for them; "Start over" brings them back.
-const showTastes = () => { $("tastes").hidden = current().likes.length > 0; };
-onChange(showTastes);
-showTastes();
+// Once films are chosen, the examples make room for them; "Start over" brings them back.
+const showExamples = () => { $("tastes").hidden = $("examples").hidden = current().likes.length > 0; };
+onChange(showExamples);
+showExamples();

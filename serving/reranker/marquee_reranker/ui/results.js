@@ -1,9 +1,9 @@
 // The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what happens next.
 import { ask, AskError, attempt, stop } from "/ui/api.js";
 import { card } from "/ui/cards.js";
-import { $, replaceItems } from "/ui/dom.js";
+import { $, goToResults, nameDocument, replaceItems } from "/ui/dom.js";
 import { catalog, learn, nameOf } from "/ui/films.js";
-import { change, current, isGroup, NO_FILTERS, onChange, requesters, unwanted, write } from "/ui/state.js";
+import { change, current, isGroup, NO_FILTERS, onChange, requesters, sameList, unwanted } from "/ui/state.js";
 import { degraded, joinNames, possessive, servedBy } from "/ui/words.js";
 
 const PAGE = 12;
@@ -15,6 +15,9 @@ let timer;
 let failures = 0;
 let turn = 0; // number of the newest refresh; what an older one brings is ignored
 let starters = catalog.popular ?? [];
+
+/** The films of the list by id, with their scores and explanations, and the names of those whom it is for. */
+export const shown = { films: new Map(), names: [] };
 
 // "From 2000 to 1990" can only mean the years between them.
 const span = ({ from, to }) => (from !== null && to !== null && from > to ? { from: to, to: from } : { from, to });
@@ -67,32 +70,38 @@ async function near(state) {
   any.forEach((name) => query.append("genres_any", name));
   none.forEach((name) => query.append("genres_none", name));
   const [{ movies }] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?${query}`), learn([state.near])]);
-  const words = "For anybody who likes it. Your own recommendations are kept.";
+  const words = `For anybody who likes it${filtered(state) ? ", within your filters" : ""}. Your own recommendations are kept.`;
   show(movies, { title: `Films like ${nameOf(state.near)}`, words, buttons: ["back", hasMore(movies)] });
 }
 
 async function recommend(state) {
   const started = performance.now();
-  const answer = await ask("list", "/v1/recommendations", { ...requestOf(state), top_n: topN, explain: true });
   const group = isGroup(state);
   const people = requesters(state);
+  const [answer] = await Promise.all([
+    ask("list", "/v1/recommendations", { ...requestOf(state), top_n: topN, explain: true }), learn(people[0].likes.slice(0, 1)),
+  ]);
   const names = group ? people.map(({ name }) => name) : [];
   const films = answer.recommendations.filter((film) => !unwanted(state).includes(film.movie_id));
   const known = (id) => !answer.unknown_ids.includes(id);
   const strangers = people.filter(({ likes }) => group && !likes.some(known)).map(({ name }) => possessive(name));
   const note = (reason) => (reason === "no_known_seeds" && strangers.length
     ? `None of ${joinNames(strangers)} films is known here.` : degraded(reason));
+  const first = nameOf(people[0].likes[0]);
   show(films, {
+    name: group ? undefined : people[0].likes.length > 1 ? `Like ${first} and ${people[0].likes.length - 1} more` : `Like ${first}`,
     title: group ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : joinNames(names)}` : "Recommendations",
     words: films.length ? servedBy(answer.served_by, people[0].likes.filter(known).length, group)
       : "No film fits these filters. Widen the years or remove a genre.",
-    names, notes: films.length ? [...new Set(answer.degraded.map(note))] : [],
+    names, notes: films.length ? [...new Set([...answer.degraded.map(note), ...(answer.notes ?? []).map(({ detail }) => detail)])] : [],
     buttons: [hasMore(answer.recommendations), !films.length && filtered(state) && "unfilter"],
   });
   $("model").textContent = `· model ${answer.model_version} · answered in ${Math.round(performance.now() - started)} ms`;
 }
 
-function show(films, { title, words, names = [], notes = [], buttons }) {
+function show(films, { title, name = title, words, names = [], notes = [], buttons }) {
+  Object.assign(shown, { films: new Map(films.map((film) => [film.movie_id, film])), names });
+  if (current().tab !== "operator") nameDocument(name);
   const action = document.activeElement.dataset?.action;
   $("results-title").textContent = title;
   $("status").textContent = words;
@@ -131,7 +140,7 @@ async function refresh() {
   $("results").removeAttribute("aria-busy");
 }
 
-const act = (id, action) => $(id).addEventListener("click", () => { action(); $("results").focus(); });
+const act = (id, action) => $(id).addEventListener("click", () => { action(); goToResults(); });
 act("retry", refresh);
 act("back", () => change({ near: null }, "Your own recommendations again."));
 act("unfilter", () => change(NO_FILTERS, "Filters removed."));
@@ -143,9 +152,7 @@ $("reroll").addEventListener("click", () => attempt(async () => {
 window.addEventListener("online", refresh);
 window.addEventListener("offline", () => failed(new AskError("You are offline.")));
 onChange((state, before) => {
-  // Opening a tab or selecting a person changes nothing that is wanted.
-  const wanted = (it) => write({ ...it, tab: null, who: 0 });
-  if (wanted(state) === wanted(before)) return;
+  if (sameList(state, before)) return;
   topN = PAGE;
   refresh();
 });

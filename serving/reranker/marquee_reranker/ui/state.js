@@ -9,6 +9,7 @@ export const UNDONE = "Back to how it was.";
 export const NO_FILTERS = { any: [], none: [], from: null, to: null };
 const MOST_IDS = 100;
 const MERGE_MS = 1000;
+const DETAILS = "details";
 
 // People
 
@@ -57,6 +58,7 @@ const FIELDS = [
   ["hide", "hidden", readIds], ["mix", "mix", readSwitch], ["series", "series", readSwitch],
   ["diversity", "diversity", readNumber(0, 1, false)], ["novelty", "novelty", readNumber(0, 1, false)],
   ["from", "from", readNumber(1870, 2100)], ["to", "to", readNumber(1870, 2100)], ["near", "near", readNumber(1, 2 ** 31 - 1)],
+  ["film", "film", readNumber(1, 2 ** 31 - 1)],
   ["genres", "any", readGenres], ["without", "none", readGenres], ["tab", "tab", (text) => (text === "operator" ? text : null)],
 ];
 
@@ -91,6 +93,9 @@ export function write(state) {
   return parts.length ? `#${parts.join("&")}` : "";
 }
 
+/** Whether two states want the same list. To open a tab or a film's details, or to select a person, changes nothing of it. */
+export const sameList = (...two) => new Set(two.map((it) => write({ ...it, tab: null, who: 0, film: null }))).size === 1;
+
 // Changes
 
 const listeners = [];
@@ -119,7 +124,9 @@ export function change(patch, words = "", tag = "") {
   const address = write(next);
   if (address === write(state)) return;
   const now = Date.now();
-  const merge = tag && history.state?.tag === tag && now - history.state.at < MERGE_MS;
+  const last = history.state;
+  // What is done in a film's details takes the place of having opened them: undo doesn't open them again.
+  const merge = last?.tag === DETAILS || (tag && last?.tag === tag && now - last.at < MERGE_MS);
   const entry = { depth: depth() + (merge ? 0 : 1), tag, at: now };
   history[merge ? "replaceState" : "pushState"](entry, "", address || location.pathname);
   set(next, words);
@@ -127,16 +134,29 @@ export function change(patch, words = "", tag = "") {
 
 /** Selects the person whose films are picked and shown. It changes nothing that is wanted, so it is no step of undo. */
 export function select(who) {
-  const next = { ...state, ...selectPerson(state.people, who) };
-  history.replaceState(history.state, "", write(next));
+  replace({ ...state, ...selectPerson(state.people, who) });
+}
+
+function replace(next) {
+  history.replaceState(history.state, "", write(next) || location.pathname);
   set(next, "");
+}
+
+/** Opens a film's details, or closes them if `id` is null: a step of the history which, once closed, is gone. */
+export function details(id) {
+  if (id) change({ film: id }, "", DETAILS);
+  else if (history.state?.tag === DETAILS) history.back();
+  else replace({ ...state, film: null });
 }
 
 export function undo() {
   if (canUndo()) history.back();
 }
 
-window.addEventListener("popstate", () => set(read(location.hash), UNDONE));
+window.addEventListener("popstate", () => {
+  const next = read(location.hash);
+  set(next, sameList(next, state) ? "" : UNDONE);
+});
 
 const without = (ids, id) => ids.filter((other) => other !== id);
 
@@ -144,7 +164,7 @@ const without = (ids, id) => ids.filter((other) => other !== id);
 export function put(key, id, words) {
   const lists = Object.fromEntries(["likes", "dislikes", "hidden"].map((name) => [name, without(state[name], id)]));
   if (key) Object.assign(lists, { [key]: [...lists[key], id].slice(-MOST_IDS), near: null });
-  change(lists, words);
+  change({ ...lists, film: null }, words);
 }
 
 export function startOver() {

@@ -31,13 +31,13 @@ const level = upTo(LEVELS);
 const APART = 0.25;
 
 /** Words for `affinity_score`: the share of people with such taste who liked a film with this score. */
-export const match = (score) => `${level(score) === "Hardly" ? "Long shot" : `${level(score)} match`} ${percent(score)}`;
+export const match = (score) => (level(score) === "Hardly" ? "Worth a try" : `${level(score)} match`);
 
 /** The same for several people: their `scores` and `names`, and the `share` of them who are expected to like the film. */
 export function groupMatch(share, scores, names) {
   const [one, other] = scores;
   if (scores.length === 2 && Math.abs(one - other) > APART) return `More ${possessive(names[one > other ? 0 : 1])} thing`;
-  if (scores.length === 2) return `${level(share)} for both ${percent(share)}`;
+  if (scores.length === 2) return `${level(share)} for both`;
   const expected = Math.round(share * scores.length);
   if (expected === scores.length) return "Suits all of you";
   return expected ? `Suits about ${expected} of ${scores.length}` : "Long shot for all";
@@ -68,13 +68,11 @@ const TERMS = {
 };
 const LEAST_SHARE = 0.05;
 
-/** What speaks for a film: titles of liked films and other reasons in words, the strongest first. */
+/** What speaks for a film, each with its share of all that does: liked films' titles, other reasons; the strongest first. */
 export function reasons({ because, terms }) {
-  const seeds = because.filter(({ contribution }) => contribution > 0);
-  const others = Object.entries(terms).filter(([, value]) => value > 0).sort((a, b) => b[1] - a[1]);
-  const total = [...seeds.map((seed) => seed.contribution), ...others.map(([, value]) => value)].reduce((a, b) => a + b, 0);
-  return {
-    seeds: seeds.filter(({ contribution }) => contribution / total >= LEAST_SHARE).map(({ title }) => title),
-    others: others.filter(([, value]) => value / total >= LEAST_SHARE).map(([name]) => TERMS[name] ?? name),
-  };
+  const seeds = because.map(({ title, contribution }) => ({ words: title, value: contribution }));
+  const others = Object.entries(terms).map(([name, value]) => ({ words: TERMS[name] ?? name, value })).sort((a, b) => b.value - a.value);
+  const total = [...seeds, ...others].reduce((sum, { value }) => sum + Math.max(value, 0), 0);
+  const telling = (all) => all.map((one) => ({ ...one, share: one.value / total })).filter(({ share }) => share >= LEAST_SHARE);
+  return { seeds: telling(seeds), others: telling(others) };
 }

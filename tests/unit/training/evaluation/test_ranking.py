@@ -98,8 +98,8 @@ def test_the_last_film_of_one_request_is_not_the_minus_one_of_the_next():
 
 
 @pytest.mark.parametrize("kind", ["few_seed_ridge", "edlae", "pure_svd", "svd_centered"])
-def test_many_requests_score_as_one_by_one(world, kind):
-    view = fit_item_cf(TrainingConfig(item_cf=kind, item_cf_l2=10, svd_factors=8), world)
+def test_many_requests_score_as_one_by_one(world, content, kind):
+    view = fit_item_cf(TrainingConfig(item_cf=kind, item_cf_l2=10, svd_factors=8), world, content)
     sets = [[3], [0, 9, 41], list(range(0, 60, 7))]
     scores = item_cf_scores(view)(seeds_of(*sets, n=60))
     for films, row in zip(sets, scores, strict=True):

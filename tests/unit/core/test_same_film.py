@@ -1,0 +1,78 @@
+"""Films that MovieLens has twice are one film to a person."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from marquee.api.contracts import RecommendationRequest, response_json
+from marquee.errors import RequestError, RetrievalUnavailable
+from marquee.pipeline import Pipeline
+
+MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
+
+
+@pytest.fixture(scope="module")
+def contents(make_contents):
+    return make_contents(n_movies=120, seed=1, history=True)
+
+
+def ask(pipeline, **fields):
+    return pipeline.recommend(RecommendationRequest(**{"movie_ids": MOVIES[:3], **fields}))
+
+
+def ids(response):
+    return [film.movie_id for film in response.recommendations]
+
+
+def with_catalog(contents, **changes):
+    return Pipeline(replace(contents, catalog=replace(contents.catalog, **changes)))
+
+
+class Down:
+    """A retrieval tier that gives no answer."""
+
+    def candidates(self, seed_movie_ids, k, where):
+        raise RetrievalUnavailable("timeout")
+
+
+class TestFilmsThatAreThereTwice:
+    @pytest.fixture(params=["one TMDB id", "one title and year"])
+    def twice(self, contents, request):
+        """The first 60 films again, each by another MovieLens id and liked by nobody."""
+        catalog = contents.catalog
+        popularity = catalog.popularity.copy()
+        popularity[60:] = 0
+        tmdb_ids, titles, years = catalog.tmdb_ids.copy(), list(catalog.titles), catalog.years.copy()
+        if request.param == "one TMDB id":
+            tmdb_ids[60:] = tmdb_ids[:60]
+        else:
+            titles[60:], years[60:] = [title.upper() for title in titles[:60]], years[:60]
+        return with_catalog(contents, popularity=popularity, tmdb_ids=tmdb_ids, titles=tuple(titles), years=years)
+
+    @pytest.mark.parametrize("retriever", [None, Down()])
+    @pytest.mark.parametrize("field", ["movie_ids", "disliked_movie_ids", "exclude_movie_ids"])
+    def test_come_once_at_most_and_never_if_either_is_named(self, twice, retriever, field):
+        pipeline = twice.with_retriever(retriever) if retriever else twice
+        shown = ids(ask(pipeline, top_n=100))
+        assert set(shown) <= set(MOVIES[:60])
+        named = [MOVIES[MOVIES.index(movie) + 60] for movie in shown[:3]]
+        assert not set(ids(ask(pipeline, top_n=100, **{field: named}))) & set(shown[:3])
+
+    def test_are_found_once(self, twice):
+        found = [film.movie_id for film in twice.films.search("Film 1", 100)]
+        assert found[0] == MOVIES[0]
+        assert set(found) <= set(MOVIES[:60])
+
+    def test_are_one_seed(self, twice):
+        once, again = ask(twice, movie_ids=MOVIES[:3]), ask(twice, movie_ids=[*MOVIES[60:63], *MOVIES[1:3]])
+        assert response_json(once) == response_json(again)
+
+    def test_can_not_be_liked_and_disliked(self, twice):
+        with pytest.raises(RequestError, match="both liked and disliked"):
+            ask(twice, disliked_movie_ids=[MOVIES[60]])
+
+    def test_films_without_year_or_tmdb_id_are_not_the_same(self, contents):
+        catalog = contents.catalog
+        nothing = {"tmdb_ids": np.zeros_like(catalog.tmdb_ids), "years": np.zeros_like(catalog.years)}
+        assert with_catalog(contents, titles=("Untitled",) * 120, **nothing).catalog.distinct.all()
