@@ -119,6 +119,16 @@ def ask(make, front):
 
 
 @pytest.fixture(scope="module")
+def with_origins(store):
+    """The API and the function that pages of ORIGIN may read."""
+    settings = Settings(artifacts_dir=store, cors_origins=[ORIGIN])
+    app = App(settings)
+    app._telemetry.logger.registered_handler.setStream(Stdout())
+    with TestClient(create_app(settings)) as client:
+        yield client, app
+
+
+@pytest.fixture(scope="module")
 def api(store):
     with TestClient(create_app(Settings(artifacts_dir=store))) as client:
         yield client
@@ -230,13 +240,13 @@ def lets_through(status, headers, origin, method, wanted):
 @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example.org"])
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize("wanted", ["content-type", "x-request-id", "x-secret", None])
-def test_preflights_let_through_what_the_api_does(make, store, kind, origin, method, wanted):
+def test_preflights_let_through_what_the_api_does(with_origins, kind, origin, method, wanted):
+    client, app = with_origins
     headers = {"Origin": origin, "Access-Control-Request-Method": method, "X-Request-ID": ID}
     if wanted:
         headers["Access-Control-Request-Headers"] = wanted
-    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
-        expected = client.options("/v1/recommendations", headers=headers)
-    answer = make(cors_origins=[ORIGIN]).answer(event(kind, "", "OPTIONS", headers=headers), Context())
+    expected = client.options("/v1/recommendations", headers=headers)
+    answer = app.answer(event(kind, "", "OPTIONS", headers=headers), Context())
     ours = {name.lower(): value for name, value in headers_of(answer).items()}
     let_through = lets_through(answer["statusCode"], ours, origin, method, wanted)
     assert let_through == lets_through(expected.status_code, expected.headers, origin, method, wanted)
@@ -247,11 +257,11 @@ def test_preflights_let_through_what_the_api_does(make, store, kind, origin, met
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("body", ['{"tmdb_ids": [1001]}', "{}"])
 @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example.org", None])
-def test_pages_of_allowed_origins_may_read(make, store, kind, body, origin):
+def test_pages_of_allowed_origins_may_read(with_origins, kind, body, origin):
+    client, app = with_origins
     headers = JSON | ({"Origin": origin} if origin else {})
-    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
-        expected = uncompressed(client.post("/recommend", content=body, headers=headers).headers)
-    answer = make(cors_origins=[ORIGIN]).answer(event(kind, body, path="/recommend", headers=headers), Context())
+    expected = uncompressed(client.post("/recommend", content=body, headers=headers).headers)
+    answer = app.answer(event(kind, body, path="/recommend", headers=headers), Context())
     ours = {name.lower(): value for name, value in headers_of(answer).items()}
     for name in ("access-control-allow-origin", "vary", "cross-origin-resource-policy"):
         assert ours.get(name) == expected.get(name)
