@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import uuid
+from functools import partial
 
 import pytest
 from fastapi.testclient import TestClient
@@ -98,34 +99,32 @@ def _service(monkeypatch):
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"marquee-{uuid.uuid4().hex}")
 
 
+def build(store, **settings):
+    """A function whose endpoint may take a minute, however busy the machine is."""
+    patient = dict.fromkeys(("sagemaker_seconds", "sagemaker_connect_seconds", "sagemaker_read_seconds"), 60)
+    app = App(Settings(**{"artifacts_dir": store, **patient, **settings}))
+    app._telemetry.logger.registered_handler.setStream(Stdout())
+    return app
+
+
 @pytest.fixture
 def make(store):
-    """`make(**settings) -> App`; its endpoint may take a minute, however busy the machine is."""
-    patient = dict.fromkeys(("sagemaker_seconds", "sagemaker_connect_seconds", "sagemaker_read_seconds"), 60)
-
-    def build(**settings):
-        app = App(Settings(**{"artifacts_dir": store, **patient, **settings}))
-        app._telemetry.logger.registered_handler.setStream(Stdout())
-        return app
-
-    return build
+    """`make(**settings) -> App`"""
+    return partial(build, store)
 
 
-@pytest.fixture
-def ask(make, front):
+@pytest.fixture(scope="module")
+def ask(store, running_front):
     """`ask(event) -> result`, through the endpoint."""
-    app = make(profile="aws", sagemaker_endpoint="marquee")
+    app = build(store, profile="aws", sagemaker_endpoint="marquee")
     return lambda given: app.answer(given, Context())
 
 
 @pytest.fixture(scope="module")
 def with_origins(store):
     """The API and the function that pages of ORIGIN may read."""
-    settings = Settings(artifacts_dir=store, cors_origins=[ORIGIN])
-    app = App(settings)
-    app._telemetry.logger.registered_handler.setStream(Stdout())
-    with TestClient(create_app(settings)) as client:
-        yield client, app
+    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
+        yield client, build(store, cors_origins=[ORIGIN])
 
 
 @pytest.fixture(scope="module")
@@ -302,8 +301,9 @@ def test_little_time_left_is_kept_to(make, front):
     assert answer["degraded"] == ["retrieval_timeout"]
 
 
-def test_the_log_line_and_the_metrics(capsys, ask):
-    ask(event("http", '{"tmdb_ids": [1001, 1004], "top_n": 5}'))
+def test_the_log_line_and_the_metrics(capsys, make, front):
+    app = make(profile="aws", sagemaker_endpoint="marquee")
+    app.answer(event("http", '{"tmdb_ids": [1001, 1004], "top_n": 5}'), Context())
     ((line,), (blob,)) = lines(capsys)
     assert line["message"] == "request"
     assert line["service"] == blob["service"] == os.environ["POWERTOOLS_SERVICE_NAME"]
@@ -330,7 +330,7 @@ def test_the_log_line_and_the_metrics(capsys, ask):
         "EndpointMs": "Milliseconds",
     }
     assert blob["Fallbacks"] == [0.0]
-    ask(event("http", "{}"))
+    app.answer(event("http", "{}"), Context())
     ((line,), (blob,)) = lines(capsys)
     assert line["cold_start"] is False
     assert "endpoint_ms" not in line  # not the last request's
