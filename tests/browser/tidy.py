@@ -1,4 +1,4 @@
-"""What has to hold of whatever the page shows: nothing sticks out, covers anything or is too small; axe finds no fault."""
+"""What holds of all that the page shows: nothing sticks out, covers anything or is too small; axe finds no fault."""
 
 import pytest
 

@@ -180,6 +180,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_a_job_killed_again_and_again_ends_with_the_same_bundle(published, dataset, tmp_path):
     """Killed at growing numbers of epochs; each start goes on, and the last one publishes what one run would.
 

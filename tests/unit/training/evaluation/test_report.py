@@ -82,6 +82,7 @@ def test_the_candidates_hold_more_than_the_list(documents):
         assert rows[model, 3]["metrics"]["candidate_recall@200"] == 1
 
 
+@pytest.mark.slow
 def test_the_same_again(documents, timed, settings):
     arguments = {"protocols": ("few-seeds",), "seed_counts": (1,), "classic": settings.classic}
     (again,) = evaluate(timed, settings.config, Reporter(quiet=True), **arguments)
