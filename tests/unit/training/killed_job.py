@@ -1,7 +1,7 @@
-"""Training on the made-up world, for torchrun --max-restarts=1: `killed_job FOLDER`.
+"""Training on the made-up world, for torchrun: `killed_job FOLDER [kill]`.
 
-At the first start, process 1 is killed after five epochs. At the second, the job goes on, in FOLDER/killed, and then
-trains once more without being killed, in FOLDER/whole.
+With `kill`, process 1 is killed after five epochs. Without, the job goes on, in FOLDER/killed, and then trains once
+more without being killed, in FOLDER/whole.
 """
 
 import os
@@ -17,12 +17,8 @@ from tests.unit.training.conftest import SHORT_CONFIG, Doomed, make_dataset, mak
 killed, whole = (Path(sys.argv[1]) / name for name in ("killed", "whole"))
 dataset = make_dataset(make_world())
 with distributed.process_group():
-    if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
-        alive = Reporter(quiet=True)
+    if sys.argv[2:]:
         doomed = Doomed(5, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        train(dataset, SHORT_CONFIG, killed, reporter=doomed if os.environ["RANK"] == "1" else alive)
-    else:
-        if distributed.is_leader():
-            (Path(sys.argv[1]) / "left").write_text("\n".join(map(str, sorted(killed.rglob("*")))))
-        for store in (killed, whole):
-            train(dataset, SHORT_CONFIG, store, reporter=Reporter(quiet=True))
+        train(dataset, SHORT_CONFIG, killed, reporter=doomed if os.environ["RANK"] == "1" else Reporter(quiet=True))
+    for store in (killed, whole):
+        train(dataset, SHORT_CONFIG, store, reporter=Reporter(quiet=True))
