@@ -67,7 +67,7 @@ class Films:
 
     def similar(self, movie_id: int, top_n: int, where: Where = ANYWHERE) -> list[Movie]:
         """Films like one film, best first: those that fit people who like it more than they fit anybody."""
-        row = self.catalog.row_of_movie(movie_id)
+        row = int(self.catalog.same_film[self.catalog.row_of_movie(movie_id)])
         allowed = where.mask(self.catalog)
         allowed[row] = False
         taste = make_taste(self._bundle, [row], where, allowed)

@@ -20,6 +20,7 @@ from marquee.errors import LikedAndDisliked
 from marquee.films import Films
 from marquee.models.catalog import Catalog
 from marquee.models.weights import Rung
+from marquee.rerank.evidence import evidence
 from marquee.rerank.explain import explain
 from marquee.rerank.groups import rank_together, split_interests
 from marquee.rerank.ranker import Ranking, affinity, log_odds, rank, score
@@ -82,6 +83,7 @@ class Pipeline:
             recommendations=self._describe(rankings, request.explain),
             served_by=max((ranking.pool.rung for ranking in rankings), key=LADDER.index),
             degraded=list(dict.fromkeys(reason for ranking in rankings for reason in ranking.degraded(request.top_n))),
+            notes=evidence(self.bundle, rankings),
             unknown_ids=list(dict.fromkeys(unknown for ranking in rankings for unknown in ranking.taste.unknown)),
             model_version=self.version,
             request_id=request_id,
@@ -189,7 +191,8 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
 
 
 def _rows(catalog: Catalog, movie_ids: Sequence[int], tmdb_ids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Rows of films by either id, each once, and the ids that no film has."""
+    """Rows of films by either id, each film once, and the ids that no film has."""
     by_movie, unknown_movies = catalog.rows_of_movies(movie_ids)
     by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(tmdb_ids)
-    return list(dict.fromkeys(by_movie + by_tmdb)), unknown_movies + unknown_tmdb
+    rows = dict.fromkeys(int(catalog.same_film[row]) for row in by_movie + by_tmdb)
+    return list(rows), unknown_movies + unknown_tmdb

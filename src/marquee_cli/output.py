@@ -74,12 +74,14 @@ def print_recommendations(response: RecommendationResponse, title: str) -> None:
     if title:
         out.print(title, style="italic", markup=False, soft_wrap=True)  # a table would wrap its own title
     print_table("", columns, rows)
-    note = f"served by {response.served_by}, model {response.model_version}"
+    for note in response.notes:
+        out.print(note.detail, markup=False)
+    origin = f"served by {response.served_by}, model {response.model_version}"
     if response.degraded:
-        note += f"; degraded: {', '.join(response.degraded)}"
+        origin += f"; degraded: {', '.join(response.degraded)}"
     if response.unknown_ids:
-        note += f"; unknown ids: {', '.join(map(str, response.unknown_ids))}"
-    out.print(note, style="dim", markup=False)
+        origin += f"; unknown ids: {', '.join(map(str, response.unknown_ids))}"
+    out.print(origin, style="dim", markup=False)
 
 
 def _why(film: Recommendation) -> str:

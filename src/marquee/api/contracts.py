@@ -187,6 +187,18 @@ class Recommendation(Movie):
     """Only if the request has `people`: one entry per person, in their order."""
 
 
+class Note(FrozenBaseModel):
+    """What to know about a list: how thin the evidence for it is."""
+
+    code: Literal["few_likes", "one_seed", "nothing_close"]
+    """`few_likes`: few people in the training data liked some of the seeds; `one_seed`: somebody named only one film;
+    `nothing_close`: no film that may be recommended fits the seeds much more than it fits anybody."""
+    detail: str
+    """The same as a sentence for people."""
+    movie_ids: list[int]
+    """The seeds that it is about."""
+
+
 class RecommendationResponse(FrozenBaseModel):
     """Recommendations and their origin."""
 
@@ -196,6 +208,8 @@ class RecommendationResponse(FrozenBaseModel):
     """Rung of the ladder that found the candidates: two_tower, item_cf or popularity; for several people the lowest."""
     degraded: list[str]
     """Reasons why the answer comes from a lower rung or is shorter than requested; usually empty."""
+    notes: list[Note] = []
+    """How thin the evidence is, where it is; usually empty for several well-known films."""
     unknown_ids: list[int]
     """Ids of the request that are not in the catalogue."""
     model_version: str

@@ -42,12 +42,27 @@ class Catalog:
 
     @cached_property
     def _row_of_tmdb(self) -> dict[int, int]:
-        # Two MovieLens ids can share a TMDB id; the film that more people like stands for both.
-        rows: dict[int, int] = {}
-        for row in np.argsort(self.popularity, kind="stable"):
-            if tmdb := int(self.tmdb_ids[row]):
-                rows[tmdb] = int(row)
-        return rows
+        return {int(tmdb): int(row) for tmdb, row in zip(self.tmdb_ids, self.same_film, strict=True) if tmdb}
+
+    @cached_property
+    def same_film(self) -> Rows:
+        """(n,) int64: for each film the row of the most liked one with its TMDB id, or with its title and year.
+
+        MovieLens has some films twice; to a person they are one.
+        """
+        first: dict[object, int] = {}
+        tmdb_ids, years, rows = self.tmdb_ids.tolist(), self.years.tolist(), list(range(len(self)))
+        for row in np.argsort(-self.popularity, kind="stable").tolist():
+            keys = [tmdb_ids[row] or None, (self.titles[row].casefold(), years[row]) if years[row] else None]
+            rows[row] = next((first[key] for key in keys if key in first), row)
+            for key in filter(None, keys):
+                first.setdefault(key, rows[row])
+        return np.array(rows, dtype=np.int64)
+
+    @cached_property
+    def distinct(self) -> Mask:
+        """(n,) bool: films that stand for themselves in `same_film`."""
+        return np.asarray(self.same_film == np.arange(len(self)))
 
     @cached_property
     def log_popularity(self) -> Array:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
 
-import numpy as np
-
 from marquee.api.contracts import Filters
 from marquee.errors import UnknownGenre
 from marquee.models import Array, Mask, Rows
@@ -42,8 +40,8 @@ class Where:
         )
 
     def mask(self, catalog: Catalog) -> Mask:
-        """(n,) bool, True for the films that may be recommended; UnknownGenre if the catalogue lacks a genre."""
-        allowed = np.ones(len(catalog), dtype=np.bool_)
+        """(n,) bool, True for the films that may be recommended, each once; UnknownGenre if no film has a genre."""
+        allowed = catalog.distinct.copy()
         if self.genres_any:
             allowed &= catalog.genres[:, _columns(catalog, self.genres_any)].any(axis=1)
         if self.genres_none:
@@ -53,7 +51,7 @@ class Where:
         if self.year_max is not None:
             allowed &= (catalog.years <= self.year_max) & (catalog.years > 0)
         rows, _ = catalog.rows_of_movies(self.exclude_movie_ids)
-        allowed[rows] = False
+        allowed[catalog.same_film[rows]] = False
         return allowed
 
 

@@ -6,6 +6,7 @@ and the seeds' genres and years. It is the second view that candidates come from
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +55,7 @@ class Taste:
     lift: dict[str, Array] | None = None
     user: Array | None = None
 
-    @property
+    @cached_property
     def lift_score(self) -> Array:
         """(n,) float32: the sum of the lift's terms; zeros without seeds."""
         terms = list((self.lift or {}).values())

@@ -396,3 +396,79 @@ class TestSimilar:
     def test_unknown_film(self, pipeline):
         with pytest.raises(UnknownMovie, match="MovieLens id 2"):
             pipeline.films.similar(2, 5)
+
+
+def with_catalog(contents, **changes):
+    return Pipeline(replace(contents, catalog=replace(contents.catalog, **changes)))
+
+
+class TestFilmsThatAreThereTwice:
+    @pytest.fixture(params=["one TMDB id", "one title and year"])
+    def twice(self, both, request):
+        """The first 60 films again, each by another MovieLens id and liked by nobody."""
+        contents, catalog = both.bundle, both.catalog
+        popularity = catalog.popularity.copy()
+        popularity[60:] = 0
+        tmdb_ids, titles, years = catalog.tmdb_ids.copy(), list(catalog.titles), catalog.years.copy()
+        if request.param == "one TMDB id":
+            tmdb_ids[60:] = tmdb_ids[:60]
+        else:
+            titles[60:], years[60:] = [title.upper() for title in titles[:60]], years[:60]
+        return with_catalog(contents, popularity=popularity, tmdb_ids=tmdb_ids, titles=tuple(titles), years=years)
+
+    @pytest.mark.parametrize("retriever", [None, Down()])
+    @pytest.mark.parametrize("field", ["movie_ids", "disliked_movie_ids", "exclude_movie_ids"])
+    def test_come_once_at_most_and_never_if_either_is_named(self, twice, retriever, field):
+        pipeline = twice.with_retriever(retriever) if retriever else twice
+        shown = ids(ask(pipeline, top_n=100))
+        assert set(shown) <= set(MOVIES[:60])
+        named = [MOVIES[MOVIES.index(movie) + 60] for movie in shown[:3]]
+        assert not set(ids(ask(pipeline, top_n=100, **{field: named}))) & set(shown[:3])
+
+    def test_are_one_seed(self, twice):
+        once, again = ask(twice, movie_ids=MOVIES[:3]), ask(twice, movie_ids=[*MOVIES[60:63], *MOVIES[1:3]])
+        assert response_json(once) == response_json(again)
+
+    def test_can_not_be_liked_and_disliked(self, twice):
+        with pytest.raises(RequestError, match="both liked and disliked"):
+            ask(twice, disliked_movie_ids=[MOVIES[60]])
+
+    def test_films_without_year_or_tmdb_id_are_not_the_same(self, contents):
+        catalog = contents.catalog
+        nothing = {"tmdb_ids": np.zeros_like(catalog.tmdb_ids), "years": np.zeros_like(catalog.years)}
+        assert with_catalog(contents, titles=("Untitled",) * 120, **nothing).catalog.distinct.all()
+
+
+class TestNotes:
+    def codes(self, response):
+        return {note.code: note for note in response.notes}
+
+    def test_several_liked_films_need_none(self, contents):
+        popular = with_catalog(contents, popularity=np.full(120, 50, dtype=np.int32))
+        assert ask(popular).notes == []
+
+    def test_seeds_that_few_people_liked_are_named(self, contents):
+        popularity = np.full(120, 50, dtype=np.int32)
+        popularity[[1, 2]] = 2, 0
+        rare = with_catalog(contents, popularity=popularity)
+        some = self.codes(ask(rare))["few_likes"]
+        assert some.movie_ids == MOVIES[1:3]
+        assert "Film 4 (2), Film 7 (0)" in some.detail
+        only = self.codes(ask(rare, movie_ids=MOVIES[1:2]))
+        assert "Only 2 people in the data liked Film 4: " in only["few_likes"].detail
+        assert only["one_seed"].movie_ids == MOVIES[1:2]
+
+    def test_a_person_of_several_who_named_one_film(self, contents):
+        people = [{"movie_ids": MOVIES[:1]}, {"movie_ids": MOVIES[4:8]}]
+        assert self.codes(ask(with_catalog(contents), movie_ids=[], people=people))["one_seed"].movie_ids == MOVIES[:1]
+
+    def test_filters_that_leave_nothing_close(self, pipeline):
+        (ranking,) = pipeline.rank(RecommendationRequest(movie_ids=MOVIES[:3]), Trace())
+        farthest = np.argsort(ranking.taste.lift_score)[:20].tolist()
+        rest = [movie for row, movie in enumerate(MOVIES) if row not in farthest]
+        response = ask(pipeline, exclude_movie_ids=rest[:100])
+        assert self.codes(response)["nothing_close"].movie_ids == MOVIES[:3]
+        assert "nothing_close" not in self.codes(ask(pipeline))
+
+    def test_no_known_seed_is_no_evidence_at_all(self, pipeline):
+        assert ask(pipeline, movie_ids=[2, 5]).notes == []

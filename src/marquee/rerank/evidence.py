@@ -1,0 +1,49 @@
+"""Notes on thin evidence: how much the seeds say, so that a list doesn't promise more than is known."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from marquee.api.contracts import Note
+from marquee.bundle.bundle import Bundle
+from marquee.models.standardise import Moments
+from marquee.rerank.ranker import Ranking
+
+FEW_LIKES = 5
+# Mean lift of the best films that may be shown, in deviations over the catalogue as people like it. Without filters it
+# is 2.5 to 4 on MovieLens, whatever the seeds; a genre or decade that has nothing to do with them leaves .3.
+CLOSE = 1.0
+N_CLOSEST = 10
+
+
+def evidence(bundle: Bundle, rankings: Sequence[Ranking]) -> list[Note]:
+    """Notes on the seeds of an answer's people; none where nobody has a known seed."""
+    catalog = bundle.catalog
+    tastes = [ranking.taste for ranking in rankings if ranking.taste.seeds]
+    notes = []
+
+    def note(code: Literal["few_likes", "one_seed", "nothing_close"], detail: str, rows: Sequence[int]) -> None:
+        notes.append(Note(code=code, detail=detail, movie_ids=[int(catalog.movie_ids[row]) for row in rows]))
+
+    seeds = sorted({seed for taste in tastes for seed in taste.seeds})  # nothing depends on their order
+    if rare := [seed for seed in seeds if catalog.popularity[seed] < FEW_LIKES]:
+        likes = {catalog.titles[seed]: int(catalog.popularity[seed]) for seed in rare}
+        named = ", ".join(f"{title} ({n})" for title, n in likes.items())
+        known = f"Few people in the data liked {named}"
+        if len(rare) == 1:
+            ((title, n),) = likes.items()
+            known = f"{('Nobody', 'Only 1 person')[n] if n < 2 else f'Only {n} people'} in the data liked {title}"
+        rest = "" if len(rare) < len(seeds) else ": the list rests mostly on genres and years"
+        note("few_likes", f"{known}{rest}.", rare)
+    if single := [taste.seeds[0] for taste in tastes if len(taste.seeds) == 1]:
+        note("one_seed", "One film says little about a taste: add two or three more.", single)
+    if tastes and all(_nothing_close(bundle, ranking) for ranking in rankings if ranking.taste.seeds):
+        note("nothing_close", "No film that may be shown is close to these: the list is the nearest there is.", seeds)
+    return notes
+
+
+def _nothing_close(bundle: Bundle, ranking: Ranking) -> bool:
+    lift = ranking.taste.lift_score
+    closest = np.sort(lift[ranking.pool.rows])[-N_CLOSEST:]
+    return bool(Moments.of(lift, bundle.like_shares).standardise(closest).mean() < CLOSE) if len(closest) else False
