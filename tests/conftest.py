@@ -26,8 +26,10 @@ hypothesis.settings.register_profile(
     "marquee", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("marquee")
-# Tests that share what takes long to make: a real server, or the chart's renderings.
-SHARED = re.compile(r"tests/contract/test_retrieval_.*\[(?:.*-)?(torchserve|kserve)\b|(tests/chart)/")
+# Tests that share what takes long to make: a real server, the chart's renderings, a sweep, an evaluation's models.
+SHARED = re.compile(
+    r"tests/contract/test_retrieval_.*\[(?:.*-)?(torchserve|kserve)\b|(tests/(?:chart|unit/training/(?:sweep|evaluation)))/"
+)
 
 
 def scope_of(nodeid: str) -> str:

@@ -53,7 +53,7 @@ def _serving(artifacts, make_retriever=lambda _: None, **settings):
 
 
 # Not for the session: while Playwright runs, tests of other folders cannot call asyncio.run.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser():
     """The machine's Chromium, else the one that `playwright install` has fetched."""
     sync_api = pytest.importorskip("playwright.sync_api")
@@ -67,7 +67,7 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def store(tmp_path_factory, make_contents):
     """Fifty films, of which four have titles that tests search for, and more ready-made tastes than a phone is wide."""
     store = tmp_path_factory.mktemp("store")
@@ -81,7 +81,7 @@ def store(tmp_path_factory, make_contents):
     return store
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def url(serving, store):
     with serving(store, operator=True) as address:
         yield address

@@ -1,4 +1,6 @@
-"""What has to hold of whatever the page shows: nothing sticks out, nothing covers anything, nothing is too small."""
+"""What holds of all that the page shows: nothing sticks out, covers anything or is too small; axe finds no fault."""
+
+import pytest
 
 # Controls that can be seen, with the part of each that no scrolling box cuts off. A toast and an open list of
 # suggestions lie above the page by intention; a check box of a genre lies within its label, which stands for it.
@@ -62,3 +64,11 @@ def assert_tidy(page):
 def moving(page):
     """Elements that would move or fade for longer than a millisecond."""
     return page.evaluate(MOVING, LONGEST_MS)
+
+
+def assert_accessible(page):
+    """axe finds nothing serious. The page's context needs bypass_csp, since axe is put into the page."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]  # in half the time of all
+    serious = [issue for issue in found if issue["impact"] in {"serious", "critical"}]
+    assert [f"{issue['id']}: {node['target']}" for issue in serious for node in issue["nodes"]] == []

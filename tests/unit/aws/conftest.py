@@ -1,6 +1,7 @@
 """A bundle behind a local front of SageMaker's runtime."""
 
 import importlib.util
+import os
 import threading
 from pathlib import Path
 
@@ -23,17 +24,19 @@ def load_file(name, path):
 front_module = load_file("aws_front", ROOT / "tests/aws/runtimes/front.py")
 
 
-@pytest.fixture(autouse=True)
-def aws_environment(monkeypatch, tmp_path):
+@pytest.fixture(scope="module", autouse=True)
+def aws_environment():
     """Nothing of this machine's own AWS configuration."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_REGION", "eu-central-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, os.devnull)
+        yield patch
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +51,9 @@ def bundle(store):
     return load(store)
 
 
-@pytest.fixture
-def front(store, monkeypatch):
-    """A front whose container is the retrieval service in process; `front.mode = "throttled"` and so on."""
+@pytest.fixture(scope="module")
+def running_front(store, aws_environment):
+    """A front whose container is the retrieval service in process."""
     service = RetrievalService(store, interval=3600)
     service.live.check()
 
@@ -61,9 +64,15 @@ def front(store, monkeypatch):
     server = front_module.make_front(container)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", f"http://127.0.0.1:{server.server_port}")
+    aws_environment.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", f"http://127.0.0.1:{server.server_port}")
     yield server.RequestHandlerClass
-    server.RequestHandlerClass.mode = "normal"  # ends what hangs
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def front(running_front):
+    """The front; `front.mode = "throttled"` and so on, until the test is over."""
+    yield running_front
+    running_front.mode = "normal"  # ends what hangs

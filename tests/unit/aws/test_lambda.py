@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import uuid
+from functools import partial
 
 import pytest
 from fastapi.testclient import TestClient
@@ -98,24 +99,32 @@ def _service(monkeypatch):
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"marquee-{uuid.uuid4().hex}")
 
 
+def build(store, **settings):
+    """A function whose endpoint may take a minute, however busy the machine is."""
+    patient = dict.fromkeys(("sagemaker_seconds", "sagemaker_connect_seconds", "sagemaker_read_seconds"), 60)
+    app = App(Settings(**{"artifacts_dir": store, **patient, **settings}))
+    app._telemetry.logger.registered_handler.setStream(Stdout())
+    return app
+
+
 @pytest.fixture
 def make(store):
-    """`make(**settings) -> App`; its endpoint may take a minute, however busy the machine is."""
-    patient = dict.fromkeys(("sagemaker_seconds", "sagemaker_connect_seconds", "sagemaker_read_seconds"), 60)
-
-    def build(**settings):
-        app = App(Settings(**{"artifacts_dir": store, **patient, **settings}))
-        app._telemetry.logger.registered_handler.setStream(Stdout())
-        return app
-
-    return build
+    """`make(**settings) -> App`"""
+    return partial(build, store)
 
 
-@pytest.fixture
-def ask(make, front):
+@pytest.fixture(scope="module")
+def ask(store, running_front):
     """`ask(event) -> result`, through the endpoint."""
-    app = make(profile="aws", sagemaker_endpoint="marquee")
+    app = build(store, profile="aws", sagemaker_endpoint="marquee")
     return lambda given: app.answer(given, Context())
+
+
+@pytest.fixture(scope="module")
+def with_origins(store):
+    """The API and the function that pages of ORIGIN may read."""
+    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
+        yield client, build(store, cors_origins=[ORIGIN])
 
 
 @pytest.fixture(scope="module")
@@ -230,13 +239,13 @@ def lets_through(status, headers, origin, method, wanted):
 @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example.org"])
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize("wanted", ["content-type", "x-request-id", "x-secret", None])
-def test_preflights_let_through_what_the_api_does(make, store, kind, origin, method, wanted):
+def test_preflights_let_through_what_the_api_does(with_origins, kind, origin, method, wanted):
+    client, app = with_origins
     headers = {"Origin": origin, "Access-Control-Request-Method": method, "X-Request-ID": ID}
     if wanted:
         headers["Access-Control-Request-Headers"] = wanted
-    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
-        expected = client.options("/v1/recommendations", headers=headers)
-    answer = make(cors_origins=[ORIGIN]).answer(event(kind, "", "OPTIONS", headers=headers), Context())
+    expected = client.options("/v1/recommendations", headers=headers)
+    answer = app.answer(event(kind, "", "OPTIONS", headers=headers), Context())
     ours = {name.lower(): value for name, value in headers_of(answer).items()}
     let_through = lets_through(answer["statusCode"], ours, origin, method, wanted)
     assert let_through == lets_through(expected.status_code, expected.headers, origin, method, wanted)
@@ -247,11 +256,11 @@ def test_preflights_let_through_what_the_api_does(make, store, kind, origin, met
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("body", ['{"tmdb_ids": [1001]}', "{}"])
 @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example.org", None])
-def test_pages_of_allowed_origins_may_read(make, store, kind, body, origin):
+def test_pages_of_allowed_origins_may_read(with_origins, kind, body, origin):
+    client, app = with_origins
     headers = JSON | ({"Origin": origin} if origin else {})
-    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
-        expected = uncompressed(client.post("/recommend", content=body, headers=headers).headers)
-    answer = make(cors_origins=[ORIGIN]).answer(event(kind, body, path="/recommend", headers=headers), Context())
+    expected = uncompressed(client.post("/recommend", content=body, headers=headers).headers)
+    answer = app.answer(event(kind, body, path="/recommend", headers=headers), Context())
     ours = {name.lower(): value for name, value in headers_of(answer).items()}
     for name in ("access-control-allow-origin", "vary", "cross-origin-resource-policy"):
         assert ours.get(name) == expected.get(name)
@@ -292,8 +301,9 @@ def test_little_time_left_is_kept_to(make, front):
     assert answer["degraded"] == ["retrieval_timeout"]
 
 
-def test_the_log_line_and_the_metrics(capsys, ask):
-    ask(event("http", '{"tmdb_ids": [1001, 1004], "top_n": 5}'))
+def test_the_log_line_and_the_metrics(capsys, make, front):
+    app = make(profile="aws", sagemaker_endpoint="marquee")
+    app.answer(event("http", '{"tmdb_ids": [1001, 1004], "top_n": 5}'), Context())
     ((line,), (blob,)) = lines(capsys)
     assert line["message"] == "request"
     assert line["service"] == blob["service"] == os.environ["POWERTOOLS_SERVICE_NAME"]
@@ -320,7 +330,7 @@ def test_the_log_line_and_the_metrics(capsys, ask):
         "EndpointMs": "Milliseconds",
     }
     assert blob["Fallbacks"] == [0.0]
-    ask(event("http", "{}"))
+    app.answer(event("http", "{}"), Context())
     ((line,), (blob,)) = lines(capsys)
     assert line["cold_start"] is False
     assert "endpoint_ms" not in line  # not the last request's

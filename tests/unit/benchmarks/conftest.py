@@ -22,8 +22,9 @@ CONFIG = TrainingConfig(
     batch_size=32,
     eval_folds=3,
     eval_folds_run=2,
-    eval_draws=2,
+    eval_draws=1,
     eval_min_positives=12,
+    eval_max_people=20,
     item_cf_min_positives=1,
 )
 PROTOCOLS = ("few-seeds", "holdout")

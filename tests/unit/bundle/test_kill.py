@@ -21,19 +21,20 @@ def run(*args: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def test_readers_load_a_complete_version_while_100_publishers_are_killed(store: Path, first: Bundle) -> None:
-    process = run("random", store, 100, 11)
+@pytest.mark.slow
+def test_readers_load_a_complete_version_while_50_publishers_are_killed(store: Path, first: Bundle) -> None:
+    process = run("random", store, 50, 11)
     versions, loads = set(), 0
     while process.poll() is None:
         versions.add(load(store).version)
         loads += 1
         time.sleep(0.005)
     output, _ = process.communicate()
-    assert (process.returncode, output) == (0, "100\n")
+    assert (process.returncode, output) == (0, "50\n")
     infos = list_versions(store)
     assert not any(info.refused for info in infos)
-    assert len(infos) >= 20  # some finished before they were killed
-    assert loads >= 20
+    assert len(infos) >= 10  # some finished before they were killed
+    assert loads >= 10
     assert len(versions) >= 2  # the pointer moved under our eyes
 
 

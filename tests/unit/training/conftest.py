@@ -1,5 +1,7 @@
 """A small world with tastes that can be learned."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from scipy import sparse
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
 from marquee_training.interactions import Interactions
+from marquee_training.progress import Reporter
 
 # One fold of few epochs; two processes have unequal shares of its batches.
 SHORT_CONFIG = TrainingConfig(
@@ -21,8 +24,26 @@ SHORT_CONFIG = TrainingConfig(
     eval_folds_run=1,
     eval_draws=1,
     eval_min_positives=12,
+    eval_max_people=20,
     item_cf_l2=10,
 )
+
+
+class Doomed(Reporter):
+    """Ends the job at its report of that number, counted over all stages."""
+
+    def __init__(self, limit, end):
+        super().__init__(quiet=True)
+        self.left, self.end = limit, end
+
+    @contextmanager
+    def stage(self, name, unit="epoch"):
+        def report(*_):
+            self.left -= 1
+            if self.left == 0:
+                self.end()
+
+        yield report
 
 
 def make_world(n_people=120, n_movies=60, n_tastes=3, seed=0):
@@ -51,11 +72,6 @@ def world():
 @pytest.fixture(scope="session")
 def content():
     return world_content()
-
-
-@pytest.fixture(scope="session")
-def short_config():
-    return SHORT_CONFIG
 
 
 @pytest.fixture(scope="session")

@@ -1,52 +1,24 @@
-"""The training job on the made-up world, for torchrun: `killed_job.py STORE [RANK EPOCHS]`.
+"""Training on the made-up world, for torchrun: `killed_job FOLDER [kill]`.
 
-The process of that rank kills itself after so many epochs, counted over all stages.
+With `kill`, process 1 is killed after five epochs. Without, the job goes on, in FOLDER/killed, and then trains once
+more without being killed, in FOLDER/whole.
 """
 
-import importlib.util
 import os
 import signal
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 from marquee_training import distributed
 from marquee_training.progress import Reporter
 from marquee_training.train import train
+from tests.unit.training.conftest import SHORT_CONFIG, Doomed, make_dataset, make_world
 
-HERE = Path(__file__).parent
-
-
-def module(name):
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
-
-
-class Doomed(Reporter):
-    """Kills its process after an epoch."""
-
-    def __init__(self, limit):
-        super().__init__(quiet=True)
-        self.left = limit
-
-    @contextmanager
-    def stage(self, name):
-        def report(epoch, most, metrics):
-            self.left -= 1
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        yield report
-
-
-store, *kill = sys.argv[1:]
-conftest, doomed = module("conftest"), kill and kill[0] == os.environ["RANK"]
+killed, whole = (Path(sys.argv[1]) / name for name in ("killed", "whole"))
+dataset = make_dataset(make_world())
 with distributed.process_group():
-    train(
-        conftest.make_dataset(conftest.make_world()),
-        conftest.SHORT_CONFIG,
-        Path(store),
-        reporter=Doomed(int(kill[1])) if doomed else Reporter(quiet=True),
-    )
+    if sys.argv[2:]:
+        doomed = Doomed(5, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        train(dataset, SHORT_CONFIG, killed, reporter=doomed if os.environ["RANK"] == "1" else Reporter(quiet=True))
+    for store in (killed, whole):
+        train(dataset, SHORT_CONFIG, store, reporter=Reporter(quiet=True))

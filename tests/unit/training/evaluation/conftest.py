@@ -22,6 +22,7 @@ CONFIG = TrainingConfig(
     eval_folds_run=1,
     eval_draws=2,
     eval_min_positives=12,
+    eval_max_people=20,
     item_cf_l2=10,
 )
 CLASSIC = CONFIG.model_copy(

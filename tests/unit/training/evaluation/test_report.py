@@ -82,10 +82,12 @@ def test_the_candidates_hold_more_than_the_list(documents):
         assert rows[model, 3]["metrics"]["candidate_recall@200"] == 1
 
 
+@pytest.mark.slow
 def test_the_same_again(documents, timed, settings):
-    arguments = {"protocols": ("few-seeds",), "seed_counts": (1, 3), "classic": settings.classic}
+    arguments = {"protocols": ("few-seeds",), "seed_counts": (1,), "classic": settings.classic}
     (again,) = evaluate(timed, settings.config, Reporter(quiet=True), **arguments)
-    for row, other in zip(again["rows"], documents[0]["rows"], strict=True):
+    before = [row for row in documents[0]["rows"] if row["k"] == 1]
+    for row, other in zip(again["rows"], before, strict=True):
         assert {**row, "fit_s": 0} == {**other, "fit_s": 0}
 
 

@@ -1,4 +1,9 @@
-"""A small sweep of the synthetic world, run once in two processes."""
+"""A small sweep of the synthetic world: killed once in two processes, then continued."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +13,9 @@ from marquee_training.progress import Reporter
 from marquee_training.sweep.grid import SIZES
 from marquee_training.sweep.lists import fit_folds, work_key
 from marquee_training.sweep.run import run_sweep
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[4]
 
 CONFIG = TrainingConfig(
     epochs=2,
@@ -55,8 +63,25 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def swept(sweep, place):
-    return sweep(place / "sweep_quick.csv", jobs=2)
+def left(place):
+    """The files that the sweep has left when it was killed between the results of two processes, which end too."""
+    command = [sys.executable, "-m", "tests.unit.training.sweep.killed_sweep", place, "9"]
+    died = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    for worker in map(int, (place / "workers").read_text().split()):
+        until(lambda worker=worker: has_ended(worker), what=f"the end of process {worker}, whose parent was killed")
+    return [path.relative_to(place) for path in place.rglob("*")]
+
+
+def has_ended(process):
+    stat = Path(f"/proc/{process}/stat")
+    return not stat.exists() or "Z" in stat.read_text().split(")")[1][:3]
+
+
+@pytest.fixture(scope="session")
+def swept(sweep, left, place):
+    """The rest of it in one process."""
+    return sweep(place / "sweep_quick.csv", jobs=1)
 
 
 @pytest.fixture(scope="session")

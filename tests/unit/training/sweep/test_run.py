@@ -1,10 +1,6 @@
 """The whole sweep on the made-up world: figures, resuming, processes."""
 
 import os
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +18,7 @@ from marquee_training.interactions import split_people
 from marquee_training.progress import Reporter
 from marquee_training.sweep.lists import fit_folds, work_key
 from marquee_training.sweep.run import cores, run_sweep
-from tests.waiting import until
-
-ROOT = Path(__file__).parents[4]
-JOB = Path(__file__).with_name("killed_sweep.py")
+from tests.unit.training.conftest import Doomed
 
 
 def files(place):
@@ -90,7 +83,11 @@ def test_one_fold_asks_its_validation_people(dataset, config, tmp_path):
     assert not set(fold.cases[5].unique_people) & set(part.test)
 
 
-def test_one_process_finds_what_two_do(sweep, swept, place, tmp_path):
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_to_the_table_of_one_process(left, swept, sweep, place, tmp_path):
+    """Fits are killed in test_train.py."""
+    assert Path("sweep_quick.csv") not in left
+    assert 0 < sum(path.match("results/*.safetensors") for path in left) < len(swept.settings)
     sweep(tmp_path / "sweep_quick.csv", jobs=1)
     for suffix in (".csv", ".png"):
         assert (tmp_path / f"sweep_quick{suffix}").read_bytes() == (place / f"sweep_quick{suffix}").read_bytes()
@@ -131,41 +128,15 @@ def test_damaged_results_are_found_anew(sweep, swept, place):
     assert (place / "sweep_quick.csv").read_bytes() == wanted
 
 
-@pytest.mark.slow
-def test_a_killed_sweep_goes_on_to_the_same_table(sweep, swept, place, tmp_path):
-    """SIGKILL between the results of two processes, which end too. Fits are killed in test_train.py."""
-    died = subprocess.run([sys.executable, JOB, tmp_path, "9"], cwd=ROOT, check=False, capture_output=True, text=True)
-    assert died.returncode == -signal.SIGKILL, died.stderr
-    assert not (tmp_path / "sweep_quick.csv").exists()
-    assert 0 < len(list((tmp_path / ".sweep").rglob("results/*.safetensors"))) < len(swept.settings)
-    for worker in map(int, (tmp_path / "workers").read_text().split()):
-        until(lambda worker=worker: has_ended(worker), what=f"the end of process {worker}, whose parent was killed")
-    sweep(tmp_path / "sweep_quick.csv", jobs=1)
-    assert (tmp_path / "sweep_quick.csv").read_bytes() == (place / "sweep_quick.csv").read_bytes()
-
-
-def has_ended(process):
-    stat = Path(f"/proc/{process}/stat")
-    return not stat.exists() or "Z" in stat.read_text().split(")")[1][:3]
-
-
 def test_an_interrupt_keeps_what_is_done(sweep, swept, config, place):
     """Control-C in the middle: the pool ends, the results that were written stay, and the rest follows later."""
 
-    class Impatient(Reporter):
-        def stage(self, name, unit="epoch"):
-            @contextmanager
-            def staged():
-                def report(done, most, metrics):
-                    raise KeyboardInterrupt
-
-                yield report
-
-            return staged()
+    def end():
+        raise KeyboardInterrupt
 
     blocks = [{"beta_gen": [5.0, 6.0, 7.0]}]
     with pytest.raises(KeyboardInterrupt):
-        sweep(place / "stopped.csv", blocks=blocks, jobs=2, reporter=Impatient(quiet=True))
+        sweep(place / "stopped.csv", blocks=blocks, jobs=2, reporter=Doomed(1, end))
     assert not (place / "stopped.csv").exists()
     assert len(sweep(place / "stopped.csv", blocks=blocks, jobs=1, draw=False).rows) == 4
 
