@@ -9,7 +9,15 @@ from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeV
 import httpx2
 from pydantic import ValidationError
 
-from marquee.api.contracts import Movie, MovieDetails, MovieList, Problem, RecommendationRequest, RecommendationResponse
+from marquee.api.contracts import (
+    Filters,
+    Movie,
+    MovieDetails,
+    MovieList,
+    Problem,
+    RecommendationRequest,
+    RecommendationResponse,
+)
 from marquee.api.request_body import SCHEMA, summary, validation_messages
 from marquee.bundle.card import ModelCard
 from marquee.errors import MarqueeError, RequestError
@@ -99,9 +107,10 @@ class _Endpoints:
         """One film, and how liked it is."""
         return _Call(f"/v1/movies/{int(movie_id)}", _parser(MovieDetails))
 
-    def similar(self, movie_id: int, top_n: int = 10) -> _Call[list[Movie]]:
-        """Films like one film."""
-        return _Call(f"/v1/movies/{int(movie_id)}/similar", _movies, {"top_n": top_n})
+    def similar(self, movie_id: int, top_n: int = 10, filters: Filters | None = None) -> _Call[list[Movie]]:
+        """Films like one film, best first."""
+        params = filters.model_dump(exclude_defaults=True) if filters else {}
+        return _Call(f"/v1/movies/{int(movie_id)}/similar", _movies, {"top_n": top_n, **params})
 
     def sample(self, n: int = 12, seed: int | None = None, genre: str | None = None) -> _Call[list[Movie]]:
         """Well-known films to begin with; with a `seed` always the same ones."""

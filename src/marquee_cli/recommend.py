@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -44,6 +44,7 @@ def recommend(
     novelty: Annotated[
         float, typer.Option(help="From the most probable films, 0, to the least obvious that fit, 1.")
     ] = NOVELTY,
+    sort: Annotated[Literal["fit", "affinity"], typer.Option(help="As novelty picks them, or by affinity.")] = "fit",
     several_interests: Annotated[bool, typer.Option("--several-interests", help=_INTERESTS_HELP)] = False,
     one_per_franchise: Annotated[
         bool, typer.Option("--one-per-franchise", help="At most one film per series.")
@@ -69,6 +70,7 @@ def recommend(
             "filters": {**of_genres, "year_min": year_min, "year_max": year_max},
             "diversity": diversity,
             "novelty": novelty,
+            "sort": sort,
             "several_interests": several_interests,
             "one_per_franchise": one_per_franchise,
             "explain": explain,

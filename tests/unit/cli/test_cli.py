@@ -58,6 +58,18 @@ def test_recommend_prints_the_response(run, store, liked):
     assert set(answer) == {"served_by"} | others
 
 
+def test_recommend_sorts_the_same_films(run, store, liked):
+    lists = {}
+    for sort in ("fit", "affinity"):
+        code, out, _ = run("recommend", "-s", store, "--tmdb-ids", ",".join(map(str, liked)), "--sort", sort, "--json")
+        assert code == 0
+        films = json.loads(out)["recommendations"]
+        lists[sort] = {film["movie_id"]: film["affinity_score"] for film in films}
+    assert lists["fit"] == lists["affinity"]
+    scores = list(lists["affinity"].values())
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_recommend_as_a_table_by_title(run, store):
     title = load_sample().catalog.titles[0]
     code, out, _ = run("recommend", "-s", store, "--like", title, "--explain", "-n", 3)

@@ -8,13 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from marquee.api.contracts import RecommendationRequest
+from marquee.api.contracts import Filters, RecommendationRequest
 from marquee.bundle import load, publish
 from marquee.bundle.card import model_card
 from marquee.client import ApiError, AsyncClient, Client, ServerUnavailable, Unreachable
 from marquee.errors import MarqueeError, RequestError
 from marquee.inspect_request import account
 from marquee.pipeline import Pipeline
+from marquee.retrieval.port import Where
 from tests.unit.client.servers import served
 
 CALLS = {
@@ -66,6 +67,8 @@ def test_answers_are_the_contracts_of_the_core(url, store):
         assert told == account(pipeline, request, request_id=told.request_id)
         assert client.search("film 1", 3) == pipeline.films.search("film 1", 3)
         assert client.similar(4) == pipeline.films.similar(4, 10)
+        comedies = Filters(genres_any=["Comedy", "Drama"], year_min=1980)
+        assert client.similar(4, filters=comedies) == pipeline.films.similar(4, 10, Where.of(comedies))
         assert client.movie(4) == pipeline.films.details(4)
         assert client.model() == model_card(pipeline.bundle.manifest)
         assert client.sample(seed=7) == client.sample(seed=7)
