@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.quality.environments import DidNotInstall, environment, versions
 from benchmarks.quality.exchange import Answer, name_of, write_round
 from benchmarks.quality.opponents import Opponent
+from benchmarks.quality.ours import which
 from benchmarks.quality.play import ours, play
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
@@ -66,8 +67,8 @@ def compare(
     genres = prepare(dataset, config)[1].catalog.genres
     results: dict[str, Results] = {name: {} for name in protocols}
     costs: dict[str, list[dict[str, float]]] = defaultdict(list)
-    for number, round_ in enumerate(rounds_of(dataset, config, protocols, seed_counts)):
-        place = work / f"round-{number + 1}"
+    for round_ in rounds_of(dataset, config, protocols, seed_counts):
+        place = work / which(round_).replace(" ", "-")
         write_round(place / "round.npz", round_, genres)
 
         def run(opponent: Opponent, place: Path = place, round_: Round = round_) -> Answer:
@@ -77,7 +78,7 @@ def compare(
         with ThreadPoolExecutor(jobs) as pool:
             answers = list(pool.map(run, present))
         say(f"{round_.name}: our own rows")
-        own, peak_mib = ours(place, job | {"number": number})
+        own, peak_mib = ours(place, job | {"round": which(round_)})
         for protocol, rows in own.items():
             for key, found in rows.items():
                 results[protocol].setdefault(key, []).extend(found)

@@ -3,7 +3,6 @@
 import json
 import resource
 import sys
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from marquee_training.config import TrainingConfig
 from marquee_training.data.sources import obtain
 from marquee_training.evaluation.judge import Judged
-from marquee_training.evaluation.protocols import rounds_of
+from marquee_training.evaluation.protocols import Round, rounds_of
 from marquee_training.evaluation.report import Results, judge_round
 from marquee_training.evaluation.rows import classic_config
 from marquee_training.fit import prepare
@@ -44,12 +43,18 @@ def read_ours(path: Path) -> OurRows:
     return results, facts["peak_mib"]
 
 
+def which(round_: Round) -> str:
+    """Name of a round, "fold 2" or "tastes", however many folds are run."""
+    return round_.name.split("/")[0]
+
+
 def main() -> None:
     """Fit and judge our rows on one round, as `marquee evaluate` does."""
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     dataset = obtain(Path(job["data"]) if job["data"] else None, name=job["name"])
     config = TrainingConfig.model_validate(job["config"])
-    (round_,) = islice(rounds_of(dataset, config, job["protocols"], job["seeds"]), job["number"], job["number"] + 1)
+    rounds = rounds_of(dataset, config, job["protocols"], job["seeds"])
+    round_ = next(each for each in rounds if which(each) == job["round"])
     results: dict[str, Results] = {protocol: {} for protocol in job["protocols"]}
     judge_round(config, classic_config(config), prepare(dataset, config)[1], round_, Reporter(quiet=True), results)
     write_ours(Path(job["answer"]), results, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)  # in KiB

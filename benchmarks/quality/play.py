@@ -63,7 +63,7 @@ def play(
 def ours(place: Path, job: dict[str, Any]) -> OurRows:
     """Our rows of one round, saved in its folder.
 
-    The job holds `data`, `name`, `config` (its JSON), `protocols`, `seeds`, and `number` of the round from 0.
+    The job holds `data`, `name`, `config` (its JSON), `protocols`, `seeds`, and the `round`: "fold 1", "tastes".
     """
     stamp, wanted = place / "ours.stamp", code_hash(json.dumps(job, sort_keys=True))
     if not _is_current(stamp, wanted):

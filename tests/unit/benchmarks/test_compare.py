@@ -9,9 +9,11 @@ from benchmarks.quality import __main__ as command
 from benchmarks.quality import play
 from benchmarks.quality.compare import LEADING, compare
 from benchmarks.quality.environments import DidNotInstall
+from benchmarks.quality.ours import which
 from benchmarks.quality.page import page
 from benchmarks.quality.play import ProcessFailed, code_hash, ours
 from marquee.errors import MarqueeError
+from marquee_training.evaluation.protocols import rounds_of
 from marquee_training.evaluation.rows import names_of
 
 
@@ -19,6 +21,18 @@ def test_the_page_names_no_folder_of_this_machine():
     words = ["--data=/home/me/ml", "--folds", "5", "--work", "/home/me/kept", "--opponent", "a", "--opponent", "b"]
     given = command.arguments([*words, "--output", "/home/me/page.md"])
     assert command.shareable(given) == "python -m benchmarks.quality --data DIR --folds 5 --opponent a --opponent b"
+
+
+def test_a_round_has_the_same_name_however_many_folds_are_run(world):
+    """Our own rows are fitted in a process that knows all folds."""
+    protocols = ("few-seeds", "temporal", "cold-items")
+
+    def names(folds):
+        config = world.config.model_copy(update={"eval_folds_run": folds})
+        return [which(round_) for round_ in rounds_of(world.dataset, config, protocols, (1,))]
+
+    assert names(1) == ["fold 1", "temporal", "new films 1"]
+    assert set(names(1)) < set(names(3))
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +115,16 @@ def test_ours_run_again_when_our_code_changes(tmp_path):
 
 
 def test_an_error_of_our_rows_shows_and_nothing_is_kept(tmp_path):
-    job = {"data": str(tmp_path / "missing"), "name": "", "config": {}, "protocols": [], "seeds": [1], "number": 0}
+    job = {
+        "data": str(tmp_path / "missing"),
+        "name": "",
+        "config": {},
+        "protocols": [],
+        "seeds": [1],
+        "round": "fold 1",
+    }
     with pytest.raises(ProcessFailed, match="missing"):
-        ours(tmp_path, job)
+        ours(tmp_path, job | {"round": "fold 1"})
     assert not (tmp_path / "ours.stamp").exists()
 
 
