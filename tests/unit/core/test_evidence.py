@@ -1,31 +1,16 @@
 """Notes on thin evidence."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from marquee.api.contracts import RecommendationRequest
 from marquee.pipeline import Pipeline, Trace
-
-MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
+from tests.unit.core.asking import MOVIES, ask, with_catalog
 
 
 @pytest.fixture(scope="module")
 def contents(make_contents):
     return make_contents(n_movies=120, seed=1, history=True)
-
-
-def ask(pipeline, **fields):
-    return pipeline.recommend(RecommendationRequest(**{"movie_ids": MOVIES[:3], **fields}))
-
-
-def ids(response):
-    return [film.movie_id for film in response.recommendations]
-
-
-def with_catalog(contents, **changes):
-    return Pipeline(replace(contents, catalog=replace(contents.catalog, **changes)))
 
 
 class TestNotes:

@@ -6,18 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.api.contracts import RecommendationRequest
-from marquee.errors import RequestError, RetrievalUnavailable
+from marquee.errors import RequestError
 from marquee.inspect_request import N_BEST, account
 from marquee.pipeline import Pipeline, Trace
-
-MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
-
-
-class Down:
-    """A retrieval tier that gives no answer."""
-
-    def candidates(self, seed_movie_ids, k, where):
-        raise RetrievalUnavailable("timeout")
+from tests.unit.core.asking import MOVIES, Down
 
 
 @pytest.fixture(scope="module")

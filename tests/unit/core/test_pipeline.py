@@ -9,22 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.api.contracts import RecommendationRequest, response_json
-from marquee.errors import RequestError, RetrievalUnavailable, UnknownMovie
+from marquee.errors import RequestError, UnknownMovie
 from marquee.models.weights import BlendWeights, RerankConfig
 from marquee.pipeline import Pipeline, Trace, resolve
 from marquee.rerank.ranker import affinity, log_odds, score
 from marquee.retrieval.exact import ExactSearch, exact_scores, top_k
 from marquee.retrieval.ladder import Pool
 from marquee.retrieval.port import Candidates
-
-MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
-
-
-class Down:
-    """A retrieval tier that gives no answer."""
-
-    def candidates(self, seed_movie_ids, k, where):
-        raise RetrievalUnavailable("timeout")
+from tests.unit.core.asking import MOVIES, Down, ask, ids
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["one view", "two views"])
@@ -35,14 +27,6 @@ def contents(make_contents, request):
 @pytest.fixture(scope="module")
 def pipeline(contents):
     return Pipeline(contents)
-
-
-def ask(pipeline, **fields):
-    return pipeline.recommend(RecommendationRequest(**{"movie_ids": MOVIES[:3], **fields}))
-
-
-def ids(response):
-    return [film.movie_id for film in response.recommendations]
 
 
 @given(

@@ -1,39 +1,16 @@
 """Films that MovieLens has twice are one film to a person."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from marquee.api.contracts import RecommendationRequest, response_json
-from marquee.errors import RequestError, RetrievalUnavailable
-from marquee.pipeline import Pipeline
-
-MOVIES = [int(movie) for movie in range(1, 361, 3)]  # the ids of make_contents(n_movies=120)
+from marquee.api.contracts import response_json
+from marquee.errors import RequestError
+from tests.unit.core.asking import MOVIES, Down, ask, ids, with_catalog
 
 
 @pytest.fixture(scope="module")
 def contents(make_contents):
     return make_contents(n_movies=120, seed=1, history=True)
-
-
-def ask(pipeline, **fields):
-    return pipeline.recommend(RecommendationRequest(**{"movie_ids": MOVIES[:3], **fields}))
-
-
-def ids(response):
-    return [film.movie_id for film in response.recommendations]
-
-
-def with_catalog(contents, **changes):
-    return Pipeline(replace(contents, catalog=replace(contents.catalog, **changes)))
-
-
-class Down:
-    """A retrieval tier that gives no answer."""
-
-    def candidates(self, seed_movie_ids, k, where):
-        raise RetrievalUnavailable("timeout")
 
 
 class TestFilmsThatAreThereTwice:
