@@ -117,7 +117,7 @@ def widen(bundle: Bundle, taste: Taste, pool: Pool, others: Rows) -> Pool:
     """The pool, and behind its candidates those of `others`, rows of the catalogue, that aren't among them."""
     added = np.setdiff1d(others, pool.rows)
     wider = replace(pool, rows=np.concatenate([pool.rows, added]), n_added=pool.n_added + len(added))
-    if pool.tower_scores is not None:
-        scores = exact_scores(bundle.two_tower, bundle.two_tower.encode(taste.seeds), added)
+    if pool.tower_scores is not None and taste.user is not None:
+        scores = exact_scores(bundle.two_tower, taste.user, added)
         wider.tower_scores = np.concatenate([pool.tower_scores, scores])
     return wider
