@@ -10,7 +10,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 OURS, THEIRS, PRODUCT = "#7a8797", "#c8743a", "#1f6f5c"
-DIAL = ("pipeline", "pipeline_25", "pipeline_novel", "pipeline_75", "pipeline_100")  # novelty 0, .25, .5, .75, 1
+# The product's rows, and the novelty that they are asked with.
+DIAL = {"pipeline": "novelty 0", "pipeline_25": ".25", "pipeline_novel": ".5", "pipeline_75": ".75", "pipeline_100": "1"}
 
 
 def colour(model, report):
@@ -61,21 +62,23 @@ def trade(document, report, path):
 
 def front(people, lists, report, path):
     """Accuracy on people held out beside the share of a taste's films; the product along its dial for novelty."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5))
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.5))
     for axis, (few, many) in zip(axes, ((1, 1), (5, 4)), strict=True):
         y = {row["model"]: row["metrics"]["ndcg@10"] for row in people["rows"] if row["k"] == few}
         x = {row["model"]: row["metrics"]["precision@12"] for row in lists["rows"] if row["k"] == many}
         dial = [name for name in DIAL if name in x and name in y]
-        axis.plot(
-            [x[name] for name in dial], [y[name] for name in dial], color=PRODUCT, marker="o", label="novelty 0 to 1"
-        )
-        for model in sorted(x.keys() & y.keys() - set(dial)):
-            axis.scatter(x[model], y[model], color=colour(model, report))
-            axis.annotate(model, (x[model], y[model]), textcoords="offset points", xytext=(5, 3), fontsize=7)
+        axis.plot([x[name] for name in dial], [y[name] for name in dial], color=PRODUCT, marker="o")
+        for name in dial:
+            axis.annotate(DIAL[name], (x[name], y[name]), textcoords="offset points", xytext=(6, 5), fontsize=8)
+        others = sorted((x.keys() & y.keys()) - DIAL.keys())
+        for number, model in enumerate(others, start=1):
+            axis.scatter(x[model], y[model], color=colour(model, report), label=f"{number}  {model}")
+            side = (5, 3) if number % 2 else (-5, -10)
+            axis.annotate(str(number), (x[model], y[model]), textcoords="offset points", xytext=side, fontsize=8)
         axis.set_xlabel(f"precision@12 on lists of one taste, {many} of them shown")
         axis.set_ylabel(f"ndcg@10 on people held out, {few} likes shown")
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=8)
+    axes[1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
     finish(figure, path)
 
 
