@@ -11,7 +11,13 @@ from matplotlib import pyplot as plt
 
 OURS, THEIRS, PRODUCT = "#7a8797", "#c8743a", "#1f6f5c"
 # The product's rows, and the novelty that they are asked with.
-DIAL = {"pipeline": "novelty 0", "pipeline_25": ".25", "pipeline_novel": ".5", "pipeline_75": ".75", "pipeline_100": "1"}
+DIAL = {
+    "pipeline": "novelty 0",
+    "pipeline_25": ".25",
+    "pipeline_novel": ".5",
+    "pipeline_75": ".75",
+    "pipeline_100": "1",
+}
 
 
 def colour(model, report):
