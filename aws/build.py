@@ -17,7 +17,8 @@ from typing import Any, Literal, cast
 
 from aws.archives import Built, problems, write_tar_gz, write_zip
 from marquee.bundle import Bundle, load
-from marquee.bundle.store import POINTER_NAME, VERSIONS, Pointer, is_version_folder, version_path
+from marquee.bundle.address import Place, open_store
+from marquee.bundle.store import CURRENT, VERSIONS, Pointer, pointer_name
 from marquee.errors import MarqueeError
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +36,7 @@ IMAGE_PYTHON = "3.12"
 # Amazon Linux 2023 has glibc 2.34; wheels name the oldest one that they run on.
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 # Not needed by the function, nor by a container that only retrieves.
-NOT_SHIPPED = ("client.py", "retrieval/http.py")
+NOT_SHIPPED = ("client.py", "retrieval/http.py", "bundle/bucket_store.py", "bundle/lease.py")
 # Licences stay: the archives are copies of the packages.
 USELESS = ("/tests/", "/test/", "/include/", "/f2py/", "/_pyinstaller/", "/direct_url.json", "/INSTALLER", "/RECORD")
 USELESS_ENDINGS = (".pyi", ".pyc", ".h", ".pxd", ".lib", ".a", "/REQUESTED", "/uv_cache.json", "/py.typed")
@@ -135,13 +136,14 @@ def check_sizes(built: Mapping[str, Built]) -> None:
         raise MarqueeError(problem, fix=fix)
 
 
-def bundle_store(path: Path) -> tuple[Bundle, dict[str, bytes]]:
+def bundle_store(place: Place) -> tuple[Bundle, dict[str, bytes]]:
     """A store's current version, or one version's folder, as a store's files by path; a BundleError if damaged."""
-    bundle = load(path)  # verifies every byte
-    folder = path if is_version_folder(path) else version_path(path, bundle.version)
+    store = open_store(place)
+    bundle = load(store)  # verifies every byte
+    folder = store.folder(bundle.version)
     pointer = Pointer(version=bundle.version, manifest_sha256=bundle.manifest.sha256(), previous=None)
     files = _prefix(f"{VERSIONS}/{bundle.version}", files_below(folder))
-    return bundle, files | {POINTER_NAME: pointer.model_dump_json().encode()}
+    return bundle, files | {pointer_name(CURRENT): pointer.model_dump_json().encode()}
 
 
 def core() -> dict[str, bytes]:

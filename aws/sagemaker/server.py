@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> None:
     # uvicorn shuts down and then raises the signal again, which is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
-        Container(model_fn(str(settings.artifacts_dir))),
+        Container(model_fn(settings.artifacts)),
         host=settings.host,
         port=settings.port,
         lifespan="off",

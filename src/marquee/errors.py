@@ -33,6 +33,10 @@ class BundleError(MarqueeError):
     exit_code = 4
 
 
+class StoreUnreachable(BundleError):  # noqa: N818 - names the state
+    """The bucket of bundles can't be reached, or refuses access."""
+
+
 class PublishRefused(MarqueeError):  # noqa: N818 - a decision, not a malfunction
     """The candidate bundle is worse than what it would replace."""
 

@@ -3,17 +3,20 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from marquee.errors import ConfigError
 from marquee.models.weights import NOVELTY
 
 # Read by training and publishing, not by serving.
-FOREIGN = {"MARQUEE_DATA_DIR", "MARQUEE_GIT_COMMIT"}
+FOREIGN = {"MARQUEE_DATA_DIR", "MARQUEE_GIT_COMMIT", "MARQUEE_ARTIFACTS_DIR"}
 URL = r"^https?://[^/?#@]+$"  # without a path
+MODEL = (
+    r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z-[0-9a-f]{8})$"  # channel, or version
+)
 
 
 class Settings(BaseSettings):
@@ -23,8 +26,13 @@ class Settings(BaseSettings):
 
     profile: Literal["cluster", "aws"] = "cluster"
     """Deployment profile. `cluster` retrieves in process or over HTTP, `aws` from SageMaker."""
-    artifacts_dir: Path = Path("artifacts")
-    """Bundle store (with CURRENT.json), or the folder of one bundle (with manifest.json)."""
+    artifacts: Annotated[str, BeforeValidator(str)] = "artifacts"
+    """Store of bundles: a folder (with CURRENT.json), s3://bucket/path, gs://bucket/path or az://container/path; or the
+    folder of one bundle (with manifest.json). MARQUEE_ARTIFACTS_DIR is its older name."""
+    cache_dir: Path | None = None
+    """Folder for bundles out of a bucket. Unset: marquee/stores below $XDG_CACHE_HOME or ~/.cache."""
+    model: str = Field("current", pattern=MODEL)
+    """Channel to follow, such as staging, or the name of a version, which pins it."""
     host: str = "127.0.0.1"
     """Address of the API; containers set 0.0.0.0."""
     port: int = Field(8080, ge=0, le=65535)
@@ -89,6 +97,8 @@ def load_settings(**overrides: object) -> Settings:
     for name in sorted(os.environ):
         if name.startswith("MARQUEE_") and name not in known:
             raise ConfigError(f"{name} is not a setting", fix=f"unset it, or use one of {', '.join(sorted(known))}")
+    if not overrides.get("artifacts") and "MARQUEE_ARTIFACTS" not in os.environ:
+        overrides["artifacts"] = os.environ.get("MARQUEE_ARTIFACTS_DIR")
     try:
         settings = Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marquee_cli.options import STORE, Data, Force, Json, Store
+from marquee_cli.options import CURRENT, STORE, Channel, Data, Force, Json, Store
 from marquee_cli.output import out, print_json, print_published, print_table
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ def publish(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     store: Store = STORE,
     force: Force = False,
+    channel: Channel = CURRENT,
+    activate: Annotated[bool, typer.Option(help="Point the channel to it; without, it is only written.")] = True,
 ) -> None:
     """Copy a bundle into the store and make it current, if it is valid and not worse than the current one."""
     from marquee.bundle import load
     from marquee.bundle import publish as publish_bundle
 
-    print_published(publish_bundle(store, load(bundle), force=force))
+    print_published(publish_bundle(store, load(bundle), force=force, channel=channel, activate=activate))
 
 
 def retune(
@@ -37,6 +39,7 @@ def retune(
     folder: Data = None,
     store: Store = STORE,
     force: Force = False,
+    channel: Channel = CURRENT,
 ) -> None:
     """Publish a version's models with other weights of the re-ranker, without training.
 
@@ -60,7 +63,7 @@ def retune(
         from marquee_training.retune import recalibrated
 
         made = recalibrated(bundle, made, obtain(folder))
-    print_published(publish_bundle(store, made, force=force))
+    print_published(publish_bundle(store, made, force=force, channel=channel))
 
 
 def _dial(text: str) -> tuple[str, float]:
@@ -95,25 +98,37 @@ def verify(version: VersionArgument = None, store: Store = STORE, as_json: Json 
 def rollback(
     version: Annotated[str | None, typer.Argument(help="Name of a version; by default the previous valid one.")] = None,
     store: Store = STORE,
+    channel: Channel = CURRENT,
 ) -> None:
     """Make the previous version, or the named one, current. Only the pointer changes; servers follow it."""
     from marquee.bundle import rollback as roll_back
 
-    out.print(f"current is now {roll_back(store, version).version}", markup=False)
+    out.print(f"{channel} is now {roll_back(store, version, channel=channel).version}", markup=False)
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="Name of a version, or of a channel: then its version.")],
+    store: Store = STORE,
+    to: Annotated[str, typer.Option("--to", help="Channel to point to it.")] = CURRENT,
+) -> None:
+    """Point a channel to a version: `marquee promote staging` makes current what was tried as staging."""
+    from marquee.bundle import promote as promote_version
+
+    out.print(f"{to} is now {promote_version(store, model, to=to).version}", markup=False)
 
 
 def list_(store: Store = STORE, as_json: Json = False) -> None:
     """List the versions in the store."""
-    from marquee.bundle import list_versions
-    from marquee.bundle.store import strange_names
+    from marquee.bundle import list_versions, open_store
 
-    found = list_versions(store)
+    place = open_store(store)
+    found = list_versions(place)
     if as_json:
         print_json([_as_json(entry) for entry in found])
         return
     rows = [
         (
-            "*" if entry.current else "",
+            _marks(entry),
             entry.version,
             entry.data,
             _estimate(entry),
@@ -126,7 +141,7 @@ def list_(store: Store = STORE, as_json: Json = False) -> None:
     print_table("", ["", "version", "data", ">NDCG@10 [95 %]", ">people", ">age", "state"], rows, framed=False)
     if not rows:
         out.print(f"no bundle in {store} yet: marquee train", markup=False)
-    for name in strange_names(store):
+    for name in place.strange_names():
         out.print(f"versions/{name} is left out: that is no version's name", markup=False)
 
 
@@ -172,6 +187,7 @@ def _as_json(entry: "VersionNow") -> dict[str, Any]:
         "version": entry.version,
         "created": entry.created.isoformat(),
         "current": entry.current,
+        "channels": entry.channels,
         "complete": not entry.refused,
         "bytes": entry.size,
         "n_movies": entry.n_movies,
@@ -181,6 +197,10 @@ def _as_json(entry: "VersionNow") -> dict[str, Any]:
         "data": entry.data,
         "retuned_from": entry.origin or None,
     }
+
+
+def _marks(entry: "VersionNow") -> str:
+    return " ".join("*" if name == CURRENT else name for name in entry.channels)
 
 
 def _state(entry: "VersionNow") -> str:

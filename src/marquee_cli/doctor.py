@@ -4,7 +4,6 @@ import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import typer
 
@@ -48,11 +47,10 @@ def _installed(name: str) -> str:
         return "not installed"
 
 
-def _bundle(store: Path) -> str:
-    from marquee.bundle.read import load
-    from marquee.bundle.store import current
+def _bundle(store: str) -> str:
+    from marquee.bundle import current, load
 
-    if current(store) is None and not (store / "manifest.json").is_file():
+    if current(store) is None:
         return f"none in {store} yet: marquee train"
     return f"{load(store).version} in {store}, valid"
 

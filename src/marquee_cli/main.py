@@ -24,6 +24,7 @@ for panel, commands in {
         bundles.retune,
         bundles.verify,
         bundles.rollback,
+        bundles.promote,
         bundles.list_,
         bundles.card,
         bundles.import_,

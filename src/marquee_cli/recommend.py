@@ -1,7 +1,6 @@
 """Commands for recommendations: recommend, serve, demo."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -85,7 +84,7 @@ def recommend(
 
 def serve(
     store: Annotated[
-        Path | None, typer.Option("--store", "-s", help="Folder of bundles [MARQUEE_ARTIFACTS_DIR].")
+        str | None, typer.Option("--store", "-s", help="Store of bundles, a folder or an address [MARQUEE_ARTIFACTS].")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [MARQUEE_HOST].")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the API and the page [MARQUEE_PORT].")] = None,
@@ -95,7 +94,7 @@ def serve(
     from marquee.settings import load_settings, served_here
     from marquee_reranker.server import serve as run
 
-    run(served_here(load_settings(artifacts_dir=store, host=host, port=port, operator=operator)))
+    run(served_here(load_settings(artifacts=store, host=host, port=port, operator=operator)))
 
 
 def demo(
@@ -108,7 +107,7 @@ def demo(
     retrain: Annotated[bool, typer.Option("--retrain", help="Train even if the store has a bundle.")] = False,
 ) -> None:
     """Run everything: get ratings, train, recommend for a sample request, and serve the web page."""
-    from marquee.bundle.store import current
+    from marquee.bundle.read import current
     from marquee_cli.train import print_metrics, train_and_publish
 
     if retrain or current(store) is None:
@@ -140,7 +139,7 @@ def sample_request(pipeline: Any) -> tuple[dict[str, Any], str]:
     return by_movie, f"for {by_movie}, that is {liked}"
 
 
-def open_pipeline(store: Path) -> Any:
+def open_pipeline(store: str) -> Any:
     """Pipeline of the current bundle."""
     from marquee.bundle.read import load
     from marquee.pipeline import Pipeline

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Force, Json, Quiet, Store
+from marquee_cli.options import CURRENT, DATASET, STORE, Channel, Config, Data, Dataset, Force, Json, Quiet, Store
 from marquee_cli.output import out, print_json, print_published, print_table
 
 FRONT_SHOWN = 8
@@ -29,6 +29,7 @@ def train(
     store: Store = STORE,
     config: Config = "auto",
     force: Force = False,
+    channel: Channel = CURRENT,
     real_only: Annotated[
         bool, typer.Option("--real-only", help="Fail instead of training on synthetic ratings.")
     ] = False,
@@ -36,7 +37,9 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, evaluate on held-out people, and publish a bundle. An interrupted run continues when started again."""
-    published = train_and_publish(folder, name, store, config, force=force, quiet=quiet or as_json, real_only=real_only)
+    published = train_and_publish(
+        folder, name, store, config, force=force, channel=channel, quiet=quiet or as_json, real_only=real_only
+    )
     if published is None:  # another process of torchrun prints the result
         return
     if as_json:
@@ -47,7 +50,15 @@ def train(
 
 
 def train_and_publish(
-    folder: Path | None, name: str, store: Path, config: str, *, force: bool, quiet: bool, real_only: bool = False
+    folder: Path | None,
+    name: str,
+    store: str,
+    config: str,
+    *,
+    force: bool,
+    quiet: bool,
+    channel: str = CURRENT,
+    real_only: bool = False,
 ) -> Any:
     """Train and publish; returns the published bundle, or None in all processes of torchrun but the first."""
     from marquee_training import distributed
@@ -61,7 +72,7 @@ def train_and_publish(
             f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
             f"configuration {config}" + (f", {distributed.size()} processes" if distributed.size() > 1 else "")
         )
-        return run(dataset, chosen, store, reporter=reporter, force=force)
+        return run(dataset, chosen, store, reporter=reporter, force=force, channel=channel)
 
 
 def _inputs(folder: Path | None, name: str, config: str, *, real_only: bool = False) -> tuple[Any, str, Any]:

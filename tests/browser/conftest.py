@@ -38,7 +38,7 @@ def serving():
 @contextlib.contextmanager
 def _serving(artifacts, make_retriever=lambda _: None, **settings):
     listener = socket.create_server(("127.0.0.1", 0))
-    settings = Settings(**{"artifacts_dir": artifacts, "reload_seconds": 0.05, **settings})
+    settings = Settings(**{"artifacts": artifacts, "reload_seconds": 0.05, **settings})
     app = create_app(settings, make_retriever=make_retriever)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

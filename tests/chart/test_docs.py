@@ -66,7 +66,7 @@ def camel(name):
 
 
 def test_the_rerankers_settings_are_the_programs():
-    ours = {"profile", "artifacts_dir", "host", "port", "metrics_port", "retrieval_url", "retrieval_protocol"}
+    ours = {"profile", "artifacts", "host", "port", "metrics_port", "retrieval_url", "retrieval_protocol"}
     ours |= {"rollback", "tmdb_key"}
     cluster = {name for name in Settings.model_fields if not name.startswith(("sagemaker_", "aws_"))}
     settings = SCHEMA["properties"]["reranker"]["properties"]["settings"]["properties"]

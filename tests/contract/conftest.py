@@ -15,7 +15,7 @@ import pytest
 
 from marquee.bundle import activate, load, publish
 from marquee.bundle.bundle import Bundle
-from marquee.bundle.store import current
+from marquee.bundle.read import current
 from tests.contract.faulty_server import FaultyServer
 from tests.programs import path_with_java, skip_without
 from tests.waiting import free_port, until
@@ -43,7 +43,7 @@ class Served:
         self.metrics_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{kind}-{self.port}.log"
-        given = {"artifacts_dir": store, "metrics_port": self.metrics_port, **settings, "port": self.port}
+        given = {"artifacts": store, "metrics_port": self.metrics_port, **settings, "port": self.port}
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MARQUEE_")}
         if kind == "torchserve":
             environment["PATH"] = path_with_java()

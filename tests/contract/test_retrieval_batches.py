@@ -7,13 +7,14 @@ import httpx2
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Where
 from tests.contract.conftest import PREDICT, only_torchserve
+from tests.waiting import until
 
 N = 64
 
 
 @only_torchserve
 def test_concurrent_requests_share_batches(server, bundle):
-    calls, requests = server.metric("MarqueeBatchSize_count"), server.metric("MarqueeBatchSize_sum")
+    calls, requests = (server.metric(f"MarqueeBatchSize_{kind}") for kind in ("count", "sum"))
     movies = [int(movie) for movie in bundle.catalog.movie_ids]
     bodies = [{"instances": [{"movie_ids": movies[index : index + 3], "k": 50}]} for index in range(N)]
     bodies[10] = {"instances": [{"movie_ids": [2], "k": 50}]}  # no film has this id
@@ -42,7 +43,7 @@ def test_concurrent_requests_share_batches(server, bundle):
         expected = search.candidates(movies[index : index + 3], 50, Where())
         assert answer.json()["predictions"][0]["movie_ids"] == expected.movie_ids.tolist()
         assert answer.json()["predictions"][0]["scores"] == expected.scores.tolist()
+    # TorchServe counts a little after it has answered: some of these are of earlier requests, or still to come.
+    until(lambda: server.metric("MarqueeBatchSize_sum") >= requests + N)
     calls = server.metric("MarqueeBatchSize_count") - calls
-    requests = server.metric("MarqueeBatchSize_sum") - requests
-    assert requests == N
     assert calls <= N / 4, f"{N} requests came in {calls:.0f} batches"

@@ -51,9 +51,7 @@ def person(shared_store):
         def make(url, store=shared_store, **arguments):
             client = RetrievalClient(url, **arguments)
             stack.callback(client.close)
-            app = create_app(
-                Settings(artifacts_dir=store), make_retriever=lambda bundle: client.retriever(bundle.version)
-            )
+            app = create_app(Settings(artifacts=store), make_retriever=lambda bundle: client.retriever(bundle.version))
             return Person(stack.enter_context(TestClient(app)), threads)
 
         yield make

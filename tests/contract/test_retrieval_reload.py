@@ -6,7 +6,8 @@ import httpx2
 
 from marquee.api.contracts import RecommendationRequest
 from marquee.bundle import load, publish
-from marquee.bundle.store import Pointer, point_to
+from marquee.bundle.folder_store import FolderStore
+from marquee.bundle.store import Pointer
 from marquee.pipeline import Pipeline
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Where
@@ -110,7 +111,9 @@ def test_a_bad_bundle_is_refused_and_the_old_one_serves(server, make_contents):
     vectors = bad.path / "two_tower.safetensors"
     vectors.write_bytes(vectors.read_bytes()[:-1] + b"\x55")
     # Only now the server can see it. `activate` would refuse it too.
-    point_to(server.store, Pointer(version=bad.manifest.version, manifest_sha256=bad.manifest.sha256(), previous=good))
+    FolderStore(server.store).point_to(
+        Pointer(version=bad.manifest.version, manifest_sha256=bad.manifest.sha256(), previous=good)
+    )
     until(lambda: "bundle refused" in server.log.read_text()[seen:])
     for _ in range(5):
         assert server.version() == good

@@ -26,7 +26,7 @@ EXCUSED = re.compile(
 @pytest.mark.slow
 def test_every_answer_is_one_that_is_documented(tmp_path, make_contents):
     publish(tmp_path, make_contents(), force=True)
-    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings(artifacts_dir=tmp_path)))
+    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings(artifacts=tmp_path)))
     schema = schema.exclude(path="/recommend")  # the same handler as /v1/recommendations
     schema.config.seed = 20261124  # what CI runs must not depend on luck
     schema.config.update(continue_on_failure=True)

@@ -5,17 +5,18 @@ import json
 import shutil
 import statistics
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from marquee import __version__
+from marquee.bundle.address import Place, open_store
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.bundle.metrics import Metrics
 from marquee.bundle.publish import publish
+from marquee.bundle.store import CURRENT, pointer_name
 from marquee_training import distributed
 from marquee_training.calibrate import RUNGS, calibrate, concatenate, filters_of, reliability
 from marquee_training.config import TrainingConfig
@@ -34,13 +35,19 @@ FEW_LIKES = 0.1
 
 
 def train(
-    dataset: Dataset, config: TrainingConfig, store: Path, *, reporter: Reporter, force: bool = False
+    dataset: Dataset,
+    config: TrainingConfig,
+    place: Place,
+    *,
+    reporter: Reporter,
+    force: bool = False,
+    channel: str = CURRENT,
 ) -> Bundle | None:
     """Ratings in, a published bundle out. A killed run, started again, goes on where it was.
 
     Under torchrun the processes share the work on each batch; the store has to be one that all of them see.
 
-    Unfinished work is saved in the store's `.work`. With `force`, even what is worse than popularity or than the
+    Unfinished work is saved in the store's `.work`; a bucket's, in the local cache. With `force`, even what is worse than popularity or than the
     current bundle is published. Returns None in a process that doesn't lead.
 
     Raises:
@@ -56,7 +63,9 @@ def train(
     panel = choose_panel(config, everybody)
     for line in remarks(config, everybody, panel):
         reporter.say(line)
-    work = store / ".work" / key
+    store = open_store(place)
+    pointer_name(channel)  # refuses a wrong name before the work
+    work = store.work / key
     results = cross_validate(panel, everybody, films, reporter, work)
 
     epochs = round(statistics.median(result.epochs for result in results)) if results else config.epochs
@@ -69,7 +78,7 @@ def train(
     if distributed.is_leader():
         bundle = assemble(dataset, config, bundle, panel, results)
         with reporter.stage("publish"):
-            published = publish(store, bundle, force=force)
+            published = publish(store, bundle, force=force, channel=channel)
         shutil.rmtree(work, ignore_errors=True)
     distributed.barrier()
     return published

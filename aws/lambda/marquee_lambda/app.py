@@ -50,7 +50,7 @@ class App:
             make_retriever = SageMakerClient.of_settings(settings, on_result=self._note_endpoint).retriever
         self._pipeline: Pipeline | BundleError
         try:
-            bundle = load(settings.artifacts_dir, mapped=True)  # a layer never changes
+            bundle = load(settings.artifacts, mapped=True)  # a layer never changes
         except BundleError as error:
             self._telemetry.logger.error("no bundle: %s", error)
             self._pipeline = error

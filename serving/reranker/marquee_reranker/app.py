@@ -11,6 +11,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 
 from marquee import __version__
 from marquee.api.contracts import RecommendationRequest
+from marquee.bundle.address import open_store
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.watch import Live
 from marquee.pipeline import Pipeline
@@ -46,8 +47,13 @@ def create_app(
         pipeline.films.reader.read("like misspelt")  # builds the indexes of titles
         return pipeline
 
+    store = open_store(settings.artifacts, settings.cache_dir)
     live = Live(
-        settings.artifacts_dir, build=build, interval=settings.reload_seconds, on_change=telemetry.bundle_checked
+        store,
+        model=settings.model,
+        build=build,
+        interval=settings.reload_seconds,
+        on_change=telemetry.bundle_checked,
     )
     posters = Posters.from_settings(settings, lambda result: telemetry.posters.labels(result).inc())
 
@@ -71,7 +77,7 @@ def create_app(
     )
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
     app.state.settings, app.state.posters = settings, posters
-    app.state.operations = Operations(settings, telemetry, live)
+    app.state.operations = Operations(settings, telemetry, store, live)
     routers = [module.router for module in (films, recommend, page, operations)]
     for router in routers:
         app.include_router(router)

@@ -10,7 +10,7 @@ from pathlib import Path
 from prometheus_client import Counter, Histogram
 
 from marquee.base_model import FrozenBaseModel
-from marquee.bundle.store import is_version_folder, version_path
+from marquee.bundle.store import Store
 from marquee.bundle.versions import History, VersionNow
 from marquee.bundle.watch import Live
 from marquee.pipeline import Pipeline
@@ -69,17 +69,18 @@ class OperationsNow(FrozenBaseModel):
 class Operations:
     """Reports on one process. Thread-safe."""
 
-    def __init__(self, settings: Settings, telemetry: Telemetry, live: Live[Pipeline]) -> None:
+    def __init__(self, settings: Settings, telemetry: Telemetry, store: Store, live: Live[Pipeline]) -> None:
         self._settings = settings
         self._telemetry = telemetry
         self._live = live
-        self._history = History(settings.artifacts_dir)
+        self._store = store
+        self._history = History(store)
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
 
     def now(self) -> OperationsNow:
         """The process's state now; raises `BundleError` if the served bundle, outside a store, can't be read."""
-        telemetry, store = self._telemetry, self._settings.artifacts_dir
+        telemetry, store = self._telemetry, self._store
         default_rollback = f"marquee rollback --store {shlex.quote(str(store))}"
         by_status = totals(telemetry.requests, "status", {"route": LEFT_OUT})
         errors = sum(count for status, count in by_status.items() if int(status) >= 500)
@@ -99,7 +100,7 @@ class Operations:
                 version.model_copy(update={"refused": version.refused or self._live.refuses(version.manifest_sha256)})
                 for version in self._history.versions()
             ],
-            rollback=None if is_version_folder(store) else self._settings.rollback or default_rollback,
+            rollback=None if store.is_one_version else self._settings.rollback or default_rollback,
             sweep=self.sweep_plot() is not None,
         )
 
@@ -109,10 +110,9 @@ class Operations:
             return plot if plot.is_file() else None
         if not self._live.ready:
             return None
-        bundle, store = self._live.get().bundle, self._settings.artifacts_dir
-        folder = store if is_version_folder(store) else version_path(store, bundle.version)
+        bundle = self._live.get().bundle
         plots = sorted(name for name in bundle.eval_files if name.startswith("sweep_") and name.endswith(".png"))
-        path = folder / "eval" / plots[-1] if plots else None
+        path = bundle.path / "eval" / plots[-1] if bundle.path and plots else None
         return path if path and path.is_file() else None
 
 

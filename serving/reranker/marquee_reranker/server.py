@@ -145,6 +145,6 @@ def _announce(settings: Settings, listener: socket.socket, as_json: bool) -> Non
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     if as_json:
         log = structlog.stdlib.get_logger("marquee.server")
-        log.info("serving", url=url, metrics_port=settings.metrics_port, artifacts=str(settings.artifacts_dir))
+        log.info("serving", url=url, metrics_port=settings.metrics_port, artifacts=settings.artifacts)
     else:
         print(f"Marquee is at {url}  (API: {url}/docs, Ctrl+C stops it)", flush=True)

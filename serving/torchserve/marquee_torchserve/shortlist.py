@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from marquee.models import Array, Mask, Rows
+from marquee.bundle.address import open_store
 from marquee.models.two_tower import TwoTower
 from marquee.retrieval.exact import Shortlist
 from marquee.retrieval.service import RetrievalService
@@ -41,10 +42,11 @@ def start_service(settings: Settings) -> RetrievalService:
     torch.set_num_threads(settings.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     service = RetrievalService(
-        settings.artifacts_dir,
+        open_store(settings.artifacts, settings.cache_dir),
+        model=settings.model,
         make_shortlist=lambda tower: torch_shortlist(tower, device),
         interval=settings.reload_seconds,
     )
     service.live.start()
-    logger.info("retrieval on %s from %s", device, settings.artifacts_dir)
+    logger.info("retrieval on %s from %s", device, settings.artifacts)
     return service

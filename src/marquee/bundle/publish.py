@@ -11,56 +11,57 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from marquee.bundle.address import Place, open_store
 from marquee.bundle.bundle import Bundle
+from marquee.bundle.examine import examine
 from marquee.bundle.files import encode, inconsistencies, shapes_of
+from marquee.bundle.folder_store import write_durably
 from marquee.bundle.gate import gate, half_comparable, incomparable, undecided
 from marquee.bundle.manifest import MANIFEST_NAME, CodeVersion, FileEntry, Manifest, stamped, time_of
 from marquee.bundle.metrics import Metrics
-from marquee.bundle.read import examine
-from marquee.bundle.store import (
-    Pointer,
-    current,
-    locked,
-    point_to,
-    version_names,
-    version_path,
-    write_durably,
-    written_aside,
-)
-from marquee.errors import BundleError, PublishRefused
+from marquee.bundle.store import CURRENT, Pointer, Store, pointer_name
+from marquee.errors import BundleError, PublishRefused, StoreUnreachable
 
 logger = logging.getLogger("marquee.bundle")
 
 
 def publish(
-    store: Path, bundle: Bundle, *, force: bool = False, activate: bool = True, lock_timeout: float = 60.0
+    place: Place,
+    bundle: Bundle,
+    *,
+    force: bool = False,
+    activate: bool = True,
+    channel: str = CURRENT,
+    lock_timeout: float = 60.0,
 ) -> Bundle:
-    """Add a version to a store and make it current. Readers see the old or the new one, even if the process dies.
+    """Add a version to a store and point a channel to it. Readers see the old or the new one, even if this dies.
 
     Returns the bundle as stored; its notes are impossible comparisons, and the gate's reasons that `force` overruled.
-    Nothing is written if the current version has the same content. Without `activate` the version is only written.
+    Nothing is written if the channel's version has the same content. Without `activate` the version is only written.
     `lock_timeout` is the time to wait for another publisher, in seconds.
 
     Raises:
         PublishRefused: The gate's reasons against publishing.
-        BundleError: The bundle is not valid, or another publisher did not finish.
+        BundleError: The bundle is not valid, or another publisher did not finish or was faster.
     """
     draft, files = pack(bundle)
-    with locked(store, lock_timeout):
-        pointer, live, notes = _live(store)
+    store = open_store(place)
+    pointer_name(channel)  # refuses a wrong name before anything is written
+    with store.locked(lock_timeout):
+        pointer, live, notes = _live(store, channel)
         if activate:
             notes += _pass_gate(draft, live, force=force)
             if live and live.content_hash() == draft.content_hash():
-                return replace(bundle, stored=live, path=version_path(store, live.version), notes=tuple(notes))
-        manifest = stamped(draft, _time_after(version_names(store)))
-        path = version_path(store, manifest.version)
-        with written_aside(path) as temporary:
+                return replace(bundle, stored=live, path=store.folder(live.version), notes=tuple(notes))
+        manifest = stamped(draft, _time_after(store.version_names()))
+        with store.new_version(manifest.version) as temporary:
             _write(temporary, manifest, files)
         if activate:
             previous = (pointer.version if live else pointer.previous) if pointer else None
-            point_to(store, Pointer(version=manifest.version, manifest_sha256=manifest.sha256(), previous=previous))
-    logger.info("published %s%s", manifest.version, "" if activate else " (not activated)")
-    return replace(bundle, stored=manifest, path=path, notes=tuple(notes))
+            moved = Pointer(version=manifest.version, manifest_sha256=manifest.sha256(), previous=previous)
+            store.point_to(moved, channel)
+    logger.info("published %s%s", manifest.version, f" as {channel}" if activate else " (not activated)")
+    return replace(bundle, stored=manifest, path=store.folder(manifest.version), notes=tuple(notes))
 
 
 def pack(bundle: Bundle) -> tuple[Manifest, dict[str, bytes]]:
@@ -98,15 +99,20 @@ def _write(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None
         raise BundleError(f"what was written doesn't read back: {problems[0].message}", fix="check the disk")
 
 
-def _live(store: Path) -> tuple[Pointer | None, Manifest | None, list[str]]:
+def _live(store: Store, channel: str) -> tuple[Pointer | None, Manifest | None, list[str]]:
     """The pointer, the manifest behind it if that version is sound, and notes."""
     try:
-        pointer = current(store)
+        pointer = store.pointer(channel)
+    except StoreUnreachable:
+        raise
     except BundleError as error:
         return None, None, [f"the pointer was unreadable and is replaced: {error.message}"]
     if pointer is None:
         return None, None, []
-    report = examine(version_path(store, pointer.version), pointer.manifest_sha256)
+    try:
+        report = examine(store.folder(pointer.version), pointer.manifest_sha256)
+    except BundleError as error:
+        return pointer, None, [f"not compared with {pointer.version}: {error.message}"]
     if not report.ok:
         return pointer, None, [f"not compared with {pointer.version}: {report.problems[0].message}"]
     return pointer, report.manifest, []

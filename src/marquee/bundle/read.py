@@ -1,66 +1,40 @@
-"""Reading bundles: all bytes are verified before they are used."""
+"""Loading and verifying bundles out of a store."""
 
-import hashlib
 import logging
-import mmap
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from marquee.bundle.address import Place, open_store
 from marquee.bundle.bundle import Bundle
-from marquee.bundle.files import ARRAYS, EVAL_FOLDER, REQUIRED, decode, inconsistencies, shapes_of
-from marquee.bundle.manifest import MANIFEST_NAME, REPAIR, FileEntry, Manifest, parse_manifest
-from marquee.bundle.store import (
-    LIST_THEM,
-    POINTER_NAME,
-    Pointer,
-    current,
-    is_version_folder,
-    is_version_name,
-    version_names,
-    version_path,
-)
+from marquee.bundle.examine import Report, examine, is_version_name
+from marquee.bundle.store import CURRENT, Pointer, Store, pointer_name
 from marquee.errors import BundleError
 
 logger = logging.getLogger("marquee.bundle")
 
-_MANIFEST_LIMIT = 16 * 2**20  # bytes; a manifest has a few KB
 
-
-@dataclass(frozen=True)
-class Report:
-    """Result of verifying one version: problems, each with its file and a fix, or the bundle."""
-
-    path: Path
-    problems: tuple[BundleError, ...] = ()
-    manifest: Manifest | None = None
-    bundle: Bundle | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the bundle is sound."""
-        return not self.problems
-
-
-def load(path: Path, version: str | None = None, *, fall_back: bool = False, mapped: bool = False) -> Bundle:
+def load(place: Place, version: str | None = None, *, fall_back: bool = False, mapped: bool = False) -> Bundle:
     """Load a bundle after verifying the hash of every file, all shapes, and that the parts fit each other.
 
-    `path` is a store, of which `version` chooses one, or the folder of one version. With `fall_back`, a damaged current
-    version is replaced by the previous one; `Bundle.notes` and a log line say so. Arrays are copied to memory, unless
-    `mapped`: a mapped file that is cut short crashes a server, so map only what can't change, as in a Lambda layer.
+    `place` is a store, its address, or the folder of one version; `version` is the name of a version or a channel, by
+    default the current one. With `fall_back`, a channel's damaged version is replaced by the previous one;
+    `Bundle.notes` and a log line say so. Arrays are copied to memory, unless `mapped`: a mapped file that is cut short
+    crashes a server, so map only what can't change, as in a Lambda layer.
 
     Raises:
         BundleError: There is no bundle, or it is incomplete, altered, or of a newer schema.
     """
-    located = _locate(path, version)
-    for _ in range(3):
-        report = examine(*located, mapped=mapped)
-        if report.ok or located == (newer := _locate(path, version)):
+    store, model = open_store(place), CURRENT if version is None else version
+    located = locate(store, model)
+    for attempt in range(3):
+        report = _examine(store, *located, mapped=mapped)
+        if report.ok:
             break
-        located = newer  # published and pruned while we were reading
-    if report.bundle is None and fall_back and version is None and (previous := _previous(path, report)):
+        again = store.forget(located[0]) and attempt == 0  # damaged on its way, or on this disk
+        if not again and located == (newer := locate(store, model)):
+            break
+        located = located if again else newer  # published and pruned while we were reading
+    if report.bundle is None and fall_back and (previous := _previous(store, model, report)):
         return previous
     if report.bundle is None:
         first, *others = report.problems
@@ -69,145 +43,63 @@ def load(path: Path, version: str | None = None, *, fall_back: bool = False, map
     return report.bundle
 
 
-def verify(path: Path, version: str | None = None) -> Report:
-    """Check one version, chosen as by `load`, and report all problems."""
+def verify(place: Place, version: str | None = None) -> Report:
+    """Check one version, chosen as by `load`, and report all problems. A bucket's files are downloaded again."""
+    store = open_store(place)
     try:
-        return examine(*_locate(path, version))
+        located = locate(store, CURRENT if version is None else version)
     except BundleError as error:
-        return Report(path, (error,))
+        return Report(Path(store.address), (error,))
+    store.forget(located[0])
+    report = _examine(store, *located)
+    if not report.ok:
+        store.forget(located[0])
+    return report
 
 
-def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = False) -> Report:
-    """Read and verify the folder of one version; `manifest_sha256` is the pointer's, if it names the version."""
-    try:
-        manifest = read_manifest(folder, manifest_sha256)
-    except BundleError as error:
-        return Report(folder, (error,))
-    problems = [BundleError(text, fix=REPAIR) for text in _wrong_files(folder, manifest)]
-    files: dict[str, bytes | mmap.mmap] = {}
-    eval_files: dict[str, bytes] = {}
-    for entry in manifest.files:
-        try:
-            if entry.path.startswith(EVAL_FOLDER):
-                eval_files[entry.path.removeprefix(EVAL_FOLDER)] = bytes(_read(folder, entry))
-            else:
-                files[entry.path] = _read(folder, entry, mapped=mapped and entry.path.endswith(ARRAYS))
-        except BundleError as error:
-            problems.append(error)
-    if problems:  # a file that fails its hash isn't worth decoding
-        return Report(folder, tuple(problems), manifest)
-    try:
-        bundle = replace(decode(files, manifest, eval_files), path=folder)
-        texts = [*inconsistencies(bundle), *_wrong_dimensions(bundle, manifest)]
-    except BundleError as error:
-        texts = [error.message]
-    if texts:
-        return Report(folder, tuple(BundleError(f"{folder}/{text}", fix=REPAIR) for text in texts), manifest)
-    return Report(folder, (), manifest, bundle)
+def current(place: Place, channel: str = CURRENT) -> Pointer | None:
+    """The pointer of a channel; None before its first version; raises a BundleError if it is unreadable."""
+    return open_store(place).pointer(channel)
 
 
-def read_manifest(folder: Path, sha256: str | None = None) -> Manifest:
-    """The manifest of a version's folder, with the hash given by the pointer, if any."""
-    path = folder / MANIFEST_NAME
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_MANIFEST_LIMIT)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    manifest = parse_manifest(raw, str(path))
-    if sha256 not in (None, hashlib.sha256(raw).hexdigest()):
-        raise BundleError(f"{path} is not the one that {POINTER_NAME} names: its sha256 differs", fix=REPAIR)
-    name = folder.resolve().name
-    if is_version_name(name) and name != manifest.version:
-        raise BundleError(f"{path} belongs to {manifest.version}, not to this folder", fix=REPAIR)
-    return manifest
+def locate(store: Store, model: str) -> tuple[str, str]:
+    """The version that a channel or a version's name stands for, and the hash of its manifest."""
+    if is_version_name(model):
+        return model, store.manifest(model).sha256()
+    pointer = pointer_or_refuse(store, model)
+    return pointer.version, pointer.manifest_sha256
 
 
-def pointer_or_refuse(store: Path) -> Pointer:
-    """The pointer of a store that has one."""
-    if (pointer := current(store)) is not None:
+def pointer_or_refuse(store: Store, channel: str = CURRENT) -> Pointer:
+    """The pointer of a channel that has one."""
+    if (pointer := store.last_pointer(channel)) is not None:
         return pointer
-    if version_names(store):
+    name = pointer_name(channel)
+    if channel != CURRENT and store.last_pointer() is not None:
+        raise BundleError(
+            f"{store}/{name} is missing: nothing was promoted to {channel}", fix="see `marquee promote --help`"
+        )
+    if store.version_names():
         fix = "choose one with `marquee rollback VERSION`"
-        raise BundleError(f"{store / POINTER_NAME} is missing, so no version is current", fix=fix)
+        raise BundleError(f"{store}/{name} is missing, so no version is {channel}", fix=fix)
     raise BundleError(f"no bundle in {store}", fix="make one with `marquee train`, or name another folder")
 
 
-def existing(store: Path, version: str) -> Path:
-    """The folder of a version that exists."""
-    folder = version_path(store, version)
-    if not folder.is_dir():
-        raise BundleError(f"no version {version} in {store}", fix=LIST_THEM)
-    return folder
+def _examine(store: Store, version: str, manifest_sha256: str | None, *, mapped: bool = False) -> Report:
+    try:
+        folder = store.folder(version)
+    except BundleError as error:
+        return Report(Path(store.address), (error,))
+    return examine(folder, manifest_sha256, mapped=mapped)
 
 
-def _locate(path: Path, version: str | None) -> tuple[Path, str | None]:
-    """The folder of the version asked for, and its manifest's hash if the pointer names it."""
-    if is_version_folder(path):
-        if version not in (None, path.resolve().name):
-            raise BundleError(f"{path} is one version, not a store, so {version} can't be chosen in it")
-        return path, None
-    if version is None:
-        pointer = pointer_or_refuse(path)
-        return version_path(path, pointer.version), pointer.manifest_sha256
-    return existing(path, version), None
-
-
-def _previous(store: Path, damaged: Report) -> Bundle | None:
-    pointer = None if is_version_folder(store) else current(store)
+def _previous(store: Store, channel: str, damaged: Report) -> Bundle | None:
+    pointer = None if is_version_name(channel) else store.last_pointer(channel)
     if pointer is None or pointer.previous is None:
         return None
-    bundle = examine(version_path(store, pointer.previous)).bundle
+    bundle = _examine(store, pointer.previous, None).bundle
     if bundle is None:
         return None
     note = f"fell back to {bundle.version}, since {pointer.version} is damaged: {damaged.problems[0].message}"
     logger.warning("%s", note)
     return replace(bundle, notes=(note,))
-
-
-def _wrong_files(folder: Path, manifest: Manifest) -> list[str]:
-    listed = [entry.path for entry in manifest.files]
-    problems = [f"{folder / MANIFEST_NAME} does not list {name}" for name in REQUIRED if name not in listed]
-    if len(set(listed)) != len(listed):
-        problems.append(f"{folder / MANIFEST_NAME} lists a file twice")
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    extra = sorted(present - set(listed) - {MANIFEST_NAME})
-    return problems + [f"{folder / name} is not in the manifest" for name in extra]
-
-
-def _read(folder: Path, entry: FileEntry, *, mapped: bool = False) -> bytes | mmap.mmap:
-    path = folder / entry.path
-    raw: bytes | mmap.mmap
-    try:
-        with path.open("rb") as file:
-            if mapped and os.fstat(file.fileno()).st_size == entry.bytes > 0:
-                raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            else:
-                raw = file.read(entry.bytes + 1)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    if len(raw) != entry.bytes:
-        raise BundleError(f"{path} has {path.stat().st_size} bytes, the manifest says {entry.bytes}", fix=REPAIR)
-    if hashlib.sha256(raw).hexdigest() != entry.sha256:
-        raise BundleError(f"{path} was altered: its sha256 is not the manifest's", fix=REPAIR)
-    return raw
-
-
-def _unreadable(path: Path, error: OSError) -> BundleError:
-    what = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
-    return BundleError(f"{path} {what}", fix=REPAIR)
-
-
-def _wrong_dimensions(bundle: Bundle, manifest: Manifest) -> list[str]:
-    problems = [
-        f"{name}: {array} has shape {shape}, the manifest says {manifest.shapes.get(name, {}).get(array, 'nothing')}"
-        for name, shapes in shapes_of(bundle).items()
-        for array, shape in shapes.items()
-        if manifest.shapes.get(name, {}).get(array) != shape
-    ]
-    n, d = len(bundle.catalog), np.atleast_2d(bundle.two_tower.item_vectors).shape[1]
-    if n != manifest.n_movies:
-        problems.append(f"{MANIFEST_NAME}: n_movies is {manifest.n_movies}, the catalogue has {n}")
-    if d != manifest.dimensions:
-        problems.append(f"{MANIFEST_NAME}: dimensions is {manifest.dimensions}, the vectors have {d}")
-    return problems

@@ -1,170 +1,147 @@
-"""The store, a folder of bundles: layout, pointer, publisher's lock, and durable writes."""
+"""The store of bundles, a folder or a bucket: versions, channels' pointers, and the publisher's lock."""
 
-import fcntl
-import os
 import re
-import secrets
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from marquee.base_model import FrozenBaseModel
-from marquee.bundle.manifest import MANIFEST_NAME, VERSION_PATTERN, Sha256, Version, first_problem, time_of
+from marquee.bundle.examine import Report, examine, is_version_name
+from marquee.bundle.manifest import Manifest, Sha256, Version, first_problem
 from marquee.errors import BundleError
 
-POINTER_NAME = "CURRENT.json"
+CURRENT = "current"
+"""The channel that servers follow unless MARQUEE_MODEL names another."""
 VERSIONS = "versions"
-LOCK_NAME = ".publish.lock"
 LIST_THEM = "see the versions with `marquee list`"
-_TEMPORARY = ".tmp-"
-_POINTER_LIMIT = 65_536
+TEMPORARY = ".tmp-"
+CHANNEL_PATTERN = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 
 class Pointer(FrozenBaseModel):
-    """The content of `CURRENT.json`."""
+    """The content of `CURRENT.json`, or of another channel's file."""
 
     version: Version
     manifest_sha256: Sha256
     previous: Version | None = None
 
 
-def is_version_folder(path: Path) -> bool:
-    """Whether the folder is itself one version, as in a tarball or a Lambda layer, and not a store of them."""
-    return (path / MANIFEST_NAME).is_file()
+class Store(ABC):
+    """A place of bundles. Versions never change; only the pointers move.
 
+    `address` is its folder or URL, `work` a local folder for unfinished training.
+    """
 
-def is_version_name(name: str) -> bool:
-    """Whether a folder's name has the form of a version's, with a date that exists."""
-    if re.fullmatch(VERSION_PATTERN, name) is None:
+    address: str
+    work: Path
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the store can't be reached, though its last known state is used; None if it can."""
+        return None
+
+    @property
+    def is_one_version(self) -> bool:
+        """Whether this is the folder of one version, as in a tarball or a Lambda layer, and not a store of them."""
         return False
-    try:
-        time_of(name)
-    except ValueError:
+
+    @abstractmethod
+    def pointer(self, channel: str = CURRENT) -> Pointer | None:
+        """The pointer of a channel; None before its first version.
+
+        Raises:
+            BundleError: It is unreadable, or the store can't be reached.
+        """
+
+    def last_pointer(self, channel: str = CURRENT) -> Pointer | None:
+        """The same for servers: while the store can't be reached, the pointer that was read last."""
+        return self.pointer(channel)
+
+    @abstractmethod
+    def point_to(self, pointer: Pointer, channel: str = CURRENT) -> None:
+        """Replace a channel's pointer atomically. The caller holds the lock, and has read the pointer since.
+
+        Raises:
+            BundleError: Another publisher has moved the pointer since.
+        """
+
+    @abstractmethod
+    def channels(self) -> list[str]:
+        """The names of the channels that have a pointer, `current` first."""
+
+    @abstractmethod
+    def version_names(self) -> list[str]:
+        """The names of the versions, oldest first; they may be damaged."""
+
+    def strange_names(self) -> list[str]:
+        """Folders between the versions that are none, such as one with an impossible date."""
+        return []
+
+    @abstractmethod
+    def folder(self, version: str) -> Path:
+        """The local folder of a version, which is downloaded if it has to be; a BundleError if there is none."""
+
+    def forget(self, version: str) -> bool:  # noqa: ARG002 - a folder has no copies
+        """Remove the local copy of a version, if any, so that the next reader downloads it again."""
         return False
-    return True
+
+    @abstractmethod
+    def manifest(self, version: str) -> Manifest:
+        """A version's manifest."""
+
+    def report(self, version: str, manifest_sha256: str | None = None) -> tuple[Report, int]:
+        """A version's state for a list, and the size of its files in bytes."""
+        folder = self.folder(version)
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        return examine(folder, manifest_sha256), size
+
+    @abstractmethod
+    def new_version(self, version: str) -> AbstractContextManager[Path]:
+        """An empty folder to write and verify a version in. It is added to the store at the end, unless that raises."""
+
+    @abstractmethod
+    def remove(self, version: str) -> None:
+        """Delete a version. The caller holds the lock."""
+
+    @abstractmethod
+    def locked(self, timeout: float = 60.0) -> AbstractContextManager[None]:
+        """The publisher's lock, after at most `timeout` seconds; it ends with its holder, even if that is killed."""
+
+    def __str__(self) -> str:
+        return self.address
 
 
-def version_path(store: Path, version: str) -> Path:
-    """The folder of a version, whether it exists or not."""
+def pointer_name(channel: str) -> str:
+    """The file of a channel's pointer, relative to the store."""
+    if re.fullmatch(CHANNEL_PATTERN, channel) is None or is_version_name(channel):
+        fix = f"{LIST_THEM}; a channel has small letters, digits and dashes, such as staging"
+        raise BundleError(f"{channel!r} is not the name of a version or channel", fix=fix)
+    return "CURRENT.json" if channel == CURRENT else f"channels/{channel}.json"
+
+
+def check_version_name(version: str) -> None:
+    """Raise a BundleError if this is not the form of a version's name."""
     if not is_version_name(version):
         raise BundleError(f"{version!r} is not the name of a version", fix=LIST_THEM)
-    return store / VERSIONS / version
 
 
-def version_names(store: Path) -> list[str]:
-    """The names of the versions in a store, oldest first; they may be damaged."""
-    folder = store / VERSIONS
-    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    return sorted(name for name in names if is_version_name(name))
-
-
-def strange_names(store: Path) -> list[str]:
-    """Folders between the versions of a store that are none, such as one with an impossible date."""
-    folder = store / VERSIONS
-    names = [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
-    return sorted(name for name in names if not is_version_name(name) and not name.startswith(_TEMPORARY))
-
-
-def current(store: Path) -> Pointer | None:
-    """The pointer to the current version; None before the first one; raises a BundleError if it is unreadable."""
-    path = store / POINTER_NAME
+def parse_pointer(raw: bytes, where: str) -> Pointer:
+    """Parse the bytes of a pointer; `where` is its file, for messages."""
     try:
-        with path.open("rb") as file:
-            return Pointer.model_validate_json(file.read(_POINTER_LIMIT))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        problem = f"can't be read: {error.strerror}"
+        return Pointer.model_validate_json(raw)
     except ValidationError as error:
-        problem = f"is not a pointer: {first_problem(error)}"
-    raise BundleError(f"{path} {problem}", fix="name a good version with `marquee rollback VERSION`, or publish again")
+        raise unreadable_pointer(where, f"is not a pointer: {first_problem(error)}") from None
 
 
-def point_to(store: Path, pointer: Pointer) -> None:
-    """Replace the pointer atomically: a reader sees the old one or the new one, even if the power fails."""
-    temporary = store / f"{POINTER_NAME}{_TEMPORARY}{secrets.token_hex(4)}"
-    write_durably(temporary, pointer.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
-    temporary.replace(store / POINTER_NAME)
-    sync_folder(store)
+def unreadable_pointer(where: str, problem: str) -> BundleError:
+    """The error of a pointer that exists and is of no use."""
+    return BundleError(
+        f"{where} {problem}", fix="name a good version with `marquee rollback VERSION`, or publish again"
+    )
 
 
-def write_durably(path: Path, raw: bytes) -> None:
-    """Write a new file and sync it to disk."""
-    with path.open("xb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Sync a folder's entries to disk: a rename is only durable after that."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """A temporary folder that is renamed to `path` at the end, or removed if writing fails.
-
-    If the process dies, the next publisher removes it. `tempfile.mkdtemp` would lock out servers of other users.
-    """
-    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
-    temporary.mkdir()
-    try:
-        yield temporary
-        for place, _, _ in os.walk(temporary, topdown=False):
-            sync_folder(Path(place))
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_folder(path.parent)
-
-
-def remove_version(path: Path) -> None:
-    """Delete a version in one step for readers. The caller holds the lock."""
-    hidden = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
-    path.rename(hidden)
-    shutil.rmtree(hidden)
-
-
-@contextmanager
-def locked(store: Path, timeout: float = 60.0) -> Iterator[None]:
-    """Hold the publisher's lock, after at most `timeout` seconds. The kernel releases it if the process dies."""
-    (store / VERSIONS).mkdir(parents=True, exist_ok=True)
-    path = store / LOCK_NAME
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        _wait_for(descriptor, path, timeout)
-        _remove_leftovers(store)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _wait_for(descriptor: int, path: Path, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                message = f"another publisher has held {path} for {timeout:g} s"
-                raise BundleError(message, fix="let it finish, then publish again") from None
-            time.sleep(0.02)
-
-
-def _remove_leftovers(store: Path) -> None:
-    # The lock's holder is alone, so every temporary file belongs to a publisher that died.
-    for path in (*(store / VERSIONS).glob(f"{_TEMPORARY}*"), *store.glob(f"{POINTER_NAME}{_TEMPORARY}*")):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def pointer_bytes(pointer: Pointer) -> bytes:
+    """The content of a pointer's file."""
+    return pointer.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"

@@ -2,30 +2,22 @@
 
 import logging
 import shutil
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import Field
 
 from marquee.base_model import FrozenBaseModel
+from marquee.bundle.address import Place, open_store
+from marquee.bundle.examine import examine, is_version_name
+from marquee.bundle.folder_store import written_aside
 from marquee.bundle.manifest import Manifest, time_of
 from marquee.bundle.metrics import Metrics
-from marquee.bundle.read import examine, existing, load, read_manifest
+from marquee.bundle.read import load, pointer_or_refuse
 from marquee.bundle.retune import ORIGIN
-from marquee.bundle.store import (
-    LIST_THEM,
-    Pointer,
-    current,
-    is_version_folder,
-    locked,
-    point_to,
-    remove_version,
-    version_names,
-    version_path,
-    written_aside,
-)
-from marquee.errors import BundleError
+from marquee.bundle.store import CURRENT, LIST_THEM, Pointer, Store
+from marquee.errors import BundleError, StoreUnreachable
 
 logger = logging.getLogger("marquee.bundle")
 
@@ -39,6 +31,8 @@ class VersionNow(FrozenBaseModel):
     created: datetime
     current: bool
     """Whether it is the current version."""
+    channels: tuple[str, ...] = ()
+    """Names of the channels that point to it, `current` among them."""
     ndcg: float | None = Field(alias="ndcg@10")
     """NDCG@10 with 5 liked films; null if it was not measured."""
     ci95: tuple[float, float] | None
@@ -59,15 +53,15 @@ class VersionNow(FrozenBaseModel):
     """Size of all files in bytes; only set by `list_versions`."""
 
 
-def list_versions(store: Path) -> list[VersionNow]:
-    """The versions of a store, newest first. Reads and verifies all files, which is slow for large stores."""
-    pointer = _readable_pointer(store)
+def list_versions(place: Place) -> list[VersionNow]:
+    """The versions of a store, newest first. Verifies a folder's files; a bucket's manifests and sizes."""
+    store = open_store(place)
+    pointers = _pointers(store)
     found = []
-    for name in reversed(version_names(store)):
-        path = version_path(store, name)
-        report = examine(path, pointer.manifest_sha256 if pointer and pointer.version == name else None)
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        version = _version_now(name, report.manifest, pointer)
+    for name in reversed(store.version_names()):
+        pointed = [pointer.manifest_sha256 for pointer in pointers.values() if pointer.version == name]
+        report, size = store.report(name, pointed[0] if pointed else None)
+        version = _version_now(name, report.manifest, pointers)
         found.append(version.model_copy(update={"size": size, "refused": not report.ok}))
     return found
 
@@ -75,71 +69,90 @@ def list_versions(store: Path) -> list[VersionNow]:
 class History:
     """The versions of one store by their manifests, each of which is read once. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, place: Place) -> None:
+        self._store = open_store(place)
         self._manifests: dict[str, Manifest] = {}
+        self._versions: list[VersionNow] = []
 
     def versions(self) -> list[VersionNow]:
-        """The newest HISTORY_LENGTH versions, newest first; empty before the first one."""
-        if is_version_folder(self._path):
-            only = read_manifest(self._path)
-            return [_version_now(only.version, only, Pointer(version=only.version, manifest_sha256=only.sha256()))]
-        pointer = _readable_pointer(self._path)
-        manifests = {}
-        names = version_names(self._path)[-HISTORY_LENGTH:]
-        for name in names:
-            with suppress(BundleError):  # read again next time: its files may still be arriving
-                manifests[name] = self._manifests.get(name) or read_manifest(version_path(self._path, name))
+        """The newest HISTORY_LENGTH versions, newest first; those of before while the store can't be reached."""
+        try:
+            pointers = _pointers(self._store)
+            names = self._store.version_names()[-HISTORY_LENGTH:]
+            manifests = {}
+            for name in names:
+                try:
+                    manifests[name] = self._manifests.get(name) or self._store.manifest(name)
+                except StoreUnreachable:
+                    raise
+                except BundleError:
+                    continue  # read again next time: its files may still be arriving
+        except StoreUnreachable:
+            return self._versions
         self._manifests = manifests  # swapped as a whole, since other threads read it
-        return [_version_now(name, manifests.get(name), pointer) for name in reversed(names)]
+        self._versions = [_version_now(name, manifests.get(name), pointers) for name in reversed(names)]
+        return self._versions
 
 
-def rollback(store: Path, version: str | None = None) -> Pointer:
-    """Make the previous or a named version current; returns the new pointer. Two rollbacks go back two steps.
+def rollback(place: Place, version: str | None = None, *, channel: str = CURRENT) -> Pointer:
+    """Point a channel to its previous or a named version; returns the new pointer. Two rollbacks go back two steps.
 
     Raises:
         BundleError: There is no such version, it is damaged, or there is no earlier one.
     """
-    with locked(store):
-        pointer = _readable_pointer(store)
+    store = open_store(place)
+    with store.locked():
+        pointer = _readable_pointer(store, channel)
         if version is None:
             version = _previous_sound(store, pointer)
-        report = examine(existing(store, version))
+        report = examine(store.folder(version))
         if report.manifest is None or not report.ok:
-            message = f"{version} is damaged, so it can't be current: {report.problems[0].message}"
+            message = f"{version} is damaged, so it can't be {channel}: {report.problems[0].message}"
             raise BundleError(message, fix=LIST_THEM)
         previous = pointer.version if pointer and pointer.version < version else _newest_sound(store, before=version)
         moved = Pointer(version=version, manifest_sha256=report.manifest.sha256(), previous=previous)
-        point_to(store, moved)
-        logger.info("current is now %s", version)
+        store.point_to(moved, channel)
+        logger.info("%s is now %s", channel, version)
         return moved
 
 
-def activate(store: Path, version: str) -> Pointer:
-    """Make a version current that `publish(..., activate=False)` has written: a `rollback` to its name."""
-    return rollback(store, version)
-
-
-def prune(store: Path, keep: int = 5) -> list[str]:
-    """Delete all versions but the newest `keep` valid ones, the current and the previous one; returns their names.
+def promote(place: Place, model: str, *, to: str = CURRENT) -> Pointer:
+    """Point a channel to a version, or to the version of another channel; returns the new pointer.
 
     Raises:
-        BundleError: The pointer can't be read, so the versions in use are unknown.
+        BundleError: There is no such version or channel, or the version is damaged.
+    """
+    store = open_store(place)
+    version = model if is_version_name(model) else pointer_or_refuse(store, model).version
+    return rollback(store, version, channel=to)
+
+
+def activate(place: Place, version: str) -> Pointer:
+    """Make a version current that `publish(..., activate=False)` has written: a `rollback` to its name."""
+    return rollback(place, version)
+
+
+def prune(place: Place, keep: int = 5) -> list[str]:
+    """Delete all versions but the newest `keep` valid ones, and those of channels and before; returns their names.
+
+    Raises:
+        BundleError: A pointer can't be read, so the versions in use are unknown.
     """
     if keep < 1:
         raise BundleError(f"keep must be at least 1, not {keep}")
-    with locked(store):
-        pointer = current(store)
-        in_use = {pointer.version, pointer.previous} if pointer else set()
-        names = version_names(store)
+    store = open_store(place)
+    with store.locked():
+        pointers = [store.pointer(channel) for channel in store.channels()]
+        in_use = {name for pointer in pointers if pointer for name in (pointer.version, pointer.previous)}
+        names = store.version_names()
         sound = [name for name in names if _is_sound(store, name)]
         removed = [name for name in names if name not in in_use and name not in sound[-keep:]]
         for name in removed:
-            remove_version(version_path(store, name))
+            store.remove(name)
     return removed
 
 
-def export(store: Path, folder: Path, version: str | None = None) -> str:
+def export(place: Place, folder: Path, version: str | None = None) -> str:
     """Copy one version into a new folder, for a tarball or a Lambda layer, verify the copy, and return its name.
 
     Raises:
@@ -147,23 +160,24 @@ def export(store: Path, folder: Path, version: str | None = None) -> str:
     """
     if folder.exists():
         raise BundleError(f"{folder} exists already", fix="name a new folder, or remove that one first")
+    store = open_store(place)
     name = load(store, version).version
-    source = store if is_version_folder(store) else version_path(store, name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with written_aside(folder) as temporary:
-        shutil.copytree(source, temporary, dirs_exist_ok=True)
+        shutil.copytree(store.folder(name), temporary, dirs_exist_ok=True)
         if problems := examine(temporary).problems:
             raise problems[0]
     return name
 
 
-def _version_now(name: str, manifest: Manifest | None, pointer: Pointer | None) -> VersionNow:
+def _version_now(name: str, manifest: Manifest | None, pointers: Mapping[str, Pointer]) -> VersionNow:
     metrics = manifest.metrics if manifest else Metrics()
-    pointed = pointer.manifest_sha256 if pointer and pointer.version == name else None
+    pointed = {channel: pointer.manifest_sha256 for channel, pointer in pointers.items() if pointer.version == name}
     return VersionNow(
         version=name,
         created=time_of(name),
-        current=pointed is not None,
+        current=CURRENT in pointed,
+        channels=tuple(pointed),
         **{"ndcg@10": metrics.score()},
         ci95=metrics.interval(),
         refused=manifest is None,
@@ -171,18 +185,35 @@ def _version_now(name: str, manifest: Manifest | None, pointer: Pointer | None) 
         n_people=metrics.n_people,
         data=manifest.data.name if manifest else "",
         origin=str(manifest.config.get(ORIGIN, "")) if manifest else "",
-        manifest_sha256=pointed or (manifest.sha256() if manifest else ""),
+        manifest_sha256=next(iter(pointed.values()), manifest.sha256() if manifest else ""),
     )
 
 
-def _readable_pointer(store: Path) -> Pointer | None:
-    # None if it is unreadable: lists and rollback are needed to repair it.
-    with suppress(BundleError):
-        return current(store)
-    return None
+def _pointers(store: Store) -> dict[str, Pointer]:
+    # Without those that are unreadable: lists and rollback are needed to repair them.
+    found = {channel: _readable_pointer(store, channel) for channel in store.channels()}
+    return {channel: pointer for channel, pointer in found.items() if pointer}
 
 
-def _previous_sound(store: Path, pointer: Pointer | None) -> str:
+def _readable_pointer(store: Store, channel: str) -> Pointer | None:
+    try:
+        return store.pointer(channel)
+    except StoreUnreachable:
+        raise
+    except BundleError:
+        return None
+
+
+def _is_sound(store: Store, version: str) -> bool:
+    try:
+        return store.report(version)[0].ok
+    except StoreUnreachable:
+        raise
+    except BundleError:
+        return False
+
+
+def _previous_sound(store: Store, pointer: Pointer | None) -> str:
     if pointer and pointer.previous and _is_sound(store, pointer.previous):
         return pointer.previous
     if found := _newest_sound(store, before=pointer.version if pointer else "9999"):
@@ -190,10 +221,6 @@ def _previous_sound(store: Path, pointer: Pointer | None) -> str:
     raise BundleError(f"no sound version in {store} to go back to", fix=LIST_THEM)
 
 
-def _newest_sound(store: Path, *, before: str) -> str | None:
-    names = reversed([name for name in version_names(store) if name < before])
+def _newest_sound(store: Store, *, before: str) -> str | None:
+    names = reversed([name for name in store.version_names() if name < before])
     return next((name for name in names if _is_sound(store, name)), None)
-
-
-def _is_sound(store: Path, version: str) -> bool:
-    return examine(version_path(store, version)).ok

@@ -1,18 +1,16 @@
 """Follow a store's current bundle in a server: load the new one beside the old one, then swap one reference."""
 
-import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 from typing import Generic, Literal, TypeVar, cast
 
+from marquee.bundle.address import Place, open_store
 from marquee.bundle.bundle import Bundle
-from marquee.bundle.manifest import MANIFEST_NAME
-from marquee.bundle.read import load, pointer_or_refuse
-from marquee.bundle.store import is_version_folder
+from marquee.bundle.read import load, locate
+from marquee.bundle.store import CURRENT
 from marquee.errors import BundleError
 
 logger = logging.getLogger("marquee.bundle")
@@ -24,12 +22,13 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Live(Generic[T]):
-    """Object that a server builds from a store's current bundle. Thread-safe.
+    """Object that a server builds from a store's current bundle, or from another channel's. Thread-safe.
 
     Each request calls `get` once, so that it never mixes versions.
 
     Args:
-        path: A store, or the folder of one version.
+        place: A store or its address, or the folder of one version.
+        model: The channel to follow, or the name of a version, which pins it: then nothing else is ever used.
         build: Builds the object from a bundle and tries it out; if it raises, the bundle is refused.
         interval: Seconds between checks of the pointer. Polling, since file notifications miss NFS, volumes that are
             swapped by symlink, and object stores.
@@ -37,8 +36,9 @@ class Live(Generic[T]):
         on_change: Called once when a bundle goes live or is refused, with the outcome and the version in use.
     """
 
-    path: Path
+    place: Place
     _: KW_ONLY
+    model: str = CURRENT
     build: Callable[[Bundle], T] = lambda bundle: cast("T", bundle)
     interval: float = 5.0
     retry: float = 60.0
@@ -47,11 +47,12 @@ class Live(Generic[T]):
     def __post_init__(self) -> None:
         # (version, what was built from it): the live one, and behind it the one before. Replaced as a whole, so that
         # one read of one reference sees all of it.
+        self._store = open_store(self.place)
         self._built: tuple[tuple[str, T], ...] = ()
         self._seen = ""  # the sha256 of the live bundle's manifest
         self._refused = ""
         self._refused_at = 0.0
-        self._why = BundleError(f"no bundle of {self.path} is loaded yet")
+        self._why = BundleError(f"no bundle of {self._store} is loaded yet")
         self._checking = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -69,6 +70,11 @@ class Live(Generic[T]):
     def ready(self) -> bool:
         """Whether a bundle is live."""
         return bool(self._built)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the store can't be reached, while the last known bundle stays live; None if it can."""
+        return self._store.trouble
 
     def refuses(self, manifest_sha256: str) -> bool:
         """Whether the pointer's bundle has this manifest and was refused."""
@@ -107,7 +113,7 @@ class Live(Generic[T]):
 
     def _check(self) -> Outcome:
         try:
-            pointed = self._pointed()
+            _, pointed = locate(self._store, self.model)
         except BundleError as error:
             return self._refuse(error.message, error)
         if pointed == self._seen:
@@ -116,7 +122,7 @@ class Live(Generic[T]):
         if pointed == self._refused and time.monotonic() < self._refused_at + self.retry:
             return "unchanged"
         try:
-            bundle = load(self.path, fall_back=not self.ready)
+            bundle = load(self._store, self.model, fall_back=not self.ready)
             self._built = ((bundle.version, self.build(bundle)), *self._built[:1])
         except BundleError as error:
             return self._refuse(pointed, error)
@@ -129,15 +135,6 @@ class Live(Generic[T]):
         self._seen, self._refused = bundle.manifest.sha256(), ""
         logger.info("bundle %s is live", bundle.version)
         return "swapped"
-
-    def _pointed(self) -> str:
-        if not is_version_folder(self.path):
-            return pointer_or_refuse(self.path).manifest_sha256
-        # Hashed, since a folder that is a mounted volume can be replaced as a whole.
-        try:
-            return hashlib.sha256((self.path / MANIFEST_NAME).read_bytes()).hexdigest()
-        except OSError as error:
-            raise BundleError(f"{self.path / MANIFEST_NAME} can't be read: {error.strerror}") from None
 
     def _version(self) -> str | None:
         return self._built[0][0] if self._built else None

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from marquee.bundle.address import Place
 from marquee.bundle.bundle import Bundle
+from marquee.bundle.store import CURRENT
 from marquee.bundle.watch import Live
 from marquee.errors import BundleError, MarqueeError, RequestError
 from marquee.models.two_tower import TwoTower
@@ -35,8 +36,9 @@ class RetrievalService:
 
     def __init__(
         self,
-        path: Path,
+        place: Place,
         *,
+        model: str = CURRENT,
         make_shortlist: Callable[[TwoTower], Shortlist | None] = lambda _: None,
         interval: float = 5.0,
     ) -> None:
@@ -45,7 +47,7 @@ class RetrievalService:
             search.batch([search.sample()] * 2)  # what would fail later fails here
             return search
 
-        self.live = Live(path, build=build, interval=interval)
+        self.live = Live(place, model=model, build=build, interval=interval)
 
     def answer(self, bodies: Sequence[bytes | dict[str, Any]]) -> list[Reply]:
         """One reply per body: 200, 400 for a bad request, or 503 without a bundle. An empty body is a probe."""

@@ -118,7 +118,7 @@ class Account:
         built = {what: write_zip(deploy.FOLDER / what, {what: b"%d" % seed}) for what in names}
         write_manifest(deploy.FOLDER, load(store), "arm64", built)
         made_by = {"healthy": None, "down": lambda _: Down(), "skewed": lambda _: Skewed(ExactSearch(load(store)))}
-        app = App(Settings(artifacts_dir=store, cors_origins=[ORIGIN]), make_retriever=made_by[endpoint])
+        app = App(Settings(artifacts=store, cors_origins=[ORIGIN]), make_retriever=made_by[endpoint])
         app._telemetry.logger.registered_handler.setStream(io.StringIO())
         key = deploy.KEYS["ModelKey"][1].format(sha256=built["model"].sha256)
         self.apps[key] = app

@@ -42,7 +42,7 @@ def function(run_lambda, front_server):
 @pytest.fixture(scope="module")
 def api(store):
     # As `marquee serve` does: with several threads, a matrix product rounds differently.
-    app = create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))
+    app = create_app(Settings(artifacts=store, cors_origins=[ORIGIN]))
     with threadpool_limits(1, user_api="blas"), TestClient(app) as client:
         yield client
 

@@ -102,7 +102,7 @@ def _service(monkeypatch):
 def build(store, **settings):
     """A function whose endpoint may take a minute, however busy the machine is."""
     patient = dict.fromkeys(("sagemaker_seconds", "sagemaker_connect_seconds", "sagemaker_read_seconds"), 60)
-    app = App(Settings(**{"artifacts_dir": store, **patient, **settings}))
+    app = App(Settings(**{"artifacts": store, **patient, **settings}))
     app._telemetry.logger.registered_handler.setStream(Stdout())
     return app
 
@@ -123,13 +123,13 @@ def ask(store, running_front):
 @pytest.fixture(scope="module")
 def with_origins(store):
     """The API and the function that pages of ORIGIN may read."""
-    with TestClient(create_app(Settings(artifacts_dir=store, cors_origins=[ORIGIN]))) as client:
+    with TestClient(create_app(Settings(artifacts=store, cors_origins=[ORIGIN]))) as client:
         yield client, build(store, cors_origins=[ORIGIN])
 
 
 @pytest.fixture(scope="module")
 def api(store):
-    with TestClient(create_app(Settings(artifacts_dir=store))) as client:
+    with TestClient(create_app(Settings(artifacts=store))) as client:
         yield client
 
 
@@ -351,10 +351,10 @@ def test_a_fault_of_ours_is_a_problem_and_logged(capsys, make, api, monkeypatch)
 
 
 def test_without_a_bundle_it_answers_503_like_the_api(make, tmp_path):
-    answer = make(artifacts_dir=tmp_path).answer(event("http", '{"tmdb_ids": [1001]}'), Context())
+    answer = make(artifacts=tmp_path).answer(event("http", '{"tmdb_ids": [1001]}'), Context())
     assert answer["statusCode"] == 503
     assert headers_of(answer)["Retry-After"] == "5"
-    with TestClient(create_app(Settings(artifacts_dir=tmp_path))) as client:
+    with TestClient(create_app(Settings(artifacts=tmp_path))) as client:
         expected = client.post("/recommend", content='{"tmdb_ids": [1001]}', headers=JSON)
     assert answer["body"].encode() == expected.content
 

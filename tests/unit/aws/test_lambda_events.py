@@ -21,7 +21,7 @@ MEMBERS = {
 
 @pytest.fixture(scope="module")
 def plain(store):
-    return App(Settings(artifacts_dir=store))
+    return App(Settings(artifacts=store))
 
 
 @hypothesis.given(st.fixed_dictionaries({}, optional=MEMBERS) | JSON_VALUES)

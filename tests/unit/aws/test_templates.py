@@ -61,11 +61,12 @@ def test_no_action_is_a_pattern_and_few_resources_are():
 
 
 KNOWN = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields}
+OLDER = {"MARQUEE_ARTIFACTS": "MARQUEE_ARTIFACTS_DIR"}
 # Of the function's settings, those that the template leaves at their defaults, or to Lambda (AWS_REGION).
 DEFAULTS = {"SAGEMAKER_SECONDS", "SAGEMAKER_CONNECT_SECONDS", "SAGEMAKER_READ_SECONDS", "AWS_REGION"}
 # What a function has no use for: it doesn't listen, queue, reload or ask over HTTP, and it logs JSON.
 OF_SERVERS = {"HOST", "PORT", "METRICS_PORT", "RELOAD_SECONDS", "THREADS", "LOG_FORMAT", "SHUTDOWN_SECONDS"}
-OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS"}
+OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS", "CACHE_DIR", "MODEL"}
 OF_SERVERS |= {
     "OPERATOR",
     "PAGE_NOVELTY",
@@ -86,14 +87,14 @@ def environments():
 def test_every_setting_in_the_template_is_one_that_settings_know():
     for given in environments():
         assert given
-        assert given <= KNOWN
+        assert given <= KNOWN | FOREIGN
 
 
 def test_every_setting_is_in_the_template_or_left_out_on_purpose():
     function, _ = environments()
     over_http = {name for name in KNOWN if name.startswith("MARQUEE_RETRIEVAL_")}
     left_out = {f"MARQUEE_{name}" for name in DEFAULTS | OF_SERVERS} | over_http
-    assert function | left_out == KNOWN
+    assert function | left_out == {OLDER.get(name, name) for name in KNOWN}
     assert not function & left_out
 
 
@@ -107,7 +108,7 @@ def test_every_setting_in_helms_values_is_one_that_settings_know_and_back():
 
     assert keys("reranker") | keys("retrieval") <= KNOWN
     # And back. The chart's templates set these; and what is AWS's is no value of the chart.
-    by_the_chart = {f"MARQUEE_{name}" for name in ("PROFILE", "ARTIFACTS_DIR", "HOST", "PORT", "METRICS_PORT")}
+    by_the_chart = {f"MARQUEE_{name}" for name in ("PROFILE", "ARTIFACTS", "CACHE_DIR", "MODEL", "HOST", "PORT", "METRICS_PORT")}
     by_the_chart |= {"MARQUEE_RETRIEVAL_URL", "MARQUEE_RETRIEVAL_PROTOCOL", "MARQUEE_ROLLBACK", "MARQUEE_TMDB_KEY"}
     of_aws = {name for name in KNOWN if name.startswith(("MARQUEE_SAGEMAKER_", "MARQUEE_AWS_"))}
     assert keys("reranker") == KNOWN - by_the_chart - of_aws

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from marquee.bundle import Bundle, publish
+from marquee.bundle.folder_store import FolderStore
 from marquee.bundle.manifest import FileEntry, parse_manifest, stamped
-from marquee.bundle.store import Pointer, point_to
+from marquee.bundle.store import Pointer
 
 Forge = Callable[..., Path]
 
@@ -51,7 +52,7 @@ def _copy(store: Path, published: Bundle, previous: str | None = None) -> Bundle
     manifest = published.manifest
     path = store / "versions" / manifest.version
     shutil.copytree(published.path, path)
-    point_to(store, Pointer(version=manifest.version, manifest_sha256=manifest.sha256(), previous=previous))
+    FolderStore(store).point_to(Pointer(version=manifest.version, manifest_sha256=manifest.sha256(), previous=previous))
     return replace(published, path=path)
 
 
@@ -72,7 +73,7 @@ def forge(store: Path) -> Forge:
         forged = stamped(old.model_copy(update={"files": entries} | (manifest or {})), old.created)
         (folder / "manifest.json").write_bytes(forged.to_bytes())
         renamed = folder.rename(folder.with_name(forged.version))
-        point_to(store, Pointer(version=forged.version, manifest_sha256=forged.sha256()))
+        FolderStore(store).point_to(Pointer(version=forged.version, manifest_sha256=forged.sha256()))
         return renamed
 
     return change

@@ -1,4 +1,5 @@
-"""A publisher that dies: `doomed.py random STORE COUNT SEED` or `doomed.py point STORE NUMBER before|after`.
+"""A publisher that dies: `doomed.py random STORE COUNT SEED`, `doomed.py point STORE NUMBER before|after`, or, with a
+second one that lives, `doomed.py two ADDRESS COUNT SEED CACHES`.
 
 It is a program of its own, since it forks and kills, which a process with pytest's threads shouldn't.
 """
@@ -9,11 +10,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from marquee.bundle import load, publish
+from marquee.bundle import load, open_store, publish
+from marquee.errors import BundleError
 
 BUNDLE = load(Path(__file__).parents[3] / "artifacts" / "sample")
 
@@ -93,7 +96,47 @@ def at_every_point(store: Path) -> None:
                 break
 
 
+def two_at_once(address: str, count: int, seed: int, caches: Path) -> None:
+    """One publisher goes on while another is started and killed `count` times; prints each move of the pointer.
+
+    Children are forked before anything opens the bucket: its client's threads don't survive a fork.
+    """
+    rng = random.Random(seed)  # noqa: S311 - not a secret
+    steady = _publisher(address, caches / "steady", 0)
+    for number in range(1, count + 1):
+        child = _publisher(address, caches / "killed", number)
+        time.sleep(rng.uniform(0.1, 1.5))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    os.kill(steady, signal.SIGTERM)
+    os.waitpid(steady, 0)
+
+
+def _publisher(address: str, cache: Path, number: int) -> int:
+    child = os.fork()
+    if child:
+        return child
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+    store = open_store(address, cache)
+    if "://" in address:
+        store._lease_seconds = 0.5  # type: ignore[attr-defined]
+    count = 0
+    while not stopped:
+        count += 1
+        made = replace(BUNDLE, config={"number": number * 1_000_000 + count})
+        with suppress(BundleError):  # the other one was faster
+            version = publish(store, made, force=True).version
+            pointer = store.pointer()
+            if pointer and pointer.version == version:
+                os.write(1, pointer.model_dump_json().encode() + b"\n")
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "two":
+        two_at_once(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
+        sys.exit()
     folder = Path(sys.argv[2])
     os.fsync = lambda _: None  # a kill is no power failure: what a process wrote stays
     if sys.argv[1] == "random":

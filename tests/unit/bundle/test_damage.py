@@ -201,7 +201,7 @@ def test_a_swapped_manifest_is_noticed_by_the_pointer(store: Path, first: Bundle
     folder = forge(first, {"eval/report.json": b"{}"})
     name = folder.name.encode()
     (store / "CURRENT.json").write_bytes(pointer.replace(first.manifest.version.encode(), name))
-    with pytest.raises(BundleError, match=r"manifest\.json is not the one that CURRENT\.json names"):
+    with pytest.raises(BundleError, match=r"manifest\.json is not the one that the pointer names"):
         load(store)
 
 

@@ -12,14 +12,14 @@ from marquee.bundle import (
     export,
     list_versions,
     load,
+    open_store,
     prune,
     publish,
     rollback,
     verify,
 )
-from marquee.bundle import versions as module
-from marquee.bundle.store import strange_names
-from marquee.bundle.versions import History
+from marquee.bundle.folder_store import FolderStore
+from marquee.bundle.versions import HISTORY_LENGTH, History
 from marquee.errors import BundleError
 
 
@@ -137,7 +137,7 @@ def test_a_folder_with_an_impossible_date_is_no_version(store: Path, names: list
     strange = "2026-13-45T99-00-00Z-0123abcd"
     (store / "versions" / strange).mkdir()
     assert [entry.version for entry in list_versions(store)] == names[::-1]
-    assert strange_names(store) == [strange]
+    assert open_store(store).strange_names() == [strange]
     assert load(store).version == names[3]
     with pytest.raises(BundleError, match="is not the name of a version"):
         rollback(store, strange)
@@ -171,9 +171,9 @@ def test_the_history_says_what_the_list_says(store: Path, two: tuple[Bundle, Bun
 def test_it_follows_the_store_and_reads_each_manifest_once(
     store: Path, first: Bundle, make_contents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[Path] = []
-    original = module.read_manifest
-    monkeypatch.setattr(module, "read_manifest", lambda folder: (read.append(folder), original(folder))[1])
+    read: list[str] = []
+    original = FolderStore.manifest
+    monkeypatch.setattr(FolderStore, "manifest", lambda self, name: (read.append(name), original(self, name))[1])
     history = History(store)
     assert [past.current for past in history.versions()] == [True]
     second = publish(store, make_contents(seed=2))
@@ -181,7 +181,7 @@ def test_it_follows_the_store_and_reads_each_manifest_once(
     rollback(store)
     assert [past.current for past in history.versions()] == [False, True]
     history.versions()
-    assert read == [first.path, second.path]
+    assert read == [first.version, second.version]
 
 
 def test_pruned_versions_are_forgotten(store: Path, make_contents: Any) -> None:
@@ -222,7 +222,7 @@ def test_only_the_newest_are_listed(store: Path, first: Bundle, monkeypatch: pyt
     for second in range(60):
         (store / "versions" / f"2020-01-01T00-00-{second:02}Z-00000000").mkdir()
     found = History(store).versions()
-    assert len(found) == module.HISTORY_LENGTH
+    assert len(found) == HISTORY_LENGTH
     assert found[0].version == first.manifest.version
 
 

@@ -17,7 +17,7 @@ from tests.waiting import until
 def served(store: Path) -> Iterator[str]:
     """Its address, for as long as the block lasts."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    app = create_app(Settings(artifacts_dir=store))
+    app = create_app(Settings(artifacts=store))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

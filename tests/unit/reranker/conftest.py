@@ -45,7 +45,7 @@ def make_app(store: Path) -> Callable[..., FastAPI]:
     """`make_app(make_retriever=..., **settings)`."""
 
     def make(*, make_retriever=lambda _: None, **settings: Any) -> FastAPI:
-        return create_app(Settings(**{"artifacts_dir": store, **settings}), make_retriever=make_retriever)
+        return create_app(Settings(**{"artifacts": store, **settings}), make_retriever=make_retriever)
 
     return make
 
@@ -93,7 +93,7 @@ class Served:
     """`marquee serve` as a process of its own, with its output in a file."""
 
     def __init__(self, folder: Path, store: Path, before: str = "", **settings: object) -> None:
-        given = {"artifacts_dir": store, "port": 0, "metrics_port": 0, "log_format": "json", **settings}
+        given = {"artifacts": store, "port": 0, "metrics_port": 0, "log_format": "json", **settings}
         variables = {f"MARQUEE_{name.upper()}": str(value) for name, value in given.items()}
         self._out = folder / "out.jsonl"
         with self._out.open("wb") as out, (folder / "err.txt").open("wb") as err:

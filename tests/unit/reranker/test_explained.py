@@ -74,6 +74,6 @@ def test_without_retrieval_it_tells_of_the_lower_rung(make_app):
 
 
 def test_without_a_bundle(make_app, tmp_path):
-    with TestClient(make_app(artifacts_dir=tmp_path / "none")) as client:
+    with TestClient(make_app(artifacts=tmp_path / "none")) as client:
         answer = client.post("/v1/explain", json=ASKED)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

@@ -15,7 +15,7 @@ ASKED = {"tmdb_ids": [1001, 1004, 1007], "top_n": 10}
 
 def test_starts_without_a_bundle_says_so_and_gets_ready_by_itself(make_app, make_contents, tmp_path, until):
     empty = tmp_path / "empty"
-    with TestClient(make_app(artifacts_dir=empty, reload_seconds=0.02)) as client:
+    with TestClient(make_app(artifacts=empty, reload_seconds=0.02)) as client:
         assert client.get("/livez").status_code == 200
         for answer in (client.get("/readyz"), client.post("/recommend", json=ASKED), client.get("/v1/movies?q=a")):
             assert answer.status_code == 503

@@ -111,7 +111,7 @@ def test_a_version_without_a_readable_manifest_is_refused(operator, store, make_
 
 
 def test_without_a_bundle_it_answers_all_the_same(make_app, tmp_path):
-    with TestClient(make_app(artifacts_dir=tmp_path / "none", operator=True)) as client:
+    with TestClient(make_app(artifacts=tmp_path / "none", operator=True)) as client:
         seen = now(client)
         assert client.get("/v1/operations/sweep.png").status_code == 404
     assert (seen["model_version"], seen["versions"], seen["sweep"]) == (None, [], False)
@@ -119,7 +119,7 @@ def test_without_a_bundle_it_answers_all_the_same(make_app, tmp_path):
 
 def test_one_bundle_has_nothing_to_go_back_to(make_app, store, tmp_path):
     export(store, tmp_path / "one")
-    with TestClient(make_app(artifacts_dir=tmp_path / "one", operator=True)) as client:
+    with TestClient(make_app(artifacts=tmp_path / "one", operator=True)) as client:
         seen = now(client)
     assert seen["rollback"] is None
     assert [one["current"] for one in seen["versions"]] == [True]
@@ -152,6 +152,6 @@ def test_the_picture_of_the_bundle(make_app, make_contents, store, tmp_path):
     publish(store, contents, force=True)
     export(store, tmp_path / "one")
     for folder in (store, tmp_path / "one"):
-        with TestClient(make_app(artifacts_dir=folder, operator=True)) as client:
+        with TestClient(make_app(artifacts=folder, operator=True)) as client:
             assert now(client)["sweep"] is True
             assert client.get("/v1/operations/sweep.png").content == PNG + b"2"

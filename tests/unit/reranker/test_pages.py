@@ -52,7 +52,7 @@ def test_the_page_knows_the_catalogue(client):
 
 
 def test_without_a_bundle_the_page_comes_all_the_same(make_app, tmp_path):
-    with TestClient(make_app(artifacts_dir=tmp_path / "none")) as client:
+    with TestClient(make_app(artifacts=tmp_path / "none")) as client:
         assert catalog_of(client) == {}
 
 
@@ -61,7 +61,7 @@ def test_a_title_can_not_break_out_of_the_page(make_app, make_contents, tmp_path
     evil = tuple("</script><script>alert(1)</script>" for _ in contents.catalog.titles)
     contents = dataclasses.replace(contents, catalog=dataclasses.replace(contents.catalog, titles=evil))
     publish(tmp_path / "evil", contents, force=True)
-    with TestClient(make_app(artifacts_dir=tmp_path / "evil")) as client:
+    with TestClient(make_app(artifacts=tmp_path / "evil")) as client:
         assert "<script>alert" not in client.get("/").text
         assert catalog_of(client)["popular"][0]["title"] == evil[0]
 

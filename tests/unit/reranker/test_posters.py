@@ -98,7 +98,7 @@ def test_a_film_without_a_tmdb_id_asks_nobody(make_app, make_contents, tmdb, tmp
     catalog = dataclasses.replace(contents.catalog, tmdb_ids=np.zeros_like(contents.catalog.tmdb_ids))
     publish(tmp_path / "plain", dataclasses.replace(contents, catalog=catalog), force=True)
     settings = {"tmdb_key": KEY, "tmdb_url": tmdb.url, "tmdb_image_url": tmdb.url}
-    with TestClient(make_app(artifacts_dir=tmp_path / "plain", **settings)) as client:
+    with TestClient(make_app(artifacts=tmp_path / "plain", **settings)) as client:
         assert client.get("/v1/posters/1").status_code == 404
     assert tmdb.asked == []
 

@@ -71,7 +71,7 @@ def test_the_card_is_sent_again_only_when_it_changed(client, store, make_content
 
 
 def test_without_a_bundle_there_is_no_card(make_app, tmp_path):
-    with TestClient(make_app(artifacts_dir=tmp_path / "none")) as client:
+    with TestClient(make_app(artifacts=tmp_path / "none")) as client:
         answer = client.get("/v1/model")
         assert answer.status_code == 503
         assert answer.headers["content-type"] == "application/problem+json"

@@ -88,7 +88,7 @@ def test_standard_output_is_json_and_one_line_per_request(serve, until):
 def test_a_port_in_use_is_an_error_with_a_fix(which, store, json_logs):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        settings = Settings(**{"artifacts_dir": store, "port": 0, "metrics_port": 0, which: port})
+        settings = Settings(**{"artifacts": store, "port": 0, "metrics_port": 0, which: port})
         with pytest.raises(MarqueeError, match=f"port {port} of 127.0.0.1 is in use") as caught:
             serve_here(settings)
     assert f"set MARQUEE_{which.upper()}" in caught.value.fix
@@ -96,7 +96,7 @@ def test_a_port_in_use_is_an_error_with_a_fix(which, store, json_logs):
 
 def test_an_address_that_is_not_ours_is_an_error_with_a_fix(store, json_logs):
     with pytest.raises(MarqueeError, match=r"can't listen on 192\.0\.2\.1") as caught:
-        serve_here(Settings(artifacts_dir=store, host="192.0.2.1", port=0, metrics_port=0))
+        serve_here(Settings(artifacts=store, host="192.0.2.1", port=0, metrics_port=0))
     assert "MARQUEE_HOST" in caught.value.fix
 
 
@@ -110,7 +110,7 @@ def test_matrix_products_have_one_thread_each(store, monkeypatch, json_logs):
     seen = []
     monkeypatch.setattr(server.Server, "run", lambda *_, **__: seen.extend(threadpool_info()))
     with threadpool_limits(2, user_api="blas"):
-        serve_here(Settings(artifacts_dir=store, port=0, metrics_port=0, log_format="json"))
+        serve_here(Settings(artifacts=store, port=0, metrics_port=0, log_format="json"))
     assert seen
     assert {pool["num_threads"] for pool in seen if pool["user_api"] == "blas"} == {1}
 

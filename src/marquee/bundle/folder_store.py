@@ -1,0 +1,189 @@
+"""A folder of bundles: durable writes, a pointer that is replaced by renaming, and a lock that the kernel keeps."""
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from marquee.bundle.examine import is_version_folder, is_version_name, read_manifest
+from marquee.bundle.manifest import Manifest
+from marquee.bundle.store import (
+    CURRENT,
+    LIST_THEM,
+    TEMPORARY,
+    VERSIONS,
+    Pointer,
+    Store,
+    check_version_name,
+    parse_pointer,
+    pointer_bytes,
+    pointer_name,
+    unreadable_pointer,
+)
+from marquee.errors import BundleError
+
+LOCK_NAME = ".publish.lock"
+_POINTER_LIMIT = 65_536
+
+
+class FolderStore(Store):
+    """A store in a folder, or the folder of one version, which can only be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.address, self.work = path, str(path), path / ".work"
+
+    @property
+    def is_one_version(self) -> bool:
+        """See `Store`. Looked up each time, since a mounted volume can be swapped as a whole."""
+        return is_version_folder(self.path)
+
+    def pointer(self, channel: str = CURRENT) -> Pointer | None:
+        """See `Store`. One version is its own pointer."""
+        if self.is_one_version:
+            manifest = read_manifest(self.path)
+            return Pointer(version=manifest.version, manifest_sha256=manifest.sha256())
+        path = self.path / pointer_name(channel)
+        try:
+            with path.open("rb") as file:
+                raw = file.read(_POINTER_LIMIT)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise unreadable_pointer(str(path), f"can't be read: {error.strerror}") from None
+        return parse_pointer(raw, str(path))
+
+    def point_to(self, pointer: Pointer, channel: str = CURRENT) -> None:
+        """See `Store`. A reader sees the old pointer or the new one, even if the power fails."""
+        path = self.path / pointer_name(channel)
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_name(f"{path.name}{TEMPORARY}{secrets.token_hex(4)}")
+        write_durably(temporary, pointer_bytes(pointer))
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+    def channels(self) -> list[str]:
+        """See `Store`."""
+        if self.is_one_version:
+            return [CURRENT]
+        named = sorted(path.stem for path in self.path.glob("channels/*.json"))
+        return [name for name in (CURRENT, *named) if (self.path / pointer_name(name)).is_file()]
+
+    def version_names(self) -> list[str]:
+        """See `Store`."""
+        if self.is_one_version:
+            return [read_manifest(self.path).version]
+        return [name for name in self._entries() if is_version_name(name)]
+
+    def strange_names(self) -> list[str]:
+        """See `Store`."""
+        folders = (name for name in self._entries() if (self.path / VERSIONS / name).is_dir())
+        return [name for name in folders if not is_version_name(name) and not name.startswith(TEMPORARY)]
+
+    def folder(self, version: str) -> Path:
+        """See `Store`."""
+        if self.is_one_version:
+            if version != read_manifest(self.path).version:
+                raise BundleError(f"{self.path} is one version, not a store, so {version} can't be chosen in it")
+            return self.path
+        check_version_name(version)
+        path = self.path / VERSIONS / version
+        if not path.is_dir():
+            raise BundleError(f"no version {version} in {self.path}", fix=LIST_THEM)
+        return path
+
+    def manifest(self, version: str) -> Manifest:
+        """See `Store`."""
+        return read_manifest(self.folder(version))
+
+    @contextmanager
+    def new_version(self, version: str) -> Iterator[Path]:
+        """See `Store`."""
+        with written_aside(self.path / VERSIONS / version) as temporary:
+            yield temporary
+
+    def remove(self, version: str) -> None:
+        """See `Store`. Readers see all of it or nothing."""
+        path = self.folder(version)
+        hidden = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+        path.rename(hidden)
+        shutil.rmtree(hidden)
+
+    @contextmanager
+    def locked(self, timeout: float = 60.0) -> Iterator[None]:
+        """See `Store`."""
+        if self.is_one_version:
+            raise BundleError(f"{self.path} is one version, not a store", fix="name a store, such as artifacts")
+        (self.path / VERSIONS).mkdir(parents=True, exist_ok=True)
+        path = self.path / LOCK_NAME
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            _wait_for(descriptor, path, timeout)
+            self._remove_leftovers()
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _entries(self) -> list[str]:
+        folder = self.path / VERSIONS
+        return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+
+    def _remove_leftovers(self) -> None:
+        # The lock's holder is alone, so every temporary file belongs to a publisher that died.
+        for pattern in (f"{VERSIONS}/{TEMPORARY}*", f"*.json{TEMPORARY}*", f"channels/*.json{TEMPORARY}*"):
+            for path in self.path.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+
+def write_durably(path: Path, raw: bytes) -> None:
+    """Write a new file and sync it to disk."""
+    with path.open("xb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Sync a folder's entries to disk: a rename is only durable after that."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """A temporary folder that is renamed to `path` at the end, or removed if writing fails.
+
+    If the process dies, the next publisher removes it. `tempfile.mkdtemp` would lock out servers of other users.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        for place, _, _ in os.walk(temporary, topdown=False):
+            sync_folder(Path(place))
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _wait_for(descriptor: int, path: Path, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                message = f"another publisher has held {path} for {timeout:g} s"
+                raise BundleError(message, fix="let it finish, then publish again") from None
+            time.sleep(0.02)
