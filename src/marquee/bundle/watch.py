@@ -39,6 +39,7 @@ class Live(Generic[T]):
 
     path: Path
     _: KW_ONLY
+    model: str = "current"
     build: Callable[[Bundle], T] = lambda bundle: cast("T", bundle)
     interval: float = 5.0
     retry: float = 60.0
@@ -55,6 +56,7 @@ class Live(Generic[T]):
         self._checking = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.trouble: str | None = None
         self.swaps = 0
         self.refusals = 0
 
@@ -110,13 +112,13 @@ class Live(Generic[T]):
             pointed = self._pointed()
         except BundleError as error:
             return self._refuse(error.message, error)
-        if pointed == self._seen:
+        if pointed == self._seen or self._pinned and self.ready:
             self._refused = ""
             return "unchanged"
         if pointed == self._refused and time.monotonic() < self._refused_at + self.retry:
             return "unchanged"
         try:
-            bundle = load(self.path, fall_back=not self.ready)
+            bundle = load(self.path, self._pinned, fall_back=not self.ready)
             self._built = ((bundle.version, self.build(bundle)), *self._built[:1])
         except BundleError as error:
             return self._refuse(pointed, error)
@@ -130,7 +132,13 @@ class Live(Generic[T]):
         logger.info("bundle %s is live", bundle.version)
         return "swapped"
 
+    @property
+    def _pinned(self) -> str | None:
+        return None if self.model == "current" else self.model
+
     def _pointed(self) -> str:
+        if self._pinned:
+            return self._pinned
         if not is_version_folder(self.path):
             return pointer_or_refuse(self.path).manifest_sha256
         # Hashed, since a folder that is a mounted volume can be replaced as a whole.
