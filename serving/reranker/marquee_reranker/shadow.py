@@ -14,7 +14,7 @@ from marquee_reranker.telemetry import Telemetry
 
 logger = logging.getLogger("marquee.shadow")
 
-QUEUE = 32  # of the requests that wait; further ones are dropped
+QUEUE = 32  # requests that wait or are asked; further ones are dropped
 
 
 class Shadow:

@@ -63,7 +63,9 @@ class Telemetry:
         )
         self.inflight = gauge("marquee_inflight", "Requests in progress, without probes.")
         self.shed = counter("marquee_shed_total", "Requests refused because of load.", ["reason"])
-        self.recommendations = counter("marquee_recommendations_total", "Recommendations by rung.", ["served_by", MODEL])
+        self.recommendations = counter(
+            "marquee_recommendations_total", "Recommendations by rung.", ["served_by", MODEL]
+        )
         self.degraded = counter("marquee_degraded_total", "Degraded answers by reason.", ["reason", MODEL])
         self.candidates = histogram("marquee_candidates", "Re-ranked candidates per request.", buckets=CANDIDATES)
         self.retrieval = seconds("marquee_retrieval_duration_seconds", "Seconds for retrieval (stage one).")

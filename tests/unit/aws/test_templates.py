@@ -65,7 +65,7 @@ KNOWN = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields}
 DEFAULTS = {"SAGEMAKER_SECONDS", "SAGEMAKER_CONNECT_SECONDS", "SAGEMAKER_READ_SECONDS", "AWS_REGION"}
 # What a function has no use for: it doesn't listen, queue, reload or ask over HTTP, and it logs JSON.
 OF_SERVERS = {"HOST", "PORT", "METRICS_PORT", "RELOAD_SECONDS", "THREADS", "LOG_FORMAT", "SHUTDOWN_SECONDS"}
-OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS"}
+OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS", "SHADOW_MODEL", "SHADOW_SHARE"}
 OF_SERVERS |= {
     "OPERATOR",
     "PAGE_NOVELTY",
@@ -109,6 +109,8 @@ def test_every_setting_in_helms_values_is_one_that_settings_know_and_back():
     # And back. The chart's templates set these; and what is AWS's is no value of the chart.
     by_the_chart = {f"MARQUEE_{name}" for name in ("PROFILE", "ARTIFACTS_DIR", "HOST", "PORT", "METRICS_PORT")}
     by_the_chart |= {"MARQUEE_RETRIEVAL_URL", "MARQUEE_RETRIEVAL_PROTOCOL", "MARQUEE_ROLLBACK", "MARQUEE_TMDB_KEY"}
+    by_the_chart |= {f"MARQUEE_{name}" for name in ("RETRIEVAL_CANARY_URL", "RETRIEVAL_CANARY_SHARE")}
+    by_the_chart |= {"MARQUEE_SHADOW_MODEL", "MARQUEE_SHADOW_SHARE"}
     of_aws = {name for name in KNOWN if name.startswith(("MARQUEE_SAGEMAKER_", "MARQUEE_AWS_"))}
     assert keys("reranker") == KNOWN - by_the_chart - of_aws
 
