@@ -112,7 +112,7 @@ class Live(Generic[T]):
             pointed = self._pointed()
         except BundleError as error:
             return self._refuse(error.message, error)
-        if pointed == self._seen or self._pinned and self.ready:
+        if pointed == self._seen or (self._pinned and self.ready):
             self._refused = ""
             return "unchanged"
         if pointed == self._refused and time.monotonic() < self._refused_at + self.retry:
