@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     """Time limit of connecting to the retrieval server, in seconds."""
     retrieval_connection_seconds: float = Field(30.0, gt=0)
     """Maximum age of a connection in seconds, so that new pods get their share of requests."""
+    retrieval_canary_url: str = Field("", pattern=r"^(https?://[^/]+)?$")
+    """URL of a canary of the retrieval server, which gets a share of the calls. Empty: no canary."""
+    retrieval_canary_share: float = Field(0.1, ge=0, le=1)
+    """Share of the requests whose retrieval calls go to the canary."""
     sagemaker_endpoint: str = Field("", pattern=r"^([a-zA-Z0-9](-*[a-zA-Z0-9]){0,62})?$")
     """Name of the SageMaker endpoint; required by the profile `aws`."""
     sagemaker_seconds: float = Field(1.8, gt=0)
@@ -63,6 +67,10 @@ class Settings(BaseSettings):
     """Time limit of each read from the endpoint, in seconds per attempt."""
     aws_region: str = Field("", pattern=r"^([a-z]{2,}(-[a-z]+)+-\d)?$")
     """Region of the endpoint. Empty: AWS_REGION, which Lambda sets."""
+    shadow_model: str = Field("", pattern=f"^$|{MODEL}")
+    """Channel or version of a second model that is asked after an answer and compared, never shown. Empty: none."""
+    shadow_share: float = Field(0.1, ge=0, le=1)
+    """Share of the recommendations that the shadow model is asked for."""
     max_inflight: int = Field(32, ge=1)
     """Number of requests in progress; further ones wait in the queue."""
     max_queue: int = Field(64, ge=0)
@@ -108,6 +116,9 @@ def load_settings(**overrides: object) -> Settings:
     if settings.profile == "aws" and not settings.sagemaker_endpoint:
         fix = "set it to the endpoint's name, or MARQUEE_PROFILE=cluster"
         raise ConfigError("MARQUEE_PROFILE=aws needs MARQUEE_SAGEMAKER_ENDPOINT", fix=fix)
+    if settings.retrieval_canary_url and (settings.profile == "aws" or not settings.retrieval_url):
+        fix = "set it to the stable server's URL, or unset MARQUEE_RETRIEVAL_CANARY_URL"
+        raise ConfigError("MARQUEE_RETRIEVAL_CANARY_URL needs MARQUEE_RETRIEVAL_URL and the profile cluster", fix=fix)
     return settings
 
 

@@ -47,8 +47,8 @@ def train(
 
     Under torchrun the processes share the work on each batch; the store has to be one that all of them see.
 
-    Unfinished work is saved in the store's `.work`; a bucket's, in the local cache. With `force`, even what is worse than popularity or than the
-    current bundle is published. Returns None in a process that doesn't lead.
+    Unfinished work is saved in the store's `.work`; a bucket's, in the local cache. With `force`, even what is worse
+    than popularity or than the channel's bundle is published. Returns None in a process that doesn't lead.
 
     Raises:
         ConfigError: The processes of torchrun have different ratings, configurations or stores.

@@ -76,4 +76,5 @@ class Telemetry:
         # Beside the metrics, not among them: to be searched for, and not billed.
         self._metrics.add_metadata("request_id", facts.request_id)
         self._metrics.add_metadata("degraded", facts.degraded)
+        self._metrics.add_metadata("model_version", facts.model_version)
         self._metrics.flush_metrics()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -23,6 +24,7 @@ from marquee_reranker.operations import Operations
 from marquee_reranker.posters.fetch import Posters
 from marquee_reranker.responses import install_exception_handlers
 from marquee_reranker.routes import films, operations, page, recommend
+from marquee_reranker.shadow import Shadow
 from marquee_reranker.telemetry import Telemetry
 
 
@@ -39,29 +41,36 @@ def create_app(
     """
     telemetry = telemetry or Telemetry()
 
-    def build(bundle: Bundle) -> Pipeline:
+    def build(bundle: Bundle, retriever: Retriever | None = None) -> Pipeline:
         """Build a pipeline and let it answer once, so that errors occur while the old pipeline still serves."""
-        pipeline = Pipeline(bundle, make_retriever(bundle))
+        pipeline = Pipeline(bundle, retriever)
         seeds = [int(movie) for movie in bundle.catalog.movie_ids[:3]]
         pipeline.recommend(RecommendationRequest(movie_ids=seeds, top_n=1, explain=True))
         pipeline.films.reader.read("like misspelt")  # builds the indexes of titles
         return pipeline
 
     store = open_store(settings.artifacts, settings.cache_dir)
-    live = Live(
-        store,
+    follow = partial(Live, store, interval=settings.reload_seconds)
+    live: Live[Pipeline] = follow(
         model=settings.model,
-        build=build,
-        interval=settings.reload_seconds,
+        build=lambda bundle: build(bundle, make_retriever(bundle)),
         on_change=telemetry.bundle_checked,
     )
+    telemetry.store_reachable.set_function(lambda: live.trouble is None)
+    shadow = None
+    if settings.shadow_model:
+        shadow = Shadow(follow(model=settings.shadow_model, build=build), settings.shadow_share, telemetry)
     posters = Posters.from_settings(settings, lambda result: telemetry.posters.labels(result).inc())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.max_inflight
         await anyio.to_thread.run_sync(live.start)
+        if shadow:
+            shadow.start()
         yield
+        if shadow:
+            await anyio.to_thread.run_sync(shadow.stop)
         await anyio.to_thread.run_sync(live.stop)
         if posters:
             posters.close()
@@ -77,6 +86,7 @@ def create_app(
     )
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
     app.state.settings, app.state.posters = settings, posters
+    app.state.shadow = shadow
     app.state.operations = Operations(settings, telemetry, store, live)
     routers = [module.router for module in (films, recommend, page, operations)]
     for router in routers:

@@ -171,8 +171,9 @@ class Observe:
         if matched is None:  # refused before it reached the router
             matched = next((known for known in self._routes if known.matches(scope)[0] is not Match.NONE), None)
         route = getattr(matched, "path", "unmatched")
-        self._telemetry.requests.labels(route, method, str(status)).inc()
-        self._telemetry.duration.labels(route).observe(seconds)
+        model = scope["state"]["log"]["model_version"] or ""
+        self._telemetry.requests.labels(route, method, str(status), model).inc()
+        self._telemetry.duration.labels(route, model).observe(seconds)
         fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1e3, 3)}
         if failure:
             fields["exc_info"] = failure

@@ -48,6 +48,8 @@ class OperationsNow(FrozenBaseModel):
     """Scope of the figures."""
     model_version: str | None
     """Version of the bundle in use; null before one is loaded."""
+    store: str | None
+    """Why the store of bundles can't be reached, while the loaded one is served; null if it can."""
     started: datetime
     uptime_s: float
     requests: Requests
@@ -89,6 +91,7 @@ class Operations:
         return OperationsNow(
             scope=SCOPE,
             model_version=self._live.get().version if self._live.ready else None,
+            store=self._live.trouble,
             started=self._started,
             uptime_s=round(time.monotonic() - self._clock, 1),
             requests=Requests(total=sum(by_status.values()), errors=errors),

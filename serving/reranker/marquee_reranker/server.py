@@ -5,24 +5,24 @@ import math
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
 from prometheus_client import start_http_server
 from threadpoolctl import threadpool_limits
 
+from marquee.bundle.bundle import Bundle
 from marquee.errors import MarqueeError
+from marquee.retrieval.canary import CanaryRetriever
 from marquee.retrieval.http import RetrievalClient
+from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker.app import create_app
 from marquee_reranker.telemetry import Telemetry, configure_logging
-
-if TYPE_CHECKING:
-    from marquee.retrieval.sagemaker import SageMakerClient
 
 # Time to accept requests after SIGTERM, while /readyz says 503: load balancers notice it a little late.
 DRAIN_SECONDS = 1.0
@@ -58,9 +58,7 @@ def serve(settings: Settings) -> None:
     # Requests run in threads, below which OpenBLAS's own threads would make it a hundred times slower.
     threadpool_limits(settings.threads, user_api="blas")
     telemetry = Telemetry()
-    client = _retrieval_client(settings, telemetry)
-    make_retriever = (lambda bundle: client.retriever(bundle.version)) if client else (lambda _: None)
-    app = create_app(settings, telemetry=telemetry, make_retriever=make_retriever)
+    app = create_app(settings, telemetry=telemetry, make_retriever=_retrieval(settings, telemetry))
     listener = _listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
@@ -75,26 +73,38 @@ def serve(settings: Settings) -> None:
         Server(config).run(sockets=[listener])
 
 
-def _retrieval_client(settings: Settings, telemetry: Telemetry) -> "RetrievalClient | SageMakerClient | None":
-    """A client of the retrieval server; None where retrieval is in process."""
-
-    def count(result: str, _: float) -> None:
-        telemetry.retrieval_calls.labels(result).inc()
-
+def _retrieval(settings: Settings, telemetry: Telemetry) -> Callable[[Bundle], Retriever | None]:
+    """What makes a bundle's retriever, which asks the retrieval server; None where retrieval is in process."""
+    stable_calls = partial(telemetry.retrieval_called, "stable")
     if settings.profile == "aws":
         from marquee.retrieval.sagemaker import SageMakerClient  # noqa: PLC0415 - a cluster's image has no boto3
 
-        return SageMakerClient.of_settings(settings, workers=settings.max_inflight, on_result=count)
+        endpoint = SageMakerClient.of_settings(settings, workers=settings.max_inflight, on_result=stable_calls)
+        return lambda bundle: endpoint.retriever(bundle.version)
     if not settings.retrieval_url:
-        return None
-    return RetrievalClient(
-        settings.retrieval_url,
+        return lambda _: None
+    client = partial(
+        RetrievalClient,
         protocol=settings.retrieval_protocol,
-        seconds=settings.retrieval_seconds,
         connect_seconds=settings.retrieval_connect_seconds,
         connection_seconds=settings.retrieval_connection_seconds,
         workers=settings.max_inflight,
-        on_result=count,
+    )
+    stable = client(settings.retrieval_url, seconds=settings.retrieval_seconds, on_result=stable_calls)
+    if not settings.retrieval_canary_url:
+        return lambda bundle: stable.retriever(bundle.version)
+    canary = client(
+        settings.retrieval_canary_url,
+        name="canary of retrieval",
+        seconds=settings.retrieval_seconds / 2,
+        on_result=partial(telemetry.retrieval_called, "canary"),
+        same_version=True,
+    )
+    return lambda bundle: CanaryRetriever(
+        stable.retriever(bundle.version),
+        canary.retriever(bundle.version),
+        share=settings.retrieval_canary_share,
+        seconds=settings.retrieval_seconds,
     )
 
 

@@ -13,10 +13,12 @@ from structlog.typing import Processor
 from marquee.api.contracts import RecommendationResponse
 from marquee.api.request_context import RequestContext
 from marquee.inspect_request import RequestAccount
-from marquee.pipeline import Trace
+from marquee.pipeline import LADDER, Trace
 
 # 0.5 ms to 1 s: a healthy request takes a few milliseconds, and clients give up after a second.
 SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0)
+SHARES = tuple(tenth / 10 for tenth in range(11))
+MODEL = "model_version"  # label; "" where no model was used
 CANDIDATES = (0, 10, 50, 100, 150, 200, 400, 1000)
 
 _LATER = "served_by n_seeds n_candidates retrieval_ms rerank_ms model_version shed".split()
@@ -55,18 +57,37 @@ class Telemetry:
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram = partial(Histogram, registry=registry)
         seconds = partial(histogram, buckets=SECONDS)
-        self.requests = counter("marquee_requests_total", "Requests answered.", ["route", "method", "status"])
-        self.duration = seconds("marquee_request_duration_seconds", "Seconds until an answer's last byte.", ["route"])
+        self.requests = counter("marquee_requests_total", "Requests answered.", ["route", "method", "status", MODEL])
+        self.duration = seconds(
+            "marquee_request_duration_seconds", "Seconds until an answer's last byte.", ["route", MODEL]
+        )
         self.inflight = gauge("marquee_inflight", "Requests in progress, without probes.")
         self.shed = counter("marquee_shed_total", "Requests refused because of load.", ["reason"])
-        self.recommendations = counter("marquee_recommendations_total", "Recommendations by rung.", ["served_by"])
-        self.degraded = counter("marquee_degraded_total", "Degraded answers by reason.", ["reason"])
+        self.recommendations = counter(
+            "marquee_recommendations_total", "Recommendations by rung.", ["served_by", MODEL]
+        )
+        self.degraded = counter("marquee_degraded_total", "Degraded answers by reason.", ["reason", MODEL])
         self.candidates = histogram("marquee_candidates", "Re-ranked candidates per request.", buckets=CANDIDATES)
         self.retrieval = seconds("marquee_retrieval_duration_seconds", "Seconds for retrieval (stage one).")
-        self.retrieval_calls = counter("marquee_retrieval_calls_total", "Retrieval calls by result.", ["result"])
+        self.retrieval_calls = counter(
+            "marquee_retrieval_calls_total", "Retrieval calls by result.", ["result", "target"]
+        )
+        self.retrieval_answers = seconds(
+            "marquee_retrieval_call_duration_seconds", "Seconds of the retrieval calls with result `ok`.", ["target"]
+        )
         self.rerank = seconds("marquee_rerank_duration_seconds", "Seconds for re-ranking (stage two).")
         self.bundle = gauge("marquee_bundle_info", "1 for the bundle in use.", ["version"])
         self.bundle_loads = counter("marquee_bundle_loads_total", "Attempts to load a bundle by result.", ["result"])
+        self.store_reachable = gauge(
+            "marquee_store_reachable", "1 if the last check of the store of bundles reached it, 0 if not."
+        )
+        self.shadow = counter(
+            "marquee_shadow_total", "Questions to the shadow model by result.", ["result", "served_by", MODEL]
+        )
+        self.shadow_overlap = histogram(
+            "marquee_shadow_overlap", "Share of a shown list that is in the shadow's too.", [MODEL], buckets=SHARES
+        )
+        self.shadow_duration = seconds("marquee_shadow_duration_seconds", "Seconds of a shadow's answer.", [MODEL])
         self.posters = counter("marquee_posters_total", "Requested posters by result.", ["result"])
         # Series of alerts exist from the start, since an alert on an absent series never fires.
         for reason in ("queue_full", "queue_timeout"):
@@ -74,18 +95,22 @@ class Telemetry:
         for result in ("swapped", "refused", "fell_back"):
             self.bundle_loads.labels(result)
         for result in ("ok", "circuit_open", "timeout"):
-            self.retrieval_calls.labels(result)
-        for rung in ("two_tower", "item_cf", "popularity"):
-            self.recommendations.labels(rung)
+            self.retrieval_calls.labels(result, "stable")
 
     def recommended(self, response: RecommendationResponse, trace: Trace) -> None:
         """Count an answer with recommendations."""
-        self.recommendations.labels(response.served_by).inc()
+        self.recommendations.labels(response.served_by, response.model_version).inc()
         for reason in response.degraded:
-            self.degraded.labels(reason).inc()
+            self.degraded.labels(reason, response.model_version).inc()
         self.candidates.observe(trace.n_candidates)
         self.retrieval.observe(trace.retrieval_ms / 1e3)
         self.rerank.observe(trace.rerank_ms / 1e3)
+
+    def retrieval_called(self, target: str, result: str, ms: float) -> None:
+        """Count a call of retrieval to `stable` or `canary`; failures take no time, or all of it, and aren't timed."""
+        self.retrieval_calls.labels(result, target).inc()
+        if result == "ok":
+            self.retrieval_answers.labels(target).observe(ms / 1e3)
 
     def bundle_checked(self, result: str, version: str | None) -> None:
         """Count a bundle that was loaded or refused; `version` is the one in use now."""
@@ -93,6 +118,8 @@ class Telemetry:
         if version is not None:
             self.bundle.clear()
             self.bundle.labels(version).set(1)
+            for rung in LADDER:
+                self.recommendations.labels(rung, version)
 
 
 def configure_logging(log_format: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None) -> bool:

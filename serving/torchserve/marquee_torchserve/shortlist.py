@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import torch
 
-from marquee.models import Array, Mask, Rows
 from marquee.bundle.address import open_store
+from marquee.models import Array, Mask, Rows
 from marquee.models.two_tower import TwoTower
 from marquee.retrieval.exact import Shortlist
 from marquee.retrieval.service import RetrievalService

@@ -96,14 +96,17 @@ class RemoteClient(ABC):
         protocol: KServe's protocol of requests and answers.
         seconds: Time limit of a call, all attempts included.
         workers: Number of concurrent calls. Further ones get `RetrievalUnavailable("busy")`.
+        name: Name of the tier in logs.
+        same_version: Whether an answer from another bundle is a failure, `version_skew`.
         on_result: Called after each call with "ok" or the reason of `RetrievalUnavailable`, and its milliseconds.
     """
 
-    name = "retrieval"  # of the tier, in logs
     pause = 0.0  # seconds before a second attempt
     protocol: Protocol
     seconds: float
     workers: int
+    name: str = "retrieval"
+    same_version: bool = False
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     on_result: Callable[[str, float], object] = lambda *_: None
 
@@ -128,6 +131,8 @@ class RemoteClient(ABC):
             with self._reported():
                 answer = self._answer(ask, min(started + self.seconds, deadline.get() - RESERVE))
                 found = read_answer(answer, self.protocol, query.k)
+                if self.same_version and found.model_version != version:
+                    raise RetrievalUnavailable("version_skew", f"it has {found.model_version}, not {version}")
         except RetrievalUnavailable as unavailable:
             if not was_open and unavailable.reason != "circuit_open":
                 logger.warning("%s: %s: %s", self.name, unavailable.reason, unavailable.message)

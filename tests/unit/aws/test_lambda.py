@@ -308,6 +308,7 @@ def test_the_log_line_and_the_metrics(capsys, make, front):
     assert line["message"] == "request"
     assert line["service"] == blob["service"] == os.environ["POWERTOOLS_SERVICE_NAME"]
     assert line["request_id"] == blob["request_id"] == ID
+    assert line["model_version"] == blob["model_version"] == app._pipeline.version
     assert (line["event"], line["route"], line["status"]) == ("http", "/v1/recommendations", 200)
     assert line["served_by"] == "two_tower"
     assert line["endpoint"] == "ok"

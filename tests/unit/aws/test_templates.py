@@ -66,7 +66,7 @@ OLDER = {"MARQUEE_ARTIFACTS": "MARQUEE_ARTIFACTS_DIR"}
 DEFAULTS = {"SAGEMAKER_SECONDS", "SAGEMAKER_CONNECT_SECONDS", "SAGEMAKER_READ_SECONDS", "AWS_REGION"}
 # What a function has no use for: it doesn't listen, queue, reload or ask over HTTP, and it logs JSON.
 OF_SERVERS = {"HOST", "PORT", "METRICS_PORT", "RELOAD_SECONDS", "THREADS", "LOG_FORMAT", "SHUTDOWN_SECONDS"}
-OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS", "CACHE_DIR", "MODEL"}
+OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS", "CACHE_DIR", "MODEL", "SHADOW_MODEL", "SHADOW_SHARE"}
 OF_SERVERS |= {
     "OPERATOR",
     "PAGE_NOVELTY",
@@ -108,8 +108,12 @@ def test_every_setting_in_helms_values_is_one_that_settings_know_and_back():
 
     assert keys("reranker") | keys("retrieval") <= KNOWN
     # And back. The chart's templates set these; and what is AWS's is no value of the chart.
-    by_the_chart = {f"MARQUEE_{name}" for name in ("PROFILE", "ARTIFACTS", "CACHE_DIR", "MODEL", "HOST", "PORT", "METRICS_PORT")}
+    by_the_chart = {
+        f"MARQUEE_{name}" for name in ("PROFILE", "ARTIFACTS", "CACHE_DIR", "MODEL", "HOST", "PORT", "METRICS_PORT")
+    }
     by_the_chart |= {"MARQUEE_RETRIEVAL_URL", "MARQUEE_RETRIEVAL_PROTOCOL", "MARQUEE_ROLLBACK", "MARQUEE_TMDB_KEY"}
+    by_the_chart |= {f"MARQUEE_{name}" for name in ("RETRIEVAL_CANARY_URL", "RETRIEVAL_CANARY_SHARE")}
+    by_the_chart |= {"MARQUEE_SHADOW_MODEL", "MARQUEE_SHADOW_SHARE"}
     of_aws = {name for name in KNOWN if name.startswith(("MARQUEE_SAGEMAKER_", "MARQUEE_AWS_"))}
     assert keys("reranker") == KNOWN - by_the_chart - of_aws
 

@@ -88,7 +88,7 @@ def test_what_exceeds_slots_and_queue_is_shed_at_once(flood):
     check_shed(answers)
     assert value("marquee_shed_total", reason="queue_full") == N - 12
     assert value("marquee_shed_total", reason="queue_timeout") == 0
-    assert value("marquee_requests_total", route="/recommend", method="POST", status="503") == N - 12
+    assert value("marquee_requests_total", route="/recommend", method="POST", status="503", model_version="") == N - 12
     assert httpx2.post(f"{url}/recommend", json=ASKED).status_code == 200  # as if nothing had been
 
 

@@ -50,7 +50,7 @@ def test_get_is_not_possible(client):
 
 def test_it_is_logged_and_not_counted_as_a_recommendation(make_app, json_logs):
     with TestClient(make_app()) as client:
-        client.post("/v1/explain", json=ASKED)
+        version = client.post("/v1/explain", json=ASKED).json()["model_version"]
         value = client.app.state.telemetry.registry.get_sample_value
     (line,) = [line for line in json_logs() if line["event"] == "request"]
     assert (line["route"], line["served_by"], line["n_seeds"], line["n_candidates"]) == (
@@ -58,8 +58,9 @@ def test_it_is_logged_and_not_counted_as_a_recommendation(make_app, json_logs):
         20,
     )
     assert 0 < line["retrieval_ms"] + line["rerank_ms"] < line["ms"]
-    assert value("marquee_recommendations_total", {"served_by": "two_tower"}) == 0
-    assert value("marquee_requests_total", {"route": "/v1/explain", "method": "POST", "status": "200"}) == 1
+    model = {"model_version": version}
+    assert value("marquee_recommendations_total", {"served_by": "two_tower", **model}) == 0
+    assert value("marquee_requests_total", {"route": "/v1/explain", "method": "POST", "status": "200", **model}) == 1
 
 
 class Down:

@@ -95,15 +95,19 @@ def test_invented_paths_and_methods_make_no_new_series(client):
 
 
 def test_metrics_of_a_recommendation(client):
-    client.post("/recommend", json={"tmdb_ids": [1001]})
+    version = client.post("/recommend", json={"tmdb_ids": [1001]}).json()["model_version"]
     client.post("/recommend", json={"tmdb_ids": [5]})
+    client.post("/recommend", json={})
     value = client.app.state.telemetry.registry.get_sample_value
-    assert value("marquee_recommendations_total", {"served_by": "two_tower"}) == 1
-    assert value("marquee_recommendations_total", {"served_by": "popularity"}) == 1
-    assert value("marquee_degraded_total", {"reason": "no_known_seeds"}) == 1
+    model = {"model_version": version}
+    assert value("marquee_recommendations_total", {"served_by": "two_tower", **model}) == 1
+    assert value("marquee_recommendations_total", {"served_by": "item_cf", **model}) == 0  # there before the first one
+    assert value("marquee_recommendations_total", {"served_by": "popularity", **model}) == 1
+    assert value("marquee_degraded_total", {"reason": "no_known_seeds", **model}) == 1
     for name in ("candidates", "retrieval_duration_seconds", "rerank_duration_seconds"):
         assert value(f"marquee_{name}_count") == 2
-    assert value("marquee_request_duration_seconds_count", {"route": "/recommend"}) == 2
+    assert value("marquee_request_duration_seconds_count", {"route": "/recommend", **model}) == 2
+    assert value("marquee_request_duration_seconds_count", {"route": "/recommend", "model_version": ""}) == 1
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])

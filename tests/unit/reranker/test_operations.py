@@ -3,11 +3,13 @@
 import dataclasses
 import shlex
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from fastapi.testclient import TestClient
 
 from marquee.bundle import export, publish
+from marquee.bundle.folder_store import FolderStore
 from marquee_reranker.operations import OperationsNow
 
 ASKED = {"tmdb_ids": [1001, 1004], "top_n": 5}
@@ -67,9 +69,9 @@ def test_it_counts_what_was_asked(operator):
 
 def test_errors_are_faults_and_refusals(make_app):
     with TestClient(make_app(operator=True)) as client:
-        client.app.state.telemetry.requests.labels("/recommend", "POST", "503").inc(2)
-        client.app.state.telemetry.requests.labels("/recommend", "POST", "500").inc()
-        client.app.state.telemetry.requests.labels("/recommend", "POST", "499").inc()
+        client.app.state.telemetry.requests.labels("/recommend", "POST", "503", "").inc(2)
+        client.app.state.telemetry.requests.labels("/recommend", "POST", "500", "one").inc()
+        client.app.state.telemetry.requests.labels("/recommend", "POST", "499", "two").inc()
         client.app.state.telemetry.shed.labels("queue_full").inc(2)
         seen = now(client)
     assert seen["requests"] == {"total": 4, "errors": 3}
@@ -108,6 +110,13 @@ def test_a_version_without_a_readable_manifest_is_refused(operator, store, make_
     (store / "versions" / old / "manifest.json").unlink()
     newest, older = now(operator)["versions"]
     assert (newest["refused"], older["version"], older["refused"], older["ndcg@10"]) == (False, old, True, None)
+
+
+def test_a_store_that_cannot_be_reached_is_shown(operator, monkeypatch):
+    reachable = partial(operator.app.state.telemetry.registry.get_sample_value, "marquee_store_reachable")
+    assert (now(operator)["store"], reachable()) == (None, 1)
+    monkeypatch.setattr(FolderStore, "trouble", "no route to the bucket")
+    assert (now(operator)["store"], reachable()) == ("no route to the bucket", 0)
 
 
 def test_without_a_bundle_it_answers_all_the_same(make_app, tmp_path):

@@ -24,8 +24,10 @@ def test_metrics_are_on_a_port_of_their_own(serve):
     assert public.status_code == 404
     assert "marquee_" not in public.text.replace("marquee_version", "")
     text = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
-    assert 'marquee_requests_total{method="POST",route="/recommend",status="200"} 1.0' in text
-    assert re.search(r'marquee_bundle_info\{version="[^"]+"\} 1\.0', text)
+    version = re.search(r'marquee_bundle_info\{version="([^"]+)"\} 1\.0', text)[1]
+    labels = f'method="POST",model_version="{version}",route="/recommend",status="200"'
+    assert f"marquee_requests_total{{{labels}}} 1.0" in text
+    assert "marquee_store_reachable 1.0" in text
     assert "process_resident_memory_bytes" in text
     assert served.terminate() == 0
 

@@ -48,6 +48,8 @@ def recommend(request: Request, body: RequestBody) -> Response:
     answer = pipeline_of(request).recommend(body, request_id=fields["request_id"], trace=trace)
     log_answer(request.scope, answer, trace)
     request.app.state.telemetry.recommended(answer, trace)
+    if shadow := request.app.state.shadow:
+        shadow.offer(body, answer)
     return json_response(answer)
 
 

@@ -34,6 +34,7 @@ function load(now) {
   ];
   return [
     element("p", { class: "hint" }, `Of ${now.scope}.`),
+    ...(now.store ? [element("p", { role: "status" }, `The store of models can't be reached; the loaded model is served: ${now.store}`)] : []),
     element("dl", { class: "tiles" }, ...tiles.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
     shares("Recommendations by rung", now.served_by), shares("Degraded answers by reason", now.degraded),
     shares("Requests refused because of load", now.shed),
