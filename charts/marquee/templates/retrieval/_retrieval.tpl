@@ -14,7 +14,7 @@
 {{- $image := $retrieval.image -}}
 {{- if eq (last .) "retrieval-canary" -}}
 {{- with $retrieval.canary.image -}}
-{{- $image = merge (dict "repository" (.repository | default $image.repository)) (or .tag .digest | ternary . $image) -}}
+{{- $image = merge (dict "repository" (.repository | default $image.repository)) (empty (or .tag .digest) | ternary $image .) -}}
 {{- end -}}
 {{- end -}}
 {{- $default := eq $retrieval.server "kserve" | ternary "marquee-retrieval-kserve" "marquee-retrieval" -}}
