@@ -43,6 +43,22 @@ CASES: dict[str, tuple[str, ...]] = {
         *("-a", KSERVE, "--set", "artifacts.existingClaim=shared,artifacts.singleNode=false"),
         *("--set", "retrieval.autoscaling.minReplicas=2"),
     ),
+    "bucket": ("--set", "artifacts.store=object,artifacts.url=s3://films/models,artifacts.existingSecret=keys"),
+    "bucket with KServe": (
+        *("-a", KSERVE, "--set", "artifacts.store=object,artifacts.url=gs://films/models,retrieval.server=kserve"),
+        *("--set", "retrieval.autoscaling.minReplicas=2,reranker.autoscaling.minReplicas=2"),
+    ),
+    "bucket and torchrun": (
+        *("--set", "artifacts.store=object,artifacts.url=az://films/models,training.backend=torchrun,training.nodes=2"),
+    ),
+    "gateway and trainjob": (
+        *("-a", TRAINER, "--set", "artifacts.store=object,artifacts.gateway.enabled=true,training.backend=trainjob"),
+    ),
+    "canary": ("--set", "retrieval.canary.enabled=true,retrieval.canary.image.tag=v2"),
+    "bucket and canary with KServe": (
+        *("-a", KSERVE, "--set", "artifacts.store=object,artifacts.gateway.enabled=true"),
+        *("--set", "retrieval.canary.enabled=true,retrieval.canary.model=staging"),
+    ),
     "no wait": ("-a", KSERVE, "--set", "artifacts.waitForModel=false"),
     "data from a claim": ("--set", "training.data.existingClaim=movielens,training.data.subPath=ml-25m"),
     "data from a URL": ("--set", "training.data.url=https://example.com/ml.zip,training.schedule=0 3 * * 0"),
@@ -138,13 +154,25 @@ def _templates(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, A
             template = spec["jobTemplate"]["spec"]["template"]
             yield name, template["metadata"], template["spec"]
         elif one["kind"] == "InferenceService":
-            # As KServe puts it together: container and volumes are the runtime's; its webhook adds the store.
+            # As KServe puts it together: container and volumes are the runtime's; its webhook adds the store; a canary
+            # is the predictor with what it changes.
             runtime = next(other["spec"] for other in objects if other["kind"] == "ServingRuntime")
-            pod = {
-                key: value for key, value in spec["predictor"].items() if key not in {"model", "labels", "annotations"}
-            }
-            pod["volumes"] = [*pod.get("volumes", []), *runtime["volumes"]]
-            yield name, {"labels": spec["predictor"]["labels"]}, {**pod, "containers": runtime["containers"]}
+            predictor = spec["predictor"]
+            for changes in [{}, *(canary["predictor"] for canary in spec.get("canary", []))]:
+                labels = {**predictor["labels"], **changes.get("labels", {})}
+                left = {"name", "model", "labels", "annotations"}
+                pod = {key: value for key, value in {**predictor, **changes}.items() if key not in left}
+                pod["volumes"] = [*pod.get("volumes", []), *runtime["volumes"]]
+                container = copy.deepcopy(runtime["containers"][0])
+                model = changes.get("model", {})
+                container["image"] = model.get("image", container["image"])
+                env = {one["name"]: one for one in [*container["env"], *model.get("env", [])]}
+                container["env"] = list(env.values())
+                yield (
+                    name + "-" * bool(changes) + changes.get("name", ""),
+                    {"labels": labels},
+                    {**pod, "containers": [container]},
+                )
 
 
 @pytest.fixture

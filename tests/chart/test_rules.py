@@ -163,7 +163,7 @@ def test_service_ports_are_ports_of_the_container(objects, pods):
             for port in service["spec"]["ports"]:
                 target = port["targetPort"]
                 # 9090 is not declared on retrieval, lest KServe show it; both servers listen there.
-                assert ports.get(target, target) in {8080, 9090}, name
+                assert ports.get(target, target) in {7070, 8080, 9090}, name
                 assert target == 9090 or target in ports, name
 
 
@@ -178,6 +178,8 @@ def test_probes_name_ports_that_exist(objects, pods):
         if name.split()[0] not in SERVERS:
             continue
         (container,) = spec["containers"]
+        if container["name"] == "gateway":  # one pod: no other could answer while it waits
+            continue
         ports = {port["name"] for port in container["ports"]} | {port["containerPort"] for port in container["ports"]}
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             assert container[probe]["httpGet"]["port"] in ports, (name, probe)
@@ -190,5 +192,73 @@ def test_probes_name_ports_that_exist(objects, pods):
 def test_replicas_belong_to_either_the_hpa_or_us(objects):
     targets = {one["spec"]["scaleTargetRef"]["name"] for one in objects if one["kind"] == "HorizontalPodAutoscaler"}
     for deployment in (one for one in objects if one["kind"] == "Deployment"):
-        assert ("replicas" in deployment["spec"]) != (deployment["metadata"]["name"] in targets)
-        assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+        name, strategy = deployment["metadata"]["name"], deployment["spec"]["strategy"]
+        assert ("replicas" in deployment["spec"]) != (name in targets)
+        if name.endswith("-gateway"):  # one node can mount its claim
+            assert strategy == {"type": "Recreate"}
+        else:
+            assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_with_a_bucket_only_its_gateway_has_a_claim_and_pods_go_anywhere(objects, pods):
+    """Every user of the store has its address and a cache of a limited size, and may reach it."""
+    servers = [(name, spec) for name, _, spec in pods(objects) if name.split()[0] in SERVERS]
+    stores = {
+        one.get("value")
+        for _, spec in servers
+        for one in spec["containers"][0].get("env", [])
+        if one["name"] == "MARQUEE_ARTIFACTS"
+    }
+    if not stores:
+        return
+    (store,) = stores
+    for name, metadata, spec in pods(objects):
+        component = metadata["labels"]["app.kubernetes.io/component"]
+        claims = [volume for volume in spec["volumes"] if "persistentVolumeClaim" in volume]
+        if component == "gateway":
+            assert len(claims) == 1
+            continue
+        data = [volume for volume in claims if volume["name"] != "data"]
+        assert not data, name
+        assert "podAffinity" not in spec.get("affinity", {}), name
+        assert not any(one["name"] == "wait-for-model" for one in spec.get("initContainers", [])), name
+        container = spec["containers"][0]
+        if component == "test" and not name.endswith("-fallback"):
+            continue
+        env = {one["name"]: one for one in container["env"]}
+        assert env["MARQUEE_ARTIFACTS"]["value"] == store, name
+        assert "MARQUEE_ARTIFACTS_DIR" not in env, name
+        cache = next(volume for volume in spec["volumes"] if volume["name"] == "cache")
+        assert cache["emptyDir"]["sizeLimit"], name
+        assert {"name": "cache", "mountPath": env["MARQUEE_CACHE_DIR"]["value"]} in container["volumeMounts"], name
+        if component in {"training", "rollback"} and "args" in container:
+            words = container.get("command", []) + container["args"]
+            assert f"--store={store}" in words, name
+    gateway = [one for one in objects if one["kind"] == "Service" and one["metadata"]["name"].endswith("-gateway")]
+    for policy in (one for one in objects if one["kind"] == "NetworkPolicy"):
+        if policy["metadata"]["name"].endswith("-gateway"):
+            continue
+        egress = policy["spec"]["egress"]
+        ports = {port["port"] for rule in egress for port in rule.get("ports", [])}
+        assert {} in egress or (7070 if gateway else 443) in ports, policy["metadata"]["name"]
+        assert {} in egress or 53 in ports, policy["metadata"]["name"]
+
+
+def test_nothing_but_its_own_selects_a_canary(objects, pods):
+    for name, metadata, _ in pods(objects):
+        if metadata["labels"]["app.kubernetes.io/component"] != "retrieval-canary":
+            continue
+        for one in objects:
+            spec = one.get("spec", {})
+            selector = {
+                "Service": lambda spec: spec["selector"],
+                "Deployment": lambda spec: spec["selector"]["matchLabels"],
+                "PodDisruptionBudget": lambda spec: spec["selector"]["matchLabels"],
+            }.get(one["kind"])
+            if selector and matches(selector(spec), metadata["labels"]):
+                assert one["metadata"]["name"].endswith(("-retrieval-canary-predictor", "-metrics")), (
+                    one["kind"],
+                    name,
+                )
+        policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
+        assert any(matches(one["podSelector"]["matchLabels"], metadata["labels"]) for one in policies)

@@ -26,12 +26,6 @@ What is longer gets a hash, so that two long names stay two; a Service's name mu
 {{ .Values.retrieval.url | default (printf "http://%s" (include "marquee.retrieval.service" .)) }}
 {{- end }}
 
-{{/* The folder of the store, where the claim is mounted. (list $ "/artifacts"). Not a mount's subPath: the kubelet would make it
-as root, and training makes it as its own user. */}}
-{{- define "marquee.store" -}}
-{{ last . }}{{ with (first .).Values.artifacts.subPath }}/{{ . }}{{ end }}
-{{- end }}
-
 {{/* kserve or deployment; `auto` looks at the cluster's APIs. */}}
 {{- define "marquee.retrieval.mode" -}}
 {{- if ne .Values.retrieval.mode "auto" -}}
@@ -42,7 +36,7 @@ as root, and training makes it as its own user. */}}
 {{- end }}
 
 {{- define "marquee.claim" -}}
-{{ .Values.artifacts.existingClaim | default (printf "%s-artifacts" (include "marquee.fullname" .)) }}
+{{ .Values.artifacts.existingClaim | default (printf "%s-%s" (include "marquee.fullname" .) (eq .Values.artifacts.store "object" | ternary "gateway" "artifacts")) }}
 {{- end }}
 
 {{- define "marquee.serviceAccount" -}}
@@ -95,11 +89,6 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{- define "marquee.tag" -}}
 {{- (last .).tag | default (first .).Values.image.tag | default (first .).Chart.AppVersion }}
-{{- end }}
-
-{{- define "marquee.retrieval.image" -}}
-{{- $default := eq .Values.retrieval.server "kserve" | ternary "marquee-retrieval-kserve" "marquee-retrieval" -}}
-{{ include "marquee.image" (list . .Values.retrieval.image $default) }}
 {{- end }}
 
 {{/* settings: {reloadSeconds: 5} -> MARQUEE_RELOAD_SECONDS. Lists become JSON. */}}

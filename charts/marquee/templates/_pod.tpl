@@ -38,13 +38,6 @@ affinity:
 {{- end }}
 
 {{/* What users add to the pods of a component. */}}
-{{- define "marquee.envFrom" -}}
-{{- with .extraEnvFrom }}
-envFrom:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-
 {{- define "marquee.extraMounts" -}}
 {{- with .extraVolumeMounts }}{{ toYaml . }}{{ end }}
 {{- end }}
@@ -53,11 +46,16 @@ envFrom:
 {{- with .extraVolumes }}{{ toYaml . }}{{ end }}
 {{- end }}
 
+{{/* A claim that one node can mount. A bucket has no node. */}}
+{{- define "marquee.singleNode" -}}
+{{ and .Values.artifacts.singleNode (eq .Values.artifacts.store "volume") | ternary "true" "" }}
+{{- end }}
+
 {{/* The user's affinity; with singleNode also: where the release's other pods are. The first pod may go anywhere. */}}
 {{- define "marquee.affinity" -}}
 {{- $root := first . -}}
 {{- $affinity := deepCopy (index . 1).affinity -}}
-{{- if $root.Values.artifacts.singleNode -}}
+{{- if include "marquee.singleNode" $root -}}
 {{- $labels := omit (include "marquee.selectorLabels" (list $root "") | fromYaml) "app.kubernetes.io/component" -}}
 {{- $selector := dict "matchLabels" $labels "matchExpressions" (list (dict "key" "app.kubernetes.io/component" "operator" "In" "values" (list "training" "rollback" "retrieval" "reranker"))) -}}
 {{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $selector -}}
@@ -88,7 +86,7 @@ topologySpreadConstraints:
 {{/* An init container that says what the pod waits for. (list $ image volume) */}}
 {{- define "marquee.waitForModel" -}}
 {{- $root := first . -}}
-{{- if $root.Values.artifacts.waitForModel -}}
+{{- if and $root.Values.artifacts.waitForModel (ne $root.Values.artifacts.store "object") -}}
 initContainers:
   - name: wait-for-model
     image: {{ index . 1 }}
@@ -143,7 +141,7 @@ behavior:
 {{/* Not with singleNode: when that node is drained, a new pod waits for the old ones to leave, and a budget would hold them. */}}
 {{- define "marquee.hasBudget" -}}
 {{- $values := last . -}}
-{{- if and $values.pdb.enabled (not (first .).Values.artifacts.singleNode) (ge (int (include "marquee.minReplicas" $values)) 2) }}true{{ end }}
+{{- if and $values.pdb.enabled (not (include "marquee.singleNode" (first .))) (ge (int (include "marquee.minReplicas" $values)) 2) }}true{{ end }}
 {{- end }}
 
 {{/* How long a rollout may take. As long as no pod was ever ready it may be waiting for the first model, so training's time is

@@ -29,6 +29,10 @@ spec:
         - {name: API_URL, value: "http://{{ include "marquee.fullname" $root }}-reranker:{{ $root.Values.reranker.service.port }}"}
         - {name: RETRIEVAL_URL, value: {{ include "marquee.retrieval.url" $root | quote }}}
         - {name: STORE, value: {{ include "marquee.store" (list $root "/artifacts") }}}
+        {{- if last . }}
+        {{- include "marquee.store.env" (list $root "") | nindent 8 }}
+      {{- include "marquee.envFrom" (list $root dict) | nindent 6 }}
+        {{- end }}
       resources:
         {{- toYaml $root.Values.tests.resources | nindent 8 }}
       securityContext:
@@ -36,13 +40,12 @@ spec:
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
         {{- if last . }}
-        - {name: artifacts, mountPath: /artifacts, readOnly: true}
+        {{- include "marquee.store.mount" (list $root "read") | nindent 8 }}
         {{- end }}
   volumes:
     - name: tmp
       emptyDir: {sizeLimit: 64Mi}
     {{- if last . }}
-    - name: artifacts
-      persistentVolumeClaim: {claimName: {{ include "marquee.claim" $root | quote }}}
+    {{- include "marquee.store.volume" $root | nindent 4 }}
     {{- end }}
 {{- end }}

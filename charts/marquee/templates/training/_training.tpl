@@ -27,6 +27,9 @@ its pods' names, <name>-node-0-<index>-<5 characters>, are longer: 47 are left f
 {{- $training := .Values.training -}}
 - train
 - --store={{ include "marquee.store" (list . "/artifacts") }}
+{{- if ne $training.channel "current" }}
+- --channel={{ $training.channel }}
+{{- end }}
 {{- if not $training.data.allowSynthetic }}
 - --real-only
 {{- end }}
@@ -74,6 +77,7 @@ command:
 {{- end }}
 
 {{- define "marquee.training.env" -}}
+{{- include "marquee.store.env" (list . "") }}
 {{- if include "marquee.training.hasFolder" . }}
 - {name: MARQUEE_DATA_DIR, value: /data}
 {{ end }}
@@ -127,7 +131,7 @@ spec:
         {{- with $training.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- include "marquee.envFrom" $training | nindent 6 }}
+      {{- include "marquee.envFrom" (list $root $training) | nindent 6 }}
       resources:
         {{- toYaml $training.resources | nindent 8 }}
       securityContext:
@@ -149,13 +153,13 @@ spec:
       env:
         {{- . | nindent 8 }}
       {{- end }}
-      {{- include "marquee.envFrom" $training | nindent 6 }}
+      {{- include "marquee.envFrom" (list $root $training) | nindent 6 }}
       resources:
         {{- toYaml $training.resources | nindent 8 }}
       securityContext:
         {{- toYaml $root.Values.securityContext | nindent 8 }}
       volumeMounts:
-        - {name: artifacts, mountPath: /artifacts}
+        {{- include "marquee.store.mount" (list $root "write") | nindent 8 }}
         - {name: tmp, mountPath: /tmp}
         {{- if $data.existingClaim }}
         - name: data
@@ -172,8 +176,7 @@ spec:
         {{- end }}
         {{- include "marquee.extraMounts" $training | nindent 8 }}
   volumes:
-    - name: artifacts
-      persistentVolumeClaim: {claimName: {{ include "marquee.claim" $root | quote }}}
+    {{- include "marquee.store.volume" $root | nindent 4 }}
     - name: tmp
       emptyDir: {sizeLimit: {{ $training.scratchSize }}}
     {{- if $data.existingClaim }}
