@@ -63,23 +63,29 @@ affinity:
 {{- $required := append ($pods.requiredDuringSchedulingIgnoredDuringExecution | default list) $term -}}
 {{- $_ := set $affinity "podAffinity" (set $pods "requiredDuringSchedulingIgnoredDuringExecution" $required) -}}
 {{- end -}}
+{{- if and (has (last .) (list "retrieval" "reranker")) (not (or (index . 1).topologySpreadConstraints (include "marquee.singleNode" $root))) -}}
+{{- $selector := dict "matchLabels" (include "marquee.selectorLabels" (list $root (last .)) | fromYaml) -}}
+{{- $term := dict "weight" 50 "podAffinityTerm" (dict "topologyKey" "topology.kubernetes.io/zone" "labelSelector" $selector) -}}
+{{- $pods := $affinity.podAntiAffinity | default dict -}}
+{{- $preferred := append ($pods.preferredDuringSchedulingIgnoredDuringExecution | default list) $term -}}
+{{- $_ := set $affinity "podAntiAffinity" (set $pods "preferredDuringSchedulingIgnoredDuringExecution" $preferred) -}}
+{{- end -}}
 {{- with $affinity }}{{ toYaml . }}{{ end }}
 {{- end }}
 
-{{/* Spread a server's pods. (list $ values "component") */}}
+{{/* Spread a server's pods over nodes. (list $ values "component"). Over zones it is the affinity that does it: where nodes have no
+zone, a constraint on zones would make the scheduler ignore all constraints. */}}
 {{- define "marquee.spread" -}}
 topologySpreadConstraints:
 {{- with (index . 1).topologySpreadConstraints }}
   {{- toYaml . | nindent 2 }}
 {{- else }}
-{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - maxSkew: 1
-    topologyKey: {{ $key }}
+    topologyKey: kubernetes.io/hostname
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:
         {{- include "marquee.selectorLabels" (list (first $) (last $)) | nindent 8 }}
-{{- end }}
 {{- end }}
 {{- end }}
 
