@@ -1,8 +1,10 @@
-"""Sends recommendation requests at a steady rate and reports: load.py URL RATE SECONDS. Standard library only.
+"""Sends recommendation requests at a steady rate and reports: load.py URL RATE SECONDS [RETRIES]. Standard library.
 
 Open loop: the arrival rate does not depend on response times. Each request uses a connection of its own, as separate
-clients would, so that new pods get their share. Output is JSON lines: one every 5 s, then a summary. Exit code 1: a
-request failed; 2: the generator could not hold the rate, so the figures are void.
+clients would, so that new pods get their share. A request whose connection isn't made within a second, or is lost, is
+sent again up to RETRIES times (none by default), as an ingress does: a Service goes on naming the pods of a node that
+has failed until Kubernetes notices it, about 50 s later. Output is JSON lines: one every 5 s, then a summary. Exit code
+1: a request failed; 2: the generator could not hold the rate, so the figures are void.
 """
 
 import contextlib
@@ -14,29 +16,46 @@ import time
 import urllib.parse
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 WORKERS = 64
 REPORT_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
+CONNECT_SECONDS = 1.0
 
 
 def post(host: str, port: int, body: bytes) -> tuple[int, bytes]:
     """Ask for recommendations; the answer's status and body."""
-    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS)) as connection:
+        connection.connect()
+        connection.sock.settimeout(TIMEOUT_SECONDS)
         connection.request("POST", "/v1/recommendations", body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         return answer.status, answer.read()
 
 
-def request(host: str, port: int, body: bytes) -> tuple[str, float]:
-    """Send one request; return its outcome (rung, status, or kind of failure) and its duration in seconds."""
-    started = time.perf_counter()
-    try:
-        status, content = post(host, port, body)
-        outcome = json.loads(content)["served_by"] if status == 200 else f"failed: status {status}"
-    except Exception as error:
-        outcome = f"failed: {type(error).__name__}"
-    return outcome, time.perf_counter() - started
+class Result(NamedTuple):
+    """One request: its rung or kind of failure, the model's version, duration in seconds, and how often it was sent."""
+
+    outcome: str
+    version: str
+    seconds: float
+    attempts: int
+
+
+def request(host: str, port: int, body: bytes, retries: int) -> Result:
+    """Send one request, again if its connection fails."""
+    started, outcome, version, attempts = time.perf_counter(), "", "", 0
+    for attempts in range(1, retries + 2):  # noqa: B007 - the last one is returned
+        try:
+            status, content = post(host, port, body)
+        except Exception as error:
+            outcome = f"failed: {type(error).__name__}"
+            continue
+        answer = json.loads(content) if status == 200 else {}
+        outcome, version = answer.get("served_by", f"failed: status {status}"), answer.get("model_version", "")
+        break
+    return Result(outcome, version, time.perf_counter() - started, attempts)
 
 
 def some_bodies(host: str, port: int) -> list[bytes]:
@@ -48,31 +67,33 @@ def some_bodies(host: str, port: int) -> list[bytes]:
     return [json.dumps({"movie_ids": chance.sample(films, size), "top_n": 10}).encode() for size in sizes]
 
 
-def summary(results: list[tuple[str, float]], seconds: float) -> dict[str, object]:
+def summary(results: list[Result], seconds: float) -> dict[str, object]:
     """Counts by outcome, and latency percentiles in milliseconds of answered requests."""
-    took = sorted(1e3 * spent for outcome, spent in results if not outcome.startswith("failed"))
+    took = sorted(1e3 * one.seconds for one in results if not one.outcome.startswith("failed"))
     at = {f"p{share}": round(took[min(len(took) - 1, len(took) * share // 100)], 1) for share in (50, 95, 99) if took}
-    counts = Counter(outcome for outcome, _ in results)
+    counts = Counter(one.outcome for one in results)
     failed = sum(count for outcome, count in counts.items() if outcome.startswith("failed"))
     return {"requests": len(results), "rate": round(len(results) / seconds, 1), "failed": failed, "ms": at} | {
-        "outcomes": dict(counts)
+        "outcomes": dict(counts),
+        "versions": dict(Counter(one.version for one in results if one.version)),
+        "sent_again": sum(one.attempts - 1 for one in results),
     }
 
 
-def run(url: str, rate: float, seconds: float) -> int:
+def run(url: str, rate: float, seconds: float, retries: int = 0) -> int:
     """Send the load, print reports, return the exit code."""
     parts = urllib.parse.urlsplit(url)
     host, port = parts.hostname or "", parts.port or 80
     bodies = some_bodies(host, port)
     pool = ThreadPoolExecutor(WORKERS)
-    results: list[tuple[str, float]] = []
+    results: list[Result] = []
     started = time.monotonic()
     reported, report_at, total = 0, REPORT_SECONDS, round(rate * seconds)
     for number in range(total):
         wait = started + number / rate - time.monotonic()
         if wait > 0:
             time.sleep(wait)
-        sent = pool.submit(request, host, port, bodies[number % len(bodies)])
+        sent = pool.submit(request, host, port, bodies[number % len(bodies)], retries)
         sent.add_done_callback(lambda done: results.append(done.result()))
         if time.monotonic() - started >= report_at:
             new, reported = results[reported:], len(results)
@@ -88,4 +109,4 @@ def run(url: str, rate: float, seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3])))
+    sys.exit(run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int((sys.argv[4:] or ["0"])[0])))

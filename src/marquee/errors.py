@@ -34,7 +34,9 @@ class BundleError(MarqueeError):
 
 
 class StoreUnreachable(BundleError):  # noqa: N818 - names the state
-    """The bucket of bundles can't be reached, or refuses access."""
+    """The bucket of bundles can't be reached, or refuses access: unlike damage this may end by itself."""
+
+    exit_code = 1
 
 
 class PublishRefused(MarqueeError):  # noqa: N818 - a decision, not a malfunction

@@ -269,7 +269,7 @@ def test_one_node_for_one_volume(render, pods):
         assert term["topologyKey"] == "kubernetes.io/hostname"
         assert term["labelSelector"]["matchLabels"].items() <= metadata["labels"].items()
     several = ("--set", "artifacts.accessMode=ReadWriteMany,artifacts.singleNode=false")
-    assert all("affinity" not in spec for _, _, spec in pods(render(*several)))
+    assert all("podAffinity" not in spec.get("affinity", {}) for _, _, spec in pods(render(*several)))
 
 
 def test_settings_become_variables(render, find):
