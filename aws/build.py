@@ -42,8 +42,8 @@ USELESS = ("/tests/", "/test/", "/include/", "/f2py/", "/_pyinstaller/", "/direc
 USELESS_ENDINGS = (".pyi", ".pyc", ".h", ".pxd", ".lib", ".a", "/REQUESTED", "/uv_cache.json", "/py.typed")
 
 
-def build(path: Path, folder: Path, arch: Arch, python: str = IMAGE_PYTHON) -> dict[str, Any]:
-    """Build all archives of a store, or of one version's folder, and write the manifest.
+def build(place: Place, folder: Path, arch: Arch, python: str = IMAGE_PYTHON) -> dict[str, Any]:
+    """Build all archives of a store (a folder or a bucket), or of one version's folder, and write the manifest.
 
     `arch` is the function's processor, `python` the version of Python in AWS's PyTorch image.
 
@@ -51,7 +51,7 @@ def build(path: Path, folder: Path, arch: Arch, python: str = IMAGE_PYTHON) -> d
         BundleError: The bundle is missing or damaged.
         MarqueeError: A wheel is missing, or an archive is over a limit.
     """
-    bundle, store = bundle_store(path)
+    bundle, store = bundle_store(place)
     built = {"model": build_model(store, folder / "model.tar.gz", python=python), **build_function(store, folder, arch)}
     return write_manifest(folder, bundle, arch, built)
 
@@ -197,7 +197,7 @@ def main(arguments: list[str]) -> int:
             if (arch := os.environ.get("ARCH") or "arm64") not in PLATFORMS:
                 raise MarqueeError(f"ARCH={arch}", fix="arm64 or x86_64")
             store, python = os.environ.get("STORE") or "artifacts", os.environ.get("IMAGE_PYTHON") or IMAGE_PYTHON
-            manifest, found = build(Path(store), FOLDER, cast("Arch", arch), python), []
+            manifest, found = build(store, FOLDER, cast("Arch", arch), python), []
     except MarqueeError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
