@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import obstore
 from obstore.exceptions import (
@@ -41,7 +41,6 @@ from marquee.bundle.store import (
 from marquee.errors import BundleError, ConfigError, StoreUnreachable
 
 logger = logging.getLogger("marquee.bundle")
-T = TypeVar("T")
 
 CACHED = 3
 """Versions in the local cache: the one in use, the one before, and one that arrives."""
@@ -81,20 +80,18 @@ class BucketStore(Store):
         name = pointer_name(channel)
         self._tags.pop(channel, None)
         try:
-            found = self._reach(lambda: obstore.get(self._soon, name))
+            self._tags[channel], raw = self._get(name)
         except FileNotFoundError:
             return None
-        self._tags[channel] = found.meta
-        return parse_pointer(bytes(found.bytes()), f"{self}/{name}")
+        return parse_pointer(raw, f"{self}/{name}")
 
     def last_pointer(self, channel: str = CURRENT) -> Pointer | None:
         """See `Store`. Only asks whether the pointer has changed."""
         name = pointer_name(channel)
         known = self._polled.get(channel)
-        options: Any = {"if_none_match": known[0]} if known else {}
+        options = {"if_none_match": known[0]} if known else {}
         try:
-            found = self._reach(lambda: obstore.get(self._soon, name, options=options))
-            raw = bytes(found.bytes())
+            meta, raw = self._get(name, **options)
         except FileNotFoundError:
             self._note(None)
             return None
@@ -109,7 +106,7 @@ class BucketStore(Store):
             return last
         self._note(None)
         pointer = parse_pointer(raw, f"{self}/{name}")
-        self._polled[channel] = (str(found.meta["e_tag"]), pointer)
+        self._polled[channel] = (str(meta["e_tag"]), pointer)
         with self._cache():
             self._local.point_to(pointer, channel)
         return pointer
@@ -119,7 +116,7 @@ class BucketStore(Store):
         name, raw, tag = pointer_name(channel), pointer_bytes(pointer), self._tags.get(channel)
         try:
             mode: Any = update_of(tag) if tag else "create"
-            self._reach(lambda: obstore.put(self._soon, name, raw, mode=mode))
+            self._reach(obstore.put, self._soon, name, raw, mode=mode)
         except (AlreadyExistsError, PreconditionError, FileNotFoundError):
             # A write whose answer was lost is sent again, and then fails because of itself.
             if self.pointer(channel) != pointer:
@@ -128,13 +125,13 @@ class BucketStore(Store):
 
     def channels(self) -> list[str]:
         """See `Store`."""
-        found = self._reach(lambda: obstore.list_with_delimiter(self._bucket, "channels"))["objects"]
+        found = self._reach(obstore.list_with_delimiter, self._bucket, "channels")["objects"]
         named = sorted(Path(entry["path"]).stem for entry in found)
         return [name for name in (CURRENT, *named) if name != CURRENT or self.pointer() is not None]
 
     def version_names(self) -> list[str]:
         """See `Store`. A version whose manifest, which is written last, is still missing is none."""
-        found = self._reach(lambda: obstore.list(self._bucket, VERSIONS).collect())
+        found = self._entries(VERSIONS)
         places = (entry["path"].split("/") for entry in found)
         return sorted(place[1] for place in places if place[2:] == [MANIFEST_NAME] and is_version_name(place[1]))
 
@@ -169,7 +166,7 @@ class BucketStore(Store):
         """See `Store`. Compares sizes and the manifest, without downloading; `marquee verify` reads everything."""
         prefix = f"{VERSIONS}/{version}/"
         place = Path(self.address)
-        found = self._reach(lambda: obstore.list(self._bucket, prefix).collect())
+        found = self._entries(prefix)
         sizes = {entry["path"].removeprefix(prefix): entry["size"] for entry in found}
         try:
             manifest, raw = self._manifest(version)
@@ -192,7 +189,7 @@ class BucketStore(Store):
             files = sorted(file for file in temporary.rglob("*") if file.is_file() and file.name != MANIFEST_NAME)
             for file in files:
                 name = f"{VERSIONS}/{version}/{file.relative_to(temporary).as_posix()}"
-                self._reach(lambda name=name, file=file: obstore.put(self._bucket, name, file))  # type: ignore[misc]
+                self._reach(obstore.put, self._bucket, name, file)
             raw = (temporary / MANIFEST_NAME).read_bytes()
             self._reach(lambda: obstore.put(self._bucket, f"{VERSIONS}/{version}/{MANIFEST_NAME}", raw, mode="create"))
             self._read_back(version, temporary)
@@ -209,7 +206,7 @@ class BucketStore(Store):
         """See `Store`. A lease; a publisher that was killed is replaced after its time."""
         lease = Lease(self._soon, self.address, self._lease_seconds)
         try:
-            self._reach(lambda: lease.acquire(timeout))
+            self._reach(lease.acquire, timeout)
         except FileNotFoundError:
             raise BundleError(f"the bucket of {self} does not exist", fix="create it, or name another") from None
         try:
@@ -225,7 +222,7 @@ class BucketStore(Store):
             raw = local.read_bytes()
         else:
             try:
-                raw = bytes(self._reach(lambda: obstore.get(self._bucket, name).bytes()))
+                _, raw = self._get(name)
             except FileNotFoundError:
                 raise BundleError(f"no version {version} in {self}", fix=LIST_THEM) from None
         manifest = parse_manifest(raw, f"{self}/{name}")
@@ -258,17 +255,17 @@ class BucketStore(Store):
 
     def _remove_leftovers(self) -> None:
         # The lease's holder is alone, so a version without a manifest is of a publisher that died.
-        found = self._reach(lambda: obstore.list_with_delimiter(self._bucket, VERSIONS))["common_prefixes"]
+        found = self._reach(obstore.list_with_delimiter, self._bucket, VERSIONS)["common_prefixes"]
         names = {prefix.removeprefix(f"{VERSIONS}/").strip("/") for prefix in found}
         for name in names - set(self.version_names()):
             if is_version_name(name):
                 self._delete(name)
 
     def _delete(self, version: str) -> None:
-        found = self._reach(lambda: obstore.list(self._bucket, f"{VERSIONS}/{version}/").collect())
+        found = self._entries(f"{VERSIONS}/{version}/")
         for name in sorted((entry["path"] for entry in found), key=lambda name: not name.endswith(f"/{MANIFEST_NAME}")):
             with suppress(FileNotFoundError):
-                self._reach(lambda name=name: obstore.delete(self._bucket, name))  # type: ignore[misc]
+                self._reach(obstore.delete, self._bucket, name)
 
     def _trim(self, keep: str) -> None:
         """Bound the cache. Bundles are copied to memory, so files in use may go."""
@@ -303,10 +300,22 @@ class BucketStore(Store):
             logger.warning("%s can be reached again", self)
         self._trouble = trouble
 
-    def _reach(self, call: Callable[[], T]) -> T:
+    def _get(self, name: str, **options: Any) -> tuple[Any, bytes]:
+        """The properties and the content of a small object."""
+
+        def get() -> tuple[Any, bytes]:
+            found = obstore.get(self._soon, name, options=options)  # type: ignore[arg-type]
+            return found.meta, bytes(found.bytes())
+
+        return self._reach(get)  # type: ignore[no-any-return]
+
+    def _entries(self, prefix: str) -> Any:
+        return self._reach(lambda: obstore.list(self._bucket, prefix).collect())
+
+    def _reach(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Call the bucket. Errors that callers handle pass; all others become a BundleError that names the cause."""
         try:
-            return call()
+            return call(*arguments, **options)
         except (FileNotFoundError, AlreadyExistsError, PreconditionError, NotModifiedError):
             raise
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
