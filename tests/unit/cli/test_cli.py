@@ -172,6 +172,20 @@ def test_too_little_memory_is_an_error_with_a_fix(run, store, monkeypatch):
     assert "there is too little memory: Unable to allocate 9 GiB" in err
 
 
+def test_a_model_is_tried_as_staging_and_promoted(run, store):
+    (first,) = json.loads(run("list", "-s", store, "--json")[1])
+    assert run("retune", "-s", store, "--set", "lambda_mmr=0.5", "--channel", "staging", "--force")[0] == 0
+    staged, _ = json.loads(run("list", "-s", store, "--json")[1])
+    assert (staged["current"], staged["channels"]) == (False, ["staging"])
+    assert "staging" in run("list", "-s", store)[1]
+    assert run("promote", "staging", "-s", store)[1] == f"current is now {staged['version']}\n"
+    assert run("rollback", "-s", store)[1] == f"current is now {first['version']}\n"
+    code, _, err = run("promote", "stagin", "-s", store)
+    assert (code, "nothing was promoted to stagin" in err) == (4, True)
+    assert run("publish", store / "versions" / staged["version"], "-s", store, "--no-activate", "--force")[0] == 0
+    assert json.loads(run("list", "-s", store, "--json")[1])[0]["channels"] == []
+
+
 def test_list_verify_and_rollback(run, store):
     (first,) = json.loads(run("list", "-s", store, "--json")[1])
     assert first["current"]

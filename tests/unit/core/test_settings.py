@@ -70,3 +70,18 @@ def test_addresses_of_tmdb_are_hosts(monkeypatch, url):
     monkeypatch.setenv("MARQUEE_TMDB_URL", url)
     with pytest.raises(ConfigError, match="MARQUEE_TMDB_URL="):
         load_settings()
+
+
+def test_the_store_by_its_name_of_today_and_of_before(monkeypatch):
+    monkeypatch.setenv("MARQUEE_ARTIFACTS_DIR", "/artifacts")
+    assert load_settings().artifacts == "/artifacts"
+    monkeypatch.setenv("MARQUEE_ARTIFACTS", "s3://films/models")
+    assert load_settings().artifacts == "s3://films/models"
+    assert load_settings(artifacts="elsewhere").artifacts == "elsewhere"
+
+
+@pytest.mark.parametrize("model", ["Staging", "2026-01-31T12-00-00Z", "a b"])
+def test_what_is_no_channel_and_no_version_is_refused(monkeypatch, model):
+    monkeypatch.setenv("MARQUEE_MODEL", model)
+    with pytest.raises(ConfigError, match="MARQUEE_MODEL"):
+        load_settings()
