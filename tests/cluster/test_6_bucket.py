@@ -53,7 +53,7 @@ VALUES = {
     "training": {"backend": "torchrun", "nodes": 2},
 }
 # Long enough to be killed in the middle.
-SLOW = "seed = 7\neval_folds_run = 1\nepochs = 24\npatience = 24\neval_every = 2\n"
+SLOW = "seed = 7\neval_folds_run = 1\nepochs = 14\npatience = 14\neval_every = 2\n"
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +127,9 @@ def test_it_is_served_without_a_claim_through_kserve(bucket):
 def test_the_bucket_goes_away_and_nothing_that_is_served_is_lost(bucket):
     assert gauge(bucket, "marquee_store_reachable") == 1
     version = bucket.ask()["model_version"]
-    with Load(bucket, 10, 40) as load:
+    with Load(bucket, 10, 25) as load:
         bucket.kubectl("delete", "pod", "s3", "--grace-period=1")
         until(lambda: gauge(bucket, "marquee_store_reachable") == 0, 60, "the servers' notice")
-    assert set(load.summary(400)["versions"]) == {version}
+    assert set(load.summary(250)["versions"]) == {version}
     assert "can't be reached" in bucket.logs("reranker")
     bucket.helm("uninstall", bucket.name)
