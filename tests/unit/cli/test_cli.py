@@ -23,6 +23,7 @@ TITLE = load_sample().catalog.titles[0]
 def run(monkeypatch, capsys):
     """`run("list", "--json") -> (exit code, stdout, stderr)`."""
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("MARQUEE_DATA_DIR", raising=False)  # of who runs the tests
 
     def go(*arguments):
         monkeypatch.setattr(sys, "argv", ["marquee", *map(str, arguments)])
