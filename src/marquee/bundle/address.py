@@ -14,8 +14,8 @@ SCHEMES = ("s3", "gs", "az")
 def open_store(place: Place, cache: Path | None = None) -> Store:
     """The store at a place; a bucket's versions are synced into a folder of their own below `cache`.
 
-    Nothing is read yet, so a store may come into being later. `cache` is by default `marquee` below $XDG_CACHE_HOME or
-    ~/.cache.
+    Nothing is read yet, so a store may come into being later. `cache` is by default
+    $MARQUEE_CACHE_DIR, or `marquee/stores` below $XDG_CACHE_HOME or ~/.cache.
 
     Raises:
         ConfigError: The address is of an unknown kind, or a setting that it needs is missing or invalid.

@@ -63,7 +63,8 @@ class BucketStore(Store):
         # Pointers are read every few seconds, and should fail soon; a version's files may be long.
         self._soon = _connect(self.address, seconds=5.0, retries=1)
         self._bucket = _connect(self.address, seconds=600.0, retries=4)
-        root = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marquee" / "stores"
+        given = cache or os.environ.get("MARQUEE_CACHE_DIR")  # commands have no settings
+        root = Path(given or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marquee" / "stores")
         self._local = FolderStore(root / hashlib.sha256(self.address.encode()).hexdigest()[:16])
         self.work = self._local.work
         self._tags: dict[str, Any] = {}  # of pointers, as the publisher read them last

@@ -232,6 +232,15 @@ def test_mistakes_are_named(open_bucket: Any, address: str, make_contents: Any, 
         load(BucketStore(address, cache=tmp_path / "file"))
 
 
+def test_commands_use_the_cache_of_the_environment(
+    address: str, make_contents: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARQUEE_CACHE_DIR", str(tmp_path / "given"))
+    published = publish(address, make_contents(seed=1))
+    assert published.path.is_relative_to(tmp_path / "given")
+    assert load(address).version == published.version
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 def test_readers_load_complete_versions_while_one_of_two_publishers_is_killed(
