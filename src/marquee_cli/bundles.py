@@ -117,6 +117,17 @@ def promote(
     out.print(f"{to} is now {promote_version(store, model, to=to).version}", markup=False)
 
 
+def prune(
+    keep: Annotated[int, typer.Option(min=1, help="Number of the newest valid versions that stay.")] = 5,
+    store: Store = STORE,
+) -> None:
+    """Delete old versions. What a channel points to, or pointed to before, stays."""
+    from marquee.bundle import prune as delete_old
+
+    for version in delete_old(store, keep):
+        out.print(f"deleted {version}", markup=False)
+
+
 def list_(store: Store = STORE, as_json: Json = False) -> None:
     """List the versions in the store."""
     from marquee.bundle import list_versions, open_store

@@ -26,6 +26,7 @@ for panel, commands in {
         bundles.rollback,
         bundles.promote,
         bundles.list_,
+        bundles.prune,
         bundles.card,
         bundles.import_,
     ),

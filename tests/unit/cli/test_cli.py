@@ -156,6 +156,15 @@ def test_retune(run, store, tmp_path):
         assert message in err
 
 
+def test_prune_says_what_it_deleted(run, store):
+    for diversity in ("0.5", "0.6", "0.7"):
+        run("retune", "-s", store, "--set", f"lambda_mmr={diversity}", "--force")
+    names = [one["version"] for one in json.loads(run("list", "-s", store, "--json")[1])]
+    assert run("prune", "-s", store, "--keep", 1) == (0, "".join(f"deleted {name}\n" for name in names[:1:-1]), "")
+    assert [one["version"] for one in json.loads(run("list", "-s", store, "--json")[1])] == names[:2]
+    assert run("prune", "-s", store, "--keep", 0)[0] == 2
+
+
 def test_a_folder_that_is_no_version_is_said(run, store):
     (store / "versions" / "2026-13-45T99-00-00Z-0123abcd").mkdir()
     code, out, _ = run("list", "-s", store)
