@@ -102,7 +102,7 @@ def two_at_once(address: str, count: int, seed: int, caches: Path) -> None:
     Children are forked before anything opens the bucket: its client's threads don't survive a fork.
     """
     rng = random.Random(seed)  # noqa: S311 - not a secret
-    steady = _publisher(address, caches / "steady", 0)
+    steady = _publisher(address, caches / "steady", 0, at_least=3)
     for number in range(1, count + 1):
         child = _publisher(address, caches / "killed", number)
         time.sleep(rng.uniform(0.1, 1.5))
@@ -112,7 +112,8 @@ def two_at_once(address: str, count: int, seed: int, caches: Path) -> None:
     os.waitpid(steady, 0)
 
 
-def _publisher(address: str, cache: Path, number: int) -> int:
+def _publisher(address: str, cache: Path, number: int, at_least: int = 0) -> int:
+    """A child that publishes until SIGTERM, and until it has moved the pointer `at_least` times."""
     child = os.fork()
     if child:
         return child
@@ -121,14 +122,15 @@ def _publisher(address: str, cache: Path, number: int) -> int:
     store = open_store(address, cache)
     if "://" in address:
         store._lease_seconds = 0.5  # type: ignore[attr-defined]
-    count = 0
-    while not stopped:
+    count, moves = 0, 0
+    while not stopped or moves < at_least:
         count += 1
         made = replace(BUNDLE, config={"number": number * 1_000_000 + count})
         with suppress(BundleError):  # the other one was faster
             version = publish(store, made, force=True).version
             pointer = store.pointer()
             if pointer and pointer.version == version:
+                moves += 1
                 os.write(1, pointer.model_dump_json().encode() + b"\n")
     os._exit(0)
 
