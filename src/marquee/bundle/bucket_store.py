@@ -187,13 +187,7 @@ class BucketStore(Store):
         path = self._local.path / VERSIONS / version
         with self._cache(), written_aside(path) as temporary:
             yield temporary
-            files = sorted(file for file in temporary.rglob("*") if file.is_file() and file.name != MANIFEST_NAME)
-            for file in files:
-                name = f"{VERSIONS}/{version}/{file.relative_to(temporary).as_posix()}"
-                self._reach(obstore.put, self._bucket, name, file)
-            raw = (temporary / MANIFEST_NAME).read_bytes()
-            self._reach(lambda: obstore.put(self._bucket, f"{VERSIONS}/{version}/{MANIFEST_NAME}", raw, mode="create"))
-            self._read_back(version, temporary)
+            self._upload(version, temporary)
         self._trim(version)
 
     def remove(self, version: str) -> None:
@@ -230,6 +224,23 @@ class BucketStore(Store):
         if manifest.version != version:
             raise BundleError(f"{self}/{name} belongs to {manifest.version}, not to this folder", fix=REPAIR)
         return manifest, raw
+
+    def _upload(self, version: str, folder: Path) -> None:
+        files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST_NAME)
+        for file in files:
+            name = f"{VERSIONS}/{version}/{file.relative_to(folder).as_posix()}"
+            self._reach(obstore.put, self._bucket, name, file)
+        manifest, raw = f"{VERSIONS}/{version}/{MANIFEST_NAME}", (folder / MANIFEST_NAME).read_bytes()
+        try:
+            self._reach(obstore.put, self._bucket, manifest, raw, mode="create")
+        except AlreadyExistsError:
+            fix = "see `marquee list`, then publish again"
+            raise BundleError(f"another publisher wrote {self}/{manifest} meanwhile", fix=fix) from None
+        try:
+            self._read_back(version, folder)
+        except BundleError:  # such as after a lost lease, when another publisher took the files for leftovers
+            self._delete(version)
+            raise
 
     def _download(self, name: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

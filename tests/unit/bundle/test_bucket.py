@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -153,6 +154,30 @@ def test_what_a_killed_publisher_left_is_removed_by_the_next(open_bucket: Any, m
     assert store.version_names() == [first.version]
     with pytest.raises(client.exceptions.NoSuchKey):
         client.get_object(**left)
+
+
+def test_a_version_that_does_not_read_back_is_not_left(
+    open_bucket: Any, make_contents: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_bucket()
+    first = publish(store, make_contents(seed=1))
+    upload = BucketStore._upload
+
+    def lose_a_file(self: BucketStore, version: str, folder: Path) -> None:
+        read_back = self._read_back
+
+        def after_a_loss(*given: Any) -> None:
+            obstore.delete(self._bucket, f"versions/{version}/reranker.json")  # as a publisher that took over would
+            read_back(*given)
+
+        monkeypatch.setattr(self, "_read_back", after_a_loss)
+        upload(self, version, folder)
+
+    monkeypatch.setattr(BucketStore, "_upload", lose_a_file)
+    with pytest.raises(BundleError, match=r"reranker\.json is missing"):
+        publish(store, make_contents(seed=2))
+    assert store.version_names() == [first.version]
+    assert load(open_bucket("two")).version == first.version
 
 
 def test_damage_is_found_and_a_repaired_file_is_downloaded_again(
