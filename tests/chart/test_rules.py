@@ -118,18 +118,22 @@ def test_labels_are_valid(objects, pods):
             assert re.fullmatch(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", value), (key, value)
 
 
+# How objects of a kind select pods.
+SELECTORS = {
+    "Service": lambda spec: spec["selector"],
+    "Deployment": lambda spec: spec["selector"]["matchLabels"],
+    "PodDisruptionBudget": lambda spec: spec["selector"]["matchLabels"],
+}
+POLICY_TOO = SELECTORS | {"NetworkPolicy": lambda spec: spec["podSelector"]["matchLabels"]}
+
+
 def test_selectors_find_pods_and_hold_no_version(objects, pods):
     templates = pods(objects)
     # A TrainJob's pods are made by Kubeflow; their labels are in its patch.
     labels = [metadata["labels"] for _, metadata, _ in templates]
     for one in objects:
         spec = one.get("spec", {})
-        selector = {
-            "Service": lambda spec: spec["selector"],
-            "Deployment": lambda spec: spec["selector"]["matchLabels"],
-            "PodDisruptionBudget": lambda spec: spec["selector"]["matchLabels"],
-            "NetworkPolicy": lambda spec: spec["podSelector"]["matchLabels"],
-        }.get(one["kind"])
+        selector = POLICY_TOO.get(one["kind"])
         if selector is None or one["metadata"]["name"].endswith("-training"):
             continue
         chosen = selector(spec)
@@ -250,11 +254,7 @@ def test_nothing_but_its_own_selects_a_canary(objects, pods):
             continue
         for one in objects:
             spec = one.get("spec", {})
-            selector = {
-                "Service": lambda spec: spec["selector"],
-                "Deployment": lambda spec: spec["selector"]["matchLabels"],
-                "PodDisruptionBudget": lambda spec: spec["selector"]["matchLabels"],
-            }.get(one["kind"])
+            selector = SELECTORS.get(one["kind"])
             if selector and matches(selector(spec), metadata["labels"]):
                 assert one["metadata"]["name"].endswith(("-retrieval-canary-predictor", "-metrics")), (
                     one["kind"],
