@@ -126,15 +126,15 @@ class BucketStore(Store):
 
     def channels(self) -> list[str]:
         """See `Store`."""
-        found = self._reach(obstore.list_with_delimiter, self._bucket, "channels")["objects"]
-        named = sorted(Path(entry["path"]).stem for entry in found)
-        return [name for name in (CURRENT, *named) if name != CURRENT or self.pointer() is not None]
+        folders = (None, "channels")
+        found = [self._reach(obstore.list_with_delimiter, self._bucket, folder)["objects"] for folder in folders]
+        names = {entry["path"] for entries in found for entry in entries}
+        named = sorted(Path(name).stem for name in names if name.startswith("channels/"))
+        return [channel for channel in (CURRENT, *named) if pointer_name(channel) in names]
 
     def version_names(self) -> list[str]:
         """See `Store`. A version whose manifest, which is written last, is still missing is none."""
-        found = self._entries(VERSIONS)
-        places = (entry["path"].split("/") for entry in found)
-        return sorted(place[1] for place in places if place[2:] == [MANIFEST_NAME] and is_version_name(place[1]))
+        return _complete(self._entries(VERSIONS))
 
     def folder(self, version: str) -> Path:
         """See `Store`."""
@@ -267,9 +267,8 @@ class BucketStore(Store):
 
     def _remove_leftovers(self) -> None:
         # The lease's holder is alone, so a version without a manifest is of a publisher that died.
-        found = self._reach(obstore.list_with_delimiter, self._bucket, VERSIONS)["common_prefixes"]
-        names = {prefix.removeprefix(f"{VERSIONS}/").strip("/") for prefix in found}
-        for name in names - set(self.version_names()):
+        found = self._entries(VERSIONS)
+        for name in {entry["path"].split("/")[1] for entry in found} - set(_complete(found)):
             if is_version_name(name):
                 self._delete(name)
 
@@ -336,6 +335,12 @@ class BucketStore(Store):
         except (BaseError, OSError) as error:
             fix = "check the address, the network and the endpoint (for S3: AWS_ENDPOINT, AWS_REGION)"
             raise StoreUnreachable(f"{self} can't be reached: {first_line(error)}", fix=fix) from None
+
+
+def _complete(entries: Any) -> list[str]:
+    """The names of the versions among the objects below `versions/` that have a manifest, oldest first."""
+    places = (entry["path"].split("/") for entry in entries)
+    return sorted(place[1] for place in places if place[2:] == [MANIFEST_NAME] and is_version_name(place[1]))
 
 
 @contextmanager

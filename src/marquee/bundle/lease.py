@@ -63,7 +63,7 @@ class Lease:
         self._thread.join()
         try:
             obstore.put(self._bucket, NAME, FREE, mode=update_of(self._tag))
-        except (obstore.exceptions.PreconditionError, obstore.exceptions.BaseError) as error:
+        except obstore.exceptions.BaseError as error:
             logger.warning("the publisher's lease ends by itself in %g s: %s", self._seconds, first_line(error))
 
     def _renew(self) -> None:

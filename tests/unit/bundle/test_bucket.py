@@ -156,6 +156,21 @@ def test_what_a_killed_publisher_left_is_removed_by_the_next(open_bucket: Any, m
         client.get_object(**left)
 
 
+def test_a_damaged_pointer_hides_no_version_and_is_repaired(open_bucket: Any, make_contents: Any, client: Any) -> None:
+    store = open_bucket()
+    first = publish(store, make_contents(seed=1))
+    staged = publish(store, make_contents(seed=2), channel="staging")
+    client.put_object(**key(store, "CURRENT.json"), Body=b"{")
+    with pytest.raises(BundleError, match=r"CURRENT\.json is not a pointer"):
+        load(open_bucket("two"))
+    assert [(info.version, info.channels) for info in list_versions(store)] == [
+        (staged.version, ("staging",)),
+        (first.version, ()),
+    ]
+    assert rollback(store, first.version).version == first.version
+    assert load(open_bucket("two")).version == first.version
+
+
 def test_a_version_that_does_not_read_back_is_not_left(
     open_bucket: Any, make_contents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
