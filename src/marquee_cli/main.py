@@ -30,7 +30,7 @@ for panel, commands in {
         bundles.card,
         bundles.import_,
     ),
-    "Recommendations": (recommend.recommend, recommend.serve, recommend.demo),
+    "Recommendations": (recommend.recommend, recommend.serve, recommend.page, recommend.demo),
     "Help": (doctor.doctor,),
 }.items():
     for command in commands:

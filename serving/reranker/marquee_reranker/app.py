@@ -115,6 +115,7 @@ def create_app(
         Observe,
         telemetry=telemetry,
         routes=[route for router in routers for route in router.routes],
+        root_path=settings.root_path,
         cross_origin=bool(settings.cors_origins),
     )
     return app

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marquee.api.contracts import MAX_BODY_BYTES
 from marquee.api.problems import BODY_TOO_LONG, INTERNAL, ProblemError, security_headers
 from marquee.api.request_context import RequestContext, request_context
+from marquee.api.root_path import without_root
 from marquee_reranker.responses import problem_response
 from marquee_reranker.telemetry import Telemetry, log_fields, new_log_fields
 
@@ -123,12 +125,15 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
 class Observe:
     """Adds ids and headers to every answer, and writes its log line and metrics.
 
-    `routes` name the requests that are refused before the router; `cross_origin`: whether other origins may read
-    answers. Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
+    Paths lose `root_path` first. `routes` name the requests that are refused before the router; `cross_origin`: whether
+    other origins may read answers. Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, routes: Sequence[BaseRoute], cross_origin: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, telemetry: Telemetry, routes: Sequence[BaseRoute], *, root_path: str, cross_origin: bool
+    ) -> None:
         self._app = app
+        self._root_path = root_path
         self._telemetry = telemetry
         self._routes = routes
         self._headers = security_headers(cross_origin=cross_origin)
@@ -139,6 +144,10 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        app = self._app
+        if self._root_path:
+            scope["path"] = without_root(scope["path"], self._root_path)
+            app = app if scope["path"] else self._to_folder(scope)
         context = RequestContext.from_headers(Headers(scope=scope))
         request_context.set(context)
         scope.setdefault("state", {})["log"] = new_log_fields(context)
@@ -156,7 +165,7 @@ class Observe:
 
         failure: Exception | None = None
         try:
-            await self._app(scope, receive, send_with_headers)
+            await app(scope, receive, send_with_headers)
         except Exception as error:
             failure = error
             if not status:
@@ -178,3 +187,8 @@ class Observe:
         if failure:
             fields["exc_info"] = failure
         self._log.log(logging.ERROR if failure else logging.INFO, "request", **scope["state"]["log"], **fields)
+
+    def _to_folder(self, scope: Scope) -> RedirectResponse:
+        # Relative, since a proxy further out may add a prefix of its own.
+        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+        return RedirectResponse(f"{self._root_path.rsplit('/', 1)[1]}/{query}")
