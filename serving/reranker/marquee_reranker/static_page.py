@@ -22,9 +22,7 @@ def write_page(folder: Path, api: str) -> None:
     # Files have no headers; in a page, policies have no frame-ancestors, and no addresses of IPv6.
     source = found[1] if "[" not in api else f"{api.split(':', 1)[0]}:"
     policy = POLICY.replace("frame-ancestors 'none'; ", "") + f"; connect-src {source}; img-src 'self' {source}"
-    head = (
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<meta name="api" content="{escape(api)}/">\n'
-    )
+    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<meta name="api" content="{api}/">\n'
     html = (UI / "index.html").read_text("utf-8").replace("<title>", f"{head}<title>")
     for ours, theirs in {"./docs": f"{api}/docs", "./openapi.json": f"{api}/openapi.json", "./": "index.html"}.items():
         html = html.replace(f'href="{ours}"', f'href="{theirs}"')
