@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marquee.api.contracts import MAX_BODY_BYTES
-from marquee.api.problems import BODY_TOO_LONG, INTERNAL, ProblemError, security_headers
+from marquee.api.problems import BODY_TOO_LONG, INTERNAL, ProblemError, security_headers, too_slow
 from marquee.api.request_context import RequestContext, request_context
 from marquee.api.root_path import without_root
 from marquee_reranker.responses import problem_response
@@ -83,20 +83,27 @@ class Admission:
 
 
 class BodyLimit:
-    """Buffers the body, so that slow senders take no slot; more than MAX_BODY_BYTES are answered with 413 at once."""
+    """Buffers the body, so that slow senders take no slot.
 
-    def __init__(self, app: ASGIApp) -> None:
+    More than MAX_BODY_BYTES are answered with 413 at once, and what takes longer than `seconds` with 408.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
         self._app = app
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Buffer the body, then call the inner application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await _read(scope, receive)
-        if body is None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await _read(scope, receive)
+        except (ProblemError, TimeoutError) as error:
+            problem = error if isinstance(error, ProblemError) else too_slow("body", self._seconds)
             # The rest of the body stays unread, so the connection can't be reused.
-            problem = ProblemError(413, BODY_TOO_LONG, headers={"Connection": "close"})
+            problem.headers["Connection"] = "close"
             await problem_response(scope, problem)(scope, receive, send)
             return
         buffered: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -107,18 +114,21 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes | None:
-    """The body; None if it is too long."""
-    declared = Headers(scope=scope).get("content-length", "")
+async def _read(scope: Scope, receive: Receive) -> bytes:
+    """The body; raises a `ProblemError` if it is too long."""
+    headers = Headers(scope=scope)
+    declared = headers.get("content-length", "")
+    if not declared and "transfer-encoding" not in headers:
+        return b""
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        return None
+        raise ProblemError(413, BODY_TOO_LONG)
     body, more = b"", True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)  # a disconnect has neither
         if len(body) > MAX_BODY_BYTES:
-            return None
+            raise ProblemError(413, BODY_TOO_LONG)
     return body
 
 
@@ -161,6 +171,8 @@ class Observe:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = context.request_id
                 headers.update(self._headers)
+                if scope["app"].state.draining:  # so that clients send the next request elsewhere
+                    headers["Connection"] = "close"
             await send(message)
 
         failure: Exception | None = None

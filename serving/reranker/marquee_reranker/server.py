@@ -21,6 +21,7 @@ from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker.app import create_app
+from marquee_reranker.protocol import TimedProtocol
 from marquee_reranker.telemetry import Telemetry, configure_logging
 
 # Time to accept requests after SIGTERM, while /readyz says 503: load balancers notice it a little late.
@@ -54,10 +55,11 @@ def serve(settings: Settings) -> None:
     # Requests run in threads, below which OpenBLAS's own threads would make it a hundred times slower.
     threadpool_limits(settings.threads, user_api="blas")
     telemetry = Telemetry()
-    app = create_app(settings, telemetry=telemetry, make_retriever=_retrieval(settings, telemetry))
+    app = create_app(settings, telemetry=telemetry, make_retriever=_retrieval(settings, telemetry), wait=False)
     listener = listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
+        http=type("Protocol", (TimedProtocol,), {"seconds": settings.read_seconds}),
         log_config=None,
         access_log=False,
         server_header=False,
