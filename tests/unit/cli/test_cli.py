@@ -1,6 +1,8 @@
 """The command line as a person and as a program use it: results, errors with their fix, exit codes."""
 
+import errno
 import json
+import os
 import re
 import sys
 from dataclasses import replace
@@ -377,3 +379,24 @@ def test_the_page_overwrites_nothing_else(run, tmp_path):
     assert "other files" in said
     (tmp_path / "file").touch()
     assert run("page", tmp_path / "file" / "page", "--api", "https://api.example")[0] == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 6), (errno.EROFS, 6), (errno.EIO, 1)])
+def test_a_store_that_refuses_is_said_in_words_with_a_code_that_means_something(run, store, monkeypatch, number, code):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    got, _, said = run("publish", SAMPLE, "-s", store, "--force")
+    assert got == 0  # the same again writes nothing
+    got, _, said = run("promote", load(store).version, "-s", store, "--to", "staging")
+    assert got == code
+    assert f"can't move the pointer: {os.strerror(number)}" in said
+    assert "fix: " in said
+
+
+def test_any_other_file_that_refuses_is_no_traceback(run, store, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, said = run("evaluate", "--data", tmp_path / "file" / "ratings", "--json", tmp_path / "file" / "x.json")
+    assert code
+    assert "Traceback" not in said
