@@ -63,7 +63,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type] # goes to call_later
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
     with listener, _metrics(settings, telemetry):
