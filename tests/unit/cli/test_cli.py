@@ -393,10 +393,3 @@ def test_a_store_that_refuses_is_said_in_words_with_a_code_that_means_something(
     assert got == code
     assert f"can't move the pointer: {os.strerror(number)}" in said
     assert "fix: " in said
-
-
-def test_any_other_file_that_refuses_is_no_traceback(run, store, tmp_path):
-    (tmp_path / "file").touch()
-    code, _, said = run("evaluate", "--data", tmp_path / "file" / "ratings", "--json", tmp_path / "file" / "x.json")
-    assert code
-    assert "Traceback" not in said
