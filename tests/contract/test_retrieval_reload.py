@@ -122,6 +122,7 @@ def test_a_bad_bundle_is_refused_and_the_old_one_serves(server, make_contents):
 
 
 def test_without_a_bundle_it_waits_and_says_so(server):
+    assert (server.alive_while_reading, server.while_reading[0]) == (200, 503)
     status, text = server.without_bundle
     # kserve looks at readiness before it asks the model, and has a sentence of its own for that.
     assert (status, "no bundle in" in text or "is not ready" in text) == (503, True)

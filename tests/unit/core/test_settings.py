@@ -85,3 +85,57 @@ def test_what_is_no_channel_and_no_version_is_refused(monkeypatch, model):
     monkeypatch.setenv("MARQUEE_MODEL", model)
     with pytest.raises(ConfigError, match="MARQUEE_MODEL"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        *[("root_path", "/films/", "/films"), ("root_path", "/a/b", "/a/b"), ("root_path", "/", "")],
+        *[("host", "[::]", "::"), ("host", " ::1 ", "::1"), ("retrieval_url", "http://[::1]:80/", "http://[::1]:80")],
+    ],
+)
+def test_addresses_are_read_as_they_are_meant(name, text, value):
+    assert getattr(load_settings(**{name: text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *[("root_path", text) for text in ("films", "//films", "/a/../b", "/films?x", "https://films.example")],
+        *[("retrieval_url", text) for text in ("http://::1:80", "http://retrieval/v2", "retrieval:80")],
+    ],
+)
+def test_what_is_no_address_is_refused(name, text):
+    with pytest.raises(ConfigError, match=f"MARQUEE_{name.upper()}=") as caught:
+        load_settings(**{name: text})
+    assert "such as" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ('["https://Films.Example/"]', ["https://films.example"]),
+        ("https://a.example:443, http://b:80/ http://b", ["https://a.example", "http://b"]),
+        ("http://[::1]:3000", ["http://[::1]:3000"]),
+        ("https://münchen.example:8443", ["https://xn--mnchen-3ya.example:8443"]),
+        ("capacitor://localhost", ["capacitor://localhost"]),
+        *[("*", ["*"]), ("", []), ("[]", [])],
+    ],
+)
+def test_origins_are_kept_as_browsers_send_them(monkeypatch, text, origins):
+    monkeypatch.setenv("MARQUEE_CORS_ORIGINS", text)
+    assert load_settings().cors_origins == origins
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["null", "films.example", "localhost:3000", "https://*.example", "https://", "https://a:x", "https://[::1"],
+        *["https://a/films", "https://a?x", "https://me@a", "[1]", '["https://a"', "file:///page.html"],
+    ],
+)
+def test_what_no_browser_sends_is_refused(monkeypatch, text):
+    monkeypatch.setenv("MARQUEE_CORS_ORIGINS", text)
+    with pytest.raises(ConfigError, match="MARQUEE_CORS_ORIGINS") as caught:
+        load_settings()
+    assert "https://" in caught.value.fix
