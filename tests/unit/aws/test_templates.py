@@ -111,7 +111,13 @@ def test_every_setting_in_helms_values_is_one_that_settings_know_and_back():
     by_the_chart = {
         f"MARQUEE_{name}" for name in ("PROFILE", "ARTIFACTS", "CACHE_DIR", "MODEL", "HOST", "PORT", "METRICS_PORT")
     }
-    by_the_chart |= {"MARQUEE_RETRIEVAL_URL", "MARQUEE_RETRIEVAL_PROTOCOL", "MARQUEE_ROLLBACK", "MARQUEE_TMDB_KEY"}
+    by_the_chart |= {
+        "MARQUEE_RETRIEVAL_URL",
+        "MARQUEE_RETRIEVAL_PROTOCOL",
+        "MARQUEE_ROLLBACK",
+        "MARQUEE_TMDB_KEY",
+        "MARQUEE_ROOT_PATH",
+    }
     by_the_chart |= {f"MARQUEE_{name}" for name in ("RETRIEVAL_CANARY_URL", "RETRIEVAL_CANARY_SHARE")}
     by_the_chart |= {"MARQUEE_SHADOW_MODEL", "MARQUEE_SHADOW_SHARE"}
     of_aws = {name for name in KNOWN if name.startswith(("MARQUEE_SAGEMAKER_", "MARQUEE_AWS_"))}

@@ -199,18 +199,20 @@ def test_kept_alive_clients_never_lose_a_request_to_a_shutdown(serve):
     served.process.send_signal(signal.SIGTERM)
     answer, listening = None, True
     while listening:
-        connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
         kept = False
-        try:
-            connection.connect()
-            while connection.sock:  # until the server says that it closes
-                connection.request("GET", "/livez")
-                answer = connection.getresponse()
-                answer.read()
-                kept = True
-        except OSError:  # nobody listens any more
-            assert not kept
-            listening = False
+        with contextlib.closing(
+            http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
+        ) as connection:
+            try:
+                connection.connect()
+                while connection.sock:  # until the server says that it closes
+                    connection.request("GET", "/livez")
+                    with connection.getresponse() as answer:
+                        answer.read()
+                    kept = True
+            except OSError:  # nobody listens any more
+                assert not kept
+                listening = False
     assert answer.headers["connection"] == "close"
     assert served.process.wait(60) == 0
 
