@@ -46,7 +46,7 @@ def statements():
 
 
 def test_nothing_outgrows_what_holds_it():
-    """CloudFormation takes 51,200 bytes of a template in a request, and SAM sends it so; policies have limits of IAM."""
+    """CloudFormation takes templates of 51,200 bytes in a request, as SAM sends them; IAM has limits of policies."""
     for name in ("app", "bootstrap"):
         assert (ROOT / f"aws/templates/{name}.yaml").stat().st_size < 51_200
     for role in of("AWS::IAM::Role").values():
