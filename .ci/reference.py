@@ -36,7 +36,8 @@ def fields(model: type[BaseModel], prefix: str = "") -> str:
     rows = []
     for name, field in model.model_fields.items():
         shown = f"{prefix}{name}".upper() if prefix else name
-        rows.append([f"`{shown}`", f"`{field.default}`" if str(field.default) else "(empty)", " ".join(str(field.description).split())])
+        text = " ".join(str(field.description).split())
+        rows.append([f"`{shown}`", f"`{field.default}`" if str(field.default) else "(empty)", text])
     return table(["variable" if prefix else "key", "default", "meaning"], rows)
 
 

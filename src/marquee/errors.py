@@ -34,9 +34,19 @@ class BundleError(MarqueeError):
 
 
 class StoreUnreachable(BundleError):  # noqa: N818 - names the state
-    """The bucket of bundles can't be reached, or refuses access: unlike damage this may end by itself."""
+    """The store of bundles can't be reached just now: unlike damage this may end by itself."""
 
     exit_code = 1
+
+
+class StoreBusy(StoreUnreachable):
+    """Another publisher is at work, or was faster."""
+
+
+class StoreUnusable(StoreUnreachable):
+    """The store refuses access, is full, or lacks what publishing needs: it takes a person to change that."""
+
+    exit_code = 6
 
 
 class PublishRefused(MarqueeError):  # noqa: N818 - a decision, not a malfunction

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationE
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from marquee.errors import ConfigError
+from marquee.listener import url_host
 from marquee.models.weights import NOVELTY
 
 # Read by training and publishing, not by serving.
@@ -21,11 +22,6 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 MODEL = (
     r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z-[0-9a-f]{8})$"  # channel, or version
 )
-
-
-def url_host(host: str) -> str:
-    """The host as part of a URL: IPv6 in brackets."""
-    return f"[{host}]" if ":" in host else host
 
 
 def _trimmed(value: Any) -> Any:

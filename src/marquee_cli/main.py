@@ -1,6 +1,7 @@
 """The command line. Commands are in the order of the data; each imports what it needs when it runs."""
 
 import logging
+import os
 import sys
 
 import typer
@@ -30,7 +31,7 @@ for panel, commands in {
         bundles.card,
         bundles.import_,
     ),
-    "Recommendations": (recommend.recommend, recommend.serve, recommend.demo),
+    "Recommendations": (recommend.recommend, recommend.serve, recommend.page, recommend.demo),
     "Help": (doctor.doctor,),
 }.items():
     for command in commands:
@@ -61,6 +62,15 @@ def main() -> None:
         fix = "give it more memory, or choose a smaller configuration or data set (docs/training.md)"
         print_error(MarqueeError(f"there is too little memory: {error or 'an allocation failed'}", fix=fix))
         sys.exit(1)
+    except BrokenPipeError:  # of `marquee list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain when it ends
+        sys.exit(1)
+    except OSError as error:
+        from marquee.bundle.disk import disk_error
+
+        told = disk_error(error, "read or write a file")
+        print_error(told)
+        sys.exit(told.exit_code)
     except KeyboardInterrupt:
         err.print("stopped")
         sys.exit(130)

@@ -1,6 +1,7 @@
 """Commands for recommendations: recommend, serve, demo."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -95,6 +96,18 @@ def serve(
     from marquee_reranker.server import serve as run
 
     run(served_here(load_settings(artifacts=store, host=host, port=port, operator=operator)))
+
+
+def page(
+    folder: Annotated[Path, typer.Argument(help="Folder for the files: a new one, or one of an earlier page.")],
+    api: Annotated[str, typer.Option(help="URL of the API, with its path where it has one.")],
+) -> None:
+    """Write the web page as static files that ask an API at another address."""
+    from marquee_reranker.static_page import write_page
+
+    write_page(folder, api)
+    out.print(f"the page is in {folder}; it asks {api}", markup=False)
+    out.print("the API must allow its address: MARQUEE_CORS_ORIGINS=https://where-the-page-is", markup=False)
 
 
 def demo(

@@ -102,11 +102,12 @@ def new_page(browser):
         page.complaints = complaints
         return page
 
+    make.n_hosts = 1
     yield make
     for context in contexts:
         context.close()
     assert complaints == []
-    assert len(hosts) == 1
+    assert len(hosts) == make.n_hosts
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_the_job(render, find):
     spec = job["spec"]
     assert spec["podFailurePolicy"]["rules"] == [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [2, 3, 4, 5]}},
+        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [2, 3, 4, 5, 6]}},
     ]
     assert spec["podReplacementPolicy"] == "Failed"
     assert spec["activeDeadlineSeconds"] == 14400

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ COMMANDS = {
     "kserve": [RETRIEVAL_PYTHON, "-m", "marquee_torchserve.kserve_server"],
     "reranker": [sys.executable, "-c", "from marquee_cli.main import main; main()", "serve"],
 }
+ALL = "::" if socket.has_ipv6 else "127.0.0.1"  # IPv4, too
 READY = {"torchserve": PROBE, "kserve": PROBE, "reranker": "/readyz"}
 
 
@@ -98,10 +100,20 @@ class Retrieval(Served):
     """A retrieval server that was started on an empty store, and serves the bundle that was published then."""
 
     def __init__(self, kind: str, folder: Path, contents: Any) -> None:
-        super().__init__(kind, folder, folder / f"store-{kind}", reload_seconds=0.05)
+        store = folder / f"store-{kind}"
+        store.mkdir()
+        pointer = store / "CURRENT.json"
+        os.mkfifo(pointer)  # as slow as a disk can be: reading it waits for us
+        super().__init__(kind, folder, store, host=ALL, reload_seconds=0.05)
         try:
-            # Status and text of its answer without a bundle.
-            self.without_bundle: tuple[int, str] = until(self._refuses, what=f"an answer of {kind}")
+            # Status and text of its answer without a bundle, while it reads and then in an empty store.
+            self.while_reading: tuple[int, str] = until(self._refuses, what=f"an answer of {kind}")
+            self.alive_while_reading = httpx2.get(f"{self.url}/ping", timeout=60).status_code
+            pointer = pointer.rename(store / "aside")
+            pointer.write_bytes(b"")
+            self.without_bundle: tuple[int, str] = until(
+                lambda: (found := self._refuses()) and "loaded yet" not in found[1] and found, what="an empty store"
+            )
             publish(self.store, contents, force=True)
             self.bundle: Bundle = load(self.store)
             until(self.answers, what=f"{kind} with a bundle")

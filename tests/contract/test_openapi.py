@@ -18,7 +18,7 @@ def test_it_documents_routes_problems_and_examples():
         *("GET /v1/understand", "GET /v1/model", "GET /livez", "GET /readyz"),
     }
     recommend = operations["POST /v1/recommendations"]
-    assert set(recommend["responses"]) == {"200", "400", "413", "415", "422", "500", "503"}
+    assert set(recommend["responses"]) == {"200", "400", "408", "413", "415", "422", "500", "503"}
     for status, response in recommend["responses"].items():
         if status != "200":
             problem = response["content"]["application/problem+json"]

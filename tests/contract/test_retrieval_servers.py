@@ -1,5 +1,6 @@
 """One suite for every retrieval server: the same requests get the same bytes as in process."""
 
+import socket
 from itertools import chain
 
 import httpx2
@@ -135,3 +136,13 @@ def test_through_our_client(server, bundle, rng, protocol):
 def test_management_is_not_served(server, path):
     for method in ("GET", "POST", "PUT", "DELETE"):
         assert httpx2.request(method, server.url + path, timeout=60).status_code in {404, 405}
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_the_same_answers_on_ipv6(server, bundle):
+    url = f"http://[::1]:{server.port}"
+    assert httpx2.get(f"http://[::1]:{server.metrics_port}/metrics", timeout=60).status_code == 200
+    client = RetrievalClient(url, seconds=60, connect_seconds=60)
+    query = Query(tuple(bundle.catalog.movie_ids[:2].tolist()), 5, Where())
+    assert client.candidates(query, bundle.version).model_version == bundle.version
+    client.close()

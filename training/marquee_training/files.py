@@ -1,5 +1,8 @@
 """Files that are written whole or not at all, and safetensors files, of which damaged ones are removed."""
 
+import errno
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,13 +10,21 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from marquee.bundle.disk import on_disk
+
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under another name, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file under another name, then rename it; raises a `StoreUnreachable` if that fails."""
     aside = path.with_suffix(".tmp")
-    write(aside)
-    aside.replace(path)
+    with on_disk(f"write {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(aside)
+        except SafetensorError as error:  # which has the number of an OSError in its text
+            code = re.search(r"code: (\d+)", str(error))
+            number = int(code[1]) if code else errno.EIO
+            raise OSError(number, os.strerror(number)) from None
+        aside.replace(path)
 
 
 def save_whole(path: Path, arrays: Mapping[str, Any], metadata: dict[str, str] | None = None) -> None:

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import shlex
 import shutil
 import statistics
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +18,9 @@ from marquee.bundle.address import Place, open_store
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.bundle.metrics import Metrics
-from marquee.bundle.publish import publish
-from marquee.bundle.store import CURRENT, pointer_name
+from marquee.bundle.publish import publish, save
+from marquee.bundle.store import CURRENT, Store, pointer_name
+from marquee.errors import BundleError
 from marquee_training import distributed
 from marquee_training.calibrate import RUNGS, calibrate, concatenate, filters_of, reliability
 from marquee_training.config import TrainingConfig
@@ -51,10 +55,15 @@ def train(
     than popularity or than the channel's bundle is published. Returns None in a process that doesn't lead.
 
     Raises:
+        StoreUnreachable: The store can't be written; tried before the work. A finished model is kept, and said where.
         ConfigError: The processes of torchrun have different ratings, configurations or stores.
         DataError: Too few ratings to learn from.
         PublishRefused: The new bundle is worse than what it would replace.
     """
+    store = open_store(place)
+    pointer_name(channel)  # refuses a wrong name before the work
+    if distributed.is_leader():
+        store.check()
     # Only work of this code on this data with this configuration is resumed.
     parts = json.dumps([__version__, dataset.sha256, config.model_dump(mode="json")], sort_keys=True)
     key = hashlib.sha256(parts.encode()).hexdigest()[:16]
@@ -63,8 +72,6 @@ def train(
     panel = choose_panel(config, everybody)
     for line in remarks(config, everybody, panel):
         reporter.say(line)
-    store = open_store(place)
-    pointer_name(channel)  # refuses a wrong name before the work
     work = store.work / key
     results = cross_validate(panel, everybody, films, reporter, work)
 
@@ -78,10 +85,29 @@ def train(
     if distributed.is_leader():
         bundle = assemble(dataset, config, bundle, panel, results)
         with reporter.stage("publish"):
-            published = publish(store, bundle, force=force, channel=channel)
+            try:
+                published = publish(store, bundle, force=force, channel=channel)
+            except BundleError as error:
+                keep(bundle, store, work, error, channel)
+                raise
         shutil.rmtree(work, ignore_errors=True)
     distributed.barrier()
     return published
+
+
+def keep(bundle: Bundle, store: Store, work: Path, error: BundleError, channel: str) -> None:
+    """Save a model that couldn't be published, beside the unfinished work or else in a temporary folder; says where."""
+    for place in (work, Path(tempfile.gettempdir()) / f"marquee-{work.name}"):
+        folder = place / "finished"
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            save(bundle, folder)
+        except BundleError:
+            continue
+        command = f"marquee publish {shlex.quote(str(folder))} --store {shlex.quote(str(store))} --channel {channel}"
+        error.message += f"; the finished model is in {folder}"
+        error.fix += f"; then: {command}"
+        return
 
 
 def remarks(config: TrainingConfig, everybody: Interactions, panel: Panel) -> list[str]:

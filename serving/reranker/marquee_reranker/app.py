@@ -33,10 +33,12 @@ def create_app(
     *,
     telemetry: Telemetry | None = None,
     make_retriever: Callable[[Bundle], Retriever | None] = lambda _: None,
+    wait: bool = True,
 ) -> FastAPI:
     """Create the ASGI application of API and page.
 
-    `make_retriever` makes each bundle's source of candidates; None searches the bundle's own vectors in process.
+    `make_retriever` makes each bundle's source of candidates; None searches the bundle's own vectors in process. With
+    `wait` the application starts when the store was read once; without, it answers probes meanwhile.
     Raises `ConfigError` if the key of TMDB is malformed.
     """
     telemetry = telemetry or Telemetry()
@@ -65,7 +67,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.max_inflight
-        await anyio.to_thread.run_sync(live.start)
+        await anyio.to_thread.run_sync(partial(live.start, wait=wait))
         if shadow:
             shadow.start()
         yield
@@ -101,7 +103,7 @@ def create_app(
         max_queue=settings.max_queue,
         queue_seconds=settings.queue_seconds,
     )
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, seconds=settings.read_seconds)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     if settings.cors_origins:
         app.add_middleware(
@@ -115,6 +117,7 @@ def create_app(
         Observe,
         telemetry=telemetry,
         routes=[route for router in routers for route in router.routes],
+        root_path=settings.root_path,
         cross_origin=bool(settings.cors_origins),
     )
     return app

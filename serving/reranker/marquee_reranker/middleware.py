@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marquee.api.contracts import MAX_BODY_BYTES
-from marquee.api.problems import BODY_TOO_LONG, INTERNAL, ProblemError, security_headers
+from marquee.api.problems import BODY_TOO_LONG, INTERNAL, ProblemError, security_headers, too_slow
 from marquee.api.request_context import RequestContext, request_context
+from marquee.api.root_path import without_root
 from marquee_reranker.responses import problem_response
 from marquee_reranker.telemetry import Telemetry, log_fields, new_log_fields
 
@@ -81,20 +83,27 @@ class Admission:
 
 
 class BodyLimit:
-    """Buffers the body, so that slow senders take no slot; more than MAX_BODY_BYTES are answered with 413 at once."""
+    """Buffers the body, so that slow senders take no slot.
 
-    def __init__(self, app: ASGIApp) -> None:
+    More than MAX_BODY_BYTES are answered with 413 at once, and what takes longer than `seconds` with 408.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
         self._app = app
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Buffer the body, then call the inner application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await _read(scope, receive)
-        if body is None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await _read(scope, receive)
+        except (ProblemError, TimeoutError) as error:
+            problem = error if isinstance(error, ProblemError) else too_slow("body", self._seconds)
             # The rest of the body stays unread, so the connection can't be reused.
-            problem = ProblemError(413, BODY_TOO_LONG, headers={"Connection": "close"})
+            problem.headers["Connection"] = "close"
             await problem_response(scope, problem)(scope, receive, send)
             return
         buffered: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -105,30 +114,36 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes | None:
-    """The body; None if it is too long."""
-    declared = Headers(scope=scope).get("content-length", "")
+async def _read(scope: Scope, receive: Receive) -> bytes:
+    """The body; raises a `ProblemError` if it is too long."""
+    headers = Headers(scope=scope)
+    declared = headers.get("content-length", "")
+    if not declared and "transfer-encoding" not in headers:
+        return b""
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        return None
+        raise ProblemError(413, BODY_TOO_LONG)
     body, more = b"", True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)  # a disconnect has neither
         if len(body) > MAX_BODY_BYTES:
-            return None
+            raise ProblemError(413, BODY_TOO_LONG)
     return body
 
 
 class Observe:
     """Adds ids and headers to every answer, and writes its log line and metrics.
 
-    `routes` name the requests that are refused before the router; `cross_origin`: whether other origins may read
-    answers. Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
+    Paths lose `root_path` first. `routes` name the requests that are refused before the router; `cross_origin`: whether
+    other origins may read answers. Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request.
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, routes: Sequence[BaseRoute], cross_origin: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, telemetry: Telemetry, routes: Sequence[BaseRoute], *, root_path: str, cross_origin: bool
+    ) -> None:
         self._app = app
+        self._root_path = root_path
         self._telemetry = telemetry
         self._routes = routes
         self._headers = security_headers(cross_origin=cross_origin)
@@ -139,6 +154,10 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        app = self._app
+        if self._root_path:
+            scope["path"] = without_root(scope["path"], self._root_path)
+            app = app if scope["path"] else self._to_folder(scope)
         context = RequestContext.from_headers(Headers(scope=scope))
         request_context.set(context)
         scope.setdefault("state", {})["log"] = new_log_fields(context)
@@ -152,11 +171,13 @@ class Observe:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = context.request_id
                 headers.update(self._headers)
+                if scope["app"].state.draining:  # so that clients send the next request elsewhere
+                    headers["Connection"] = "close"
             await send(message)
 
         failure: Exception | None = None
         try:
-            await self._app(scope, receive, send_with_headers)
+            await app(scope, receive, send_with_headers)
         except Exception as error:
             failure = error
             if not status:
@@ -178,3 +199,8 @@ class Observe:
         if failure:
             fields["exc_info"] = failure
         self._log.log(logging.ERROR if failure else logging.INFO, "request", **scope["state"]["log"], **fields)
+
+    def _to_folder(self, scope: Scope) -> RedirectResponse:
+        # Relative, since a proxy further out may add a prefix of its own.
+        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+        return RedirectResponse(f"{self._root_path.rsplit('/', 1)[1]}/{query}")

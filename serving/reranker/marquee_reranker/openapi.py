@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from marquee.api.contracts import Problem, RecommendationRequest
-from marquee.api.problems import BODY_TOO_LONG, CODES, INTERNAL, MEDIA_TYPE, status_title
+from marquee.api.problems import BODY_TOO_LONG, CODES, INTERNAL, MEDIA_TYPE, status_title, too_slow
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (
@@ -18,6 +18,7 @@ DESCRIPTION = (
 _PROBLEMS = {
     400: ("The body is not JSON.", "the body is not JSON (EOF while parsing an object): send an object such as ..."),
     404: ("No such film.", "no film has the MovieLens id 999: search with /v1/movies?q="),
+    408: ("The body came too slowly.", too_slow("body", 10).detail),
     413: ("The body is too long.", BODY_TOO_LONG),
     415: ("Wrong media type.", "the body is text/plain: send the header Content-Type: application/json"),
     422: ("Invalid request; `errors` lists the fields.", "top_n: must be a whole number from 1 to 100, not 0"),
@@ -54,7 +55,7 @@ def with_request_body(response_model: type[BaseModel]) -> dict[str, Any]:
     schema = {"$ref": REF.format(model="RecommendationRequest")}
     return {
         "response_model": response_model,
-        "responses": problems_at(400, 413, 415, 422, 503),
+        "responses": problems_at(400, 408, 413, 415, 422, 503),
         "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
     }
 

@@ -1,6 +1,5 @@
 """Runs the application and, on a port of its own, the metrics: `marquee serve`."""
 
-import errno
 import math
 import signal
 import socket
@@ -16,19 +15,17 @@ from prometheus_client import start_http_server
 from threadpoolctl import threadpool_limits
 
 from marquee.bundle.bundle import Bundle
-from marquee.errors import MarqueeError
+from marquee.listener import listen, port_error, url_host
 from marquee.retrieval.canary import CanaryRetriever
 from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker.app import create_app
+from marquee_reranker.protocol import TimedProtocol
 from marquee_reranker.telemetry import Telemetry, configure_logging
 
 # Time to accept requests after SIGTERM, while /readyz says 503: load balancers notice it a little late.
 DRAIN_SECONDS = 1.0
-# Longer than the idle time of common load balancers (60 s), so that they close idle connections first.
-KEEP_ALIVE_SECONDS = 75
-BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
@@ -58,14 +55,15 @@ def serve(settings: Settings) -> None:
     # Requests run in threads, below which OpenBLAS's own threads would make it a hundred times slower.
     threadpool_limits(settings.threads, user_api="blas")
     telemetry = Telemetry()
-    app = create_app(settings, telemetry=telemetry, make_retriever=_retrieval(settings, telemetry))
-    listener = _listen(settings.host, settings.port)
+    app = create_app(settings, telemetry=telemetry, make_retriever=_retrieval(settings, telemetry), wait=False)
+    listener = listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
+        http=type("Protocol", (TimedProtocol,), {"seconds": settings.read_seconds}),
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type] # goes to call_later
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
     with listener, _metrics(settings, telemetry):
@@ -108,21 +106,6 @@ def _retrieval(settings: Settings, telemetry: Telemetry) -> Callable[[Bundle], R
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named TCP, unlike in socket.create_server: asyncio sets TCP_NODELAY only on sockets that say so, and
-    # without it each answer on a kept-alive connection waits 40 ms for the client's delayed ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise _port_error(error, host, port, "MARQUEE_PORT (or --port)") from None
-    return listener
-
-
 @contextmanager
 def _metrics(settings: Settings, telemetry: Telemetry) -> Iterator[None]:
     if not settings.metrics_port:
@@ -131,7 +114,7 @@ def _metrics(settings: Settings, telemetry: Telemetry) -> Iterator[None]:
     try:
         server, thread = start_http_server(settings.metrics_port, settings.host, telemetry.registry)
     except OSError as error:
-        raise _port_error(error, settings.host, settings.metrics_port, "MARQUEE_METRICS_PORT") from None
+        raise port_error(error, settings.host, settings.metrics_port, "MARQUEE_METRICS_PORT") from None
     try:
         yield
     finally:
@@ -140,19 +123,9 @@ def _metrics(settings: Settings, telemetry: Telemetry) -> Iterator[None]:
         thread.join()
 
 
-def _port_error(error: OSError, host: str, port: int, setting: str) -> MarqueeError:
-    fix = f"set {setting} to a free port, or stop what listens there (ss -ltnp 'sport = :{port}')"
-    if error.errno == errno.EADDRINUSE:
-        return MarqueeError(f"port {port} of {host} is in use", fix=fix)
-    if error.errno == errno.EACCES:
-        return MarqueeError(f"port {port} is not allowed to this user", fix=f"set {setting} to 1024 or more")
-    fix = "set MARQUEE_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0"
-    return MarqueeError(f"can't listen on {host}: {error.strerror}", fix=fix)
-
-
 def _announce(settings: Settings, listener: socket.socket, as_json: bool) -> None:
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - compared, not bound
-    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
     if as_json:
         log = structlog.stdlib.get_logger("marquee.server")
         log.info("serving", url=url, metrics_port=settings.metrics_port, artifacts=settings.artifacts)

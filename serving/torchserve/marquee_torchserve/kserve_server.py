@@ -1,8 +1,11 @@
 """A retrieval server on the kserve package, for leaving TorchServe (docs/adr/0008). `python -m` starts it."""
 
 import logging
+import math
+import socket
 import sys
 import uuid
+from functools import partial
 from typing import Any
 
 from kserve import InferRequest, InferResponse, Model, ModelServer, model_server
@@ -12,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from marquee.errors import MarqueeError
+from marquee.listener import listen
 from marquee.retrieval.service import Reply, RetrievalService
 from marquee.retrieval.wire import INPUTS, MODEL_NAME, OUTPUTS
 from marquee.settings import Settings, load_settings
@@ -93,12 +97,28 @@ def add_routes(service: RetrievalService) -> None:
     model_server.app.add_api_route("/ping", alive, methods=["GET"])
 
 
+class Server(ModelServer):
+    """kserve's server on the address of the settings; its own is 0.0.0.0, always."""
+
+    def __init__(self, listener: socket.socket, **options: Any) -> None:
+        self._listener = listener
+        super().__init__(**options)
+
+    def setup_event_loop(self) -> None:
+        """Called by `start` when the REST server is made and doesn't run yet."""
+        server = self._rest_server._server
+        server.serve = partial(server.serve, sockets=[self._listener])
+        super().setup_event_loop()
+
+
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it."""
     service = start_service(settings)
     add_routes(service)
     start_http_server(settings.metrics_port, settings.host)
-    server = ModelServer(http_port=settings.port, workers=1, enable_grpc=False, enable_latency_logging=False)
+    options = {"workers": 1, "enable_grpc": False, "enable_latency_logging": False}
+    keep_alive = math.ceil(settings.keep_alive_seconds)
+    server = Server(listen(settings.host, settings.port), timeout_keep_alive=keep_alive, **options)
     # Registered by hand, since `start` would refuse a model that still waits for its first bundle.
     server.register_model(RetrievalModel(service))
     # One line per request is the re-ranker's business.

@@ -47,6 +47,6 @@ def start_service(settings: Settings) -> RetrievalService:
         make_shortlist=lambda tower: torch_shortlist(tower, device),
         interval=settings.reload_seconds,
     )
-    service.live.start()
+    service.live.start(wait=False)  # however slow the disk is, probes are answered meanwhile
     logger.info("retrieval on %s from %s", device, settings.artifacts)
     return service

@@ -6,6 +6,7 @@ TorchServe's own launcher stays between and forwards no SIGTERM (pytorch/serve#2
 import importlib.util
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -30,7 +31,8 @@ def command(settings: Settings, scratch: Path) -> list[str]:
     home = Path(found.origin).parent
     archive.build(scratch / "store")
     config = scratch / "config.properties"
-    values = {"host": settings.host, "port": settings.port, "metrics_port": settings.metrics_port}
+    host, jvm = _bindable(settings.host, scratch)
+    values = {"host": host, "port": settings.port, "metrics_port": settings.metrics_port}
     template = Template((HERE / "config.properties").read_text())
     config.write_text(template.substitute(values, scratch=scratch, here=HERE))
     (scratch / "tmp").mkdir(exist_ok=True)
@@ -39,9 +41,18 @@ def command(settings: Settings, scratch: Path) -> list[str]:
         "java.io.tmpdir": scratch / "tmp",
         "log4j.configurationFile": HERE / "log4j2.xml",
     }
-    jvm = [java, *JVM, *(f"-D{name}={value}" for name, value in properties.items()), "-cp", f"{home / 'frontend'}/*"]
+    jvm = [java, *JVM, *jvm, *(f"-D{name}={value}" for name, value in properties.items())]
     options = ["--python", sys.executable, "-f", str(config), "-s", str(scratch / "store"), "-ncs"]
-    return [*jvm, "org.pytorch.serve.ModelServer", *options]
+    return [*jvm, "-cp", f"{home / 'frontend'}/*", "org.pytorch.serve.ModelServer", *options]
+
+
+def _bindable(host: str, scratch: Path) -> tuple[str, list[str]]:
+    """A host as TorchServe takes it, and options of the JVM. It refuses colons, so IPv6 gets a name of our own."""
+    if ":" not in host:
+        return host, []
+    hosts = scratch / "hosts"
+    hosts.write_text(f"{host} marquee-listens-here\n::1 localhost {socket.gethostname()}\n")
+    return "marquee-listens-here", [f"-Djdk.net.hosts.file={hosts}"]
 
 
 def main() -> None:

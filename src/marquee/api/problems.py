@@ -15,6 +15,7 @@ CODES = {
     400: "not_json",
     404: "not_found",
     405: "method_not_allowed",
+    408: "too_slow",
     413: "too_long",
     415: "wrong_media_type",
     422: "invalid_field",
@@ -83,6 +84,11 @@ def not_ready(error: MarqueeError, retry_after: int) -> ProblemError:
 def not_found(path: str) -> ProblemError:
     """Problem of a path without a route: 404."""
     return ProblemError(404, f"there is nothing at {path[:100]}: see /docs for what there is")
+
+
+def too_slow(part: str, seconds: float) -> ProblemError:
+    """Problem of a request of which a part, head or body, took too long to arrive: 408."""
+    return ProblemError(408, f"the request's {part} did not arrive within {seconds:g} s: send it again, in one go")
 
 
 def method_not_allowed(method: str, path: str, allowed: str) -> ProblemError:

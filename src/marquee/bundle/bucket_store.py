@@ -38,7 +38,7 @@ from marquee.bundle.store import (
     pointer_bytes,
     pointer_name,
 )
-from marquee.errors import BundleError, ConfigError, StoreUnreachable
+from marquee.errors import BundleError, ConfigError, StoreBusy, StoreUnreachable, StoreUnusable
 
 logger = logging.getLogger("marquee.bundle")
 
@@ -109,7 +109,7 @@ class BucketStore(Store):
         pointer = parse_pointer(raw, f"{self}/{name}")
         self._polled[channel] = (str(meta["e_tag"]), pointer)
         with self._cache():
-            self._local.point_to(pointer, channel)
+            self._local.write_pointer(pointer, channel)
         return pointer
 
     def point_to(self, pointer: Pointer, channel: str = CURRENT) -> None:
@@ -122,7 +122,7 @@ class BucketStore(Store):
             # A write whose answer was lost is sent again, and then fails because of itself.
             if self.pointer(channel) != pointer:
                 fix = "see `marquee list`, then publish again"
-                raise BundleError(f"another publisher moved {self}/{name} meanwhile", fix=fix) from None
+                raise StoreBusy(f"another publisher moved {self}/{name} meanwhile", fix=fix) from None
 
     def channels(self) -> list[str]:
         """See `Store`."""
@@ -235,7 +235,7 @@ class BucketStore(Store):
             self._reach(obstore.put, self._bucket, manifest, raw, mode="create")
         except AlreadyExistsError:
             fix = "see `marquee list`, then publish again"
-            raise BundleError(f"another publisher wrote {self}/{manifest} meanwhile", fix=fix) from None
+            raise StoreBusy(f"another publisher wrote {self}/{manifest} meanwhile", fix=fix) from None
         try:
             self._read_back(version, folder)
         except BundleError:  # such as after a lost lease, when another publisher took the files for leftovers
@@ -331,7 +331,7 @@ class BucketStore(Store):
             raise
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
             fix = "check the credentials: they must be allowed to list, read and, to publish, write there"
-            raise StoreUnreachable(f"{self} refuses access: {first_line(error)}", fix=fix) from None
+            raise StoreUnusable(f"{self} refuses access: {first_line(error)}", fix=fix) from None
         except (BaseError, OSError) as error:
             fix = "check the address, the network and the endpoint (for S3: AWS_ENDPOINT, AWS_REGION)"
             raise StoreUnreachable(f"{self} can't be reached: {first_line(error)}", fix=fix) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from marquee.bundle.bundle import Bundle
+from marquee.bundle.disk import disk_error
 from marquee.bundle.files import ARRAYS, EVAL_FOLDER, REQUIRED, decode, inconsistencies, shapes_of
 from marquee.bundle.manifest import (
     MANIFEST_NAME,
@@ -20,7 +21,7 @@ from marquee.bundle.manifest import (
     parse_manifest,
     time_of,
 )
-from marquee.errors import BundleError
+from marquee.errors import BundleError, StoreUnreachable
 
 MANIFEST_LIMIT = 16 * 2**20
 """Bytes; a manifest has a few KB."""
@@ -39,6 +40,13 @@ class Report:
     def ok(self) -> bool:
         """Whether the bundle is sound."""
         return not self.problems
+
+    def reached(self) -> "Report":
+        """This report; raises a `StoreUnreachable` if the version could not be read, which says nothing of it."""
+        for problem in self.problems:
+            if isinstance(problem, StoreUnreachable):
+                raise problem
+        return self
 
 
 def examine(folder: Path, manifest_sha256: str | None = None, *, mapped: bool = False) -> Report:
@@ -132,8 +140,9 @@ def _read(folder: Path, entry: FileEntry, *, mapped: bool = False) -> bytes | mm
 
 
 def _unreadable(path: Path, error: OSError) -> BundleError:
-    what = "is missing" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
-    return BundleError(f"{path} {what}", fix=REPAIR)
+    if isinstance(error, FileNotFoundError):
+        return BundleError(f"{path} is missing", fix=REPAIR)
+    return disk_error(error, "read a version")
 
 
 def _wrong_dimensions(bundle: Bundle, manifest: Manifest) -> list[str]:

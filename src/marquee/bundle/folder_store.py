@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from marquee.bundle.disk import LACKING, on_disk, sync_folder, warn_once, write_durably
 from marquee.bundle.examine import is_version_folder, is_version_name, read_manifest
 from marquee.bundle.manifest import Manifest
 from marquee.bundle.store import (
@@ -24,7 +25,7 @@ from marquee.bundle.store import (
     pointer_name,
     unreadable_pointer,
 )
-from marquee.errors import BundleError
+from marquee.errors import BundleError, StoreBusy
 
 LOCK_NAME = ".publish.lock"
 _POINTER_LIMIT = 65_536
@@ -41,6 +42,7 @@ class FolderStore(Store):
         """See `Store`. Looked up each time, since a mounted volume can be swapped as a whole."""
         return is_version_folder(self.path)
 
+    @on_disk("read the store")
     def pointer(self, channel: str = CURRENT) -> Pointer | None:
         """See `Store`. One version is its own pointer."""
         if self.is_one_version:
@@ -52,12 +54,17 @@ class FolderStore(Store):
                 raw = file.read(_POINTER_LIMIT)
         except FileNotFoundError:
             return None
-        except OSError as error:
+        except IsADirectoryError as error:
             raise unreadable_pointer(str(path), f"can't be read: {error.strerror}") from None
         return parse_pointer(raw, str(path))
 
+    @on_disk("move the pointer")
     def point_to(self, pointer: Pointer, channel: str = CURRENT) -> None:
-        """See `Store`. A reader sees the old pointer or the new one, even if the power fails."""
+        """See `Store`."""
+        self.write_pointer(pointer, channel)
+
+    def write_pointer(self, pointer: Pointer, channel: str = CURRENT) -> None:
+        """Replace a pointer: a reader sees the old one or the new one, even if the power fails. Raises OSError."""
         path = self.path / pointer_name(channel)
         path.parent.mkdir(exist_ok=True)
         temporary = path.with_name(f"{path.name}{TEMPORARY}{secrets.token_hex(4)}")
@@ -65,6 +72,7 @@ class FolderStore(Store):
         temporary.replace(path)
         sync_folder(path.parent)
 
+    @on_disk("read the store")
     def channels(self) -> list[str]:
         """See `Store`."""
         if self.is_one_version:
@@ -72,17 +80,20 @@ class FolderStore(Store):
         named = sorted(path.stem for path in self.path.glob("channels/*.json"))
         return [name for name in (CURRENT, *named) if (self.path / pointer_name(name)).is_file()]
 
+    @on_disk("read the store")
     def version_names(self) -> list[str]:
         """See `Store`."""
         if self.is_one_version:
             return [read_manifest(self.path).version]
         return [name for name in self._entries() if is_version_name(name)]
 
+    @on_disk("read the store")
     def strange_names(self) -> list[str]:
         """See `Store`."""
         folders = (name for name in self._entries() if (self.path / VERSIONS / name).is_dir())
         return [name for name in folders if not is_version_name(name) and not name.startswith(TEMPORARY)]
 
+    @on_disk("read the store")
     def folder(self, version: str) -> Path:
         """See `Store`."""
         if self.is_one_version:
@@ -95,6 +106,7 @@ class FolderStore(Store):
             raise BundleError(f"no version {version} in {self.path}", fix=LIST_THEM)
         return path
 
+    @on_disk("read the store")
     def manifest(self, version: str) -> Manifest:
         """See `Store`."""
         return read_manifest(self.folder(version))
@@ -102,9 +114,10 @@ class FolderStore(Store):
     @contextmanager
     def new_version(self, version: str) -> Iterator[Path]:
         """See `Store`."""
-        with written_aside(self.path / VERSIONS / version) as temporary:
+        with on_disk("write a version"), written_aside(self.path / VERSIONS / version) as temporary:
             yield temporary
 
+    @on_disk("delete a version")
     def remove(self, version: str) -> None:
         """See `Store`. Readers see all of it or nothing."""
         path = self.folder(version)
@@ -117,15 +130,31 @@ class FolderStore(Store):
         """See `Store`."""
         if self.is_one_version:
             raise BundleError(f"{self.path} is one version, not a store", fix="name a store, such as artifacts")
-        (self.path / VERSIONS).mkdir(parents=True, exist_ok=True)
-        path = self.path / LOCK_NAME
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with on_disk("lock the store"):
+            (self.path / VERSIONS).mkdir(parents=True, exist_ok=True)
+            path = self.path / LOCK_NAME
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            _wait_for(descriptor, path, timeout)
-            self._remove_leftovers()
+            with on_disk("lock the store"):
+                if _wait_for(descriptor, path, timeout):
+                    self._remove_leftovers()
             yield
         finally:
             os.close(descriptor)
+
+    def _probe(self) -> None:
+        super()._probe()
+        name = f"{TEMPORARY}{secrets.token_hex(8)}"
+        with on_disk("write a version"), written_aside(self.path / VERSIONS / f"{name}-tried") as temporary:
+            write_durably(temporary / name, b"")
+        with on_disk("delete a version"):
+            shutil.rmtree(self.path / VERSIONS / f"{name}-tried")
+        old, new = (self.path / f"{CURRENT}.json{name}-{which}" for which in ("old", "new"))
+        with on_disk("move the pointer"):
+            write_durably(old, b"")
+            write_durably(new, b"")
+            new.replace(old)
+            old.unlink()
 
     def _entries(self) -> list[str]:
         folder = self.path / VERSIONS
@@ -139,23 +168,6 @@ class FolderStore(Store):
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-
-
-def write_durably(path: Path, raw: bytes) -> None:
-    """Write a new file and sync it to disk."""
-    with path.open("xb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Sync a folder's entries to disk: a rename is only durable after that."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -177,13 +189,23 @@ def written_aside(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
-def _wait_for(descriptor: int, path: Path, timeout: float) -> None:
+def _wait_for(descriptor: int, path: Path, timeout: float) -> bool:
+    """Wait for the lock; False if the file system has none."""
     deadline = time.monotonic() + timeout
     while True:
         try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 message = f"another publisher has held {path} for {timeout:g} s"
-                raise BundleError(message, fix="let it finish, then publish again") from None
+                raise StoreBusy(message, fix="let it finish, then publish again") from None
             time.sleep(0.02)
+        except OSError as error:
+            if error.errno not in LACKING:
+                raise
+            # Safe: versions have names of their own, and pointers are renamed into place. Of two publishers at once,
+            # the last one wins.
+            warn_once("this file system has no locks (flock): let only one publisher run at a time")
+            return False
+        else:
+            return True

@@ -13,7 +13,7 @@ from typing import Any
 
 import obstore
 
-from marquee.errors import BundleError
+from marquee.errors import StoreBusy
 
 logger = logging.getLogger("marquee.bundle")
 
@@ -53,7 +53,7 @@ class Lease:
                     continue  # another one was faster
             if time.monotonic() >= deadline:
                 message = f"another publisher has held {self._where}/{NAME} for {timeout:g} s"
-                raise BundleError(message, fix="let it finish, then publish again")
+                raise StoreBusy(message, fix="let it finish, then publish again")
             time.sleep(min(0.25, self._seconds / 10))
         self._thread.start()
 

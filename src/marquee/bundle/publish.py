@@ -13,9 +13,10 @@ from pydantic_core import from_json, to_json
 
 from marquee.bundle.address import Place, open_store
 from marquee.bundle.bundle import Bundle
+from marquee.bundle.disk import on_disk, write_durably
 from marquee.bundle.examine import examine
 from marquee.bundle.files import encode, inconsistencies, shapes_of
-from marquee.bundle.folder_store import write_durably
+from marquee.bundle.folder_store import written_aside
 from marquee.bundle.gate import gate, half_comparable, incomparable, undecided
 from marquee.bundle.manifest import MANIFEST_NAME, CodeVersion, FileEntry, Manifest, stamped, time_of
 from marquee.bundle.metrics import Metrics
@@ -64,6 +65,15 @@ def publish(
     return replace(bundle, stored=manifest, path=store.folder(manifest.version), notes=tuple(notes))
 
 
+def save(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle into a new folder, which `marquee publish` takes, and verify it; raises as `publish` does."""
+    draft, files = pack(bundle)
+    with on_disk("save the model"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with written_aside(folder) as temporary:
+            _write(temporary, stamped(draft, _time_after([])), files)
+
+
 def pack(bundle: Bundle) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest, without its time and version, and all other files by path."""
     if texts := inconsistencies(bundle):
@@ -110,7 +120,9 @@ def _live(store: Store, channel: str) -> tuple[Pointer | None, Manifest | None, 
     if pointer is None:
         return None, None, []
     try:
-        report = examine(store.folder(pointer.version), pointer.manifest_sha256)
+        report = examine(store.folder(pointer.version), pointer.manifest_sha256).reached()
+    except StoreUnreachable:
+        raise
     except BundleError as error:
         return pointer, None, [f"not compared with {pointer.version}: {error.message}"]
     if not report.ok:

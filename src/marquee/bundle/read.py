@@ -39,7 +39,7 @@ def load(place: Place, version: str | None = None, *, fall_back: bool = False, m
     if report.bundle is None:
         first, *others = report.problems
         more = f" (and {len(others)} more; `marquee verify` lists them)" if others else ""
-        raise BundleError(first.message + more, fix=first.fix)
+        raise type(first)(first.message + more, fix=first.fix)
     return report.bundle
 
 

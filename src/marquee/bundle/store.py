@@ -1,16 +1,18 @@
 """The store of bundles, a folder or a bucket: versions, channels' pointers, and the publisher's lock."""
 
 import re
+import secrets
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from marquee.base_model import FrozenBaseModel
+from marquee.bundle.disk import on_disk, write_durably
 from marquee.bundle.examine import Report, examine, is_version_name
 from marquee.bundle.manifest import Manifest, Sha256, Version, first_problem
-from marquee.errors import BundleError
+from marquee.errors import BundleError, StoreBusy
 
 CURRENT = "current"
 """The channel that servers follow unless MARQUEE_MODEL names another."""
@@ -91,6 +93,7 @@ class Store(ABC):
     def manifest(self, version: str) -> Manifest:
         """A version's manifest."""
 
+    @on_disk("read a version")
     def report(self, version: str, manifest_sha256: str | None = None) -> tuple[Report, int]:
         """A version's state for a list, and the size of its files in bytes."""
         folder = self.folder(version)
@@ -108,6 +111,23 @@ class Store(ABC):
     @abstractmethod
     def locked(self, timeout: float = 60.0) -> AbstractContextManager[None]:
         """The publisher's lock, after at most `timeout` seconds; it ends with its holder, even if that is killed."""
+
+    def check(self) -> None:
+        """Try what publishing needs, in a few milliseconds, and leave nothing behind.
+
+        Raises:
+            StoreUnreachable: What was tried, why it failed, and the fix; `StoreUnusable` if it won't pass by itself.
+        """
+        with suppress(StoreBusy), self.locked(timeout=0):  # another publisher has proved it
+            self._probe()
+
+    def _probe(self) -> None:
+        """What `check` tries while it holds the lock."""
+        path = self.work / f"{TEMPORARY}{secrets.token_hex(8)}"
+        with on_disk("save unfinished training"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, b"")
+            path.unlink()
 
     def __str__(self) -> str:
         return self.address

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from marquee.base_model import FrozenBaseModel
 from marquee.bundle.address import Place, open_store
+from marquee.bundle.disk import on_disk
 from marquee.bundle.examine import examine, is_version_name
 from marquee.bundle.folder_store import written_aside
 from marquee.bundle.manifest import Manifest, time_of
@@ -105,7 +106,7 @@ def rollback(place: Place, version: str | None = None, *, channel: str = CURRENT
         pointer = _readable_pointer(store, channel)
         if version is None:
             version = _previous_sound(store, pointer)
-        report = examine(store.folder(version))
+        report = examine(store.folder(version)).reached()
         if report.manifest is None or not report.ok:
             message = f"{version} is damaged, so it can't be {channel}: {report.problems[0].message}"
             raise BundleError(message, fix=LIST_THEM)
@@ -162,8 +163,9 @@ def export(place: Place, folder: Path, version: str | None = None) -> str:
         raise BundleError(f"{folder} exists already", fix="name a new folder, or remove that one first")
     store = open_store(place)
     name = load(store, version).version
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(folder) as temporary:
+    with on_disk(f"write {folder}"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with on_disk(f"write {folder}"), written_aside(folder) as temporary:
         shutil.copytree(store.folder(name), temporary, dirs_exist_ok=True)
         if problems := examine(temporary).problems:
             raise problems[0]
@@ -206,7 +208,7 @@ def _readable_pointer(store: Store, channel: str) -> Pointer | None:
 
 def _is_sound(store: Store, version: str) -> bool:
     try:
-        return store.report(version)[0].ok
+        return store.report(version)[0].reached().ok
     except StoreUnreachable:
         raise
     except BundleError:

@@ -15,6 +15,7 @@ from marquee.errors import BundleError
 
 logger = logging.getLogger("marquee.bundle")
 
+STOP_SECONDS = 1.0
 Outcome = Literal["unchanged", "swapped", "refused", "fell_back"]
 """The pointer's version is in use; it was refused and the old one, if any, stays; or fell back at the start."""
 T = TypeVar("T")
@@ -89,23 +90,26 @@ class Live(Generic[T]):
                 self.on_change(outcome, self._version())
             return outcome
 
-    def start(self) -> None:
-        """Check now, then go on checking in a background thread."""
-        self.check()
+    def start(self, *, wait: bool = True) -> None:
+        """Check now, then go on checking in a background thread; without `wait`, the first check is there, too."""
+        if wait:
+            self.check()
         if self._thread is None:
             self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name="bundle-watch", daemon=True)
+            pause = self.interval if wait else 0.0
+            self._thread = threading.Thread(target=self._run, args=(pause,), name="bundle-watch", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """End the background thread; the bundle stays live."""
+        """End the background thread, unless a slow disk holds it; the bundle stays live."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
             self._thread = None
 
-    def _run(self) -> None:
-        while not self._stop.wait(self.interval):
+    def _run(self, pause: float) -> None:
+        while not self._stop.wait(pause):
+            pause = self.interval
             try:
                 self.check()
             except Exception:  # a watcher that died would leave the server on an old model for ever

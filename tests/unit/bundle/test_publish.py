@@ -12,7 +12,7 @@ import pytest
 
 from marquee.bundle import Bundle, Metrics, current, list_versions, load, publish
 from marquee.bundle.manifest import time_of
-from marquee.errors import BundleError, PublishRefused
+from marquee.errors import BundleError, PublishRefused, StoreUnusable
 
 
 def test_it_lies_where_the_contract_says(store: Path, first: Bundle) -> None:
@@ -157,7 +157,7 @@ def test_a_failing_disk_leaves_nothing_behind(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(StoreUnusable, match="No space"):
             publish(store, make_contents(seed=2))
     assert [path.name for path in (store / "versions").iterdir()] == [first.manifest.version]
     assert load(store).version == first.manifest.version

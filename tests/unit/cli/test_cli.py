@@ -1,6 +1,9 @@
 """The command line as a person and as a program use it: results, errors with their fix, exit codes."""
 
+import errno
 import json
+import os
+import re
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -347,3 +350,46 @@ def test_sample_request_without_tmdb_ids_goes_by_title(make_contents):
     assert request == {"movie_ids": [1], "top_n": 5}
     assert "Titanic" in title
     assert 597 in SAMPLE
+
+
+def test_the_page_as_files_for_an_api_elsewhere(run, tmp_path):
+    for _ in range(2):  # an earlier page is replaced
+        code, out, _ = run("page", tmp_path / "page", "--api", "https://api.example/films/")
+        assert code == 0
+    assert "MARQUEE_CORS_ORIGINS" in out
+    html = (tmp_path / "page" / "index.html").read_text()
+    assert '<meta name="api" content="https://api.example/films/">' in html
+    assert "connect-src https://api.example;" in html
+    assert not re.search(r'(href|src)="/', html)
+    assert (tmp_path / "page" / "ui" / "app.js").is_file()
+
+
+@pytest.mark.parametrize(
+    "api", ["api.example", "ftp://api.example", "https://api.example?x", 'https://a"b', "https://"]
+)
+def test_the_page_needs_an_address(run, tmp_path, api):
+    code, _, said = run("page", tmp_path / "page", "--api", api)
+    assert (code, "https://api.example" in said, (tmp_path / "page").exists()) == (2, True, False)
+
+
+def test_the_page_overwrites_nothing_else(run, tmp_path):
+    (tmp_path / "index.html").write_text("mine")
+    code, _, said = run("page", tmp_path, "--api", "https://api.example")
+    assert (code, (tmp_path / "index.html").read_text()) == (2, "mine")
+    assert "other files" in said
+    (tmp_path / "file").touch()
+    assert run("page", tmp_path / "file" / "page", "--api", "https://api.example")[0] == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 6), (errno.EROFS, 6), (errno.EIO, 1)])
+def test_a_store_that_refuses_is_said_in_words_with_a_code_that_means_something(run, store, monkeypatch, number, code):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    got, _, said = run("publish", SAMPLE, "-s", store, "--force")
+    assert got == 0  # the same again writes nothing
+    got, _, said = run("promote", load(store).version, "-s", store, "--to", "staging")
+    assert got == code
+    assert f"can't move the pointer: {os.strerror(number)}" in said
+    assert "fix: " in said

@@ -7,7 +7,9 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from marquee.api.root_path import OWN
 from marquee.bundle import publish
+from marquee.settings import load_settings
 from marquee_reranker.routes.page import PLACEHOLDER, UI
 
 SCRIPTS = [f"/ui/{path.name}" for path in sorted(UI.glob("*.js"))]
@@ -74,3 +76,48 @@ def test_no_file_refers_to_other_hosts_or_inline_code():
         assert urls - links <= {"http://www.w3.org/2000/svg"}, path
         assert not re.search(r"\son\w+=|style=|innerHTML|javascript:", text), path
     assert PLACEHOLDER in (UI / "index.html").read_bytes()
+
+
+@pytest.fixture
+def below(make_app):
+    with TestClient(make_app(root_path="/a/films")) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/v1/model", "/docs", "/readyz", "/ui/style.css", "/openapi.json", "/"])
+def test_below_a_root_path_with_the_prefix_and_without(below, path):
+    assert below.get(path).status_code == below.get(f"/a/films{path}").status_code == 200
+    assert below.get(f"/b{path}").status_code == 404
+
+
+def test_the_root_path_without_a_slash_leads_to_the_page(below):
+    answer = below.get("/a/films?x=1", follow_redirects=False)
+    # Relative, whatever else is in front.
+    assert (answer.status_code, answer.headers["location"]) == (307, "films/?x=1")
+    assert answer.headers["x-request-id"]
+    assert below.get("/a/films").url.path == "/a/films/"
+
+
+def test_the_addresses_are_below_the_prefix_that_clients_see(client, below):
+    for header, prefix in {"": "/a/films", "/x/": "/x", "//evil.example": "/a/films", '/"><b>': "/a/films"}.items():
+        headers = {"X-Forwarded-Prefix": header}
+        assert below.get("/openapi.json", headers=headers).json()["servers"] == [{"url": prefix}]
+        for page in ("/", "/docs"):
+            assert f'href="{prefix}/ui/style.css"' in below.get(page, headers=headers).text
+    assert "servers" not in client.get("/openapi.json").json()
+    assert 'href="./ui/style.css"' in client.get("/").text
+
+
+def test_every_route_is_known_to_be_ours(client):
+    assert {route.path.split("/")[1] for route in client.app.routes if hasattr(route, "path")} <= OWN
+
+
+def test_pages_elsewhere_get_the_catalogue(client):
+    assert client.get("/ui/catalog.json").json() == catalog_of(client)
+
+
+def test_an_origin_is_allowed_however_it_was_written(make_app, monkeypatch):
+    monkeypatch.setenv("MARQUEE_CORS_ORIGINS", "https://Films.example:443/")
+    with TestClient(make_app(cors_origins=load_settings().cors_origins)) as client:
+        answer = client.get("/v1/model", headers={"Origin": "https://films.example"})
+        assert answer.headers["access-control-allow-origin"] == "https://films.example"

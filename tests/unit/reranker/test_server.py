@@ -1,6 +1,10 @@
 """`marquee serve` as a process: ports, signals, output."""
 
+import contextlib
+import http.client
+import os
 import re
+import signal
 import socket
 
 import httpx2
@@ -8,6 +12,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from marquee.errors import MarqueeError
+from marquee.listener import listen
 from marquee.settings import Settings
 from marquee_reranker import server
 from marquee_reranker.server import serve as serve_here
@@ -47,15 +52,18 @@ def test_sigterm_turns_unready_and_finishes_what_is_in_flight(serve, until):
 
         def unready():
             response = httpx2.get(f"{served.url}/readyz")
-            return response.status_code == 503 and response.json()["detail"]
+            return response.status_code == 503 and (response.json()["detail"], response.headers.get("connection"))
 
-        assert until(unready).startswith("shutting down")
+        detail, told = until(unready)
+        assert (detail.startswith("shutting down"), told) == (True, "close")
         served.process.terminate()
         # No new connection is accepted any more; the old one still gets its answer.
         until(lambda: not accepts(host, port))
         connection.sendall(BODY)
         assert b" 200 " in answer.readline()
-        assert b"recommendations" in answer.read()
+        rest = answer.read()  # to the end of the connection
+        assert b"recommendations" in rest
+        assert b"connection: close" in rest.lower()
     assert served.process.wait(120) == 0
     requests = [line for line in served.lines() if line.get("route") == "/recommend"]
     assert [line["status"] for line in requests] == [200]
@@ -103,7 +111,7 @@ def test_an_address_that_is_not_ours_is_an_error_with_a_fix(store, json_logs):
 
 
 def test_answers_do_not_wait_for_delayed_acks():
-    with server._listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP  # what asyncio asks for before it sets TCP_NODELAY
 
 
@@ -132,3 +140,102 @@ def test_the_flag_goes_before_the_variable(monkeypatch):
     commands.serve(operator=False)
     commands.serve(operator=None)
     assert [settings.operator for settings in seen] == [False, True]
+
+
+HEAD = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+HALF_A_BODY = b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+
+
+def everything(address, *parts):
+    """What the server sends until it closes the connection."""
+    with socket.create_connection(address, timeout=60) as connection:
+        for part in parts:
+            connection.sendall(part)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_slow_and_idle_clients_are_closed_and_hold_nothing(serve):
+    served = serve(host="::" if socket.has_ipv6 else "127.0.0.1", read_seconds=0.2, keep_alive_seconds=0.2)
+    port = int(served.url.rsplit(":", 1)[1])
+    for host in ("127.0.0.1", *(["::1"] if socket.has_ipv6 else [])):  # `::` is both
+        for half in (HEAD[:-2], HEAD[:3], HEAD + HEAD[:9], HALF_A_BODY):
+            answer = everything((host, port), half)
+            last = answer[answer.rindex(b"HTTP/1.1") :]
+            assert last.startswith(b"HTTP/1.1 408 "), half
+            assert b"connection: close" in last.lower()
+            assert b'"code":"too_slow"' in last
+    assert served.url.startswith("http://[::1]:" if socket.has_ipv6 else "http://127.0.0.1:")
+    assert everything((host, port)) == b""  # nothing was begun, so nothing is answered
+    assert everything((host, port), HEAD).startswith(b"HTTP/1.1 200")  # kept, then closed
+    assert any(line.get("status") == 408 for line in served.lines())
+
+
+def test_a_trickle_is_no_progress(serve):
+    served = serve(read_seconds=0.3)
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nX-Long: ")
+        connection.settimeout(0.01)
+        answer = b""
+        while not answer:
+            connection.sendall(b"x")
+            with contextlib.suppress(TimeoutError):
+                answer = connection.recv(65536)
+    assert b" 408 " in answer
+
+
+def test_half_a_body_does_not_hold_the_shutdown(serve, until):
+    served = serve(read_seconds=0.5, shutdown_seconds=600)
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(HALF_A_BODY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+        assert b" 100 " in connection.recv(25)
+        assert served.terminate() == 0
+        assert b" 408 " in b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_kept_alive_clients_never_lose_a_request_to_a_shutdown(serve):
+    served = serve()
+    served.process.send_signal(signal.SIGTERM)
+    answer, listening = None, True
+    while listening:
+        connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
+        kept = False
+        try:
+            connection.connect()
+            while connection.sock:  # until the server says that it closes
+                connection.request("GET", "/livez")
+                answer = connection.getresponse()
+                answer.read()
+                kept = True
+        except OSError:  # nobody listens any more
+            assert not kept
+            listening = False
+    assert answer.headers["connection"] == "close"
+    assert served.process.wait(60) == 0
+
+
+def test_probes_are_answered_while_a_slow_disk_reads(serve, store, until):
+    pointer, pipe = store / "CURRENT.json", store / "aside"
+    content = pointer.read_bytes()
+    pointer.rename(store / "kept")
+    os.mkfifo(pointer)  # reading it waits for us
+    served = serve()
+    assert httpx2.get(f"{served.url}/livez").status_code == 200
+    assert httpx2.get(f"{served.url}/readyz").status_code == 503
+    assert (
+        httpx2.post(f"{served.url}/recommend", content=BODY, headers={"content-type": "application/json"}).json()[
+            "code"
+        ]
+        == "not_ready"
+    )
+    pointer.rename(pipe)
+    (store / "kept").rename(pointer)
+    pipe.write_bytes(content)
+    until(lambda: httpx2.get(f"{served.url}/readyz").status_code == 200)
+
+
+def test_sigterm_ends_it_while_a_slow_disk_reads(serve, store):
+    (store / "CURRENT.json").unlink()
+    os.mkfifo(store / "CURRENT.json")
+    assert serve().terminate() == 0

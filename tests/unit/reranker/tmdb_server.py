@@ -18,6 +18,7 @@ class TmdbServer:
     Attributes:
         films: What /3/movie/ID answers beside a poster's name: (status, JSON value), by TMDB id.
         pictures: (status, type, bytes) by the picture's name.
+        picture: All other pictures.
         delay: Seconds before each answer.
         may_answer: Clear it to hold answers back.
         asked: Paths that were asked for, with their queries.
@@ -29,6 +30,7 @@ class TmdbServer:
         self.films: dict[int, tuple[int, Any]] = {}
         self.pictures: dict[str, tuple[int, str, bytes]] = {}
         self.delay = 0.0
+        self.picture = (200, "image/jpeg", JPEG)
         self.drip = 0.0
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
@@ -59,7 +61,7 @@ class TmdbServer:
             tmdb_id = int(path.rsplit("/", 1)[1])
             status, value = self.films.get(tmdb_id, (200, {"id": tmdb_id, "poster_path": f"/film-{tmdb_id}.jpg"}))
             return status, "application/json", value if isinstance(value, bytes) else json.dumps(value).encode()
-        return self.pictures.get(path.rsplit("/", 1)[1], (200, "image/jpeg", JPEG))
+        return self.pictures.get(path.rsplit("/", 1)[1], self.picture)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self

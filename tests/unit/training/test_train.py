@@ -1,5 +1,8 @@
 """The whole job: from a data set to a published bundle that beats what it must beat."""
 
+import errno
+import os
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +11,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from marquee.api.contracts import RecommendationRequest
+from marquee.bundle.address import open_store
+from marquee.bundle.publish import publish
 from marquee.bundle.read import load
-from marquee.errors import PublishRefused
+from marquee.errors import PublishRefused, StoreUnusable
 from marquee.pipeline import Pipeline
 from marquee_training.calibrate import RUNGS
 from marquee_training.config import TrainingConfig
@@ -27,7 +32,7 @@ from marquee_training.evaluation.panel import choose_panel
 from marquee_training.evaluation.rows import SHORT, by_pipeline
 from marquee_training.fit import fit, prepare
 from marquee_training.progress import Reporter
-from marquee_training.train import count, train
+from marquee_training.train import count, keep, train
 from tests.unit.training.conftest import SHORT_CONFIG, Doomed
 
 CONFIG = TrainingConfig(
@@ -255,3 +260,56 @@ def test_the_pipeline_row_is_the_product(dataset):
     marks, beyond = judge_briefly(CONFIG, everybody, np.arange(80, 120), rows, everybody, genres)
     assert marks["plain", 5].mean() > marks["spread", 5].mean() + 0.1
     assert beyond["spread"].values["ild@10"].mean() > beyond["plain"].values["ild@10"].mean() + 0.1
+
+
+def refusing(monkeypatch, call, number, where):
+    real = getattr(os, call)
+
+    def refuse(*arguments):
+        if where(arguments):
+            raise OSError(number, os.strerror(number))
+        return real(*arguments)
+
+    monkeypatch.setattr(os, call, refuse)
+
+
+def test_a_store_that_cannot_be_written_is_found_before_the_work(dataset, tmp_path, monkeypatch):
+    refusing(monkeypatch, "replace", errno.ENOSYS, lambda _: True)
+    monkeypatch.setattr("marquee_training.train.prepare", lambda *_: pytest.fail("it began to work"))
+    with pytest.raises(StoreUnusable, match="ENOSYS") as caught:
+        train(dataset, CONFIG, tmp_path / "store", reporter=Reporter(quiet=True))
+    assert "s3://" in caught.value.fix
+
+
+def test_a_finished_model_that_cannot_be_published_is_kept(dataset, tmp_path, monkeypatch):
+    """The disk is full after the work; the command in the fix publishes the model."""
+    store, config = tmp_path / "store", CONFIG.model_copy(update={"epochs": 1, "eval_folds_run": 1})
+    with monkeypatch.context() as patched:
+        refusing(patched, "rename", errno.ENOSPC, lambda arguments: "/versions/2" in str(arguments[1]))
+        with pytest.raises(StoreUnusable, match=r"ENOSPC.*the finished model is in") as caught:
+            train(dataset, config, store, reporter=Reporter(quiet=True), force=True)
+    words = shlex.split(caught.value.fix.rpartition("then: ")[2])
+    assert words[:2] == ["marquee", "publish"]
+    assert words[3:] == ["--store", str(store), "--channel", "current"]
+    kept = load(words[2])
+    publish(store, kept, force=True)
+    assert load(store).manifest.content_hash() == kept.manifest.content_hash()
+
+
+def test_it_is_kept_elsewhere_where_the_whole_store_is_read_only(tmp_path, make_contents, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    store, error = open_store(tmp_path / "store"), StoreUnusable("no", fix="mount it")
+    refusing(monkeypatch, "mkdir", errno.EROFS, lambda arguments: "/.work/" in str(arguments[0]))
+    keep(make_contents(), store, store.work / "key", error, "staging")
+    folder = tmp_path / "temporary" / "marquee-key" / "finished"
+    assert error.message == f"no; the finished model is in {folder}"
+    assert error.fix == f"mount it; then: marquee publish {folder} --store {store} --channel staging"
+    assert load(folder).manifest.n_movies == len(make_contents().catalog)
+
+
+def test_unfinished_work_that_cannot_be_saved_is_said(dataset, tmp_path, monkeypatch):
+    refusing(
+        monkeypatch, "replace", errno.EDQUOT, lambda arguments: str(arguments[1]).endswith("checkpoint.safetensors")
+    )
+    with pytest.raises(StoreUnusable, match=r"EDQUOT.*"):
+        train(dataset, CONFIG, tmp_path / "store", reporter=Reporter(quiet=True))

@@ -204,7 +204,8 @@ podFailurePolicy:
   rules:
     - action: Ignore
       onPodConditions: [{type: DisruptionTarget, status: "True"}]
-    # 2: option, setting or configuration. 3: data. 4: a damaged store. 5: worse than what it would replace.
+    # 2: option, setting or configuration. 3: data. 4: a damaged store. 5: worse than what it would replace. 6: a store
+    # that is full, read-only, refuses access or lacks what publishing needs.
     - action: FailJob
-      onExitCodes: {operator: In, values: [2, 3, 4, 5]}
+      onExitCodes: {operator: In, values: [2, 3, 4, 5, 6]}
 {{- end }}

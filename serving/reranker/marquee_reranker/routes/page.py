@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.datastructures import State
 from starlette.responses import Response
 
+from marquee.api.root_path import public_prefix
 from marquee.errors import BundleError
 from marquee.pipeline import Pipeline
 from marquee_reranker.responses import etag_response
@@ -41,23 +42,28 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def index(request: Request) -> Response:
     """The page, with the catalogue's genres and popular films."""
-    try:
-        data = _page_data(request.app.state.live.get(), request.app.state)
-    except BundleError:
-        data = b"{}"
-    return _page(request, (UI / "index.html").read_bytes().replace(PLACEHOLDER, data), ".html")
+    return _page(request, _below(request, _file("index.html")[0].replace(PLACEHOLDER, _catalog(request))), ".html")
 
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """The API reference, which the browser makes of /openapi.json; FastAPI's own page loads scripts from a CDN."""
-    return _page(request, *_file("docs.html"))
+    return _page(request, _below(request, _file("docs.html")[0]), ".html")
 
 
 @router.get("/openapi.json")
 def document(request: Request) -> Response:
     """The OpenAPI document. It runs in a thread, since the first time is slow."""
-    return _page(request, json.dumps(request.app.openapi(), ensure_ascii=False).encode(), ".json")
+    document = request.app.openapi()
+    if prefix := _prefix(request):
+        document = {**document, "servers": [{"url": prefix}]}
+    return _page(request, json.dumps(document, ensure_ascii=False).encode(), ".json")
+
+
+@router.get("/ui/catalog.json")
+def catalog(request: Request) -> Response:
+    """What the page knows of the catalogue, for pages that are served elsewhere (`marquee page`)."""
+    return _page(request, _catalog(request), ".json")
 
 
 @router.get("/ui/{name}")
@@ -73,6 +79,15 @@ def _page(request: Request, body: bytes, suffix: str) -> Response:
     return etag_response(request, body, MEDIA_TYPES[suffix], headers)
 
 
+def _prefix(request: Request) -> str:
+    return public_prefix(request.headers.get("x-forwarded-prefix", ""), request.app.state.settings.root_path)
+
+
+def _below(request: Request, html: bytes) -> bytes:
+    # Relative addresses work below any prefix, but not at the prefix without a slash.
+    return html.replace(b'="./', f'="{prefix}/'.encode()) if (prefix := _prefix(request)) else html
+
+
 @lru_cache
 def _names() -> frozenset[str]:
     return frozenset(path.name for path in UI.iterdir() if path.suffix in MEDIA_TYPES)
@@ -81,6 +96,13 @@ def _names() -> frozenset[str]:
 @lru_cache
 def _file(name: str) -> tuple[bytes, str]:
     return (UI / name).read_bytes(), (UI / name).suffix
+
+
+def _catalog(request: Request) -> bytes:
+    try:
+        return _page_data(request.app.state.live.get(), request.app.state)
+    except BundleError:
+        return b"{}"
 
 
 def _page_data(pipeline: Pipeline, state: State) -> bytes:

@@ -1,7 +1,7 @@
 // "About this model": the model card. The browser's own dialog closes with Escape, keeps the focus inside and returns it.
-import { ask, attempt } from "/ui/api.js";
-import { $, element, list, table } from "/ui/dom.js";
-import { whole } from "/ui/words.js";
+import { ask, attempt } from "./api.js";
+import { $, element, list, table } from "./dom.js";
+import { whole } from "./words.js";
 
 const MEANINGS = {
   "coverage@10": "share of the catalogue that is in anybody's list of ten",

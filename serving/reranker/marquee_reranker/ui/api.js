@@ -1,6 +1,12 @@
 // Requests to the server. A newer request of a kind ends the older one, so answers never arrive out of order.
 
 const running = {};
+// The API is where the page is, below whatever prefix a proxy adds, or where `marquee page --api` says.
+const elsewhere = document.querySelector("meta[name=api]")?.content;
+const base = elsewhere ?? new URL("..", import.meta.url).href;
+
+/** The full address of a path such as "/v1/model". */
+export const at = (path) => base + path.slice(1);
 
 /** A failed request: `message` for people, `offline` if no answer came, `retryAfter` in seconds if the server is busy. */
 export class AskError extends Error {
@@ -24,7 +30,7 @@ export async function ask(kind, url, body) {
   let response;
   let answer;
   try {
-    response = await fetch(url, options);
+    response = await fetch(at(url), options);
     answer = await response.json().catch((error) => { if (response.ok) throw error; });
   } catch {
     signal.throwIfAborted();
@@ -36,6 +42,12 @@ export async function ask(kind, url, body) {
   const detail = answer?.detail ?? `the server answered ${status}`;
   if (status !== 503) throw new AskError(detail, status);
   throw new AskError(`Not just now: ${detail}.`, status, Number(response.headers.get("Retry-After") ?? 5));
+}
+
+/** The facts about the catalogue: in the page, or of an API elsewhere; none if it can't be asked. */
+export async function askCatalog(element) {
+  if (!elsewhere) return JSON.parse(element.textContent);
+  return fetch(at("/ui/catalog.json")).then((answer) => (answer.ok ? answer.json() : {}), () => ({}));
 }
 
 /** Runs `work`. An AskError goes to `failed`; a request that a newer one replaced ends in silence. */

@@ -1,13 +1,13 @@
 // The page: pick films, ask the API, show the answer. No build step and no dependencies; each module does one thing.
-import "/ui/results.js"; // first, so that the request is under way before the rest draws
-import "/ui/picker.js";
-import "/ui/people.js";
-import "/ui/choices.js";
-import "/ui/about.js";
-import "/ui/details.js";
-import { $, nameDocument } from "/ui/dom.js";
-import { catalog } from "/ui/films.js";
-import { change, current, onChange } from "/ui/state.js";
+import "./results.js"; // first, so that the request is under way before the rest draws
+import "./picker.js";
+import "./people.js";
+import "./choices.js";
+import "./about.js";
+import "./details.js";
+import { $, nameDocument } from "./dom.js";
+import { catalog } from "./films.js";
+import { change, current, onChange } from "./state.js";
 
 // Two tabs, "Films" and "Operator". The second one exists only where the server allows it, and its code is loaded when it opens.
 const tabs = [$("tab-films"), $("tab-operator")];
@@ -24,7 +24,7 @@ async function showTab() {
   else if (operator) nameDocument($("results-title").textContent);
   if (!open && !operator) return;
   try {
-    operator ??= await import("/ui/operator.js");
+    operator ??= await import("./operator.js");
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
   }

@@ -1,9 +1,10 @@
 // A film's card: its poster, facts, how well it fits and why, and what can be done with it.
-import { element, icon } from "/ui/dom.js";
-import { catalog, remember, short, withYear } from "/ui/films.js";
-import { poster } from "/ui/poster.js";
-import { change, current, details, put, write } from "/ui/state.js";
-import { forSelected, groupMatch, match, possessive, reasons } from "/ui/words.js";
+import { at } from "./api.js";
+import { element, icon } from "./dom.js";
+import { catalog, remember, short, withYear } from "./films.js";
+import { poster } from "./poster.js";
+import { change, current, details, put, write } from "./state.js";
+import { forSelected, groupMatch, match, possessive, reasons } from "./words.js";
 
 const withoutPoster = new Set();
 const MOST_NAMED = 3;
@@ -19,7 +20,7 @@ export function picture(film) {
   const box = element("div", { class: "poster" }, poster(film));
   if (catalog.posters && !withoutPoster.has(film.movie_id)) {
     box.append(element("img", {
-      src: `/v1/posters/${film.movie_id}`, alt: "", loading: "lazy", decoding: "async", width: "342", height: "513",
+      src: at(`/v1/posters/${film.movie_id}`), alt: "", loading: "lazy", decoding: "async", width: "342", height: "513",
       onerror: (event) => { withoutPoster.add(film.movie_id); event.target.remove(); },
     }));
   }

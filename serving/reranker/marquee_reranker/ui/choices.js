@@ -1,9 +1,9 @@
 // What the recommendations are based on: as chips that a click removes, as dials and filters, and as the steps that can be
 // undone. A toast says what changed.
-import { $, element, goToResults, replaceItems } from "/ui/dom.js";
-import { catalog, learn, nameOf } from "/ui/films.js";
-import { canUndo, change, current, isGroup, NO_FILTERS, onChange, put, startOver, undo, UNDONE } from "/ui/state.js";
-import { DIALS, SWITCHES } from "/ui/words.js";
+import { $, element, goToResults, replaceItems } from "./dom.js";
+import { catalog, learn, nameOf } from "./films.js";
+import { canUndo, change, current, isGroup, NO_FILTERS, onChange, put, startOver, undo, UNDONE } from "./state.js";
+import { DIALS, SWITCHES } from "./words.js";
 
 // A dial that nobody touched uses the model's own setting.
 const STANDARD = { diversity: catalog.diversity ?? 0, novelty: catalog.novelty ?? 0 };

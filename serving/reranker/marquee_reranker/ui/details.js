@@ -1,12 +1,12 @@
 // A film's details in a dialog: how liked it is, why it is in the list, what people who like it also like, and where else to
 // look it up. The browser's own dialog closes with Escape, keeps the focus inside and returns it.
-import { ask, attempt } from "/ui/api.js";
-import { ACTIONS, bar, opener, picture } from "/ui/cards.js";
-import { $, element, icon } from "/ui/dom.js";
-import { nameOf, remember, short, withYear } from "/ui/films.js";
-import { shown } from "/ui/results.js";
-import { current, details, onChange } from "/ui/state.js";
-import { groupMatch, match, percent, reasons, whole } from "/ui/words.js";
+import { ask, attempt } from "./api.js";
+import { ACTIONS, bar, opener, picture } from "./cards.js";
+import { $, element, icon } from "./dom.js";
+import { nameOf, remember, short, withYear } from "./films.js";
+import { shown } from "./results.js";
+import { current, details, onChange } from "./state.js";
+import { groupMatch, match, percent, reasons, whole } from "./words.js";
 
 const N_SIMILAR = 6;
 const dialog = $("film");

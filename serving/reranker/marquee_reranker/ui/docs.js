@@ -1,7 +1,8 @@
 // Shows /openapi.json as a page and lets you try each operation. FastAPI's own page loads scripts from a CDN.
-import { $, element, table } from "/ui/dom.js";
+import { at } from "./api.js";
+import { $, element, table } from "./dom.js";
 
-const api = await (await fetch("/openapi.json")).json();
+const api = await (await fetch(at("/openapi.json"))).json();
 const nameOf = (schema) => schema.$ref.split("/").at(-1);
 const resolve = (schema) => (schema?.$ref ? api.components.schemas[nameOf(schema)] : schema ?? {});
 const bodyOf = (operation) => resolve(operation.requestBody?.content["application/json"].schema);
@@ -35,7 +36,7 @@ function tryIt(path, method, operation) {
     try {
       const { pathname, search } = new URL(example ? path : input.value, location.origin);
       const options = example ? { method, headers: { "Content-Type": "application/json" }, body: input.value } : {};
-      const response = await fetch(pathname + search, options);
+      const response = await fetch(at(pathname + search), options);
       const type = response.headers.get("Content-Type");
       output.textContent = `${response.status}\n${type?.includes("json") ? JSON.stringify(await response.json(), null, 2) : type}`;
     } catch (error) {

@@ -1,12 +1,12 @@
 // Films that this page has seen, by MovieLens id, and the facts about the catalogue that the server put into the page.
-import { ask, attempt } from "/ui/api.js";
-import { $ } from "/ui/dom.js";
+import { ask, askCatalog, attempt } from "./api.js";
+import { $ } from "./dom.js";
 
 const known = new Map();
 const missing = new Set();
 const pending = new Map();
 
-export const catalog = JSON.parse($("catalog").textContent);
+export const catalog = await askCatalog($("catalog"));
 for (const film of [...(catalog.popular ?? []), ...(catalog.tastes ?? []).flatMap(({ films }) => films)]) remember(film);
 
 export function remember(film) {

@@ -1,11 +1,11 @@
 // The operator's tab: load of this process, versions in the store, one request as a picture, the model card.
-import { sections } from "/ui/about.js";
-import { ask, attempt } from "/ui/api.js";
-import { $, element, shape, table } from "/ui/dom.js";
-import { catalog, learn, withYear } from "/ui/films.js";
-import { requestOf } from "/ui/results.js";
-import { current } from "/ui/state.js";
-import { joinNames, possessive, whole } from "/ui/words.js";
+import { sections } from "./about.js";
+import { ask, at, attempt } from "./api.js";
+import { $, element, shape, table } from "./dom.js";
+import { catalog, learn, withYear } from "./films.js";
+import { requestOf } from "./results.js";
+import { current } from "./state.js";
+import { joinNames, possessive, whole } from "./words.js";
 
 const EVERY_MS = 5000;
 let timer;
@@ -54,7 +54,7 @@ function versions(now) {
   if (now.rollback && now.versions.length > 1) parts.push(element("p", {}, "To roll back to the previous model:"), element("pre", { tabindex: "0" }, now.rollback));
   if (now.sweep) {
     const alt = "Accuracy against variety and novelty for the settings that were tried";
-    parts.push(element("h3", {}, "The sweep that chose the dials"), element("img", { class: "sweep", src: "/v1/operations/sweep.png", alt }));
+    parts.push(element("h3", {}, "The sweep that chose the dials"), element("img", { class: "sweep", src: at("/v1/operations/sweep.png"), alt }));
   }
   return parts;
 }

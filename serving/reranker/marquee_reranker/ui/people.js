@@ -1,9 +1,9 @@
 // Who watches: a button for each person, and the selected one's name. Shown from the second person on.
-import { $, element, replaceItems } from "/ui/dom.js";
+import { $, element, replaceItems } from "./dom.js";
 import {
   change, current, everyone, freeName, LONGEST_NAME, MOST_PEOPLE, onChange, requesters, select, selectPerson,
-} from "/ui/state.js";
-import { joinNames, possessive } from "/ui/words.js";
+} from "./state.js";
+import { joinNames, possessive } from "./words.js";
 
 const [list, name, remove, search] = ["people-list", "person-name", "person-remove", "search"].map($);
 const addAnother = element("button", { type: "button", class: "quiet", id: "person-add", onclick: add }, "Add a person");

@@ -1,11 +1,11 @@
 // Three ways to name films: the search for titles (a combobox as in the ARIA Authoring Practices), a wish in words, and
 // ready-made tastes.
-import { ask, attempt, stop } from "/ui/api.js";
-import { toast } from "/ui/choices.js";
-import { $, element, goToResults } from "/ui/dom.js";
-import { catalog, learn, nameOf, remember, withYear } from "/ui/films.js";
-import { change, current, onChange, put } from "/ui/state.js";
-import { forSelected } from "/ui/words.js";
+import { ask, attempt, stop } from "./api.js";
+import { toast } from "./choices.js";
+import { $, element, goToResults } from "./dom.js";
+import { catalog, learn, nameOf, remember, withYear } from "./films.js";
+import { change, current, onChange, put } from "./state.js";
+import { forSelected } from "./words.js";
 
 const WAIT_MS = 90;
 const N_SURPRISE = 3;

@@ -1,6 +1,6 @@
 // Draws a film's poster from its title, year and genres, so a film always looks the same. index.html has the shades.
-import { shape } from "/ui/dom.js";
-import { short } from "/ui/films.js";
+import { shape } from "./dom.js";
+import { short } from "./films.js";
 
 // Hues (OKLCH) that people tend to connect with a genre; a genre without one gets it from its name.
 const HUES = {

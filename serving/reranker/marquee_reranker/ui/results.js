@@ -1,10 +1,10 @@
 // The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what happens next.
-import { ask, AskError, attempt, stop } from "/ui/api.js";
-import { card } from "/ui/cards.js";
-import { $, goToResults, nameDocument, replaceItems } from "/ui/dom.js";
-import { catalog, learn, nameOf } from "/ui/films.js";
-import { change, current, isGroup, NO_FILTERS, onChange, requesters, sameList, unwanted } from "/ui/state.js";
-import { degraded, joinNames, possessive, servedBy } from "/ui/words.js";
+import { ask, AskError, attempt, stop } from "./api.js";
+import { card } from "./cards.js";
+import { $, goToResults, nameDocument, replaceItems } from "./dom.js";
+import { catalog, learn, nameOf } from "./films.js";
+import { change, current, isGroup, NO_FILTERS, onChange, requesters, sameList, unwanted } from "./state.js";
+import { degraded, joinNames, possessive, servedBy } from "./words.js";
 
 const PAGE = 12;
 const MOST = 96;

@@ -1,7 +1,7 @@
 // What is wanted, who wants it, its history and its address. Each change is an entry of the browser's history, so that
 // undo, the back button and a shared link are the same thing. `likes` and `dislikes` are the selected person's; `people`
 // is empty while there is only one.
-import { catalog } from "/ui/films.js";
+import { catalog } from "./films.js";
 
 export const MOST_PEOPLE = 8;
 export const LONGEST_NAME = 20;

@@ -1,6 +1,6 @@
 // What the page says: numbers and names of the API, and lists of people, in words.
-import { catalog } from "/ui/films.js";
-import { defaultName } from "/ui/state.js";
+import { catalog } from "./films.js";
+import { defaultName } from "./state.js";
 
 export const whole = (value) => value.toLocaleString("en");
 export const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
