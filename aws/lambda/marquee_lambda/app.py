@@ -21,6 +21,7 @@ from marquee.api.request_body import parse_request, require_json
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.bundle.read import load
 from marquee.errors import AnswerTooLong, BundleError, RequestError
+from marquee.inspect_request import account
 from marquee.pipeline import Pipeline, Trace
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
@@ -29,7 +30,8 @@ from marquee_lambda.events import SHORT, Kind, ping_answer, read_event
 from marquee_lambda.telemetry import Facts, Telemetry
 
 OLDER = "/v0/recommend"
-POSTS = ("/v1/recommendations", SHORT, OLDER)
+EXPLAIN = "/v1/explain"
+POSTS = ("/v1/recommendations", SHORT, OLDER, EXPLAIN)
 # By path, for what has no such method.
 ALLOWED = dict.fromkeys(POSTS, "POST") | dict.fromkeys(["/livez", *films.ROUTES], "GET")
 RETRY_AFTER = 5
@@ -144,6 +146,8 @@ class App:
         request = parse_request(resolver.context["body"])
         facts.n_seeds = request.n_seeds
         pipeline, trace = self._ready(), Trace()
+        if facts.route == EXPLAIN:
+            return _json(response_json(account(pipeline, request, request_id=facts.request_id, trace=trace)))
         response = pipeline.recommend(request, request_id=facts.request_id, trace=trace)
         facts.served_by, facts.degraded, facts.n_candidates = response.served_by, response.degraded, trace.n_candidates
         facts.retrieval_ms, facts.rerank_ms = trace.retrieval_ms, trace.rerank_ms
@@ -155,7 +159,8 @@ class App:
             answer = route(self._ready(), movie_id, self._event.query)
             # As over HTTP: a draw without a seed is another one each time.
             is_stable = path != "/readyz" and (path != "/v1/movies/sample" or "seed" in self._event.query)
-            return _json(response_json(answer), problems.ONE_MINUTE if is_stable else problems.NO_STORE)
+            body = answer if isinstance(answer, bytes) else response_json(answer)
+            return _json(body, problems.ONE_MINUTE if is_stable else problems.NO_STORE)
 
         return get
 

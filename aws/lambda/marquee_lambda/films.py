@@ -8,11 +8,13 @@ from marquee.api.contracts import MovieList, Ready
 from marquee.api.queries import MoviePath, SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery, parse_parameters
 from marquee.bundle.card import model_card
 from marquee.films import well_known
+from marquee.models.weights import NOVELTY
+from marquee.page_data import page_data
 from marquee.pipeline import Pipeline
 from marquee.retrieval.port import Where
 
 # (pipeline, the path's `movie_id` or "", the query) -> answer
-Route = Callable[[Pipeline, str, Mapping[str, Sequence[str]]], BaseModel]
+Route = Callable[[Pipeline, str, Mapping[str, Sequence[str]]], BaseModel | bytes]
 
 
 def search(pipeline: Pipeline, _: str, query: Mapping[str, Sequence[str]]) -> BaseModel:
@@ -50,6 +52,11 @@ def model(pipeline: Pipeline, _: str, __: Mapping[str, Sequence[str]]) -> BaseMo
     return model_card(pipeline.bundle.manifest)
 
 
+def catalog(pipeline: Pipeline, _: str, __: Mapping[str, Sequence[str]]) -> bytes:
+    """What the page knows of the catalogue."""
+    return page_data(pipeline, NOVELTY, posters=False, operator=False)
+
+
 def ready(pipeline: Pipeline, _: str, __: Mapping[str, Sequence[str]]) -> BaseModel:
     """Readiness probe, for a load balancer's health checks."""
     return Ready(model_version=pipeline.version)
@@ -68,4 +75,5 @@ ROUTES: dict[str, Route] = {
     "/v1/movies/<movie_id>/similar": similar,
     "/v1/understand": understand,
     "/v1/model": model,
+    "/ui/catalog.json": catalog,
 }
