@@ -83,8 +83,8 @@ def _imports(monkeypatch: pytest.MonkeyPatch) -> None:
 def _outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What moto does differently.
 
-    It forgets that a change set also changes a stack's parameters, tags and outputs, and has lists as Python's. It refuses
-    to make an empty change set, where CloudFormation makes one that has failed.
+    It forgets that a change set also changes a stack's parameters, tags and outputs, and has lists as Python's. It
+    refuses to make an empty change set, where CloudFormation makes one that has failed.
     """
     apply = ChangeSet.apply
 
