@@ -72,6 +72,7 @@ def test_the_first_deployment(account, deployer, say, capfd):
     out = capfd.readouterr().out
     assert "No changes to deploy. Stack marquee-test is up to date" in out
     assert "recommends from the endpoint" in out
+    assert "deleted 0 old images" in out
     assert recorded(account, GOOD) == account.deployed()
     assert recorded(account, PREVIOUS) is None
     assert account.parameters()["CorsOrigins"] == ORIGIN
