@@ -143,7 +143,7 @@ class Pipeline:
         rows = rankings[0].pool.rows[rankings[0].shown]
         if explained:
             _check_length(self.catalog, rankings)
-        films = [self.films.film(int(row)).model_dump() for row in rows]
+        films = [self.films.fields(row) for row in rows.tolist()]
         described = [self._affinities(ranking, explained) for ranking in rankings]
         if len(rankings) == 1:
             return [
