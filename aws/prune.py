@@ -27,9 +27,9 @@ def _versions(functions: Any, app: str) -> int:
     try:
         pages = functions.get_paginator("list_versions_by_function").paginate(FunctionName=app)
         versions = {one["Version"]: one for page in pages for one in page["Versions"]}
+        aliases = functions.list_aliases(FunctionName=app)["Aliases"]
     except functions.exceptions.ResourceNotFoundException:
         return 0
-    aliases = functions.list_aliases(FunctionName=app)["Aliases"]
     shifted = [number for one in aliases for number in one.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})]
     newest = sorted((one for one in versions if one.isdecimal()), key=int)[-KEEP_VERSIONS:]
     kept = {"$LATEST", *newest, *shifted, *(one["FunctionVersion"] for one in aliases)}
