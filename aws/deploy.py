@@ -1,28 +1,26 @@
-"""Deployment by SAM: `python -m aws.deploy plan|deploy|smoke|rollback|destroy`, see docs/aws.md."""
+"""Deployment by SAM: `python -m aws.deploy plan|deploy|smoke|rollback|destroy|policies`, see docs/aws.md."""
 
 import hashlib
 import json
 import os
 import re
-import shlex
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from string import Template
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws.account import GOOD, PREVIOUS, Account, Deployment
 from aws.build import FOLDER, read_manifest, size_table
 from aws.preflight import check_endpoint, preflight
-from aws.smoke import smoke
+from aws.prune import prune
 from marquee.errors import MarqueeError
 
 TEMPLATES = Path(__file__).parent / "templates"
-GOOD, PREVIOUS = "good", "previous"
+POLICIES = Path(__file__).parent / "policies"
 UNCONFIRMED = 2  # exit code
 # Archives by template parameter: (name in the manifest, key in the bucket). Keys are hashes: none is uploaded twice.
 KEYS = {
@@ -32,110 +30,10 @@ KEYS = {
     "BundleKey": ("bundle", "layers/{sha256}.zip"),
 }
 # Parameters of the function's resource; tests/unit/aws/test_templates.py compares them with the template.
-OF_FUNCTION = ("Stage", "FunctionKey", "PackagesKey", "BundleKey", "Architecture", "FunctionMemory", "CorsOrigins")
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """The app stack's template (its URL) and parameters, and its bundle's version and some films. JSON in SSM."""
-
-    template: str
-    parameters: dict[str, str]
-    version: str
-    movie_ids: list[int]
-
-
-class Account:
-    """Stage in an AWS account: two stacks, a bucket, and the record of tested deployments."""
-
-    def __init__(self) -> None:
-        self.session = boto3.Session()
-        if not self.session.region_name:
-            raise MarqueeError("no region is set", fix="export AWS_DEFAULT_REGION=eu-central-1 (or yours)")
-        self.region = self.session.region_name
-        identity = self.session.client("sts").get_caller_identity()
-        self.number, self.stage = identity["Account"], os.environ.get("STAGE") or "dev"
-        self.app, self.bootstrap = f"marquee-{self.stage}", f"marquee-{self.stage}-bootstrap"
-        self.formation, self.s3, self.ssm = map(self.session.client, ("cloudformation", "s3", "ssm"))
-        print(f"account {self.number}, region {self.region}, as {identity['Arn']}")
-
-    def stack(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
-        """(parameters, outputs) of a stack; both empty where it isn't deployed."""
-        try:
-            found = self.formation.describe_stacks(StackName=name)["Stacks"][0]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return {}, {}
-            raise
-        if found["StackStatus"] in {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}:
-            return {}, {}
-        parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
-        return parameters, {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
-
-    def sam(self, command: str, stack: str, *options: str) -> None:
-        """Run SAM's command line on a stack; raises a MarqueeError if it fails."""
-        words = [os.environ.get("SAM") or "sam", command, "--stack-name", stack, "--region", self.region, *options]
-        print("$", shlex.join(words), flush=True)
-        try:
-            done = subprocess.run(words, check=False, env={"SAM_CLI_TELEMETRY": "0", **os.environ})  # noqa: S603
-        except FileNotFoundError:
-            raise MarqueeError("SAM's command line is missing", fix="make aws-sam, or SAM=path of yours") from None
-        if done.returncode:
-            fix = f"see above; the endpoint's log is /aws/sagemaker/Endpoints/{self.app}"
-            raise MarqueeError(f"sam {command} of {stack} failed", fix=fix)
-
-    def sam_deploy(self, stack: str, template: str, parameters: Mapping[str, str], *, execute: bool) -> None:
-        """Run `sam deploy`, or only show its change set. CloudFormation rolls back a failed deployment."""
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "template.yaml").write_text(template)
-            (Path(folder) / "parameters.yaml").write_text(json.dumps(parameters))  # JSON is YAML
-            options = ["--template-file", f"{folder}/template.yaml", "--capabilities", "CAPABILITY_IAM"]
-            options += ["CAPABILITY_AUTO_EXPAND", "--parameter-overrides", f"file://{folder}/parameters.yaml"]
-            options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
-            self.sam("deploy", stack, *options, *([] if execute else ["--no-execute-changeset"]))
-        if not execute and not self.stack(stack)[0]:
-            self.formation.delete_stack(StackName=stack)  # a first change set creates an empty stack
-
-    def apply(self, wanted: Deployment, *, execute: bool = True) -> None:
-        """Deploy the app stack, or only show its change set."""
-        key = wanted.template.split("/", 3)[3]
-        template = self.s3.get_object(Bucket=wanted.parameters["Bucket"], Key=key)["Body"].read().decode()
-        self.sam_deploy(self.app, template, wanted.parameters, execute=execute)
-
-    def prove(self, deployed: Deployment) -> None:
-        """Run the smoke test; raises a MarqueeError if it fails."""
-        url = self.stack(self.app)[1].get("Url")
-        if url is None:
-            raise MarqueeError(f"stack {self.app} is not deployed", fix="make aws-deploy CONFIRM=yes")
-        origin = deployed.parameters.get("CorsOrigins", "").partition(",")[0].strip()
-        seconds = float(os.environ.get("SMOKE_SECONDS") or 300)
-        print(smoke(url, deployed.movie_ids, deployed.version, origin=origin, seconds=seconds))
-
-    def upload(self, bucket: str, key: str, body: bytes) -> None:
-        """Upload an object, unless the bucket has it."""
-        try:
-            self.s3.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-                raise
-            self.s3.put_object(Bucket=bucket, Key=key, Body=body)
-            print(f"uploaded {key}")
-
-    def recall(self, which: str) -> Deployment | None:
-        """The deployment recorded as GOOD or PREVIOUS."""
-        try:
-            found = self.ssm.get_parameter(Name=f"/marquee/{self.stage}/{which}")["Parameter"]["Value"]
-        except self.ssm.exceptions.ParameterNotFound:
-            return None
-        return Deployment(**json.loads(found))
-
-    def remember(self, proven: Deployment) -> None:
-        """Record a deployment as GOOD, and a different one before it as PREVIOUS."""
-        before = self.recall(GOOD)
-        for which, one in ((PREVIOUS, before), (GOOD, proven)):
-            if one is not None and before != proven:
-                name, value = f"/marquee/{self.stage}/{which}", json.dumps(asdict(one))
-                self.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+OF_FUNCTION = (
+    *("Stage", "FunctionKey", "PackagesKey", "BundleKey", "Architecture", "FunctionMemory", "FunctionTimeout"),
+    *("SagemakerSeconds", "SagemakerConnectSeconds", "SagemakerReadSeconds", "CorsOrigins", "RootPath"),
+)
 
 
 def variable(parameter: str) -> str:
@@ -187,15 +85,17 @@ def prepare(account: Account) -> Deployment | None:
         account.upload(outputs["Bucket"], parameters[parameter], (FOLDER / files[what]["path"]).read_bytes())
     key = f"templates/{hashlib.sha256(template.encode()).hexdigest()}/app.yaml"
     account.upload(outputs["Bucket"], key, template.encode())
-    url = f"https://{outputs['Bucket']}.s3.{account.region}.amazonaws.com/{key}"
-    parameters["Release"] = release(url, parameters)
-    return Deployment(url, parameters, manifest["version"], manifest["movie_ids"])
+    parameters["Release"] = release(key, parameters)
+    return Deployment(key, parameters, manifest["version"], manifest["movie_ids"])
 
 
 def plan(account: Account, *, execute: bool = False) -> Deployment | None:
     """Show the change sets of both stacks, or deploy them; returns the app stack's deployment."""
     bootstrap = (TEMPLATES / "bootstrap.yaml").read_text()
-    account.sam_deploy(account.bootstrap, bootstrap, {"Stage": account.stage}, execute=execute)
+    if account.is_left():
+        account.adopt(bootstrap, execute=execute)
+    else:
+        account.sam_deploy(account.bootstrap, bootstrap, {"Stage": account.stage}, execute=execute)
     print(f"images go to {account.stack(account.bootstrap)[1].get('Repository', 'a repository of that stack')}")
     wanted = prepare(account)
     if wanted is None:
@@ -227,7 +127,19 @@ def deploy(account: Account) -> int:
         print("the deployment before is back, and answers", file=sys.stderr)
         return 1
     account.remember(wanted)
+    _clean(account)
     return 0
+
+
+def _clean(account: Account) -> None:
+    """Delete old versions and images; a deployment that is proven doesn't fail for that."""
+    recorded = [one for which in (GOOD, PREVIOUS) if (one := account.recall(which))]
+    try:
+        images = {one.parameters["ImageUri"] for one in recorded}
+        for line in prune(account.session, account.app, account.repository, images):
+            print(line)
+    except (BotoCoreError, ClientError) as error:
+        print(f"old versions and images stay: {error}")
 
 
 def check(account: Account) -> None:
@@ -264,18 +176,19 @@ def destroy(account: Account) -> int:
     if os.environ.get("CONFIRM") != account.app:
         return _unconfirmed(account.app)
     account.sam("delete", account.app, "--no-prompts")
-    account.ssm.delete_parameters(Names=[f"/marquee/{account.stage}/{which}" for which in (GOOD, PREVIOUS)])
+    with suppress(account.s3.exceptions.NoSuchBucket):
+        for which in (GOOD, PREVIOUS):
+            account.s3.delete_object(Bucket=account.bucket, Key=f"records/{which}.json")
     if os.environ.get("PURGE") != "yes":
         print(f"bucket and images of {account.bootstrap} stay (PURGE=yes removes them), and versions of the layers")
         return 0
     # By name: the bootstrap stack retains them, so they may exist without it.
-    bucket = account.session.resource("s3").Bucket(f"marquee-{account.stage}-{account.number}-{account.region}")
+    bucket = account.session.resource("s3").Bucket(account.bucket)
     with suppress(account.s3.exceptions.NoSuchBucket):
         bucket.object_versions.delete()
         bucket.delete()
-    ecr = account.session.client("ecr")
-    with suppress(ecr.exceptions.RepositoryNotFoundException):
-        ecr.delete_repository(repositoryName=f"marquee-sagemaker-{account.stage}", force=True)
+    with suppress(account.ecr.exceptions.RepositoryNotFoundException):
+        account.ecr.delete_repository(repositoryName=account.repository, force=True)
     functions = account.session.client("lambda")
     for layer in (f"{account.app}-packages", f"{account.app}-bundle"):
         pages = functions.get_paginator("list_layer_versions").paginate(LayerName=layer)
@@ -283,6 +196,18 @@ def destroy(account: Account) -> int:
             functions.delete_layer_version(LayerName=layer, VersionNumber=version)
     account.sam("delete", account.bootstrap, "--no-prompts")
     return 0
+
+
+def policies(account: Account) -> None:
+    """Write the deployer's policies for this account, region and stage to build/aws/policies."""
+    partition = account.session.get_partition_for_region(account.region)
+    values = {"Partition": partition, "Region": account.region, "Account": account.number, "Stage": account.stage}
+    folder = FOLDER / "policies"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(POLICIES.glob("*.json")):
+        (folder / path.name).write_text(Template(path.read_text()).substitute(values))
+        name = f"marquee-{account.stage}-{path.stem}"
+        print(f"aws iam create-policy --policy-name {name} --policy-document file://{folder / path.name}")
 
 
 def _unconfirmed(wanted: str) -> int:
@@ -297,6 +222,7 @@ COMMANDS: dict[str, tuple[Callable[[Account], object], str]] = {
     "smoke": (check, "sends a few requests to the deployed API (less than a cent); it changes nothing"),
     "rollback": (rollback, "changes the app stack back with CONFIRM=yes"),
     "destroy": (destroy, "deletes the app stack with CONFIRM=the stack's name; with PURGE=yes, all data too"),
+    "policies": (policies, "writes the deployer's IAM policies; it changes nothing"),
 }
 
 

@@ -1,5 +1,6 @@
 """Checks before a deployment, of errors that CloudFormation finds late or not at all."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from marquee.errors import MarqueeError
 
+PARAMETER_BYTES = ENVIRONMENT_BYTES = 4096
 # v1 and v2; a manifest list is another type. https://github.com/aws/amazon-sagemaker-feedback/issues/180
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v"
 
@@ -23,6 +25,7 @@ def preflight(
         MarqueeError: The deployment would fail.
     """
     check_endpoint(deployed, wanted)
+    check_parameters(wanted)
     yield _image(session, account, wanted.get("ImageUri", ""))
     if wanted["EndpointMode"] == "instance":
         yield from _instances(session, wanted, is_update=bool(deployed))
@@ -35,6 +38,26 @@ def preflight(
         if free - reserved < 100:
             fix = "RESERVED_CONCURRENCY=0, or ask AWS for more"
             raise MarqueeError(f"the account can't reserve {reserved}", fix=fix)
+
+
+def check_parameters(wanted: Mapping[str, str]) -> None:
+    """Raise a MarqueeError for values that CloudFormation or a service refuses only when the stack changes."""
+    # The function's environment: origins as JSON, and less than 700 bytes of other variables.
+    size = 700 + len(wanted["RootPath"]) + len(json.dumps(wanted["CorsOrigins"].split(","), separators=(",", ":")))
+    if size > ENVIRONMENT_BYTES:
+        problem = f"CORS_ORIGINS has {len(wanted['CorsOrigins'])} bytes, too many for Lambda's {ENVIRONMENT_BYTES}"
+        raise MarqueeError(problem, fix="fewer or shorter origins, or serve the pages from one domain")
+    if long := next((name for name, value in wanted.items() if len(value.encode()) > PARAMETER_BYTES), None):
+        raise MarqueeError(f"{long} has more than CloudFormation's {PARAMETER_BYTES} bytes", fix="a shorter value")
+    if float(wanted["SagemakerSeconds"]) >= float(wanted["FunctionTimeout"]):
+        problem = f"the endpoint may take {wanted['SagemakerSeconds']} s, the function {wanted['FunctionTimeout']}"
+        raise MarqueeError(problem, fix="FUNCTION_TIMEOUT (at most 29) larger than SAGEMAKER_SECONDS")
+    for part, whole in (
+        ("ServerlessProvisionedConcurrency", "ServerlessConcurrency"),
+        ("ProvisionedConcurrency", "ReservedConcurrency"),
+    ):
+        if int(wanted[whole]) and int(wanted[part]) > int(wanted[whole]):
+            raise MarqueeError(f"{part} is {wanted[part]}, more than {whole}, {wanted[whole]}", fix="lower it")
 
 
 def check_endpoint(deployed: Mapping[str, str], wanted: Mapping[str, str]) -> None:

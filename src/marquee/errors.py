@@ -80,6 +80,16 @@ class LikedAndDisliked(RequestError):  # noqa: N818 - as above
     code = "liked_and_disliked"
 
 
+class AnswerTooLong(RequestError):  # noqa: N818 - as above
+    """The answer would have more bytes than gateways let pass."""
+
+    code = "answer_too_long"
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        problem = f"{what} would have {size / 1e6:.1f} MB, and the limit is {limit / 1e6:.1f}"
+        super().__init__(problem, fix="lower top_n, name fewer films or people, or leave out explain")
+
+
 class GroupWithoutAccount(RequestError):  # noqa: N818 - as above
     """An account was requested for several people."""
 

@@ -1,6 +1,7 @@
 """A request's way, from top to bottom: resolve ids -> retrieve candidates -> rerank -> answer. No transport in here."""
 
 import copy
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from statistics import fmean
 from typing import get_args
 
 from marquee.api.contracts import (
+    MAX_EXPLANATION_BYTES,
     Explanation,
     Person,
     PersonAffinity,
@@ -16,7 +18,7 @@ from marquee.api.contracts import (
     RecommendationResponse,
 )
 from marquee.bundle.bundle import Bundle
-from marquee.errors import LikedAndDisliked
+from marquee.errors import AnswerTooLong, LikedAndDisliked
 from marquee.films import Films
 from marquee.models.catalog import Catalog
 from marquee.models.weights import Rung
@@ -29,6 +31,7 @@ from marquee.retrieval.port import ANYWHERE, Retriever, Where
 from marquee.retrieval.taste import Taste, make_taste
 
 LADDER: tuple[Rung, ...] = get_args(Rung)  # from the top
+_REASON_BYTES = len('{"movie_id":2147483647,"title":,"contribution":-1234.5678},')
 
 
 @dataclass
@@ -74,7 +77,8 @@ class Pipeline:
         """Answer a request from the highest rung of the ladder that can.
 
         Raises:
-            RequestError: A filter names an unknown genre, or a film is both liked and disliked.
+            RequestError: A filter names an unknown genre, a film is both liked and disliked, or the explanations would
+                be too long.
         """
         trace = trace or Trace()
         rankings = self.rank(request, trace)
@@ -137,6 +141,8 @@ class Pipeline:
 
     def _describe(self, rankings: Sequence[Ranking], explained: bool) -> list[Recommendation]:
         rows = rankings[0].pool.rows[rankings[0].shown]
+        if explained:
+            _check_length(self.catalog, rankings)
         films = [self.films.fields(row) for row in rows.tolist()]
         described = [self._affinities(ranking, explained) for ranking in rankings]
         if len(rankings) == 1:
@@ -158,6 +164,14 @@ class Pipeline:
         if explained:
             why = explain(self.bundle, ranking, odds)
         return list(zip(affinity(odds).tolist(), why, strict=True))
+
+
+def _check_length(catalog: Catalog, rankings: Sequence[Ranking]) -> None:
+    """Raise `AnswerTooLong` before explanations are computed that may be too long: each film has all seeds' titles."""
+    titles = (json.dumps(catalog.titles[seed], ensure_ascii=False) for one in rankings for seed in one.taste.seeds)
+    size = len(rankings[0].shown) * sum(len(title.encode()) + _REASON_BYTES for title in titles)
+    if size > MAX_EXPLANATION_BYTES:
+        raise AnswerTooLong("the explanations of this answer", size, MAX_EXPLANATION_BYTES)
 
 
 def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:

@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 
 from marquee.bundle import publish
+from marquee.page_data import TASTES
 from marquee.settings import Settings
 from marquee_reranker.app import create_app
-from marquee_reranker.routes.page import TASTES
 from tests.programs import skip_without
 
 MOST_MS = 60_000  # for what hangs: machines are busy

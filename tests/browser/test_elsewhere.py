@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from marquee.settings import Settings
+from marquee_lambda.app import App
 from marquee_reranker.static_page import write_page
 from tests.browser.test_journey import titles
 from tests.browser.test_page import pick
@@ -144,3 +146,52 @@ def test_static_files_ask_an_api_at_another_address(new_page, serving, store, tm
             page.goto(f"{here}/page/")
             use_everything(page)
             expect(page.get_by_role("link", name="API reference")).to_have_attribute("href", f"{api}/films/docs")
+
+
+class Gateway(http.server.BaseHTTPRequestHandler):
+    """An HTTP API of AWS before the function: `app`."""
+
+    app = None
+
+    def log_message(self, *_):
+        pass
+
+    def forward(self):
+        path, _, query = self.path.partition("?")
+        length = self.headers.get("content-length")
+        context = {"stage": "$default", "http": {"method": self.command, "path": path}}
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": headers,
+            "requestContext": context,
+        }
+        answer = self.app.answer({**event, "body": self.rfile.read(int(length)).decode() if length else None}, None)
+        self.send_response(answer["statusCode"])
+        for name, value in answer["headers"].items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer["body"].encode())
+
+    do_GET = do_POST = do_OPTIONS = forward  # noqa: N815 - http.server's names
+
+
+def test_static_files_ask_the_function_on_aws(new_page, store, tmp_path):
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    new_page.n_hosts = 2
+    with listening(functools.partial(Files, directory=tmp_path)) as here:
+        app = App(Settings(artifacts=store, cors_origins=[here], root_path="/films"))
+        with listening(type("Handler", (Gateway,), {"app": app})) as api:
+            write_page(tmp_path / "page", f"{api}/films")
+            page = new_page()
+            page.goto(f"{here}/page/")
+            expect(page.locator("#status")).to_contain_text("Like a film or two here")
+            pick(page, "toy")
+            expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
+            page.locator("#films [data-action=open]").first.click()
+            expect(page.locator("#film-body")).to_contain_text("Elsewhere")

@@ -22,6 +22,7 @@ ADDRESS = "http://127.0.0.1:8080"
 # What an answer has to have, by the end of its path.
 SHAPES = {
     "recommendations": {"recommendations", "served_by", "degraded", "unknown_ids", "model_version", "request_id"},
+    "recommend": {"recommendations", "served_by", "degraded", "unknown_ids", "model_version", "request_id"},
     "movies": {"movies", "model_version"},
     "sample": {"movies", "model_version"},
     "similar": {"movies", "model_version"},

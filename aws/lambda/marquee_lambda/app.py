@@ -4,29 +4,37 @@ import base64
 import binascii
 import json
 import math
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from typing import Any, Literal
+from typing import Any
 
 from aws_lambda_powertools.event_handler import api_gateway
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, CORSConfig, Response
 
 from marquee.api import problems
-from marquee.api.contracts import MAX_BODY_BYTES, RecommendationRequest, response_json
+from marquee.api.contracts import MAX_BODY_BYTES, Alive, RecommendationRequest, response_json
+from marquee.api.older_shape import older_shape
 from marquee.api.problems import ProblemError
 from marquee.api.request_body import parse_request, require_json
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.bundle.read import load
-from marquee.errors import BundleError, RequestError
+from marquee.errors import AnswerTooLong, BundleError, RequestError
+from marquee.inspect_request import account
 from marquee.pipeline import Pipeline, Trace
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
+from marquee_lambda import films
+from marquee_lambda.events import SHORT, Kind, ping_answer, read_event
 from marquee_lambda.telemetry import Facts, Telemetry
 
-ROUTES = ("/v1/recommendations", "/recommend")
+OLDER = "/v0/recommend"
+EXPLAIN = "/v1/explain"
+POSTS = ("/v1/recommendations", SHORT, OLDER, EXPLAIN)
+# By path, for what has no such method.
+ALLOWED = dict.fromkeys(POSTS, "POST") | dict.fromkeys(["/livez", *films.ROUTES], "GET")
 RETRY_AFTER = 5
-Kind = Literal["http", "rest", "alb", "bare"]
 RESOLVERS: dict[Kind, type[ApiGatewayResolver]] = {
     "http": api_gateway.APIGatewayHttpResolver,
     "rest": api_gateway.APIGatewayRestResolver,
@@ -41,6 +49,8 @@ class App:
         origins = settings.cors_origins
         self._telemetry = Telemetry()
         self._facts = Facts()
+        self._root = settings.root_path
+        self._event = read_event(None, "")
         # Headers of every answer. With CORS, answers depend on Origin.
         self._headers = problems.security_headers(cross_origin=bool(origins)) | ({"Vary": "Origin"} if origins else {})
         self._resolvers = {kind: self._make_resolver(make, origins) for kind, make in RESOLVERS.items()}
@@ -63,20 +73,25 @@ class App:
 
     def answer(self, event: Any, context: Any) -> dict[str, Any]:
         """See `lambda_function.lambda_handler`. Never raises."""
-        kind = kind_of(event)
-        self._facts = Facts(event=kind)
+        if warm := ping_answer(event):
+            return warm
+        self._event = read = read_event(event, self._root)
+        self._facts = Facts(event="bare" if read.is_bare else read.kind)
         try:
-            resolver = self._resolvers["http" if kind == "bare" else kind]
             # A copy, so that request context and deadline end with the event.
-            result = copy_context().run(resolver.resolve, _as_http(event) if kind == "bare" else event, context)
+            result = copy_context().run(self._resolvers[read.kind].resolve, read.data, context)
         except Exception:
-            # An error outside of `_observe`. Every gateway understands `headers`.
+            # An error outside of `_observe`.
             self._telemetry.logger.exception("an event failed")
             self._facts.request_id = RequestContext.from_headers({}).request_id
             response = self._problem(ProblemError(500, problems.INTERNAL))
             headers = {**response.headers, "X-Request-ID": self._facts.request_id, **self._headers}
             result = {"statusCode": 500, "headers": headers, "body": response.body, "isBase64Encoded": False}
-        return dict(json.loads(result["body"])) if kind == "bare" else result
+            if "multiValueHeaders" in read.data:  # a load balancer that sends these reads no others
+                result["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
+        if read.is_head:
+            result["body"] = ""
+        return dict(json.loads(result["body"])) if read.is_bare else result
 
     def _make_resolver(self, make: type[ApiGatewayResolver], origins: list[str]) -> ApiGatewayResolver:
         cors = None
@@ -86,8 +101,11 @@ class App:
         resolver = make(cors=cors)
         resolver.use([self._observe])
         resolver.not_found(lambda _: self._no_route(resolver))
-        for path in ROUTES:
+        for path in POSTS:
             resolver.post(path)(lambda: self._recommend(resolver))
+        resolver.get("/livez")(lambda: _json(response_json(Alive())))
+        for path, route in films.ROUTES.items():
+            resolver.get(path)(self._getter(path, route))
         return resolver
 
     def _observe(self, resolver: ApiGatewayResolver, next_middleware: Callable[[Any], Response[str]]) -> Response[str]:
@@ -107,8 +125,12 @@ class App:
                 raise ProblemError(413, problems.BODY_TOO_LONG)
             resolver.context.update(body=body, headers=headers)
             response = next_middleware(resolver)
+            if (size := len(json.dumps(response.body))) > self._event.limit:
+                raise AnswerTooLong("the answer", size, self._event.limit)
         except ProblemError as problem:
             response = self._problem(problem)
+        except RequestError as error:
+            response = self._problem(problems.request_refused(error))
         except Exception as error:  # the stack trace goes to the log, a problem to the client
             failure = error
             response = self._problem(ProblemError(500, problems.INTERNAL))
@@ -123,24 +145,38 @@ class App:
         require_json(resolver.context["headers"].get("content-type", ""))
         request = parse_request(resolver.context["body"])
         facts.n_seeds = request.n_seeds
-        if isinstance(self._pipeline, BundleError):
-            raise problems.not_ready(self._pipeline, RETRY_AFTER)
-        facts.model_version = self._pipeline.version
-        trace = Trace()
-        try:
-            response = self._pipeline.recommend(request, request_id=facts.request_id, trace=trace)
-        except RequestError as error:
-            raise problems.request_refused(error) from None
+        pipeline, trace = self._ready(), Trace()
+        if facts.route == EXPLAIN:
+            return _json(response_json(account(pipeline, request, request_id=facts.request_id, trace=trace)))
+        response = pipeline.recommend(request, request_id=facts.request_id, trace=trace)
         facts.served_by, facts.degraded, facts.n_candidates = response.served_by, response.degraded, trace.n_candidates
         facts.retrieval_ms, facts.rerank_ms = trace.retrieval_ms, trace.rerank_ms
-        return Response(200, "application/json", response_json(response).decode(), dict(problems.NO_STORE))
+        return _json(response_json(older_shape(response) if facts.route == OLDER else response))
+
+    def _getter(self, path: str, route: films.Route) -> Callable[..., Response[str]]:
+        def get(movie_id: str = "") -> Response[str]:
+            self._facts.route = path
+            answer = route(self._ready(), movie_id, self._event.query)
+            # As over HTTP: a draw without a seed is another one each time.
+            is_stable = path != "/readyz" and (path != "/v1/movies/sample" or "seed" in self._event.query)
+            body = answer if isinstance(answer, bytes) else response_json(answer)
+            return _json(body, problems.ONE_MINUTE if is_stable else problems.NO_STORE)
+
+        return get
+
+    def _ready(self) -> Pipeline:
+        if isinstance(self._pipeline, BundleError):
+            raise problems.not_ready(self._pipeline, RETRY_AFTER)
+        self._facts.model_version = self._pipeline.version
+        return self._pipeline
 
     def _no_route(self, resolver: ApiGatewayResolver) -> Response[str]:
         path = _path(resolver)
-        if path not in ROUTES:
-            raise problems.not_found(path)
-        self._facts.route = path
-        raise problems.method_not_allowed(self._facts.method, path, "POST")
+        for route, method in ALLOWED.items():
+            if re.fullmatch(re.sub("<.*>", "[^/]+", route), path):
+                self._facts.route = route
+                raise problems.method_not_allowed(self._facts.method, path, method)
+        raise problems.not_found(path)
 
     def _problem(self, problem: ProblemError) -> Response[str]:
         body = problem.body(self._facts.request_id).decode()
@@ -150,31 +186,8 @@ class App:
         self._facts.endpoint, self._facts.endpoint_ms = result, milliseconds
 
 
-def kind_of(event: Any) -> Kind:
-    """The event's format: http (payload 2.0: HTTP APIs, function URLs), rest (1.0), alb; anything else is bare."""
-    match event:
-        case {"headers": list() | str() | int() | float()} | {"multiValueHeaders": list() | str() | int() | float()}:
-            return "bare"
-        case {"body": list() | dict() | int() | float()}:
-            return "bare"
-        case {"requestContext": {"http": {"method": str()}, "stage": str()}, "rawPath": str()}:
-            return "http"
-        case {"requestContext": {"elb": dict()}, "httpMethod": str(), "path": str()}:
-            return "alb"
-        case {"requestContext": dict(), "httpMethod": str(), "path": str()}:
-            return "rest"
-    return "bare"
-
-
-def _as_http(event: Any) -> dict[str, Any]:
-    """A bare request as the event of an HTTP API."""
-    http = {"method": "POST", "path": ROUTES[0]}
-    return {
-        "rawPath": http["path"],
-        "requestContext": {"stage": "$default", "http": http},
-        "headers": {"content-type": "application/json"},
-        "body": json.dumps(event),
-    }
+def _json(body: bytes, headers: Mapping[str, str] = problems.NO_STORE) -> Response[str]:
+    return Response(200, "application/json", body.decode(), dict(headers))
 
 
 def headers_of(resolver: ApiGatewayResolver) -> dict[str, str]:

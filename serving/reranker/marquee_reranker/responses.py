@@ -12,15 +12,12 @@ from starlette.types import Scope
 
 from marquee.api import problems
 from marquee.api.contracts import response_json
-from marquee.api.problems import NO_STORE, ProblemError
-from marquee.api.request_body import summary, validation_messages
+from marquee.api.problems import NO_STORE, ONE_MINUTE, ProblemError
+from marquee.api.queries import invalid_parameters
 from marquee.errors import BundleError, RequestError
 from marquee.pipeline import Pipeline
 from marquee_reranker.requests import PATH, QUERIES
 from marquee_reranker.telemetry import log_fields
-
-# Films only change with a new bundle; a cache of a minute saves a request per key pressed.
-ONE_MINUTE = {"Cache-Control": "private, max-age=60"}
 
 
 def pipeline_of(request: Request) -> Pipeline:
@@ -82,11 +79,10 @@ def install_exception_handlers(app: FastAPI, retry_after: int) -> None:
 def _invalid_parameters(request: Request, error: RequestValidationError) -> ProblemError:
     # Locations begin with "path" or "query"; bodies are validated by `requests.recommendation_request`.
     query = QUERIES.get(request.url.path.rsplit("/", 1)[-1], {})
-    messages = []
-    for entry in error.errors():
-        schema = PATH if entry["loc"][0] == "path" else query
-        messages += validation_messages([{**entry, "loc": entry["loc"][1:]}], schema)
-    return ProblemError(422, summary(messages), errors=messages)
+    found = error.errors()
+    return invalid_parameters(
+        [({**one, "loc": one["loc"][1:]}, PATH if one["loc"][0] == "path" else query) for one in found]
+    )
 
 
 def _http_problem(request: Request, error: HTTPException) -> ProblemError:

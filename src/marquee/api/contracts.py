@@ -11,6 +11,8 @@ MAX_IDS = 100
 MAX_PEOPLE = 8
 MAX_TOP_N = 100
 MAX_BODY_BYTES = 32 * 1024
+# Of explanations in an answer. The rest is small, and both together pass Lambda: 6 MiB, with quotes escaped.
+MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
 _SEEDS = ("tmdb_ids", "movie_ids")
 _EMPTY = {"maxItems": 0}
 
@@ -232,6 +234,19 @@ class MovieList(FrozenBaseModel):
     """Films found by a search, or similar to one."""
 
     movies: list[Movie]
+    model_version: str
+
+
+class Alive(FrozenBaseModel):
+    """The process answers."""
+
+    status: str = "alive"
+
+
+class Ready(FrozenBaseModel):
+    """A bundle is loaded."""
+
+    status: str = "ready"
     model_version: str
 
 

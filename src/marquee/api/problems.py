@@ -8,6 +8,8 @@ from marquee.errors import MarqueeError, RequestError, UnknownMovie
 
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
+# Films only change with a new bundle; a cache of a minute saves a request per key pressed.
+ONE_MINUTE = {"Cache-Control": "private, max-age=60"}
 # A status's default code. docs/api.md lists all codes; a test compares the two.
 CODES = {
     400: "not_json",

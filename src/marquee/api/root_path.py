@@ -5,7 +5,7 @@ import re
 from marquee.settings import ROOT_PATH
 
 # First parts of the paths that the API has. A root path may be one of them, such as /v1.
-OWN = frozenset({"", "v1", "recommend", "docs", "ui", "openapi.json", "livez", "readyz"})
+OWN = frozenset({"", "v0", "v1", "recommend", "docs", "ui", "openapi.json", "livez", "readyz"})
 
 
 def without_root(path: str, root: str) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
+from marquee.api.contracts import MAX_IDS, MAX_PEOPLE
 from marquee.base_model import FrozenBaseModel
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
@@ -25,7 +26,8 @@ PATHS: dict[Protocol, str] = {"v1": f"/v1/models/{MODEL_NAME}:predict", "v2": f"
 MAX_BODY_BYTES = 1024 * 1024
 MAX_QUERIES = 64
 MAX_K = 1000
-_MAX_VALUES = 200_000
+MAX_EXCLUDED = (4 * MAX_PEOPLE + 2) * MAX_IDS  # all that one request can name
+_MAX_VALUES = 1_000_000
 
 Id = Annotated[int, Field(strict=True, ge=1, le=2**53)]
 Genres = Annotated[tuple[Annotated[str, Field(strict=True, min_length=1, max_length=50)], ...], Field(max_length=30)]
@@ -35,13 +37,13 @@ Year = Annotated[int, Field(strict=True, ge=1, le=9999)]
 class Instance(FrozenBaseModel):
     """A query as JSON has it: the arguments of `marquee.retrieval.port.Retriever.candidates`, flat."""
 
-    movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
+    movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=2 * MAX_IDS)]
     k: Annotated[int, Field(strict=True, ge=1, le=MAX_K)] = 200
     genres_any: Genres = ()
     genres_none: Genres = ()
     year_min: Year | None = None
     year_max: Year | None = None
-    exclude_movie_ids: Annotated[tuple[Id, ...], Field(max_length=1000)] = ()
+    exclude_movie_ids: Annotated[tuple[Id, ...], Field(max_length=MAX_EXCLUDED)] = ()
 
 
 # V2's inputs: name -> whether a query has a row of values (and not one value), and their type.

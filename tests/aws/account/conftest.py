@@ -17,7 +17,11 @@ import boto3
 import pytest
 from moto.cloudformation.models import ChangeSet, Stack
 from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.authorization import enable_iam_authentication
+from moto.ecr.models import ECRBackend
+from moto.iam.access_control import IAMRequestBase
 from moto.moto_api._internal import moto_api_backend
+from moto.s3.models import S3Backend
 from moto.server import ThreadedMotoServer
 
 from aws import deploy
@@ -52,17 +56,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adoption by change sets, which moto doesn't know."""
+    create_set, adopts = CloudFormationResponse.create_change_set, []
+
+    def create_change_set(request: Any) -> Any:
+        adopts[:] = [True] * request._get_bool_param("ImportExistingResources", False)
+        return create_set(request)
+
+    def or_adopt(create: Any, existing: str) -> Any:
+        def create_or_adopt(backend: Any, *arguments: Any, **named: Any) -> Any:
+            name = arguments[0] if arguments else named["repository_name"]
+            found = getattr(backend, existing).get(name)
+            return found if adopts and found else create(backend, *arguments, **named)
+
+        return create_or_adopt
+
+    monkeypatch.setattr(CloudFormationResponse, "create_change_set", create_change_set)
+    for backend, method, existing in (
+        (S3Backend, "create_bucket", "buckets"),
+        (ECRBackend, "create_repository", "repositories"),
+    ):
+        monkeypatch.setattr(backend, method, or_adopt(getattr(backend, method), existing))
+
+
+@pytest.fixture(autouse=True)
 def _outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What moto does differently.
 
-    It forgets that a change set also changes a stack's parameters and outputs, and has lists as Python's. It refuses to
-    make an empty change set, where CloudFormation makes one that has failed.
+    It forgets that a change set also changes a stack's parameters, tags and outputs, and has lists as Python's. It
+    refuses to make an empty change set, where CloudFormation makes one that has failed.
     """
     apply = ChangeSet.apply
 
     def apply_with_outputs(changes: Any) -> None:
         apply(changes)
         changes.stack.template_dict, changes.stack.parameters = changes.template_dict, changes.parameters
+        changes.stack.tags = changes.tags
         changes.stack.output_map = changes.stack._create_output_map()
 
     def as_text(stack: Any) -> list[dict[str, str]]:
@@ -201,6 +231,33 @@ def account(tmp_path: Path, make_contents: Any, monkeypatch: pytest.MonkeyPatch,
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def deployer(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All requests by a user who has the deployer's policies and no more, and whom moto checks."""
+    assert account.run("policies") == 0
+    iam = boto3.client("iam")
+    iam.create_user(UserName="deployer")
+    for path in (deploy.FOLDER / "policies").glob("*.json"):
+        policy = json.loads(path.read_text())
+        for statement in policy["Statement"]:
+            if "s3:" not in json.dumps(statement["Action"]):  # moto knows the resources of S3 alone
+                statement["Resource"] = "*"
+            elif statement["Sid"] == "Bucket":
+                statement["Action"].append("s3:HeadBucket")  # moto's name for a request that s3:ListBucket allows
+            statement.pop("Condition", None)
+        named = {"UserName": "deployer", "PolicyName": path.stem, "PolicyDocument": json.dumps(policy)}
+        iam.put_user_policy(**named)
+    key = iam.create_access_key(UserName="deployer")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # boto3.client's, with the credentials of before
+    # It reckons the signatures of some of Lambda's requests wrong; actions are what this is about.
+    monkeypatch.setattr(IAMRequestBase, "check_signature", lambda _: None)
+    with enable_iam_authentication():
+        yield
+    boto3.DEFAULT_SESSION = None
 
 
 def stand_in(url: str) -> str:

@@ -3,11 +3,15 @@
 Each run of SAM takes seconds, so a test is a sequence of commands on one account.
 """
 
+import json
+
 import boto3
 import pytest
 
 from aws import deploy
 from aws.deploy import GOOD, PREVIOUS
+from aws.prune import prune
+from marquee.errors import MarqueeError
 
 from .conftest import ORIGIN
 
@@ -38,7 +42,9 @@ def first(account, say):
     return account.deployed()
 
 
-def test_the_first_deployment(account, say, capfd):
+def test_the_first_deployment(account, deployer, say, capfd):
+    assert account.run("policies") == 0
+    assert capfd.readouterr().out.count("aws iam create-policy --policy-name marquee-test-") == 3
     assert account.run("deploy") == 2  # not confirmed
     assert account.stacks() == []
     say(CONFIRM="yes")
@@ -66,6 +72,7 @@ def test_the_first_deployment(account, say, capfd):
     out = capfd.readouterr().out
     assert "No changes to deploy. Stack marquee-test is up to date" in out
     assert "recommends from the endpoint" in out
+    assert "deleted 0 old images" in out
     assert recorded(account, GOOD) == account.deployed()
     assert recorded(account, PREVIOUS) is None
     assert account.parameters()["CorsOrigins"] == ORIGIN
@@ -91,16 +98,22 @@ def test_back_and_forward_again(account, first, say, tmp_path, capfd):
     template = tmp_path / "templates/app.yaml"
     template.write_text(template.read_text() + "  New: {Value: here}\n")
     second = account.build(3)
-    say(LOG_DAYS="7")
+    # As many origins as a company has, more than 4 KB of parameters, and its tags.
+    origins = ",".join(
+        [ORIGIN, *(f"https://department-{number:02}.{'films' * 10}.example.org" for number in range(31))]
+    )
+    say(LOG_DAYS="7", CORS_ORIGINS=origins, TAGS="team=films 'cost centre=42 a'")
     assert account.run("deploy") == 0
     assert account.parameters()["Deployment"] == canary
     assert (recorded(account, GOOD), recorded(account, PREVIOUS)) == (second, first)
 
     def state():
+        assert account.record.tags("marquee-test") == {"team": "films", "cost centre": "42 a"}
         return account.deployed(), account.record.stack("marquee-test")[1].get("New"), account.parameters()["LogDays"]
 
     assert state() == (second, "here", "7")
-    say(CONFIRM="", LOG_DAYS="")
+    assert len(account.parameters()["CorsOrigins"].split(",")) == 32
+    say(CONFIRM="", LOG_DAYS="", CORS_ORIGINS="", TAGS="")
     assert account.run("rollback") == 2
     assert state() == (second, "here", "7")
     say(CONFIRM="yes")
@@ -154,3 +167,73 @@ def test_no_region(account, monkeypatch, capfd):
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert account.run("plan") == 1
     assert "no region is set" in capfd.readouterr().err
+
+
+def test_what_an_earlier_bootstrap_stack_left_is_adopted(account, say, capfd):
+    s3, ecr = boto3.client("s3"), boto3.client("ecr")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="models/x", Body=b"x")
+    ecr.create_repository(repositoryName="marquee-sagemaker-test")
+    template = (deploy.TEMPLATES / "bootstrap.yaml").read_text()
+    assert account.record.is_left()
+    account.record.adopt(template, execute=False)
+    assert account.stacks() == []
+    account.record.adopt(template, execute=True)
+    assert account.stacks() == STACKS[1:]
+    assert not account.record.is_left()
+    assert s3.get_object(Bucket=BUCKET, Key="models/x")["Body"].read() == b"x"
+    assert account.record.stack(STACKS[1])[1]["Bucket"] == BUCKET
+
+
+def test_a_repository_alone_is_adopted_and_nothing_else(account):
+    assert not account.record.is_left()
+    boto3.client("ecr").create_repository(repositoryName="marquee-sagemaker-test")
+    assert account.record.is_left()
+
+
+@pytest.mark.parametrize("tags", ["films", "=x"])
+def test_tags_without_keys_and_values(account, say, tags):
+    say(TAGS=tags)
+    with pytest.raises(MarqueeError, match="TAGS has"):
+        account.record.tags("marquee-test")
+
+
+def test_old_versions_go_and_those_in_use_stay(account):
+    functions, ecr = boto3.client("lambda"), boto3.client("ecr")
+    role = boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    bundle = [
+        functions.publish_layer_version(LayerName="marquee-test-bundle", Content={"ZipFile": b"%d" % n})
+        for n in range(6)
+    ]
+    functions.create_function(
+        FunctionName="marquee-test",
+        Runtime="python3.13",
+        Role=role,
+        Handler="x.y",
+        Code={"ZipFile": b"0"},
+        Layers=[bundle[0]["LayerVersionArn"]],
+    )
+    for number in range(1, 7):
+        functions.update_function_code(FunctionName="marquee-test", ZipFile=b"%d" % number, Publish=True)
+    functions.create_alias(FunctionName="marquee-test", Name="live", FunctionVersion="1")
+    ecr.create_repository(repositoryName="marquee-sagemaker-test")
+    digests = []
+    for number in range(24):
+        image = {"repositoryName": "marquee-sagemaker-test", "imageTag": str(number)}
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        manifest = json.dumps({"mediaType": kind, "config": {"digest": str(number)}, "layers": []})
+        digests.append(ecr.put_image(**image, imageManifest=manifest)["image"]["imageId"]["imageDigest"])
+
+    def left():
+        versions = functions.list_versions_by_function(FunctionName="marquee-test")["Versions"]
+        layers = functions.list_layer_versions(LayerName="marquee-test-bundle")["LayerVersions"]
+        images = ecr.describe_images(repositoryName="marquee-sagemaker-test")["imageDetails"]
+        return [
+            {one["Version"] for one in versions},
+            {one["Version"] for one in layers},
+            {one["imageDigest"] for one in images},
+        ]
+
+    for _ in range(2):  # the second time there is nothing to do
+        list(prune(account.record.session, "marquee-test", "marquee-sagemaker-test", [f"x@{digests[1]}"]))
+        assert left() == [{"$LATEST", "1", "4", "5", "6"}, {1, 4, 5, 6}, {digests[1], *digests[4:]}]

@@ -1,6 +1,7 @@
 """Templates and policies under the tools that know AWS's rules."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,19 +66,45 @@ def expanded(name, parameters=None):
     )
 
 
-def plain(value):
+def plain(value, partition="aws", region="us-east-1", suffix="amazonaws.com"):
     """Intrinsic functions as a value that they could have."""
+    where = {"partition": partition, "region": region, "suffix": suffix}
     if isinstance(value, dict):
         if set(value) == {"Fn::Sub"}:
             text, own = value["Fn::Sub"] if isinstance(value["Fn::Sub"], list) else (value["Fn::Sub"], {})
-            known = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012"}
-            for name, given in {**known, "Stage": "test", "Bucket": "a-bucket", **plain(own)}.items():
-                text = text.replace("${" + name + "}", given)
+            known = {"AWS::Partition": partition, "AWS::Region": region, "AWS::AccountId": "123456789012"}
+            known["AWS::URLSuffix"] = suffix
+            for name, given in {**known, "Stage": "test", "Bucket": "a-bucket", **plain(own, **where)}.items():
+                text = text.replace("${" + name + "}", str(given))
             return text
         if set(value) == {"Ref"}:
-            return "arn:aws:ecr:us-east-1:123456789012:repository/marquee"
-        return {key: plain(inner) for key, inner in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list) else value
+            return f"arn:{partition}:ecr:{region}:123456789012:repository/marquee"
+        return {key: plain(inner, **where) for key, inner in value.items()}
+    return [plain(one, **where) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "suffix"),
+    [
+        ("aws", "eu-central-1", "amazonaws.com"),
+        ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+        ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+    ],
+)
+def test_in_other_partitions_nothing_points_to_the_first(monkeypatch, partition, region, suffix):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    for name in NAMES:
+        template = expanded(name)
+        rendered = plain({one: template[one] for one in ("Resources", "Outputs")}, partition, region, suffix)
+        text = json.dumps(rendered)
+        assert {arn.split(":")[1] for arn in re.findall(r"arn:aws[a-z-]*:", text)} <= {partition}
+        # Names of services are the same everywhere, but for CodeDeploy's; addresses have the partition's suffix.
+        hosts = set(re.findall(r"[a-z0-9.-]*\.amazonaws\.com[a-z.]*", text))
+        services = {f"{one}.amazonaws.com" for one in ("sagemaker", "lambda", "apigateway")}
+        assert all(host.endswith(suffix) and f".{region}." in f".{host}" for host in hosts - services), hosts
+    for path in (ROOT / "aws").rglob("*"):
+        if path.suffix in {".json", ".py", ".yaml"}:
+            assert "arn:aws:" not in path.read_text(), path
 
 
 def policies():

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from tests.aws.runtimes.emulator import Lambda
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory, make_contents: Any) -> Path:
     folder = tmp_path_factory.mktemp("store") / "store"
-    publish(folder, make_contents(n_movies=900, seed=7, dimensions=64), force=True)
+    contents = make_contents(n_movies=900, seed=7, dimensions=64)
+    publish(folder, replace(contents, rerank=contents.rerank.model_copy(update={"n_candidates": 200})), force=True)
     return folder
 
 

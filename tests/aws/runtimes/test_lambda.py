@@ -33,6 +33,7 @@ def function(run_lambda, front_server):
         **PROFILE,
         **PATIENT,
         MARQUEE_CORS_ORIGINS=json.dumps([ORIGIN]),
+        MARQUEE_ROOT_PATH="/films",
         AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=front_server[1],
     )
     until(started.answers)
@@ -129,6 +130,47 @@ def test_bad_input_gets_the_apis_problem(function, api, make_event, body, status
     answer = function.invoke(make_event(body))
     assert answer["statusCode"] == expected.status_code == status
     assert answer["body"].encode() == expected.content
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        http_event('{"movie_ids": [1]}', path="/films/recommend"),
+        rest_event('{"movie_ids": [1]}', path="/prod/recommend"),
+        {"httpMethod": "POST", "path": "/recommend", "body": '{"movie_ids": [1]}'},
+        {"body": {"movie_ids": [1]}},
+    ],
+)
+def test_prefixes_and_older_events(function, endpoint, event):
+    assert json.loads(function.invoke(event)["body"])["served_by"] == "two_tower"
+
+
+def test_a_ping_and_a_load_balancers_health_check(function, bundle):
+    assert function.invoke({"source": "serverless-plugin-warmup"}) == {"status": "alive"}
+    lists = {"user-agent": ["ELB-HealthChecker/2.0"]}
+    check = {"httpMethod": "GET", "path": "/readyz", "multiValueHeaders": lists, "requestContext": {"elb": {}}}
+    answer = function.invoke({**check, "body": "", "isBase64Encoded": False})
+    assert (answer["statusCode"], answer["multiValueHeaders"]["Content-Type"]) == (200, ["application/json"])
+    assert json.loads(answer["body"]) == {"status": "ready", "model_version": bundle.version}
+
+
+@pytest.mark.parametrize("n_films", [200, 70])
+@pytest.mark.parametrize("shape", [http_event, rest_event, json.loads])
+def test_the_longest_answers_pass_or_are_refused_in_words(function, endpoint, api, bundle, n_films, shape):
+    """8 people with as many films as fit into a body: Lambda itself ends the function at 6,291,556 bytes."""
+    movies = bundle.catalog.movie_ids[:n_films].tolist()
+    person = {"movie_ids": movies[:100], "tmdb_ids": [movie + 1000 for movie in movies[100:]]}
+    body = json.dumps({"people": [person] * 8, "top_n": 100, "explain": True})
+    answer = function.invoke(shape(body))
+    if shape is not json.loads:
+        assert answer["statusCode"] == (422 if n_films > 100 else 200)
+        assert answer["body"].encode() == api.post("/recommend", content=body, headers=JSON).content
+        answer = json.loads(answer["body"])
+    if n_films > 100:
+        assert answer["code"] == "answer_too_long"
+    else:
+        assert len(answer["recommendations"]) == 100
+    assert function.log.read_text().count("INIT REPORT") <= 1  # the same environment goes on
 
 
 def test_a_preflight(function):

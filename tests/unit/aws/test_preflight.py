@@ -7,6 +7,8 @@ from botocore.stub import Stubber
 from aws.preflight import check_endpoint, preflight
 from marquee.errors import MarqueeError
 
+from .test_templates import RESOURCES
+
 ACCOUNT, REPOSITORY = "123456789012", "123456789012.dkr.ecr.us-east-1.amazonaws.com/marquee-sagemaker-test"
 IMAGE = f"{REPOSITORY}@sha256:{'0' * 64}"
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
@@ -19,6 +21,13 @@ WANTED = {
     "InstanceCount": "2",
     "InstanceMaximum": "4",
     "ReservedConcurrency": "0",
+    "ProvisionedConcurrency": "0",
+    "ServerlessConcurrency": "10",
+    "ServerlessProvisionedConcurrency": "0",
+    "SagemakerSeconds": "1.8",
+    "FunctionTimeout": "10",
+    "CorsOrigins": "https://films.example.org",
+    "RootPath": "",
 }
 INSTANCES = {**WANTED, "EndpointMode": "instance"}
 
@@ -139,3 +148,31 @@ def test_reserved_concurrency():
     deployed = {**WANTED, "ReservedConcurrency": "20"}
     assert notes(Session(**concurrency(100)), deployed, ReservedConcurrency="20")
     assert "can't reserve 21" in refused(Session(**concurrency(100)), deployed, ReservedConcurrency="21")
+
+
+@pytest.mark.parametrize(("n_origins", "fits"), [(32, True), (60, True), (80, False), (100, False)])
+def test_origins_that_the_functions_environment_has_no_room_for(n_origins, fits):
+    origins = [f"https://department-{number:03}.films.example.org" for number in range(n_origins)]
+    wanted = {"CorsOrigins": ",".join(origins)}
+    if fits:
+        assert notes(**wanted)
+    else:
+        assert f"CORS_ORIGINS has {len(wanted['CorsOrigins'])} bytes" in refused(**wanted)
+
+
+def test_what_is_reckoned_for_the_environment_is_enough():
+    """The template's variables, at their longest."""
+    variables = RESOURCES["Function"]["Properties"]["Environment"]["Variables"]
+    longest = sum(len(name) + 40 for name in variables)
+    assert longest < 700
+
+
+def test_other_values_that_are_too_long_or_contradict_each_other():
+    assert "AlarmEmail has more than" in refused(AlarmEmail="x" * 4097)
+    assert "the endpoint may take 12 s, the function 10" in refused(SagemakerSeconds="12")
+    assert notes(SagemakerSeconds="12", FunctionTimeout="29")
+    more = refused(ServerlessProvisionedConcurrency="11")
+    assert "ServerlessProvisionedConcurrency is 11, more than ServerlessConcurrency, 10" in more
+    session = Session(**concurrency(200))
+    assert "ProvisionedConcurrency is 6" in refused(session, ReservedConcurrency="5", ProvisionedConcurrency="6")
+    assert notes(ProvisionedConcurrency="6")

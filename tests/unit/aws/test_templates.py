@@ -45,6 +45,43 @@ def statements():
                 yield name, [actions] if isinstance(actions, str) else actions, statement["Resource"]
 
 
+def test_nothing_outgrows_what_holds_it():
+    """CloudFormation takes templates of 51,200 bytes in a request, as SAM sends them; IAM has limits of policies."""
+    for name in ("app", "bootstrap"):
+        assert (ROOT / f"aws/templates/{name}.yaml").stat().st_size < 51_200
+    for role in of("AWS::IAM::Role").values():
+        assert sum(len(json.dumps(policy)) for policy in role["Policies"]) < 10_240
+    # Room in the policy with which AWS delivers logs: 5,120 characters, filled by groups with other names.
+    assert of("AWS::Logs::LogGroup")["ApiLogs"]["LogGroupName"]["Sub"].startswith("/aws/vendedlogs/")
+
+
+def test_no_rule_expires_an_image_that_may_be_in_use():
+    assert "LifecyclePolicy" not in of("AWS::ECR::Repository", BOOTSTRAP)["Images"]
+
+
+def test_every_role_has_the_companys_boundary():
+    for role in of("AWS::IAM::Role").values():
+        assert role["PermissionsBoundary"] == {
+            "If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]
+        }
+    pattern = re.compile(APP["Parameters"]["PermissionsBoundary"]["AllowedPattern"])
+    for arn in ("", "arn:aws:iam::123456789012:policy/team/bound", "arn:aws-cn:iam::aws:policy/PowerUserAccess"):
+        assert pattern.fullmatch(arn)
+    assert not pattern.fullmatch("bound")
+
+
+def test_the_root_path_and_timeouts_are_those_that_settings_take():
+    for name in ("RootPath", "SagemakerSeconds"):
+        pattern = re.compile(APP["Parameters"][name]["AllowedPattern"])
+        for text in ("", "/films", "/a/b", "films", "/", "//x", "/../x", "0.3", "20", "1.", "-1"):
+            try:
+                setting = {"RootPath": "root_path", "SagemakerSeconds": "sagemaker_seconds"}[name]
+                taken = str(getattr(Settings(**{setting: text}), setting)).removesuffix(".0") == text
+            except ValueError:
+                taken = False
+            assert bool(pattern.fullmatch(text)) == taken, (name, text)
+
+
 def test_the_function_may_call_one_endpoint():
     found = [(name, resource) for name, actions, resource in statements() if "sagemaker:InvokeEndpoint" in actions]
     ((role, resource),) = found
@@ -63,9 +100,10 @@ def test_no_action_is_a_pattern_and_few_resources_are():
 KNOWN = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields}
 OLDER = {"MARQUEE_ARTIFACTS": "MARQUEE_ARTIFACTS_DIR"}
 # Of the function's settings, those that the template leaves at their defaults, or to Lambda (AWS_REGION).
-DEFAULTS = {"SAGEMAKER_SECONDS", "SAGEMAKER_CONNECT_SECONDS", "SAGEMAKER_READ_SECONDS", "AWS_REGION"}
+DEFAULTS = {"AWS_REGION"}
 # What a function has no use for: it doesn't listen, queue, reload or ask over HTTP, and it logs JSON.
 OF_SERVERS = {"HOST", "PORT", "METRICS_PORT", "RELOAD_SECONDS", "THREADS", "LOG_FORMAT", "SHUTDOWN_SECONDS"}
+OF_SERVERS |= {"KEEP_ALIVE_SECONDS", "READ_SECONDS"}
 OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS", "CACHE_DIR", "MODEL", "SHADOW_MODEL", "SHADOW_SHARE"}
 OF_SERVERS |= {
     "OPERATOR",
@@ -265,6 +303,7 @@ def named(value):
 
 def test_a_release_is_all_that_the_function_is_made_of():
     of_no_version = {"DeploymentPreference", "AutoPublishCodeSha256", "ReservedConcurrentExecutions", "Tags"}
+    of_no_version |= {"ProvisionedConcurrencyConfig"}  # of the alias
     properties = {name: one for name, one in RESOURCES["Function"]["Properties"].items() if name not in of_no_version}
     assert named(properties) - {"Bucket"} == set(OF_FUNCTION)  # keys name what is in the bucket by content
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
-from marquee.retrieval.wire import ask, parse_request, read_answer
+from marquee.retrieval.wire import MAX_BODY_BYTES, MAX_K, MAX_QUERIES, ask, parse_request, read_answer
 
 ids = st.integers(1, 2**31)
 genres = st.lists(st.text(min_size=1, max_size=20), max_size=3).map(tuple)
@@ -30,6 +30,23 @@ def test_a_query_arrives_as_it_was_sent(query, protocol, version):
     queries, model_version, _ = parse_request(ask(query, protocol, version))
     assert queries == [query]
     assert model_version == version
+
+
+@pytest.mark.parametrize("protocol", ["v1", "v2"])
+def test_the_longest_query_of_one_request_passes(protocol):
+    """200 films of one person, and all that 8 people can name, are within the servers' limits."""
+    longest = Query(tuple(range(1, 201)), 1000, Where(exclude_movie_ids=tuple(range(2**31 - 3401, 2**31 - 1))))
+    body = ask(longest, protocol, "v")
+    assert parse_request(body)[0] == [longest]
+    assert len(body) < MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize("protocol", ["v1", "v2"])
+def test_the_longest_answer_passes_a_serverless_endpoint(protocol):
+    """SageMaker lets 4 MB pass."""
+    found = Candidates(np.full(MAX_K, 2**53), np.full(MAX_K, -np.pi / 1e4, dtype=np.float32), "v" * 29)
+    _, _, render = parse_request(ask(Query((1,), 1), protocol, ""))
+    assert len(json.dumps(render([found] * MAX_QUERIES))) < 4_000_000
 
 
 @given(

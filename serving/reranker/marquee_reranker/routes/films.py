@@ -7,12 +7,13 @@ from starlette.responses import Response
 
 from marquee.api.contracts import MovieDetails, MovieList
 from marquee.api.problems import ProblemError
+from marquee.api.queries import SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
 from marquee.films import well_known
 from marquee.retrieval.port import Where
 from marquee.wishes import Understood
 from marquee_reranker.openapi import problem_at, problems_at
 from marquee_reranker.posters.fetch import Posters
-from marquee_reranker.requests import MovieIdInPath, SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
+from marquee_reranker.requests import MovieIdInPath
 from marquee_reranker.responses import cached_response, json_response, pipeline_of
 
 POSTERS_OFF = "posters are off: set MARQUEE_TMDB_KEY to a key of themoviedb.org, or show drawn ones"

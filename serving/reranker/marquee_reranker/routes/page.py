@@ -1,19 +1,15 @@
 """Routes of the web page and the API's reference: static files, under a Content-Security-Policy of `self`."""
 
 import json
-import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from fastapi import APIRouter, HTTPException, Request
-from starlette.datastructures import State
 from starlette.responses import Response
 
 from marquee.api.root_path import public_prefix
 from marquee.errors import BundleError
-from marquee.pipeline import Pipeline
+from marquee.page_data import page_data
 from marquee_reranker.responses import etag_response
 
 UI = Path(__file__).parents[1] / "ui"
@@ -29,12 +25,8 @@ POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancesto
 # Browsers request the icon after each change of the address, which is each click. Everything else is revalidated each
 # time, so that a new release shows at once.
 CACHE_CONTROL = dict.fromkeys((".svg", ".png"), "max-age=86400")
-N_POPULAR = 12
 # Place in index.html for the bundle's data.
 PLACEHOLDER = b"{}<!--catalog-->"
-MIN_FILMS = 3
-# Examples of tastes by name: films, as TMDB ids, and genres.
-TASTES: dict[str, dict[str, list[Any]]] = tomllib.loads(Path(__file__).with_name("tastes.toml").read_text("utf-8"))
 
 router = APIRouter(include_in_schema=False)
 
@@ -100,39 +92,10 @@ def _file(name: str) -> tuple[bytes, str]:
 
 def _catalog(request: Request) -> bytes:
     try:
-        return _page_data(request.app.state.live.get(), request.app.state)
+        state = request.app.state
+        posters = state.posters is not None
+        return page_data(
+            state.live.get(), state.settings.page_novelty, posters=posters, operator=state.settings.operator
+        )
     except BundleError:
         return b"{}"
-
-
-def _page_data(pipeline: Pipeline, state: State) -> bytes:
-    catalog = pipeline.catalog
-    popular = np.argsort(-catalog.popularity, kind="stable")[:N_POPULAR]
-    years = catalog.years[catalog.years > 0]
-    data: dict[str, Any] = {
-        "diversity": round(1 - pipeline.bundle.rerank.weights.lambda_mmr, 4),  # what the dial shows until it is turned
-        "novelty": state.settings.page_novelty,
-        "genres": [name for name in catalog.genre_names if not name.startswith("(")],
-        "popular": [pipeline.films.film(int(row)).model_dump() for row in popular],
-        "years": [int(years.min()), int(years.max())] if len(years) else [],
-        "n_films": len(catalog),
-        "tastes": _tastes(pipeline),
-        "posters": state.posters is not None,
-        "operator": state.settings.operator,
-    }
-    # In a script element, "</script>" in a title would end it.
-    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").encode()
-
-
-def _tastes(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """The tastes of which the catalogue has at least MIN_FILMS films."""
-    catalog = pipeline.catalog
-    return [
-        {
-            "name": name,
-            "films": [pipeline.films.film(row).model_dump() for row in rows],
-            "genres": [genre for genre in taste["genres"] if genre in catalog.genre_names],
-        }
-        for name, taste in TASTES.items()
-        if len(rows := catalog.rows_of_tmdb(taste["films"])[0]) >= MIN_FILMS
-    ]

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
-from marquee.api.contracts import RecommendationRequest, RecommendationResponse
+from marquee.api.contracts import Alive, Ready, RecommendationRequest, RecommendationResponse
+from marquee.api.older_shape import OlderResponse, older_shape
 from marquee.api.problems import ProblemError, not_ready
 from marquee.bundle.card import ModelCard, model_card
 from marquee.errors import BundleError
@@ -22,19 +22,6 @@ router = APIRouter()
 RequestBody = Annotated[RecommendationRequest, Depends(recommendation_request)]
 
 
-class Alive(BaseModel):
-    """The event loop answers."""
-
-    status: str = "alive"
-
-
-class Ready(BaseModel):
-    """A bundle is loaded."""
-
-    status: str = "ready"
-    model_version: str
-
-
 @router.post("/recommend", operation_id="recommend_by_short_name", **with_request_body(RecommendationResponse))
 @router.post("/v1/recommendations", operation_id="recommend", **with_request_body(RecommendationResponse))
 def recommend(request: Request, body: RequestBody) -> Response:
@@ -42,6 +29,16 @@ def recommend(request: Request, body: RequestBody) -> Response:
 
     `POST /recommend` is the short name of `POST /v1/recommendations`.
     """
+    return json_response(_recommend(request, body))
+
+
+@router.post("/v0/recommend", operation_id="recommend_in_older_shape", **with_request_body(OlderResponse))
+def recommend_in_older_shape(request: Request, body: RequestBody) -> Response:
+    """Recommend with titles such as `Some Movie (2006)` and genres such as `Drama|Fantasy`, for clients of old."""
+    return json_response(older_shape(_recommend(request, body)))
+
+
+def _recommend(request: Request, body: RecommendationRequest) -> RecommendationResponse:
     fields = log_fields(request.scope)
     fields["n_seeds"] = body.n_seeds
     trace = Trace()
@@ -50,7 +47,7 @@ def recommend(request: Request, body: RequestBody) -> Response:
     request.app.state.telemetry.recommended(answer, trace)
     if shadow := request.app.state.shadow:
         shadow.offer(body, answer)
-    return json_response(answer)
+    return answer
 
 
 @router.post("/v1/explain", operation_id="explain", **with_request_body(RequestAccount))
