@@ -64,8 +64,11 @@ if it has the bucket's address, and the user's. (list $ values "variables as YAM
 env:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- $secret := and (eq $artifacts.store "object") $artifacts.existingSecret (not $artifacts.gateway.enabled) (contains "MARQUEE_ARTIFACTS" (last .)) -}}
-{{- with concat ($secret | ternary (list (dict "secretRef" (dict "name" $artifacts.existingSecret))) list) $values.extraEnvFrom }}
+{{- $from := list -}}
+{{- if and $artifacts.existingSecret (not $artifacts.gateway.enabled) (contains "MARQUEE_ARTIFACTS," (last .)) -}}
+{{- $from = append $from (dict "secretRef" (dict "name" $artifacts.existingSecret)) -}}
+{{- end -}}
+{{- with concat $from $values.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}

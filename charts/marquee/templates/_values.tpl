@@ -24,16 +24,18 @@ its default: users write null, --reuse-values of an older chart leaves out whole
 {{- end -}}
 {{- end }}
 
-{{/* Defaults for what is absent. (list values defaults) In what Kubernetes defines, absent keys stay absent. */}}
+{{/* Defaults for what is absent. (list values defaults) Absent resources and labels stay absent, and a probe has one handler. */}}
 {{- define "marquee.fill" -}}
 {{- $values := first . -}}
-{{- range $key, $default := last . -}}
+{{- $other := or $values.exec $values.tcpSocket $values.grpc -}}
+{{- if $other }}{{ $_ := unset $values "httpGet" }}{{ end -}}
+{{- range $key, $default := $other | ternary (omit (last .) "httpGet") (last .) -}}
 {{- $value := index $values $key -}}
 {{- if kindIs "invalid" $value -}}
 {{- if not (has $key (list "replicas" "runAsUser" "runAsGroup" "fsGroup")) -}}
 {{- $_ := set $values $key $default -}}
 {{- end -}}
-{{- else if and (kindIs "map" $value) (kindIs "map" $default) (not (has $key (list "resources" "waitForModelResources" "labels" "startupProbe" "readinessProbe" "livenessProbe"))) -}}
+{{- else if and (kindIs "map" $value) (kindIs "map" $default) (not (has $key (list "resources" "waitForModelResources" "labels"))) -}}
 {{- include "marquee.fill" (list $value $default) -}}
 {{- end -}}
 {{- end -}}
