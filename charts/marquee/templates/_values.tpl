@@ -29,7 +29,7 @@ its default: users write null, --reuse-values of an older chart leaves out whole
 {{- $values := first . -}}
 {{- $other := or $values.exec $values.tcpSocket $values.grpc -}}
 {{- if $other }}{{ $_ := unset $values "httpGet" }}{{ end -}}
-{{- range $key, $default := $other | ternary (omit (last .) "httpGet") (last .) -}}
+{{- range $key, $default := empty $other | ternary (last .) (omit (last .) "httpGet") -}}
 {{- $value := index $values $key -}}
 {{- if kindIs "invalid" $value -}}
 {{- if not (has $key (list "replicas" "runAsUser" "runAsGroup" "fsGroup")) -}}
