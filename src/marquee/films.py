@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -40,21 +41,25 @@ class Films:
 
     def film(self, row: int) -> Movie:
         """A film, by its row of the catalogue."""
+        return Movie(**self.fields(row))
+
+    def fields(self, row: int) -> dict[str, Any]:
+        """The fields of a `Movie`, by its row of the catalogue."""
         catalog = self.catalog
-        return Movie(
-            movie_id=int(catalog.movie_ids[row]),
-            tmdb_id=int(catalog.tmdb_ids[row]) or None,
-            title=catalog.titles[row],
-            year=int(catalog.years[row]) or None,
-            genres=[name for name, has in zip(catalog.genre_names, catalog.genres[row], strict=True) if has],
-        )
+        return {
+            "movie_id": int(catalog.movie_ids[row]),
+            "tmdb_id": int(catalog.tmdb_ids[row]) or None,
+            "title": catalog.titles[row],
+            "year": int(catalog.years[row]) or None,
+            "genres": [catalog.genre_names[at] for at in np.flatnonzero(catalog.genres[row])],
+        }
 
     def details(self, movie_id: int) -> MovieDetails:
         """A film, and how liked it is; UnknownMovie if no film has this MovieLens id."""
         row = self.catalog.row_of_movie(movie_id)
         likes = int(self.catalog.popularity[row])
         return MovieDetails(
-            **self.film(row).model_dump(),
+            **self.fields(row),
             likes=likes,
             popularity_rank=1 + int((self.catalog.popularity > likes).sum()),
             n_films=len(self.catalog),

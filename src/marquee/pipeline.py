@@ -137,7 +137,7 @@ class Pipeline:
 
     def _describe(self, rankings: Sequence[Ranking], explained: bool) -> list[Recommendation]:
         rows = rankings[0].pool.rows[rankings[0].shown]
-        films = [self.films.film(int(row)).model_dump() for row in rows]
+        films = [self.films.fields(row) for row in rows.tolist()]
         described = [self._affinities(ranking, explained) for ranking in rankings]
         if len(rankings) == 1:
             return [

@@ -17,7 +17,7 @@ from tests.waiting import until
 SEEDS = [1, 4, 7]
 BODY = {"instances": [{"movie_ids": SEEDS, "k": 30}]}
 ASKED = {"movie_ids": SEEDS, "top_n": 10}
-RELOADS = 10
+RELOADS = 5
 
 
 class Load:
@@ -60,7 +60,7 @@ def publish_reloads(server, make_contents, at_work, remember):
         until(saw(at_work, remember()), what="an answer from the new bundle")
 
 
-def test_10_reloads_of_a_retrieval_server(server, make_contents):
+def test_reloads_of_a_retrieval_server(server, make_contents):
     expected = {}
 
     def remember():
@@ -80,7 +80,7 @@ def test_10_reloads_of_a_retrieval_server(server, make_contents):
 
 
 @only_torchserve
-def test_10_reloads_of_both_tiers(server, start, make_contents):
+def test_reloads_of_both_tiers(server, start, make_contents):
     """The tiers reload at their own times. Retrieval keeps the bundle before, so that no answer mixes two; where it
     is behind, the answer says so."""
     reranker = start(server.store, reload_seconds=0.11, retrieval_url=server.url, retrieval_seconds=60)

@@ -23,8 +23,15 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, values: Array, shares: LogOdds | None = None) -> Self:
         """Of (n,) values, weighted by (n,) shares that sum to 1; by default all alike."""
-        mean = float(np.average(values, weights=shares)) if len(values) else 0.0
-        return cls(mean, float(np.average((values - mean) ** 2, weights=shares)) ** 0.5 if len(values) else 0.0)
+        if not len(values):
+            return cls(0.0, 0.0)
+        values = values.astype(np.float64)
+        if shares is None:
+            return cls(float(values.mean()), float(values.std()))
+        mean = float(shares @ values)
+        values -= mean
+        values *= values
+        return cls(mean, float(shares @ values) ** 0.5)
 
     def unit(self, weight: float) -> float:
         """What one unit of the score adds to a blend; values that don't differ say nothing, and add 0."""

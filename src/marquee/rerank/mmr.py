@@ -28,9 +28,11 @@ class Likeness:
     def to(self, position: int) -> Array:
         """(m,) float32: of all candidates to one of them."""
         shared = self._genres @ self._genres[position]
-        jaccard = shared / np.maximum(self._sizes + self._sizes[position] - shared, 1)
-        latent = self._vectors @ self._vectors[position]
-        return np.asarray(self._genre_weight * jaccard + (1 - self._genre_weight) * latent, dtype=np.float32)
+        either = self._sizes + self._sizes[position] - shared
+        alike: Array = self._vectors @ self._vectors[position]
+        alike *= 1 - self._genre_weight
+        alike += self._genre_weight * (shared / np.maximum(either, 1, out=either))
+        return alike
 
     def matrix(self) -> Array:
         """(m, m) float32: of all to all."""

@@ -22,6 +22,7 @@ Shortlist = Callable[[Array, Mask, Sequence[int], Sequence[float]], list[Rows]]
 # A float32 inner product of d terms is off by at most d * 2^-24 of the vectors' lengths (Higham, Accuracy and
 # Stability, 3.1). Two ways of computing it differ by twice that; a film and the k-th one can each be off.
 _UNIT = 2.0**-22
+_BLOCK = 32  # films, of whose maxima a bound of the k-th best score is taken
 
 
 class ExactSearch:
@@ -35,9 +36,13 @@ class ExactSearch:
         self._largest_bias = float(np.abs(tower.item_bias).max(initial=0.0))
         self.version = bundle.version
 
-    def best(self, seeds: Sequence[int], k: int, allowed: Mask) -> tuple[Rows, Array]:
-        """Rows of the k best allowed films for seeds given by their rows, best first, and their scores."""
-        return self._search([(self._tower.encode(seeds), allowed, k)])[0]
+    def best(self, user: Array, products: Array, k: int, allowed: Mask) -> tuple[Rows, Array]:
+        """Rows of the k best allowed films for a (d,) user vector, best first, and their scores.
+
+        `products` are the vector's (n,) inner products with every film's, computed in whatever way.
+        """
+        rows = _at_least(products + self._tower.item_bias, allowed, k, self._margin(user))
+        return self._ranked(user, rows, k)
 
     def candidates(self, seed_movie_ids: Sequence[int], k: int, where: Where) -> Candidates:
         """See `marquee.retrieval.port.Retriever.candidates`; a RequestError if the query can't be answered."""
@@ -72,17 +77,19 @@ class ExactSearch:
         if not prepared:
             return []
         users, masks, ks = zip(*prepared, strict=True)
-        d = self._tower.item_vectors.shape[1]
-        margins = [
-            _UNIT * ((d + 2) * self._longest * float(np.linalg.norm(user)) + self._largest_bias) for user in users
-        ]
+        margins = [self._margin(user) for user in users]
         shortlists = self._shortlist(np.stack(users), np.stack(masks), ks, margins)
-        found = []
-        for user, rows, k in zip(users, shortlists, ks, strict=True):
-            scores = exact_scores(self._tower, user, rows)
-            order = np.lexsort((rows, -scores))[:k]
-            found.append((rows[order], scores[order]))
-        return found
+        return [self._ranked(user, rows, k) for user, rows, k in zip(users, shortlists, ks, strict=True)]
+
+    def _margin(self, user: Array) -> float:
+        """How far below the k-th best product a film of the k best can be, by rounding."""
+        d = len(user)
+        return _UNIT * ((d + 2) * self._longest * float(np.linalg.norm(user)) + self._largest_bias)
+
+    def _ranked(self, user: Array, shortlist: Rows, k: int) -> tuple[Rows, Array]:
+        scores = exact_scores(self._tower, user, shortlist)
+        order = np.lexsort((shortlist, -scores))[:k]
+        return shortlist[order], scores[order]
 
 
 def exact_scores(tower: TwoTower, user: Array, rows: Rows) -> Array:
@@ -105,13 +112,15 @@ def numpy_shortlist(tower: TwoTower) -> Shortlist:
 
 def _at_least(scores: Array, allowed: Mask, k: int, margin: float) -> Rows:
     """Rows of the allowed films whose score is at most `margin` below the k-th best allowed one."""
-    rows = np.flatnonzero(allowed)
-    values = scores[rows]
-    if len(rows) <= k:
-        return rows
-    threshold = np.partition(values, len(values) - k)[len(values) - k]
-    near: Rows = rows[values >= threshold - np.float32(margin)]
-    return near
+    values = np.where(allowed, scores, -np.inf)
+    # The k-th best of the blocks' maxima is at most the k-th best of all, so a few hundred films are left to partition.
+    blocks = values[: len(values) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
+    bound = np.partition(blocks, len(blocks) - k)[len(blocks) - k] if len(blocks) >= k else -np.inf
+    best = values[values >= bound] if bound > -np.inf else values[allowed]
+    if len(best) <= k and bound == -np.inf:
+        return np.flatnonzero(allowed)
+    threshold = np.partition(best, len(best) - k)[len(best) - k]
+    return np.flatnonzero(values >= threshold - np.float32(margin))
 
 
 def top_k(scores: Array, k: int, allowed: Mask) -> tuple[Rows, Array]:

@@ -79,10 +79,10 @@ class Ladder:
         return Pool("popularity", top_k(popularity, k, taste.allowed)[0], None, degraded)
 
     def _retrieve(self, taste: Taste, k: int) -> Pool:
-        if self._retriever is None:
-            pool = Pool("two_tower", *self._search.best(taste.seeds, k, taste.allowed))
+        if self._retriever is None and taste.user is not None and taste.products is not None:
+            pool = Pool("two_tower", *self._search.best(taste.user, taste.products, k, taste.allowed))
         else:
-            pool = self._ask(self._retriever, taste, k)
+            pool = self._ask(self._retriever or self._search, taste, k)
         # Scores of another bundle's tower can't be compared with those of added films.
         return pool if pool.degraded else self._add_by_lift(taste, pool)
 

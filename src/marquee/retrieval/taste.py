@@ -41,6 +41,7 @@ class Taste:
         content: (n,) float32 similarities to the seeds in [0, 1], "genre" and "year"; None without seeds.
         lift: (n,) float32 terms of the lift by name; None without seeds.
         user: (d,) float32 vector by the Two-Tower; None without seeds.
+        products: (n,) float32 inner products of `user` and every film's vector; None without seeds.
     """
 
     seeds: list[int]
@@ -54,12 +55,15 @@ class Taste:
     content: dict[str, Array] | None = None
     lift: dict[str, Array] | None = None
     user: Array | None = None
+    products: Array | None = None
 
     @cached_property
     def lift_score(self) -> Array:
         """(n,) float32: the sum of the lift's terms; zeros without seeds."""
-        terms = list((self.lift or {}).values())
-        return np.asarray(np.sum([np.zeros(len(self.allowed), dtype=np.float32), *terms], axis=0), dtype=np.float32)
+        total = np.zeros(len(self.allowed), dtype=np.float32)
+        for term in (self.lift or {}).values():
+            total += term
+        return total
 
     @property
     def item_scores(self) -> Array | None:
@@ -91,6 +95,7 @@ def make_taste(
     pull = view(item_cf.pull(seeds))
     few = pull if item_cf.prior is None else view(item_cf.prior + pull.scores)
     user = tower.encode(seeds)
+    products = tower.item_vectors @ user
     content = {"genre": catalog.genre_similarity(seeds), "year": catalog.year_similarity(seeds, weights.tau_year)}
     history, share = None, 0.0
     if item_cf.history is not None:
@@ -98,9 +103,7 @@ def make_taste(
         share = len(seeds) / (len(seeds) + weights.half_history)
     rest = 1.0 - share
     lift = {
-        "tower": bundle.tower_moments.at(user, bias=0).standardise(
-            tower.item_vectors @ user, rest * weights.lift_tower
-        ),
+        "tower": bundle.tower_moments.at(user, bias=0).standardise(products, rest * weights.lift_tower),
         "item_cf": pull.standardised(rest * weights.lift_cf),
         "genre": np.float32(weights.lift_genre) * content["genre"],
         "year": np.float32(weights.lift_year) * content["year"],
@@ -108,4 +111,4 @@ def make_taste(
     if history is not None:
         taken_over = share * (weights.lift_tower + weights.lift_cf)
         lift["history"] = history.standardised(weights.lift_history + taken_over)
-    return Taste(*given, few, history, share, content, lift, user)
+    return Taste(*given, few, history, share, content, lift, user, products)

@@ -37,7 +37,7 @@ def pipeline(contents):
     sort=st.sampled_from(["fit", "affinity"]),
     order=st.randoms(use_true_random=False),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_lists_are_sound(pipeline, seeds, top_n, diversity, novelty, sort, order):
     asked = {"movie_ids": seeds, "top_n": top_n, "diversity": diversity, "novelty": novelty, "sort": sort}
     response = ask(pipeline, **asked)

@@ -224,11 +224,11 @@ def test_damaged_gzip(folder, damage):
 
 
 def test_many_bad_rows_are_one_error_that_counts_them_and_shows_three(folder):
-    bad = "".join(f"{person},10,bad,1\n" for person in range(3, 1003))
+    bad = "".join(f"{person},10,bad,1\n" for person in range(3, 203))
     (folder / "ratings.csv").write_text(FILES["ratings.csv"] + bad + "-1,10,4.0,1\n")
     assert error_of(folder).message.splitlines()[1:] == [
         "    line 5: 3,10,bad,1",
-        "  and 999 more such rows, among them:",
+        "  and 199 more such rows, among them:",
         "    line 6: 4,10,bad,1",
         "    line 7: 5,10,bad,1",
         "  1 row has another fault",
@@ -239,10 +239,10 @@ def test_a_file_that_is_wrong_throughout_is_not_searched_to_its_end(tmp_path):
     path = tmp_path / "some.csv"
     path.write_text("a\n" + "0\n" * 20_000)
     read = []
-    with pytest.raises(DataError, match=r"line 2: a is '0'[^$]*and at least 9,999 more such rows") as caught:
+    with pytest.raises(DataError, match=r"line 2: a is '0'[^$]*and at least 999 more such rows") as caught:
         read_table(path, FileFormat(path.name, {"a": Kind.ID}), block_bytes=5000, advance=read.append)
     assert "another fault" not in caught.value.message
-    assert sum(read) < 30_000
+    assert sum(read) < 10_000
 
 
 def test_a_long_line_is_cut_where_it_is_shown(folder):

@@ -14,11 +14,13 @@ from marquee.retrieval.port import Query, Where
     scores=st.lists(st.integers(-5, 5), min_size=1, max_size=60),
     k=st.integers(1, 70),
     hidden=st.sets(st.integers(0, 59)),
+    times=st.integers(1, 40),  # from a catalogue smaller than a block of the shortlist to one of many
 )
 @settings(deadline=None)
-def test_top_k_is_a_stable_sort(scores, k, hidden):
+def test_top_k_is_a_stable_sort(scores, k, hidden, times):
+    allowed = np.array([row not in hidden for row in range(len(scores))] * times)
+    scores = scores * times
     values = np.array(scores, dtype=np.float32)
-    allowed = np.array([row not in hidden for row in range(len(scores))])
     rows, best = top_k(values, k, allowed)
     expected = sorted((row for row in range(len(scores)) if allowed[row]), key=lambda row: (-scores[row], row))[:k]
     assert rows.tolist() == expected
