@@ -17,6 +17,8 @@ def test_the_objects(render):
         ("Job", "films-marquee-train-0-1-0-HASH"),
         ("NetworkPolicy", "films-marquee-reranker"),
         ("NetworkPolicy", "films-marquee-retrieval"),
+        ("NetworkPolicy", "films-marquee-rollback"),
+        ("NetworkPolicy", "films-marquee-test"),
         ("NetworkPolicy", "films-marquee-training"),
         ("PersistentVolumeClaim", "films-marquee-artifacts"),
         ("Pod", "films-marquee-test-api"),
@@ -136,7 +138,11 @@ def test_the_job(render, find):
     assert pod["containers"][0]["args"] == ["train", "--store=/artifacts", "--real-only", "--config=auto"]
     assert "env" not in pod["containers"][0]
     # Beside waiting servers it has to find room on one node.
-    assert pod["containers"][0]["resources"]["requests"] == {"cpu": "500m", "memory": "1Gi"}
+    assert pod["containers"][0]["resources"]["requests"] == {
+        "cpu": "500m",
+        "memory": "1Gi",
+        "ephemeral-storage": "1Gi",
+    }
 
 
 def test_the_volume_outlives_the_release(render, find):

@@ -86,9 +86,9 @@ def test_the_gateway_keeps_buckets_on_one_claim_that_outlives_the_release(render
     assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert spec["initContainers"][0]["command"] == ["mkdir", "-p", "/store/meta", "/store/data/marquee"]
     service = find(objects, "Service", "-gateway")
-    secret = find(objects, "Secret")
+    # Without a cluster to look it up, each rendering would make other keys.
+    assert not [one for one in objects if one["kind"] == "Secret"]
     keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    assert secret["data"].keys() == keys
     assert {one["secretKeyRef"]["key"] for one in environment(spec).values()} == keys
     for component, env in servers(objects, pods).items():
         if component == "gateway":
@@ -96,7 +96,7 @@ def test_the_gateway_keeps_buckets_on_one_claim_that_outlives_the_release(render
         assert env["MARQUEE_ARTIFACTS"] == "s3://marquee/models"
         port = service["spec"]["ports"][0]["port"]
         assert env["AWS_ENDPOINT"] == f"http://{service['metadata']['name']}:{port}"
-        assert all(env[key] == {"secretKeyRef": {"name": secret["metadata"]["name"], "key": key}} for key in keys)
+        assert all(env[key] == {"secretKeyRef": {"name": "films-marquee-gateway", "key": key}} for key in keys)
     policy = find(objects, "NetworkPolicy", "-gateway")["spec"]
     (rule,) = policy["ingress"]
     (source,) = rule["from"]

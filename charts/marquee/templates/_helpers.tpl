@@ -51,23 +51,36 @@ app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ last . }}
 {{- end }}
 
-{{- define "marquee.labels" -}}
+{{/* An object's name, namespace, labels and annotations. (list $ "component" "name" labels annotations); the last two are the
+user's and may be left out. The chart's own labels count, but for part-of: selectors and Helm need them. */}}
+{{- define "marquee.metadata" -}}
 {{- $root := first . -}}
-{{ include "marquee.selectorLabels" . }}
-app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: marquee
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
-{{- with $root.Values.commonLabels }}
-{{ toYaml . }}
+{{- $more := slice . 3 -}}
+{{- $labels := include "marquee.selectorLabels" (list $root (index . 1)) | fromYaml -}}
+{{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service -}}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
+name: {{ index . 2 | quote }}
+namespace: {{ $root.Release.Namespace | quote }}
+labels:
+  {{- merge $labels (first $more | default dict) $root.Values.commonLabels (dict "app.kubernetes.io/part-of" "marquee") | toYaml | nindent 2 }}
+{{- with merge dict (rest $more | first | default dict) $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Labels of pods: what selectors need, and the user's own; nothing that changes with the chart. (list $ "component" values) */}}
-{{- define "marquee.podLabels" -}}
-{{ include "marquee.selectorLabels" (list (first .) (index . 1)) }}
-{{- with merge (dict) (last .).podLabels (first .).Values.commonLabels }}
-{{ toYaml . }}
+{{/* Labels and annotations of pods: what selectors need, and the user's own; nothing that changes with the chart.
+(list $ "component" values annotations) */}}
+{{- define "marquee.podMetadata" -}}
+{{- $component := index . 1 -}}
+{{- $labels := include "marquee.selectorLabels" (list (first .) $component) | fromYaml -}}
+{{- if has $component (list "retrieval" "retrieval-canary" "reranker") }}{{ $_ := set $labels "marquee/metrics" "true" }}{{ end -}}
+labels:
+  {{- merge $labels ((index . 2).podLabels | default dict) (first .).Values.commonLabels | toYaml | nindent 2 }}
+{{- with merge dict (slice . 3 | first | default dict) ((index . 2).podAnnotations | default dict) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -95,6 +108,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- define "marquee.settings" -}}
 {{- $env := list -}}
 {{- range $key, $value := . -}}
+{{- if kindIs "invalid" $value }}{{ continue }}{{ end -}}
 {{- $text := kindIs "string" $value | ternary $value ($value | toJson) -}}
 {{- $env = append $env (dict "name" (printf "MARQUEE_%s" ($key | snakecase | upper)) "value" $text) -}}
 {{- end -}}

@@ -22,6 +22,11 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- range $key := list "dnsPolicy" "dnsConfig" "hostAliases" }}
+{{- with index $values $key }}
+{{ dict $key . | toYaml }}
+{{- end }}
+{{- end }}
 {{- with include "marquee.affinity" . }}
 affinity:
   {{- . | nindent 2 }}
@@ -57,7 +62,12 @@ affinity:
 {{- $affinity := deepCopy (index . 1).affinity -}}
 {{- if include "marquee.singleNode" $root -}}
 {{- $labels := omit (include "marquee.selectorLabels" (list $root "") | fromYaml) "app.kubernetes.io/component" -}}
-{{- $selector := dict "matchLabels" $labels "matchExpressions" (list (dict "key" "app.kubernetes.io/component" "operator" "In" "values" (list "training" "rollback" "retrieval" "reranker"))) -}}
+{{- $expressions := list (dict "key" "app.kubernetes.io/component" "operator" "In" "values" (list "training" "rollback" "retrieval" "reranker")) -}}
+{{- with $root.Values.artifacts.sharedWith -}}
+{{- $labels = omit $labels "app.kubernetes.io/name" "app.kubernetes.io/instance" -}}
+{{- $expressions = append $expressions (dict "key" "app.kubernetes.io/instance" "operator" "In" "values" (prepend . $root.Release.Name | uniq | sortAlpha)) -}}
+{{- end -}}
+{{- $selector := merge (dict "matchExpressions" $expressions) (empty $labels | ternary dict (dict "matchLabels" $labels)) -}}
 {{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $selector -}}
 {{- $pods := $affinity.podAffinity | default dict -}}
 {{- $required := append ($pods.requiredDuringSchedulingIgnoredDuringExecution | default list) $term -}}
@@ -89,11 +99,17 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* An init container that says what the pod waits for. (list $ image volume) */}}
-{{- define "marquee.waitForModel" -}}
+{{/* Init containers of a server: one that says what the pod waits for, and the user's. (list $ image values) */}}
+{{- define "marquee.initContainers" -}}
 {{- $root := first . -}}
-{{- if and $root.Values.artifacts.waitForModel (ne $root.Values.artifacts.store "object") -}}
+{{- $waits := and $root.Values.artifacts.waitForModel (ne $root.Values.artifacts.store "object") -}}
+{{- if or $waits (last .).extraInitContainers -}}
 initContainers:
+  {{- with (last .).extraInitContainers }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- if $waits }}
   - name: wait-for-model
     image: {{ index . 1 }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
@@ -105,12 +121,11 @@ initContainers:
       - {{ $root.Release.Namespace | quote }}
       - app.kubernetes.io/instance={{ $root.Release.Name }},app.kubernetes.io/component=training
     resources:
-      requests: {cpu: 10m, memory: 32Mi}
-      limits: {memory: 64Mi}
+      {{- toYaml $root.Values.artifacts.waitForModelResources | nindent 6 }}
     securityContext:
       {{- toYaml $root.Values.securityContext | nindent 6 }}
     volumeMounts:
-      - {name: {{ last . }}, mountPath: /artifacts, readOnly: true}
+      - {name: artifacts, mountPath: /artifacts, readOnly: true}
 {{- end }}
 {{- end }}
 
@@ -139,15 +154,25 @@ behavior:
   {{- toYaml .behavior | nindent 2 }}
 {{- end }}
 
-{{/* The replicas that are sure, whatever the load. */}}
+{{/* The replicas that are sure, whatever the load; empty if others decide. */}}
 {{- define "marquee.minReplicas" -}}
-{{ .autoscaling.enabled | ternary .autoscaling.minReplicas .replicas | int64 }}
+{{- $replicas := .autoscaling.enabled | ternary .autoscaling.minReplicas .replicas -}}
+{{- if not (kindIs "invalid" $replicas) }}{{ int64 $replicas }}{{ end -}}
+{{- end }}
+
+{{/* A Deployment's replicas; none if an HPA or others decide. */}}
+{{- define "marquee.replicas" -}}
+{{- if not (or .autoscaling.enabled (kindIs "invalid" .replicas)) }}replicas: {{ int64 .replicas }}{{ end -}}
+{{- end }}
+
+{{- define "marquee.strategy" -}}
+{{ eq .strategy.type "Recreate" | ternary (dict "type" "Recreate") .strategy | toYaml }}
 {{- end }}
 
 {{/* Not with singleNode: when that node is drained, a new pod waits for the old ones to leave, and a budget would hold them. */}}
 {{- define "marquee.hasBudget" -}}
 {{- $values := last . -}}
-{{- if and $values.pdb.enabled (not (include "marquee.singleNode" (first .))) (ge (int (include "marquee.minReplicas" $values)) 2) }}true{{ end }}
+{{- if and $values.pdb.enabled (not (include "marquee.singleNode" (first .))) (ge (int (include "marquee.minReplicas" $values | default 2)) 2) }}true{{ end }}
 {{- end }}
 
 {{/* How long a rollout may take. As long as no pod was ever ready it may be waiting for the first model, so training's time is
@@ -163,4 +188,13 @@ added; afterwards a broken image should be seen soon. `helm template` can't see 
 {{- else -}}
 {{ add 600 (int64 $root.Values.training.activeDeadlineSeconds) }}
 {{- end -}}
+{{- end }}
+
+{{/* What all Services have. */}}
+{{- define "marquee.service" -}}
+{{- range $key := list "ipFamilyPolicy" "ipFamilies" "trafficDistribution" }}
+{{- with index $ $key }}
+{{ dict $key . | toYaml }}
+{{- end }}
+{{- end }}
 {{- end }}

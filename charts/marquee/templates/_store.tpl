@@ -31,6 +31,19 @@ the kubelet would make it as root, and training makes it as its own user. */}}
 {{- end -}}
 {{- end }}
 
+{{/* Variables of a server. (list $ values "where the store is mounted" "model"). */}}
+{{- define "marquee.server.env" -}}
+{{- $root := first . -}}
+{{ include "marquee.store.env" (list $root (index . 2)) }}
+{{- include "marquee.model.env" (list $root (last .)) }}
+{{- with $root.Values.listenAddress }}
+- {name: MARQUEE_HOST, value: {{ . | quote }}}
+{{- end }}
+{{- with include "marquee.settings" (index . 1).settings }}
+{{ . }}
+{{- end }}
+{{- end }}
+
 {{/* The model that servers load unless it is the channel `current`. (list $ "version or channel") */}}
 {{- define "marquee.model.env" -}}
 {{- with (first .).Values.model }}
@@ -41,14 +54,21 @@ the kubelet would make it as root, and training makes it as its own user. */}}
 {{- end }}
 {{- end }}
 
-{{/* Secrets and ConfigMaps of variables: the bucket's credentials, and the user's. (list $ values) */}}
-{{- define "marquee.envFrom" -}}
+{{/* Variables of a container, the user's over the chart's, and its Secrets and ConfigMaps of variables: the bucket's credentials,
+if it has the bucket's address, and the user's. (list $ values "variables as YAML") */}}
+{{- define "marquee.env" -}}
 {{- $artifacts := (first .).Values.artifacts -}}
+{{- $values := index . 1 -}}
+{{- $env := concat (last . | fromYamlArray) $values.extraEnv -}}
+{{- with include "marquee.unique" $env | fromJsonArray }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- $from := list -}}
-{{- if and (eq $artifacts.store "object") $artifacts.existingSecret (not $artifacts.gateway.enabled) -}}
+{{- if and $artifacts.existingSecret (not $artifacts.gateway.enabled) (contains "MARQUEE_ARTIFACTS," (last .)) -}}
 {{- $from = append $from (dict "secretRef" (dict "name" $artifacts.existingSecret)) -}}
 {{- end -}}
-{{- with concat $from ((last .).extraEnvFrom | default list) }}
+{{- with concat $from $values.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -81,16 +101,17 @@ envFrom:
 {{- with .Values.artifacts -}}
 {{- if .gateway.enabled -}}
 - to:
-    - podSelector:
-        matchLabels:
-          {{- include "marquee.selectorLabels" (list $ "gateway") | nindent 10 }}
-  ports: [{port: 7070, protocol: TCP}]
+    {{- include "marquee.peers" (list $ "gateway") | nindent 4 }}
+  ports: {{ include "marquee.ports" (list $ 7070) }}
 {{- else if not .egress -}}
 # A bucket's addresses change.
 - ports: [{port: 443, protocol: TCP}]
 {{- if not .existingSecret }}
 # Cloud identity: the metadata server (with GKE also 988), and EKS' pod identity.
-- to: [{ipBlock: {cidr: 169.254.169.254/32}}, {ipBlock: {cidr: 169.254.169.252/32}}, {ipBlock: {cidr: 169.254.170.23/32}}]
+- to:
+    {{- range list "169.254.169.254/32" "169.254.169.252/32" "169.254.170.23/32" "fd00:ec2::254/128" "fd00:ec2::23/128" }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
   ports: [{port: 80, protocol: TCP}, {port: 988, protocol: TCP}]
 {{- end }}
 {{- end }}
@@ -108,4 +129,19 @@ envFrom:
 
 {{- define "marquee.gateway.secret" -}}
 {{ .Values.artifacts.existingSecret | default (include "marquee.gateway" .) }}
+{{- end }}
+
+{{/* Releases, or programs without one, that use the claim and are not named in artifacts.sharedWith, as JSON. */}}
+{{- define "marquee.otherUsers" -}}
+{{- $users := list -}}
+{{- range (lookup "v1" "Pod" .Release.Namespace "").items -}}
+{{- $owner := index (.metadata.labels | default dict) "app.kubernetes.io/instance" | default .metadata.name -}}
+{{- range .spec.volumes -}}
+{{- if eq (dig "persistentVolumeClaim" "claimName" "" .) (include "marquee.claim" $) -}}
+{{- $users = append $users $owner -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range append .Values.artifacts.sharedWith .Release.Name }}{{ $users = without $users . }}{{ end -}}
+{{ $users | uniq | sortAlpha | toJson }}
 {{- end }}

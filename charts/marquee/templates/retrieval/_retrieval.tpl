@@ -28,37 +28,19 @@
 name: {{ index . 1 }}
 image: {{ include "marquee.retrieval.image" (list $root (last .)) }}
 imagePullPolicy: {{ $root.Values.image.pullPolicy }}
-env:
-  {{- include "marquee.store.env" (list $root (index . 2)) | nindent 2 }}
-  {{- include "marquee.model.env" (list $root (eq (last .) "retrieval-canary" | ternary $retrieval.canary.model "")) | nindent 2 }}
-  {{- with include "marquee.settings" $retrieval.settings }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- with $retrieval.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- include "marquee.envFrom" (list $root $retrieval) }}
+{{- $model := eq (last .) "retrieval-canary" | ternary $retrieval.canary.model "" }}
+{{- include "marquee.env" (list $root $retrieval (include "marquee.server.env" (list $root $retrieval (index . 2) $model))) }}
 ports:
   # The one port that is declared: KServe would show others, such as the metrics' 9090, on its Service.
   - {name: http, containerPort: 8080, protocol: TCP}
-# The server is up. Whether it has a model is readiness: the first one may take training's time.
+{{- /* The server is up. Whether it has a model is readiness: the first one may take training's time. */}}
+{{- $attempts := div (add $retrieval.startupSeconds 1) (max 1 ($retrieval.startupProbe.periodSeconds | default 10)) | max 1 }}
 startupProbe:
-  httpGet: {path: /ping, port: 8080}
-  periodSeconds: 2
-  timeoutSeconds: 3
-  failureThreshold: {{ div (add $retrieval.startupSeconds 1) 2 }}
-# A real search; TorchServe's /ping says healthy while nothing is loaded yet.
+  {{- merge (dict "failureThreshold" ($retrieval.startupProbe.failureThreshold | default $attempts)) $retrieval.startupProbe | toYaml | nindent 2 }}
 readinessProbe:
-  httpGet: {path: /predictions/two_tower, port: 8080}
-  periodSeconds: 5
-  timeoutSeconds: 2
-  failureThreshold: 3
-# Never a search, which could wait in the queue behind others.
+  {{- toYaml $retrieval.readinessProbe | nindent 2 }}
 livenessProbe:
-  httpGet: {path: /ping, port: 8080}
-  periodSeconds: 10
-  timeoutSeconds: 5
-  failureThreshold: 6
+  {{- toYaml $retrieval.livenessProbe | nindent 2 }}
 lifecycle:
   {{- include "marquee.preStop" (list $root $retrieval.preStopSeconds) | nindent 2 }}
 resources:

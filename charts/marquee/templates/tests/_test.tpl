@@ -5,17 +5,13 @@
 apiVersion: v1
 kind: Pod
 metadata:
-  name: {{ include "marquee.fullname" $root }}-test-{{ $name }}
-  namespace: {{ $root.Release.Namespace | quote }}
-  labels:
-    {{- include "marquee.labels" (list $root "test") | nindent 4 }}
-  annotations:
-    helm.sh/hook: test
-    helm.sh/hook-delete-policy: before-hook-creation
+  {{- $tests := $root.Values.tests }}
+  {{- $annotations := merge (dict "helm.sh/hook" "test" "helm.sh/hook-delete-policy" "before-hook-creation") $tests.podAnnotations }}
+  {{- include "marquee.metadata" (list $root "test" (printf "%s-test-%s" (include "marquee.fullname" $root) $name) $tests.podLabels $annotations) | nindent 2 }}
 spec:
   restartPolicy: Never
   activeDeadlineSeconds: 300
-  {{- include "marquee.pod" (list $root $root.Values.reranker "test") | nindent 2 }}
+  {{- include "marquee.pod" (list $root $tests "test") | nindent 2 }}
   containers:
     - name: test
       image: {{ include "marquee.image" (list $root $root.Values.reranker.image "marquee-reranker") }}
@@ -24,27 +20,28 @@ spec:
       args:
         - |
           {{- $root.Files.Get (printf "files/tests/%s.py" $name) | trim | nindent 10 }}
-      env:
-        # Not MARQUEE_ names: those are settings.
-        - {name: API_URL, value: "http://{{ include "marquee.fullname" $root }}-reranker:{{ $root.Values.reranker.service.port }}"}
-        - {name: RETRIEVAL_URL, value: {{ include "marquee.retrieval.url" $root | quote }}}
-        - {name: STORE, value: {{ include "marquee.store" (list $root "/artifacts") }}}
-        {{- if last . }}
-        {{- include "marquee.store.env" (list $root "") | nindent 8 }}
-      {{- include "marquee.envFrom" (list $root dict) | nindent 6 }}
-        {{- end }}
+      {{- /* Not MARQUEE_ names: those are settings. */}}
+      {{- $api := printf "http://%s-reranker:%v" (include "marquee.fullname" $root) $root.Values.reranker.service.port }}
+      {{- $env := list (dict "name" "API_URL" "value" $api) (dict "name" "RETRIEVAL_URL" "value" (include "marquee.retrieval.url" $root)) }}
+      {{- $env = append $env (dict "name" "STORE" "value" (include "marquee.store" (list $root "/artifacts"))) | toYaml }}
+      {{- if last . }}
+      {{- $env = printf "%s\n%s" $env (include "marquee.store.env" (list $root "")) }}
+      {{- end }}
+      {{- include "marquee.env" (list $root $tests $env) | nindent 6 }}
       resources:
         {{- toYaml $root.Values.tests.resources | nindent 8 }}
       securityContext:
         {{- toYaml $root.Values.securityContext | nindent 8 }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
+        {{- include "marquee.extraMounts" $tests | nindent 8 }}
         {{- if last . }}
         {{- include "marquee.store.mount" (list $root "read") | nindent 8 }}
         {{- end }}
   volumes:
     - name: tmp
       emptyDir: {sizeLimit: 64Mi}
+    {{- include "marquee.extraVolumes" $tests | nindent 4 }}
     {{- if last . }}
     {{- include "marquee.store.volume" $root | nindent 4 }}
     {{- end }}

@@ -81,9 +81,6 @@ command:
 {{- if include "marquee.training.hasFolder" . }}
 - {name: MARQUEE_DATA_DIR, value: /data}
 {{ end }}
-{{- with .Values.training.extraEnv }}
-{{- toYaml . }}
-{{- end }}
 {{- end }}
 
 {{/* The pod of every backend. (list $ name-of-the-job) */}}
@@ -93,14 +90,9 @@ command:
 {{- $data := $training.data -}}
 {{- $fetches := or $data.url $data.existingSecret -}}
 metadata:
-  labels:
-    {{- include "marquee.podLabels" (list $root "training" $training) | nindent 4 }}
   {{- $run := empty $training.runId | not | ternary (dict "marquee/run" $training.runId) dict }}
   {{- $config := empty $training.configToml | not | ternary (dict "marquee/config" (sha256sum $training.configToml)) dict }}
-  {{- with merge $run $config $training.podAnnotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "marquee.podMetadata" (list $root "training" $training (merge $run $config)) | nindent 2 }}
 spec:
   restartPolicy: Never
   {{- include "marquee.pod" (list $root $training "training") | nindent 2 }}
@@ -119,19 +111,10 @@ spec:
       args:
         - |
           {{- $root.Files.Get "files/fetch_data.py" | trim | nindent 10 }}
-      env:
-        - name: DATA_URL
-          {{- if $data.url }}
-          value: {{ $data.url | quote }}
-          {{- else }}
-          valueFrom: {secretKeyRef: {name: {{ $data.existingSecret | quote }}, key: url}}
-          {{- end }}
-        - {name: DATA_SHA256, value: {{ $data.sha256 | quote }}}
-        {{- /* A proxy, a CA: fetching needs them most. */}}
-        {{- with $training.extraEnv }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-      {{- include "marquee.envFrom" (list $root $training) | nindent 6 }}
+      {{- $url := empty $data.url | ternary (dict "valueFrom" (dict "secretKeyRef" (dict "name" $data.existingSecret "key" "url"))) (dict "value" $data.url) }}
+      {{- $env := list (set $url "name" "DATA_URL") (dict "name" "DATA_SHA256" "value" $data.sha256) }}
+      {{- /* A proxy, a CA: fetching needs them most. */}}
+      {{- include "marquee.env" (list $root $training (toYaml $env)) | nindent 6 }}
       resources:
         {{- toYaml $training.resources | nindent 8 }}
       securityContext:
@@ -149,11 +132,7 @@ spec:
       image: {{ include "marquee.training.image" $root }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
       {{- include "marquee.training.command" . | nindent 6 }}
-      {{- with include "marquee.training.env" $root | trim }}
-      env:
-        {{- . | nindent 8 }}
-      {{- end }}
-      {{- include "marquee.envFrom" (list $root $training) | nindent 6 }}
+      {{- include "marquee.env" (list $root $training (include "marquee.training.env" $root)) | nindent 6 }}
       resources:
         {{- toYaml $training.resources | nindent 8 }}
       securityContext:
