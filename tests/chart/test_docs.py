@@ -28,12 +28,11 @@ def test_lint():
 def parts(schema, path=""):
     """(path, part) of every value in the schema."""
     for name, part in schema.get("properties", {}).items():
-        if part is True:  # what all pods or Services have
-            part = SCHEMA["definitions"][path.lstrip(".")]["properties"][name] if path in {".pods", ".services"} else {}
-        if not part:
-            continue
-        yield f"{path}.{name}".lstrip("."), part
-        yield from parts(part, f"{path}.{name}")
+        if part is not True:
+            yield f"{path}.{name}".lstrip("."), part
+            yield from parts(part, f"{path}.{name}")
+        elif path in {".pods", ".services"}:  # what all have, described once
+            yield f"{path}.{name}".lstrip("."), SCHEMA["definitions"][path.lstrip(".")]["properties"][name]
 
 
 def test_every_value_is_described_and_fixed_objects_are_closed():
