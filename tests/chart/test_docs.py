@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,11 @@ def test_lint():
 def parts(schema, path=""):
     """(path, part) of every value in the schema."""
     for name, part in schema.get("properties", {}).items():
-        if part is True:  # what all pods or Services have
-            part = SCHEMA["definitions"][path.lstrip(".")]["properties"][name] if path in {".pods", ".services"} else {}
-        if not part:
-            continue
-        yield f"{path}.{name}".lstrip("."), part
-        yield from parts(part, f"{path}.{name}")
+        if part is not True:
+            yield f"{path}.{name}".lstrip("."), part
+            yield from parts(part, f"{path}.{name}")
+        elif path in {".pods", ".services"}:  # what all have, described once
+            yield f"{path}.{name}".lstrip("."), SCHEMA["definitions"][path.lstrip(".")]["properties"][name]
 
 
 def test_every_value_is_described_and_fixed_objects_are_closed():
@@ -127,3 +127,18 @@ def test_the_scripts_are_bash_and_may_be_run():
         path = ROOT / "k8s" / name
         assert path.stat().st_mode & 0o111, name
         subprocess.run(["bash", "-n", str(path)], check=True)
+
+
+@pytest.mark.parametrize("page", ["gitops.md", "mesh.md"])
+def test_values_on_pages_are_taken(render, page, tmp_path):
+    found = []
+    for block in re.findall(r"(?m)(?:^    .*\n(?:\n(?=    ))?)+", (ROOT / "docs" / page).read_text("utf-8")):
+        for one in yaml.safe_load_all(textwrap.dedent(block)):
+            if isinstance(one, dict):
+                spec = one.get("spec", {})
+                values = spec.get("values") or spec.get("source", {}).get("helm", {}).get("valuesObject")
+                found += [values or one] * (values is not None or "kind" not in one)
+    assert found
+    for number, values in enumerate(found):
+        (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(values))
+        assert render("-a", "serving.kserve.io/v1beta1", "-f", str(tmp_path / f"{number}.yaml"))

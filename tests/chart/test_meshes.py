@@ -46,7 +46,9 @@ def test_a_mesh_gets_through(render, mesh, between, scraped, control):
             assert first["from"], name
     assert between in ports(found["films-marquee-test"]["egress"])
     # Through the tunnel of a mesh one gets no further than those who may come without it.
-    assert not any(rule.get("from") is None and rule.keys() != {"ports"} for rule in found["films-marquee-retrieval"]["ingress"])
+    assert not any(
+        rule.get("from") is None and rule.keys() != {"ports"} for rule in found["films-marquee-retrieval"]["ingress"]
+    )
     without = policies(render("--set", BOTH))
     assert not (control | scraped | {between}) & {
         port for spec in without.values() for port in ports([*spec["ingress"], *spec["egress"]])

@@ -1,4 +1,4 @@
-"""null, and sections that are missing, mean the default: what users and --reuse-values leave out never reaches a template."""
+"""null, and what --reuse-values leaves out, mean the default: templates never see an absent value."""
 
 import copy
 import functools
@@ -104,7 +104,9 @@ def test_every_path_is_tried():
 
 
 def test_what_null_leaves_out(render, find):
-    nulls = "retrieval.resources.limits=null,podSecurityContext.runAsUser=null,securityContext.readOnlyRootFilesystem=null"
+    nulls = (
+        "retrieval.resources.limits=null,podSecurityContext.runAsUser=null,securityContext.readOnlyRootFilesystem=null"
+    )
     spec = find(render("--set", nulls), "Deployment", "-predictor")["spec"]["template"]["spec"]
     assert "limits" not in spec["containers"][0]["resources"]
     assert "runAsUser" not in spec["securityContext"]

@@ -40,7 +40,9 @@ def shaped(render, tmp_path):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_pod_takes_what_all_have(shaped, pods, shape):
-    objects = shaped(shape, """
+    objects = shaped(
+        shape,
+        """
 commonLabels: {team: films, app.kubernetes.io/name: other}
 commonAnnotations: {owner: films}
 pods:
@@ -50,7 +52,8 @@ pods:
   nodeSelector: {kubernetes.io/arch: arm64}
   extraVolumes: [{name: ca, configMap: {name: ca}}]
   extraVolumeMounts: [{name: ca, mountPath: /ca}]
-""")
+""",
+    )
     found = list(templates(objects, pods))
     assert {metadata["labels"]["app.kubernetes.io/component"] for _, metadata, _ in found} >= {
         *("training", "retrieval", "reranker", "test", "rollback"),
@@ -77,7 +80,9 @@ pods:
 def test_every_container_takes_limits(shaped, pods, shape):
     """A ResourceQuota on limits.cpu refuses pods of which one container has none; Autopilot wants ephemeral storage."""
     resources = "resources: {limits: {cpu: '2', ephemeral-storage: 3Gi}}"
-    sections = "\n".join(f"{name}: {{{resources}}}" for name in ("training", "rollback", "retrieval", "reranker", "tests"))
+    sections = "\n".join(
+        f"{name}: {{{resources}}}" for name in ("training", "rollback", "retrieval", "reranker", "tests")
+    )
     waiting = f"artifacts: {{waitForModelResources: {resources.partition(' ')[2]}, gateway: {{{resources}}}}}"
     for name, _, spec in templates(shaped(shape, f"{sections}\n{waiting}"), pods):
         for container in [*spec.get("initContainers", []), *spec["containers"]]:
@@ -86,14 +91,17 @@ def test_every_container_takes_limits(shaped, pods, shape):
 
 
 def test_the_nearer_word_counts(shaped, pods):
-    objects = shaped("deployment", """
+    objects = shaped(
+        "deployment",
+        """
 pods: {podLabels: {a: all}, extraEnv: [{name: TZ, value: UTC}, {name: A, value: all}], dnsPolicy: Default}
 reranker:
   podLabels: {a: own}
   extraEnv: [{name: A, value: own}, {name: MARQUEE_RETRIEVAL_PROTOCOL, value: v1}]
   tolerations: [{key: films, operator: Exists}]
   dnsPolicy: None
-""")
+""",
+    )
     found = {metadata["labels"]["app.kubernetes.io/component"]: (metadata, spec) for _, metadata, spec in pods(objects)}
     metadata, spec = found["reranker"]
     assert metadata["labels"]["a"] == "own"
@@ -108,7 +116,9 @@ reranker:
 
 @pytest.mark.parametrize("shape", ["deployment", "torchrun and gateway"])
 def test_addresses_of_two_families(shaped, pods, shape):
-    objects = shaped(shape, 'services: {ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6, IPv4]}\nlistenAddress: "::"')
+    objects = shaped(
+        shape, 'services: {ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6, IPv4]}\nlistenAddress: "::"'
+    )
     services = [one["spec"] for one in objects if one["kind"] == "Service"]
     assert services
     assert all((one["ipFamilyPolicy"], one["ipFamilies"]) == ("PreferDualStack", ["IPv6", "IPv4"]) for one in services)
