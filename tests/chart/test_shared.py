@@ -1,8 +1,11 @@
 """What all pods, Services and objects have: labels, annotations, variables, resources, addresses."""
 
+import re
+import shutil
+
 import pytest
 
-from tests.chart.conftest import _template
+from tests.chart.conftest import CHART, _template
 
 APIS = ("-a", "serving.kserve.io/v1beta1", "-a", "trainer.kubeflow.org/v1alpha1")
 # Every kind of pod: servers with and without KServe, all three backends, canary, gateway, fetching, tests, rollback.
@@ -66,7 +69,7 @@ pods:
         assert metadata["labels"]["sidecar.istio.io/inject"] == "true", name
         if not name.startswith("InferenceService"):  # KServe copies them; the fixture doesn't
             assert metadata["annotations"]["linkerd.io/inject"] == "enabled", name
-        assert spec["nodeSelector"] == {"kubernetes.io/arch": "arm64"}, name
+        assert spec["nodeSelector"] == {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"}, name
         assert {"name": "HTTPS_PROXY", "value": "http://proxy:3128"} in spec["containers"][0]["env"], name
         assert any(volume["name"] == "ca" for volume in spec["volumes"]), name
     for one in objects:
@@ -159,3 +162,13 @@ def test_renderings_are_the_same_to_the_byte(shape):
     first, second = (_template.__wrapped__(options).stdout for _ in range(2))
     assert first == second
     assert "kind: Deployment" in first
+
+
+def test_long_versions_of_builds_are_valid_labels(render, tmp_path):
+    chart = shutil.copytree(CHART, tmp_path / "marquee")
+    long = f"0.1.0-nightly.{'a' * 40}.b+build"  # cut at 63 characters, the chart's label would end with a dot
+    path = chart / "Chart.yaml"
+    path.write_text(re.sub(r"(?m)^(version|appVersion):.*", rf"\1: {long}", path.read_text()))
+    labels = render(chart=str(chart))[0]["metadata"]["labels"]
+    assert labels["helm.sh/chart"] == f"marquee-0.1.0-nightly.{'a' * 40}"
+    assert labels["app.kubernetes.io/version"] == f"0.1.0-nightly.{'a' * 40}.b_build"

@@ -51,15 +51,20 @@ app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ last . }}
 {{- end }}
 
+{{/* A version as a label's value: builds of CI have long ones. */}}
+{{- define "marquee.label" -}}
+{{- regexReplaceAll "[^a-zA-Z0-9]+$" (replace "+" "_" . | trunc 63) "" -}}
+{{- end }}
+
 {{/* An object's name, namespace, labels and annotations. (list $ "component" "name" labels annotations); the last two are the
 user's and may be left out. The chart's own labels count, but for part-of: selectors and Helm need them. */}}
 {{- define "marquee.metadata" -}}
 {{- $root := first . -}}
 {{- $more := slice . 3 -}}
 {{- $labels := include "marquee.selectorLabels" (list $root (index . 1)) | fromYaml -}}
-{{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion -}}
+{{- $_ := set $labels "app.kubernetes.io/version" (include "marquee.label" $root.Chart.AppVersion) -}}
 {{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service -}}
-{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
+{{- $_ := set $labels "helm.sh/chart" (include "marquee.label" (printf "%s-%s" $root.Chart.Name $root.Chart.Version)) -}}
 name: {{ index . 2 | quote }}
 namespace: {{ $root.Release.Namespace | quote }}
 labels:
