@@ -13,6 +13,9 @@ from marquee.api.problems import ProblemError
 
 EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
 JSON = re.compile(r"application/(.+\+)?json")
+UTF8_MARK = b"\xef\xbb\xbf"  # written by PowerShell and Windows editors
+# How bodies begin that are JSON, but not as it is sent.
+ENCODED = {b"\x1f\x8b": "compressed", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 MAX_ERRORS = 20
 SCHEMA = RecommendationRequest.model_json_schema()
 _EXPECTED = {
@@ -35,7 +38,13 @@ def require_json(content_type: str) -> None:
 
 
 def parse_request(body: bytes) -> RecommendationRequest:
-    """Parse a body strictly, without conversions; raises `ProblemError`: 400 if not JSON, 422 for invalid fields."""
+    """Parse a body strictly, without conversions.
+
+    Raises `ProblemError`: 400 if it is not JSON, 415 if it is compressed or not UTF-8, 422 for invalid fields.
+    """
+    body = body.removeprefix(UTF8_MARK)
+    if found := ENCODED.get(body[:2]):
+        raise ProblemError(415, f"the body is {found}: send it as UTF-8, without Content-Encoding")
     if not body.strip():
         raise ProblemError(400, f"the body is empty: send a JSON object such as {EXAMPLE}")
     try:

@@ -1,5 +1,6 @@
 """Every bad request gets a problem that names the fix, never a 5xx."""
 
+import gzip
 import json
 import re
 import time
@@ -161,6 +162,18 @@ def test_415_names_the_header(client, declared):
     headers = {"content-type": declared} if declared else {}
     problem = problem_of(client.post("/recommend", content=b'{"tmdb_ids": [1001]}', headers=headers), 415)
     assert problem["detail"].endswith("send the header Content-Type: application/json")
+
+
+@pytest.mark.parametrize("encode", [gzip.compress, lambda body: body.decode().encode("utf-16")])
+def test_an_encoding_that_is_not_read_is_named(client, encode):
+    headers = {"content-type": "application/json"}
+    problem = problem_of(client.post("/recommend", content=encode(b'{"tmdb_ids": [1001]}'), headers=headers), 415)
+    assert problem["detail"].endswith("send it as UTF-8, without Content-Encoding")
+
+
+def test_a_byte_order_mark_is_read_over(client):
+    body = '{"tmdb_ids": [1001]}'.encode("utf-8-sig")
+    assert client.post("/recommend", content=body, headers={"content-type": "application/json"}).status_code == 200
 
 
 @pytest.mark.parametrize("declared", ["application/json; charset=utf-8", "Application/JSON", "application/ld+json"])
