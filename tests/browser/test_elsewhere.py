@@ -149,9 +149,10 @@ def test_static_files_ask_an_api_at_another_address(new_page, serving, store, tm
 
 
 class Gateway(http.server.BaseHTTPRequestHandler):
-    """An HTTP API of AWS before the function: `app`."""
+    """An HTTP API of AWS before the function: `app`, which answers one event at a time, as on Lambda."""
 
     app = None
+    lock = threading.Lock()
 
     def log_message(self, *_):
         pass
@@ -168,7 +169,9 @@ class Gateway(http.server.BaseHTTPRequestHandler):
             "headers": headers,
             "requestContext": context,
         }
-        answer = self.app.answer({**event, "body": self.rfile.read(int(length)).decode() if length else None}, None)
+        body = self.rfile.read(int(length)).decode() if length else None
+        with self.lock:
+            answer = self.app.answer({**event, "body": body}, None)
         self.send_response(answer["statusCode"])
         for name, value in answer["headers"].items():
             self.send_header(name, value)
