@@ -24,7 +24,7 @@ def page_data(pipeline: Pipeline, novelty: float, *, posters: bool, operator: bo
         "diversity": round(1 - pipeline.bundle.rerank.weights.lambda_mmr, 4),  # what the dial shows until it is turned
         "novelty": novelty,
         "genres": [name for name in catalog.genre_names if not name.startswith("(")],
-        "popular": [pipeline.films.film(int(row)).model_dump() for row in popular],
+        "popular": [pipeline.films.fields(row) for row in popular.tolist()],
         "years": [int(years.min()), int(years.max())] if len(years) else [],
         "n_films": len(catalog),
         "tastes": _tastes(pipeline),
@@ -41,7 +41,7 @@ def _tastes(pipeline: Pipeline) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "films": [pipeline.films.film(row).model_dump() for row in rows],
+            "films": [pipeline.films.fields(row) for row in rows],
             "genres": [genre for genre in taste["genres"] if genre in catalog.genre_names],
         }
         for name, taste in TASTES.items()

@@ -115,12 +115,14 @@ def _at_least(scores: Array, allowed: Mask, k: int, margin: float) -> Rows:
     values = np.where(allowed, scores, -np.inf)
     # The k-th best of the blocks' maxima is at most the k-th best of all, so a few hundred films are left to partition.
     blocks = values[: len(values) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
-    bound = np.partition(blocks, len(blocks) - k)[len(blocks) - k] if len(blocks) >= k else -np.inf
-    best = values[values >= bound] if bound > -np.inf else values[allowed]
-    if len(best) <= k and bound == -np.inf:
-        return np.flatnonzero(allowed)
-    threshold = np.partition(best, len(best) - k)[len(best) - k]
-    return np.flatnonzero(values >= threshold - np.float32(margin))
+    threshold = _kth_best(values[values >= _kth_best(blocks, k)], k)
+    return np.flatnonzero(allowed & (values >= threshold - np.float32(margin)))
+
+
+def _kth_best(values: Array, k: int) -> np.float32:
+    """The k-th best value; minus infinity where there are fewer."""
+    at = len(values) - k
+    return np.float32(np.partition(values, at)[at] if at >= 0 else -np.inf)
 
 
 def top_k(scores: Array, k: int, allowed: Mask) -> tuple[Rows, Array]:

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from marquee.api.root_path import OWN
 from marquee.bundle import publish
 from marquee.settings import load_settings
+from marquee_reranker import routes
 from marquee_reranker.routes.page import PLACEHOLDER, UI
 
 SCRIPTS = [f"/ui/{path.name}" for path in sorted(UI.glob("*.js"))]
@@ -121,3 +122,9 @@ def test_an_origin_is_allowed_however_it_was_written(make_app, monkeypatch):
     with TestClient(make_app(cors_origins=load_settings().cors_origins)) as client:
         answer = client.get("/v1/model", headers={"Origin": "https://films.example"})
         assert answer.headers["access-control-allow-origin"] == "https://films.example"
+
+
+def test_the_root_path_knows_where_all_routes_begin():
+    modules = (routes.films, routes.operations, routes.page, routes.recommend)
+    paths = [route.path for module in modules for route in module.router.routes]
+    assert {path.split("/")[1] for path in paths} == OWN
