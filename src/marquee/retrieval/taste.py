@@ -111,7 +111,7 @@ def make_taste(
     pull = view(item_cf.pull(seeds))
     few = pull if item_cf.prior is None else view(item_cf.prior + pull.scores)
     user = tower.encode(seeds)
-    products = tower.item_vectors @ user
+    products = tower.products(user)
     content = {"genre": catalog.genre_similarity(seeds), "year": catalog.year_similarity(seeds, weights.tau_year)}
     history, share = None, 0.0
     if item_cf.history is not None:
