@@ -111,7 +111,7 @@ class Served:
     """`marquee serve` as a process of its own, with its output in a file."""
 
     def __init__(self, folder: Path, store: Path, before: str = "", **settings: object) -> None:
-        given = {"artifacts": store, "port": 0, "metrics_port": 0, "log_format": "json", **settings}
+        given = {"artifacts": store, "port": 0, "metrics_port": 0, "log_format": "json", "workers": 1, **settings}
         variables = {f"MARQUEE_{name.upper()}": str(value) for name, value in given.items()}
         self._out = folder / "out.jsonl"
         self._out.touch()

@@ -119,7 +119,7 @@ def test_matrix_products_have_one_thread_each(store, monkeypatch, json_logs):
     seen = []
     monkeypatch.setattr(server.Server, "run", lambda *_, **__: seen.extend(threadpool_info()))
     with threadpool_limits(2, user_api="blas"):
-        serve_here(Settings(artifacts=store, port=0, metrics_port=0, log_format="json"))
+        serve_here(Settings(artifacts=store, port=0, metrics_port=0, log_format="json", workers=1))
     assert seen
     assert {pool["num_threads"] for pool in seen if pool["user_api"] == "blas"} == {1}
 
