@@ -1,0 +1,103 @@
+"""The same load inside a kind cluster: vegeta runs as a pod and asks the re-ranker's Service."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.quality.environments import ROOT
+from benchmarks.serving.generator import TIMEOUT_SECONDS, judge, parse, targets, vegeta
+from marquee.errors import ConfigError
+
+HERE = Path(__file__).parent
+NAME = "marquee-vegeta"
+RATES = (60, 100)
+CLUSTER, NAMESPACE, RELEASE = (os.environ.get(name, "marquee") for name in ("CLUSTER", "NAMESPACE", "RELEASE"))
+# In the pod. Rows are encoded as they come: at these rates that costs next to nothing.
+ATTACK = (
+    "import subprocess as s; p = s.Popen(['/vegeta', 'attack', '-format=json', '-lazy', '-targets=/targets.json', "
+    "'-rate={rate}/1s', '-duration={seconds}s', '-timeout={timeout}s', '-max-body=0'], stdout=s.PIPE); "
+    "s.run(['/vegeta', 'encode', '-to', 'csv'], stdin=p.stdout, check=True)"
+)
+CPU = "import re; print(re.search(r'usage_usec (\\d+)', open('/sys/fs/cgroup/cpu.stat').read())[1])"
+KNOWN = (
+    "import json, urllib.request as u; url = 'http://127.0.0.1:8080/v1/movies/sample?n=50&seed='; "
+    "draws = [json.load(u.urlopen(url + str(seed)))['movies'] for seed in range(10)]; "
+    "print(json.dumps(sorted({film['movie_id'] for films in draws for film in films})))"
+)
+
+
+def run(*command: str, stdin: str | None = None) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, input=stdin, cwd=ROOT)
+    if done.returncode:
+        raise ConfigError(f"{' '.join(command[:6])} ...: {(done.stderr or done.stdout)[-2000:]}", fix="see its message")
+    return done.stdout
+
+
+def kube(*words: str, stdin: str | None = None) -> str:
+    return run("kubectl", "--context", f"kind-{CLUSTER}", "-n", NAMESPACE, *words, stdin=stdin)
+
+
+def available() -> bool:
+    """Whether there is a cluster to measure in."""
+    return bool(shutil.which("kind")) and CLUSTER in run("kind", "get", "clusters").split()
+
+
+def in_cluster(folder: Path, seconds: float, say: Any) -> list[dict[str, Any]]:
+    """One pod of each server; for each rate what visitors saw, and the cores that both pods used."""
+    if not available():
+        raise ConfigError(f"there is no kind cluster {CLUSTER!r}", fix="make images kind-up kind-load install")
+    run("k8s/install", "--reset-then-reuse-values", "-f", str(HERE / "one-pod.yaml"))
+    found = json.loads(kube("get", "pods", "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "json"))["items"]
+    pods = {}
+    for pod in found:
+        labels = pod["metadata"]["labels"]
+        if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running":
+            pods[labels["app.kubernetes.io/component"]] = pod
+    base = pods["reranker"]["spec"]["containers"][0]["image"]
+    ids = json.loads(python(pods["reranker"], KNOWN))
+    steps = []
+    for rate in (RATES[0], *RATES):  # the first is the warm-up
+        url = f"http://{RELEASE}-reranker"
+        (folder / "targets.json").write_text(targets(url, ids, int(rate * seconds), seed=len(steps)))
+        shutil.copy(vegeta(), folder / "vegeta")
+        (folder / "Dockerfile").write_text(f"FROM {base}\nCOPY vegeta targets.json /\n")
+        tag = f"{NAME}:{rate}-{len(steps)}"
+        run("docker", "build", "--quiet", "--tag", tag, str(folder))
+        run("kind", "load", "docker-image", "--name", CLUSTER, tag)
+        before = {name: used(pods[name]) for name in ("reranker", "retrieval")}
+        rows = job(tag, ATTACK.format(rate=rate, seconds=seconds, timeout=TIMEOUT_SECONDS))
+        cores = tuple((name, (used(pods[name]) - seen) / seconds) for name, seen in before.items())
+        step = replace(judge(parse(rows.splitlines()), rate, seconds), cores=cores)
+        say(f"in-cluster: {rate}/s: goodput {step.goodput:.0f}, p50 {step.p50:.1f}, p99 {step.p99:.1f} {step.errors}")
+        steps.append(asdict(step))
+    return steps[1:]
+
+
+def job(image: str, code: str) -> str:
+    """Run code in a pod of this image, with the rights of `k8s/load`'s; returns its output."""
+    made = yaml.safe_load((ROOT / "k8s" / "load-job.yaml").read_text("utf-8"))
+    made["metadata"]["name"] = NAME
+    pod = made["spec"]["template"]["spec"]
+    del pod["volumes"], pod["containers"][0]["volumeMounts"]
+    pod["containers"][0] |= {"image": image, "imagePullPolicy": "Never", "command": ["python3", "-c", code], "args": []}
+    kube("delete", "job", NAME, "--ignore-not-found", "--wait")
+    kube("apply", "-f", "-", stdin=json.dumps(made))
+    kube("wait", f"job/{NAME}", "--for", "condition=Complete", "--timeout", "300s")
+    return kube("logs", f"job/{NAME}")
+
+
+def python(pod: dict[str, Any], code: str) -> str:
+    """Run code in a pod's first container."""
+    container = pod["spec"]["containers"][0]["name"]
+    return kube("exec", pod["metadata"]["name"], "-c", container, "--", "python3", "-c", code)
+
+
+def used(pod: dict[str, Any]) -> float:
+    """Seconds of processor time of a pod's container so far."""
+    return int(python(pod, CPU)) / 1e6
