@@ -21,7 +21,7 @@ from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker.app import create_app
-from marquee_reranker.protocol import TimedProtocol
+from marquee_reranker.protocol import LimitedProtocol
 from marquee_reranker.telemetry import Telemetry, configure_logging
 
 # Time to accept requests after SIGTERM, while /readyz says 503: load balancers notice it a little late.
@@ -59,7 +59,9 @@ def serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
-        http=type("Protocol", (TimedProtocol,), {"seconds": settings.read_seconds}),
+        http=type("Protocol", (LimitedProtocol,), {"seconds": settings.read_seconds}),
+        loop="auto",
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -127,7 +129,7 @@ def _announce(settings: Settings, listener: socket.socket, as_json: bool) -> Non
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
     url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
     if as_json:
-        log = structlog.stdlib.get_logger("marquee.server")
+        log = structlog.get_logger("marquee.server")
         log.info("serving", url=url, metrics_port=settings.metrics_port, artifacts=settings.artifacts)
     else:
         print(f"Marquee is at {url}  (API: {url}/docs, Ctrl+C stops it)", flush=True)
