@@ -16,6 +16,7 @@ from marquee.errors import ConfigError
 
 HERE = Path(__file__).parent
 NAME = "marquee-vegeta"
+IMAGE = f"{NAME}:bench"  # the re-ranker's, which has Python, with vegeta and the requests in it
 RATES = (60, 100)
 CLUSTER, NAMESPACE, RELEASE = (os.environ.get(name, "marquee") for name in ("CLUSTER", "NAMESPACE", "RELEASE"))
 # In the pod. Rows are encoded as they come: at these rates that costs next to nothing.
@@ -24,7 +25,12 @@ ATTACK = (
     "'-rate={rate}/1s', '-duration={seconds}s', '-timeout={timeout}s', '-max-body=0'], stdout=s.PIPE); "
     "s.run(['/vegeta', 'encode', '-to', 'csv'], stdin=p.stdout, check=True)"
 )
-CPU = "import re; print(re.search(r'usage_usec (\\d+)', open('/sys/fs/cgroup/cpu.stat').read())[1])"
+# Of the pod's processes, which are all that it sees. Not from cgroup files: where they are differs between nodes.
+CPU = (
+    "import glob, os; texts = [open(path).read() for path in glob.glob('/proc/[0-9]*/stat')]; "
+    "rows = [text.rpartition(')')[2].split() for text in texts]; "
+    "print(sum(int(row[11]) + int(row[12]) for row in rows) / os.sysconf('SC_CLK_TCK'))"
+)
 KNOWN = (
     "import json, urllib.request as u; url = 'http://127.0.0.1:8080/v1/movies/sample?n=50&seed='; "
     "draws = [json.load(u.urlopen(url + str(seed)))['movies'] for seed in range(10)]; "
@@ -67,11 +73,10 @@ def in_cluster(folder: Path, seconds: float, say: Any) -> list[dict[str, Any]]:
         (folder / "targets.json").write_text(targets(url, ids, int(rate * seconds), seed=len(steps)))
         shutil.copy(vegeta(), folder / "vegeta")
         (folder / "Dockerfile").write_text(f"FROM {base}\nCOPY vegeta targets.json /\n")
-        tag = f"{NAME}:{rate}-{len(steps)}"
-        run("docker", "build", "--quiet", "--tag", tag, str(folder))
-        run("kind", "load", "docker-image", "--name", CLUSTER, tag)
+        run("docker", "build", "--quiet", "--tag", IMAGE, str(folder))
+        run("kind", "load", "docker-image", "--name", CLUSTER, IMAGE)
         before = {name: used(pods[name]) for name in ("reranker", "retrieval")}
-        rows = job(tag, ATTACK.format(rate=rate, seconds=seconds, timeout=TIMEOUT_SECONDS))
+        rows = job(ATTACK.format(rate=rate, seconds=seconds, timeout=TIMEOUT_SECONDS))
         cores = tuple((name, (used(pods[name]) - seen) / seconds) for name, seen in before.items())
         step = replace(judge(parse(rows.splitlines()), rate, seconds), cores=cores)
         say(f"in-cluster: {rate}/s: goodput {step.goodput:.0f}, p50 {step.p50:.1f}, p99 {step.p99:.1f} {step.errors}")
@@ -79,13 +84,13 @@ def in_cluster(folder: Path, seconds: float, say: Any) -> list[dict[str, Any]]:
     return steps[1:]
 
 
-def job(image: str, code: str) -> str:
-    """Run code in a pod of this image, with the rights of `k8s/load`'s; returns its output."""
+def job(code: str) -> str:
+    """Run code in a pod of the generator's image, with the rights of `k8s/load`'s; returns its output."""
     made = yaml.safe_load((ROOT / "k8s" / "load-job.yaml").read_text("utf-8"))
     made["metadata"]["name"] = NAME
     pod = made["spec"]["template"]["spec"]
     del pod["volumes"], pod["containers"][0]["volumeMounts"]
-    pod["containers"][0] |= {"image": image, "imagePullPolicy": "Never", "command": ["python3", "-c", code], "args": []}
+    pod["containers"][0] |= {"image": IMAGE, "imagePullPolicy": "Never", "command": ["python3", "-c", code], "args": []}
     kube("delete", "job", NAME, "--ignore-not-found", "--wait")
     kube("apply", "-f", "-", stdin=json.dumps(made))
     kube("wait", f"job/{NAME}", "--for", "condition=Complete", "--timeout", "300s")
@@ -100,4 +105,4 @@ def python(pod: dict[str, Any], code: str) -> str:
 
 def used(pod: dict[str, Any]) -> float:
     """Seconds of processor time of a pod's container so far."""
-    return int(python(pod, CPU)) / 1e6
+    return float(python(pod, CPU))
