@@ -66,11 +66,14 @@ def in_cluster(folder: Path, seconds: float, say: Any) -> list[dict[str, Any]]:
         if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running":
             pods[labels["app.kubernetes.io/component"]] = pod
     base = pods["reranker"]["spec"]["containers"][0]["image"]
+    of = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=reranker"
+    service = kube(
+        "get", "service", "-l", of, "-o", "jsonpath={.items[0].metadata.name}:{.items[0].spec.ports[0].port}"
+    )
     ids = json.loads(python(pods["reranker"], KNOWN))
     steps = []
     for rate in (RATES[0], *RATES):  # the first is the warm-up
-        url = f"http://{RELEASE}-reranker"
-        (folder / "targets.json").write_text(targets(url, ids, int(rate * seconds), seed=len(steps)))
+        (folder / "targets.json").write_text(targets(f"http://{service}", ids, int(rate * seconds), seed=len(steps)))
         shutil.copy(vegeta(), folder / "vegeta")
         (folder / "Dockerfile").write_text(f"FROM {base}\nCOPY vegeta targets.json /\n")
         run("docker", "build", "--quiet", "--tag", IMAGE, str(folder))

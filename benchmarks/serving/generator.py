@@ -115,6 +115,7 @@ class Step:
         generator_cores: Those of the generator.
         pss, peak_rss: Memory in MiB, in the same order.
         restarted: Processes that ended.
+        fallbacks: Number of answers by a lower rung, because retrieval failed or took too long.
         other_cores: What everything else on the machine used: well above 0, the figures are worth little.
     """
 
@@ -134,6 +135,7 @@ class Step:
     pss: tuple[float, ...] = ()
     peak_rss: tuple[float, ...] = ()
     restarted: int = 0
+    fallbacks: int = 0
     other_cores: float = 0.0
 
     @property
@@ -143,8 +145,8 @@ class Step:
 
     @property
     def passes(self) -> bool:
-        """No errors, and p99 within the bound."""
-        return not self.errors and self.p99 <= P99_MS
+        """No errors, no fallbacks, and p99 within the bound."""
+        return not self.errors and not self.fallbacks and self.p99 <= P99_MS
 
     @property
     def saturated(self) -> bool:

@@ -62,10 +62,12 @@ class Meter:
 
     def step(self, rate: int, seconds: float) -> Step:
         before = {server.name: server.processes() for server in self.servers}
+        fallbacks = self.servers[-1].fallbacks()
         started, busy_before = time.monotonic(), busy()
         generator_cores = self.generator.attack(rate, seconds)
         took, all_cores = time.monotonic() - started, busy() - busy_before
         after = {server.name: server.processes() for server in self.servers}
+        fallbacks = self.servers[-1].fallbacks() - fallbacks
         answers = self.generator.answers()
         used = {name: cores(before[name], after[name], took) for name in after}
         shown = [(name, one) for name, found in after.items() for one in found]
@@ -76,6 +78,7 @@ class Meter:
             judge(answers, rate, seconds),
             generator_cores=generator_cores,
             cores=step_cores,
+            fallbacks=round(fallbacks),
             other_cores=max(0.0, all_cores / took - ours),
             pss=tuple(one.pss for _, one in shown),
             peak_rss=tuple(one.peak for _, one in shown),

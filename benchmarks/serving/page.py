@@ -71,8 +71,9 @@ def rates(report: dict[str, Any], found: Sequence[Measured]) -> str:
         cpu = 1e3 * top.server_cores / top.goodput if top.goodput else 0.0
         most = max(one.steps, key=lambda step: sum(step.pss))
         memory = shares(most, most.pss, ".0f")
+        reached = f"{one.capacity:.0f}" + (f" ({top.fallbacks} fallbacks)" if top.fallbacks else "")
         passed = one.best.rate if one.best else f"none of {one.steps[0].rate} and more"
-        head = (one.title, one.cpus, passed, best, f"{one.capacity:.0f}", f"{cpu:.1f}")
+        head = (one.title, one.cpus, passed, best, reached, f"{cpu:.1f}")
         rows.append((*head, f"{top.generator_cores:.2f}", memory))
     others = max(step.other_cores for one in found for step in one.steps)
     note = (
@@ -93,7 +94,7 @@ def shares(step: Step, values: Sequence[float], form: str) -> str:
 
 def overload(found: Sequence[Measured]) -> str:
     heads = ["served by", "cores", "load", "goodput", "of capacity", "p50, p99, ms", "503s", "their p99, ms"]
-    heads += ["with Retry-After", "other errors", "restarts"]
+    heads += ["with Retry-After", "other errors", "fallbacks", "restarts"]
     rows = []
     for one in found:
         for name, step in one.overload.items():
@@ -102,7 +103,7 @@ def overload(found: Sequence[Measured]) -> str:
             known = (f"{step.refused_p99:.1f}", f"{step.retry_after:.0%}") if refused else ("", "")
             row = (one.title, one.cpus, f"{name}: {step.rate}/s", f"{step.goodput:.0f}")
             row += (f"{step.goodput / one.capacity:.0%}", f"{step.p50:.1f}, {step.p99:.1f}", refused, *known)
-            rows.append((*row, others, step.restarted))
+            rows.append((*row, others, step.fallbacks, step.restarted))
     return table(heads, rows)
 
 
@@ -211,6 +212,7 @@ def steps_page(report: dict[str, Any], found: Sequence[Measured]) -> str:
         "p99",
         "p99.9",
         "errors",
+        "fallbacks",
         "sent late, p99",
         "cores",
         "generator",
@@ -228,7 +230,7 @@ def steps_page(report: dict[str, Any], found: Sequence[Measured]) -> str:
             times = [f"{value:.1f}" for value in (step.p50, step.p90, step.p99, step.p999)]
             errors = ", ".join(f"{name}: {count}" for name, count in step.errors.items()) or "none"
             used = shares(step, [value for _, value in step.cores], ".2f")
-            row = [step.rate, f"{step.goodput:.0f}", *times, errors, f"{step.late_p99:.1f}", used]
+            row = [step.rate, f"{step.goodput:.0f}", *times, errors, step.fallbacks, f"{step.late_p99:.1f}", used]
             row += [f"{step.generator_cores:.2f}", f"{step.other_cores:.2f}", shares(step, step.peak_rss, ".0f")]
             rows.append([*row, "yes" if step.passes else "no"])
         cores = "one core" if one.cpus == 1 else f"{one.cpus} cores"

@@ -40,6 +40,8 @@ def bundle(n: int, dimensions: int = 128) -> Bundle:
 class Server:
     """A server in a process group of its own, on some of the processors; `log` is what it wrote."""
 
+    metrics_port = 0  # of those with metrics
+
     def __init__(self, name: str, command: list[str], port: int, cpus: Iterable[int], log: Path, **more: str) -> None:
         self.name, self.port, self.log, self.url = name, port, log, f"http://127.0.0.1:{port}"
         variables = {key: value for key, value in os.environ.items() if not key.startswith("MARQUEE_")} | more
@@ -55,9 +57,9 @@ class Server:
                 start_new_session=True,
             )
 
-    def get(self, path: str) -> tuple[int, bytes]:
+    def get(self, path: str, port: int = 0) -> tuple[int, bytes]:
         """Status and body, over a connection of its own; status 0 = no answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -76,6 +78,10 @@ class Server:
         self.ready_seconds = time.monotonic() - self.started
         self.ready_cpu = sum(one.cpu for one in self.processes())
 
+    def fallbacks(self) -> float:
+        """Number of recommendations so far that a lower rung than the Two-Tower made; 0 without metrics."""
+        return fallbacks(self.get("/metrics", self.metrics_port)[1].decode()) if self.metrics_port else 0.0
+
     def processes(self) -> list[Process]:
         return family(self.process.pid)
 
@@ -83,6 +89,12 @@ class Server:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
+
+
+def fallbacks(metrics: str) -> float:
+    """Recommendations by any rung but the first, out of Prometheus' text."""
+    lines = [line for line in metrics.splitlines() if line.startswith("marquee_recommendations_total{")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines if 'served_by="two_tower"' not in line)
 
 
 @dataclass(frozen=True)
@@ -106,13 +118,14 @@ class Place:
 
     def marquee(self, name: str, command: list[str], ready: str, **settings: object) -> Server:
         """Start one of our servers and wait until it serves the bundle."""
-        port = free_port()
-        given = {"artifacts": self.store, "metrics_port": free_port(), "log_format": "json"} | settings
+        port, metrics_port = free_port(), free_port()
+        given = {"artifacts": self.store, "metrics_port": metrics_port, "log_format": "json"} | settings
         variables = {f"MARQUEE_{key.upper()}": str(value) for key, value in given.items()} | {
             "MARQUEE_PORT": str(port),
             "PATH": path_with_java(),
         }
         server = Server(name, command, port, self.cpus, self.folder / f"{name}.log", **variables)
+        server.metrics_port = metrics_port
         try:
             server.wait(ready)
         except BaseException:

@@ -7,14 +7,17 @@ import socket
 from dataclasses import asdict
 
 import pytest
+from prometheus_client import generate_latest
 
 from benchmarks.serving import page
 from benchmarks.serving.generator import Step, judge, parse, targets
 from benchmarks.serving.measure import Measured, half_open, measured
 from benchmarks.serving.plan import assumptions, load, on_aws, on_cluster, scaling
 from benchmarks.serving.processes import Process, cores, family
+from benchmarks.serving.servers import fallbacks
 from marquee.api.contracts import RecommendationRequest
 from marquee.errors import ConfigError
+from marquee_reranker.telemetry import Telemetry
 
 MS = 1_000_000
 
@@ -73,7 +76,9 @@ def test_a_late_generator_is_named_and_not_blamed_on_the_server():
     assert found.p99 == 2.0
 
 
-@pytest.mark.parametrize(("given", "passes"), [({}, True), ({"p99": 7.1}, False), ({"errors": {"503": 1}}, False)])
+@pytest.mark.parametrize(
+    ("given", "passes"), [({}, True), ({"p99": 7.1}, False), ({"errors": {"503": 1}}, False), ({"fallbacks": 1}, False)]
+)
 def test_a_rate_passes_without_errors_and_within_the_bound(given, passes):
     assert step(**given).passes is passes
 
@@ -91,6 +96,13 @@ def test_best_is_the_highest_rate_that_passes_and_capacity_the_highest_goodput()
     found = Measured("embedded", 1, 1, steps, {})
     assert (found.best.rate, found.capacity) == (300, 350.0)
     assert Measured("embedded", 1, 1, steps[1:2], {}).best is None
+
+
+def test_fallbacks_are_the_answers_of_lower_rungs():
+    telemetry = Telemetry()
+    for rung, count in (("two_tower", 5), ("item_cf", 2), ("popularity", 1)):
+        telemetry.recommendations.labels(rung, "v").inc(count)
+    assert fallbacks(generate_latest(telemetry.registry).decode()) == 3
 
 
 def test_processor_time_between_two_readings():
@@ -134,7 +146,7 @@ def test_tables_of_the_page(report):
     assert own[1:5] == ["1", "400", "2.0, 6.5", "500"]
     assert cells(made["rates"], "plain: FastAPI, FAISS, NumPy")[2] == "none of 100 and more"
     assert cells(made["overload"], "Marquee, retrieval in process")[2:] == (
-        ["2x: 800/s", "100", "20%", "2.0, 5.0", "400", "1.5", "100%", "0", "0"]
+        ["2x: 800/s", "100", "20%", "2.0, 5.0", "400", "1.5", "100%", "0", "0", "0"]
     )
     assert cells(made["pods"], "1")[1:] == ["400", "6.5", "0.50", "280"]
     assert "targetCPUUtilization: 35" in made["scaling"]
