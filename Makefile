@@ -9,6 +9,8 @@ CONFIG ?= auto
 # Stamp files: an environment is rebuilt when its inputs change.
 READY := .venv/.ready
 export TAG ?= dev
+# With it, each of the hundreds of processes that tests start would compile our code again.
+unexport PYTHONDONTWRITEBYTECODE
 RETRIEVAL_READY := .venv-retrieval/.ready
 
 help: ## List the targets.

@@ -13,8 +13,8 @@ from typing import Any
 import typer.main
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
-from pydantic import BaseModel
 
+from marquee.base_model import FrozenBaseModel
 from marquee.settings import Settings
 from marquee_cli.main import app
 from marquee_reranker.app import create_app
@@ -31,12 +31,12 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def fields(model: type[BaseModel], prefix: str = "") -> str:
+def fields(model: type[FrozenBaseModel], prefix: str = "") -> str:
     """Name, default and description of each field of a model."""
     rows = []
     for name, field in model.model_fields.items():
         shown = f"{prefix}{name}".upper() if prefix else name
-        text = " ".join(str(field.description).split())
+        text = " ".join(str(model.descriptions().get(name)).split())
         rows.append([f"`{shown}`", f"`{field.default}`" if str(field.default) else "(empty)", text])
     return table(["variable" if prefix else "key", "default", "meaning"], rows)
 

@@ -59,7 +59,7 @@ def _write(target: Path, packed: bytes, files: Mapping[str, bytes]) -> Built:
 
 
 def problems(path: Path) -> Iterator[str]:
-    """Find files that must not be in an archive: outside paths, links, pickles, heavy packages."""
+    """Find files that must not be in an archive: outside paths, links, pickles, bytecode alone, heavy packages."""
     if path.name.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -71,7 +71,9 @@ def problems(path: Path) -> Iterator[str]:
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts:
             yield f"{name} would be unpacked outside of its folder"
-        if inside.name.startswith("._") or inside.suffix in PICKLES:
+        source = f"{inside.parent.parent / inside.name.partition('.')[0]}.py"
+        is_bytecode = path.name.endswith(".zip") and inside.parent.name == "__pycache__" and source in names
+        if inside.name.startswith("._") or (inside.suffix in PICKLES and not is_bytecode):
             yield f"{name} must not be in an archive"
         if inside.parts[0] == "python" and inside.parts[1] in UNWANTED and inside.name == "__init__.py":
             yield f"{name} is too heavy for the function"

@@ -9,7 +9,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from marquee.retrieval.service import Reply, RetrievalService
+from marquee.retrieval.service import RetrievalService
+from marquee.retrieval.wire import Reply
 
 logger = logging.getLogger("marquee.sagemaker")
 

@@ -9,19 +9,17 @@ import logging
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
 
 import uvicorn
 
 from aws.sagemaker.inference import JSON, input_fn, model_fn, predict_fn
 from marquee.errors import ConfigError, MarqueeError
-from marquee.retrieval.service import Reply, RetrievalService
+from marquee.retrieval.asgi import TOO_LONG, Message, Receive, Send, read_body, send_reply
+from marquee.retrieval.service import RetrievalService
+from marquee.retrieval.wire import MAX_BODY_BYTES, Reply
 from marquee.settings import load_settings
 
-# As TorchServe's (serving/torchserve/config.properties); SageMaker itself lets 4 MB pass, serverless, or 6.
-MAX_BODY_BYTES = 1024 * 1024
 # SageMaker sends SIGKILL 30 s after SIGTERM.
 SHUTDOWN_SECONDS = 20
 
@@ -30,8 +28,6 @@ logger = logging.getLogger("marquee.sagemaker")
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _ID = re.compile(rb"(?:^|; )X-Request-ID=([\x20-\x7e]{1,128}?)(?:; traceparent=|$)")
 
-Message = MutableMapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Container:
@@ -39,29 +35,20 @@ class Container:
 
     service: RetrievalService
 
-    async def __call__(
-        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request: 200; 400 or 413 for a bad one; 404 for another route; 500 for a fault of ours."""
         match scope["method"], scope["path"]:
             case "GET", "/ping":
                 reply = predict_fn(b"", self.service)  # a real search: a ping that only says "up" would lie
             case "POST", "/invocations":
-                body = await _body(receive)
+                body = await read_body(receive)
                 if body is None:
                     return
-                if len(body) > MAX_BODY_BYTES:
-                    problem = f"the body is longer than {MAX_BODY_BYTES} bytes; send fewer instances"
-                    reply = Reply(413, {"error": problem})
-                else:
-                    reply = predict_fn(input_fn(body, JSON), self.service)
+                reply = predict_fn(input_fn(body, JSON), self.service) if len(body) <= MAX_BODY_BYTES else TOO_LONG
                 _log_refusal(reply, scope)
             case method, path:
                 reply = Reply(404, {"error": f"nothing at {method} {path}; GET /ping and POST /invocations are served"})
-        text = b"" if scope["path"] == "/ping" and reply.status == 200 else reply.text()
-        headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(text)).encode())]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": text})
+        await send_reply(send, reply, with_content=scope["path"] != "/ping" or reply.status != 200)
 
 
 def _log_refusal(reply: Reply, scope: Message) -> None:
@@ -71,21 +58,6 @@ def _log_refusal(reply: Reply, scope: Message) -> None:
     found = _ID.search(dict(scope["headers"]).get(ATTRIBUTES, b""))
     level = logging.WARNING if reply.status >= 500 else logging.INFO
     logger.log(level, "%d: X-Request-ID %s", reply.status, found[1].decode() if found else "unknown")
-
-
-async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
-    """The body, or its beginning if it is too long; None if the client has gone."""
-    parts: list[bytes] = []
-    size = 0
-    while size <= MAX_BODY_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if not message.get("more_body", False):
-            break
-    return b"".join(parts)
 
 
 def main(arguments: list[str]) -> None:

@@ -18,7 +18,8 @@ from marquee.api.contracts import (
     RecommendationRequest,
     RecommendationResponse,
 )
-from marquee.api.request_body import SCHEMA, summary, validation_messages
+from marquee.api.request_body import summary, validation_messages
+from marquee.base_model import json_schema
 from marquee.bundle.card import ModelCard
 from marquee.errors import MarqueeError, RequestError
 from marquee.inspect_request import RequestAccount
@@ -237,7 +238,7 @@ def _body(request: RecommendationRequest | None, fields: Mapping[str, Any]) -> b
     try:
         request = request or RecommendationRequest.model_validate(dict(fields))
     except ValidationError as error:
-        messages = validation_messages(error.errors(include_url=False), SCHEMA)
+        messages = validation_messages(error.errors(include_url=False), json_schema(RecommendationRequest))
         raise RequestError(summary(messages), fix="see docs/api.md for the fields of a request") from None
     return request.model_dump_json(exclude_unset=True).encode()
 

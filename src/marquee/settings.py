@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from marquee.base_model import FrozenBaseModel
 from marquee.errors import ConfigError
 from marquee.listener import url_host
 from marquee.models.weights import NOVELTY
@@ -65,10 +65,8 @@ def _origin(text: str) -> str:
 ServerURL = Annotated[str, BeforeValidator(_trimmed)]
 
 
-class Settings(BaseSettings):
+class Settings(FrozenBaseModel):
     """Settings of a server. docs/configuration.md is generated from this class."""
-
-    model_config = SettingsConfigDict(env_prefix="MARQUEE_", extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     profile: Literal["cluster", "aws"] = "cluster"
     """Deployment profile. `cluster` retrieves in process or over HTTP, `aws` from SageMaker."""
@@ -93,6 +91,8 @@ class Settings(BaseSettings):
     """Port of /metrics, separate from the public port."""
     reload_seconds: float = Field(5.0, gt=0)
     """Interval of checks for a new bundle, in seconds."""
+    workers: int = Field(0, ge=0, le=64)
+    """Number of processes that serve the port. 0: one per processor, at most 4; a pod has one, and replicas."""
     threads: int = Field(1, ge=1)
     """Threads per matrix product. Requests run in threads already, so more only helps on idle processors."""
     retrieval_url: ServerURL = Field("", pattern=f"^$|{URL}")
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     """Time limit of requests in progress after SIGTERM, in seconds."""
     log_format: Literal["auto", "json", "console"] = "auto"
     """Format of log lines: `json`, `console`, or `auto`, which is `console` on a terminal and else `json`."""
-    cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_origins)] = []
+    cors_origins: Annotated[list[str], BeforeValidator(_origins)] = []
     """Origins (JSON list, or separated by commas) whose pages may call the API from a browser; by default none."""
     operator: bool = False
     """Show the operator's view to everyone who can reach the page; `marquee serve` sets it at 127.0.0.1."""
@@ -151,6 +151,11 @@ class Settings(BaseSettings):
     """URL of TMDB's images."""
 
 
+def usable_cores() -> int:
+    """Number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def load_settings(**overrides: object) -> Settings:
     """Load settings from the environment, with overrides from flags; a ConfigError names an invalid one."""
     known = {f"MARQUEE_{name.upper()}" for name in Settings.model_fields} | FOREIGN
@@ -160,12 +165,14 @@ def load_settings(**overrides: object) -> Settings:
     if not overrides.get("artifacts") and "MARQUEE_ARTIFACTS" not in os.environ:
         overrides["artifacts"] = os.environ.get("MARQUEE_ARTIFACTS_DIR")
     try:
-        settings = Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        names = {name: f"MARQUEE_{name.upper()}" for name in Settings.model_fields}
+        given = {name: os.environ[variable] for name, variable in names.items() if variable in os.environ}
+        settings = Settings.model_validate(given | {name: one for name, one in overrides.items() if one is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = "MARQUEE_" + "_".join(str(part) for part in first["loc"]).upper()
-        field = Settings.model_fields.get(str(first["loc"][0]))
-        fix = f"see docs/configuration.md: {' '.join((field.description or '').split())}" if field else ""
+        meaning = Settings.descriptions().get(str(first["loc"][0]))
+        fix = f"see docs/configuration.md: {' '.join(meaning.split())}" if meaning else ""
         raise ConfigError(f"{name}={first.get('input')!r}: {first['msg']}", fix=fix) from None
     if settings.profile == "aws" and not settings.sagemaker_endpoint:
         fix = "set it to the endpoint's name, or MARQUEE_PROFILE=cluster"

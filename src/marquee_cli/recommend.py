@@ -164,13 +164,14 @@ def _request(fields: dict[str, Any]) -> Any:
     from pydantic import ValidationError
 
     from marquee.api.contracts import RecommendationRequest
-    from marquee.api.request_body import SCHEMA, validation_messages
+    from marquee.api.request_body import validation_messages
+    from marquee.base_model import json_schema
 
     try:
         return RecommendationRequest(**fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        message = validation_messages([first], SCHEMA)[0]["message"]
+        message = validation_messages([first], json_schema(RecommendationRequest))[0]["message"]
         named = [part for part in first["loc"] if isinstance(part, str) and part != "filters"]
         where = OPTIONS.get(named[0], "--" + named[0].replace("_", "-")) + ": " if named else ""
         raise RequestError(f"{where}{message}", fix="marquee recommend --help") from None

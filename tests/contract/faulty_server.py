@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         if mode == "healthy":
             assert self.server_of_test.service
             reply = self.server_of_test.service.answer([body])[0]
-            self.reply(reply.status, reply.text())
+            self.reply(reply.status, *reply.encode())
         elif mode in GARBAGE:
             self.reply(200, GARBAGE[mode])
         elif mode == "slow":
@@ -111,8 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.reply(int(mode), b'{"error": "as asked"}')
 
-    def reply(self, status: int, body: bytes) -> None:
+    def reply(self, status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

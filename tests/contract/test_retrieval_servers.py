@@ -10,7 +10,7 @@ import pytest
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Query, Where
-from marquee.retrieval.wire import ask, read_answer
+from marquee.retrieval.wire import JSON_LENGTH, ask, read_answer
 
 PATHS = {
     "v1": ("v1", "/v1/models/two_tower:predict"),
@@ -52,7 +52,7 @@ def test_the_same_answers_as_in_process(post, route, bundle, rng):
     for query in queries(bundle, rng):
         answer = post(path, ask(query, protocol, bundle.version))
         assert answer.status_code == 200, answer.text
-        found = read_answer(answer.content, protocol, query.k)
+        found = read_answer(answer.content, protocol, query.k, answer.headers.get(JSON_LENGTH))
         expected = search.candidates(query.seed_movie_ids, query.k, query.where)
         assert found.model_version == bundle.version
         assert found.movie_ids.tolist() == expected.movie_ids.tolist()

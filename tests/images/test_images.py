@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from marquee.bundle import load
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.port import Query, Where
-from marquee.retrieval.wire import ask, read_answer
+from marquee.retrieval.wire import JSON_LENGTH, ask, read_answer
 from marquee_training.data.synthetic import synthesize, write_movielens
 
 from .conftest import HARDENED, IMAGES, NAMES, ROOT, SAMPLE, docker, inside, inspect, until
@@ -95,7 +95,7 @@ def test_retrieval_answers_as_in_process(retrieval, route):
     body = ask(query, protocol, bundle.version)
     answer = httpx2.post(retrieval.url + path, content=body, headers={"Content-Type": "application/json"}, timeout=10)
     assert answer.status_code == 200, answer.text
-    found = read_answer(answer.content, protocol, query.k)
+    found = read_answer(answer.content, protocol, query.k, answer.headers.get(JSON_LENGTH))
     expected = ExactSearch(bundle).candidates(query.seed_movie_ids, query.k, query.where)
     assert found.model_version == bundle.version
     assert found.movie_ids.tolist() == expected.movie_ids.tolist()

@@ -57,6 +57,11 @@ class Admission:
         self._least = 0.0  # lower quartile of the latency, when the server was least busy
         self._queued = False  # since the limit was last set
 
+    @property
+    def n_present(self) -> int:
+        """Number of requests in progress and in the queue."""
+        return self.in_progress + len(self._waiting)
+
     async def enter(self) -> float:
         """Take a place, after waiting if necessary; returns the time, for `leave`. Raises `RefusedError`."""
         now = self._clock()

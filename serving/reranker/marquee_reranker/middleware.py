@@ -59,6 +59,7 @@ class Admit:
         self._loop = Admission(1, max_queue=max_queue, queue_seconds=queue_seconds)
         self._threads = threads = Admission(max_inflight, max_queue=max_queue, queue_seconds=queue_seconds)
         telemetry.limit.set_function(lambda: threads.limit)
+        telemetry.inflight.set_function(lambda: self._loop.n_present + threads.n_present)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or call the inner application, or refuse."""
@@ -96,8 +97,7 @@ class Admit:
             await problem_response(scope, problem)(scope, receive, send)
             return
         try:
-            with self._telemetry.inflight.track_inprogress():
-                await self._app(scope, replay, send)
+            await self._app(scope, replay, send)
         finally:
             self._threads.leave(entered)
 

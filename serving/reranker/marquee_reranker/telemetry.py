@@ -48,11 +48,11 @@ def log_answer(scope: Scope, answer: RecommendationResponse | RequestAccount, tr
 
 
 class Telemetry:
-    """Metrics of one application, in its own registry."""
+    """Metrics of one application, in a registry of its own unless there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self._log = structlog.get_logger("marquee.request")
-        self.registry = registry = CollectorRegistry()
+        self.registry = registry = registry or CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
@@ -62,7 +62,7 @@ class Telemetry:
         self.duration = seconds(
             "marquee_request_duration_seconds", "Seconds until an answer's last byte.", ["route", MODEL]
         )
-        self.inflight = gauge("marquee_inflight", "Requests in progress in threads, without probes.")
+        self.inflight = gauge("marquee_inflight", "Requests in progress or in the queue, without probes.")
         self.limit = gauge("marquee_inflight_limit", "The most requests in progress in threads, by their latency.")
         self.shed = counter("marquee_shed_total", "Requests refused because of load.", ["reason"])
         self.recommendations = counter(

@@ -40,14 +40,20 @@ class RetrievalHandler:
             raise RuntimeError("handle was called before initialize")
         self._metrics.add_metric("MarqueeBatchSize", len(rows), unit="count", metric_type=MetricTypes.HISTOGRAM)
         replies = self.service.answer([_body(row) for row in rows])
+        contents = []
         for index, reply in enumerate(replies):
-            context.set_response_content_type(index, "application/json")
+            content, headers = reply.encode()
+            contents.append(content)
+            # TorchServe takes the type from the header in this spelling.
+            headers["content-type"] = headers.pop("Content-Type")
             if request_id := context.get_request_header(index, "X-Request-ID"):
-                context.set_response_header(index, "X-Request-ID", request_id)
+                headers["X-Request-ID"] = request_id
+            for name, value in headers.items():
+                context.set_response_header(index, name, value)
             if reply.status != 200:
                 context.set_response_status(code=reply.status, phrase=HTTPStatus(reply.status).phrase, idx=index)
                 logger.info("request %s: %d %s", request_id, reply.status, reply.body["error"])
-        return [reply.text() for reply in replies]
+        return contents
 
 
 def _body(row: dict[str, Any]) -> bytes:

@@ -2,28 +2,31 @@
 
 import logging
 import math
-import socket
 import sys
-import uuid
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
-from kserve import InferRequest, InferResponse, Model, ModelServer, model_server
-from kserve.errors import InvalidInput, ModelNotReady
+from kserve import Model, ModelServer, model_server
+from kserve.metrics import PREDICT_HIST_TIME, get_labels
+from kserve.protocol.rest.server import RESTServer
 from prometheus_client import start_http_server
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from marquee.errors import MarqueeError
 from marquee.listener import listen
-from marquee.retrieval.service import Reply, RetrievalService
-from marquee.retrieval.wire import INPUTS, MODEL_NAME, OUTPUTS
+from marquee.retrieval.asgi import TOO_LONG, Message, Receive, Send, read_body, send_reply
+from marquee.retrieval.service import RetrievalService
+from marquee.retrieval.wire import INPUTS, MAX_BODY_BYTES, MODEL_NAME, OUTPUTS, PATHS, Reply
 from marquee.settings import Settings, load_settings
 from marquee_torchserve.shortlist import start_service
 
+PROBE = f"/predictions/{MODEL_NAME}"
+POSTS = {*PATHS.values(), "/invocations", PROBE}
+ALIVE = Reply(200, {"status": "Healthy"})
+
 
 class RetrievalModel(Model):
-    """Ready as soon as a bundle is loaded; until then it answers 503."""
+    """Readiness and metadata of the model, for kserve's routes. Ready as soon as a bundle is loaded."""
 
     def __init__(self, service: RetrievalService) -> None:
         self._service = service
@@ -42,17 +45,6 @@ class RetrievalModel(Model):
         """Nothing to do: the service follows its store by itself."""
         return self.ready
 
-    async def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:  # noqa: ARG002
-        """Answer V1's dict with a dict, V2's request with a response. A search takes less than a thread's switch."""
-        if not isinstance(payload, InferRequest):
-            return _accepted(self._service.answer([_nonempty(payload)])[0]).body
-        body, _ = payload.to_rest()
-        fields = {
-            key: value for key, value in body.items() if key in {"id", "inputs", "outputs", "parameters"} and value
-        }
-        answer = _accepted(self._service.answer([_nonempty(fields)])[0]).body
-        return InferResponse.from_rest({**answer, "id": payload.id or uuid.uuid4().hex})
-
     def get_input_types(self) -> list[dict[str, Any]]:
         """For the protocol's metadata."""
         return [
@@ -68,63 +60,55 @@ class RetrievalModel(Model):
         ]
 
 
-def _nonempty(body: Any) -> Any:
-    """Make an empty body a bad request: on KServe's own routes it is no probe."""
-    return body or {"": None}
+@dataclass(frozen=True)
+class Application:
+    """The routes of inference, TorchServe's and SageMaker's among them; all other routes are kserve's.
 
+    kserve's own routes of inference parse, check and convert every tensor in Python, which took longer than the search.
+    A search runs on the event loop: a thread's switch would take longer.
+    """
 
-def _accepted(reply: Reply) -> Reply:
-    if reply.status == 400:
-        raise InvalidInput(reply.body["error"])
-    if reply.status != 200:
-        raise ModelNotReady(MODEL_NAME, reply.body["error"])
-    return reply
+    service: RetrievalService
+    others: ASGIApp
 
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request: 200; 400 or 413 for a bad one; 503 without a bundle."""
+        route = scope.get("method"), scope.get("path")
+        if route == ("GET", PROBE):
+            await send_reply(send, self._answer(b""))
+        elif route == ("GET", "/ping"):
+            await send_reply(send, ALIVE)
+        elif route[0] == "POST" and route[1] in POSTS:
+            body = await read_body(receive)
+            if body is not None:  # an empty one is an error here, not a probe
+                await send_reply(send, self._answer(body or b" ") if len(body) <= MAX_BODY_BYTES else TOO_LONG)
+        else:
+            await self.others(scope, receive, send)
 
-def add_routes(service: RetrievalService) -> None:
-    """Add TorchServe's further routes: SageMaker's, and a probe that is a real search."""
-
-    async def answer(request: Request) -> Response:
-        body = await request.body() if request.method == "POST" else b""
-        reply = service.answer([body])[0]
-        return Response(reply.text(), reply.status, media_type="application/json")
-
-    async def alive() -> Response:
-        return Response(b'{"status": "Healthy"}', media_type="application/json")
-
-    model_server.app.add_api_route("/invocations", answer, methods=["POST"])
-    model_server.app.add_api_route(f"/predictions/{MODEL_NAME}", answer, methods=["GET", "POST"])
-    model_server.app.add_api_route("/ping", alive, methods=["GET"])
-
-
-class Server(ModelServer):
-    """kserve's server on the address of the settings; its own is 0.0.0.0, always."""
-
-    def __init__(self, listener: socket.socket, **options: Any) -> None:
-        self._listener = listener
-        super().__init__(**options)
-
-    def setup_event_loop(self) -> None:
-        """Called by `start` when the REST server is made and doesn't run yet."""
-        server = self._rest_server._server
-        server.serve = partial(server.serve, sockets=[self._listener])
-        super().setup_event_loop()
+    def _answer(self, body: bytes) -> Reply:
+        with PREDICT_HIST_TIME.labels(**get_labels(MODEL_NAME)).time():
+            return self.service.answer([body])[0]
 
 
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it."""
     service = start_service(settings)
-    add_routes(service)
     start_http_server(settings.metrics_port, settings.host)
-    options = {"workers": 1, "enable_grpc": False, "enable_latency_logging": False}
-    keep_alive = math.ceil(settings.keep_alive_seconds)
-    server = Server(listen(settings.host, settings.port), timeout_keep_alive=keep_alive, **options)
-    # Registered by hand, since `start` would refuse a model that still waits for its first bundle.
-    server.register_model(RetrievalModel(service))
-    # One line per request is the re-ranker's business.
-    for chatty in ("uvicorn.access", "kserve.trace"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    server.start([])
+    # Its `start` would refuse a model that waits for its first bundle, and listen on 0.0.0.0 without uvloop.
+    kserve = ModelServer(enable_grpc=False)
+    kserve.register_model(RetrievalModel(service))
+    server = RESTServer(
+        "kserve.model_server:app",
+        kserve.dataplane,
+        kserve.model_repository_extension,
+        settings.port,
+        timeout_keep_alive=math.ceil(settings.keep_alive_seconds),
+    )
+    server.config.app = Application(service, model_server.app)
+    # One line per request is the re-ranker's business. uvicorn makes none if its logger has no handlers.
+    access = logging.getLogger("uvicorn.access")
+    access.handlers, access.propagate = [], False
+    server.run([listen(settings.host, settings.port)])
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def _requires(name: str, min_items: int = 1, **others: dict[str, Any]) -> dict[s
 OMITTED: Any = Field(default=None, exclude_if=lambda value: value is None)
 
 
-class Filters(FrozenBaseModel):
+class Filters(FrozenBaseModel, use_attribute_docstrings=True):  # parameters of a query, too
     """Restrictions on the recommended films. They apply before retrieval's cut, so answers stay full."""
 
     genres_any: Annotated[list[Genre], Field(max_length=30)] = []

@@ -8,19 +8,19 @@ from pydantic import Field, ValidationError
 from marquee.api.contracts import MAX_TOP_N, Filters
 from marquee.api.problems import ProblemError
 from marquee.api.request_body import Schema, summary, validation_messages
-from marquee.base_model import FrozenBaseModel
+from marquee.base_model import FrozenBaseModel, json_schema
 
 MAX_ID = 2**31 - 1
 
 
-class MoviePath(FrozenBaseModel):
+class MoviePath(FrozenBaseModel, use_attribute_docstrings=True):
     """Of `/v1/movies/{movie_id}`."""
 
     movie_id: int = Field(ge=1, le=MAX_ID)
     """A MovieLens id."""
 
 
-class SearchQuery(FrozenBaseModel):
+class SearchQuery(FrozenBaseModel, use_attribute_docstrings=True):
     """Of `GET /v1/movies`."""
 
     q: str = Field(min_length=1, max_length=200, examples=["matrix"])
@@ -29,7 +29,7 @@ class SearchQuery(FrozenBaseModel):
     """How many films at most."""
 
 
-class SimilarQuery(Filters):
+class SimilarQuery(Filters, use_attribute_docstrings=True):
     """Of `GET /v1/movies/{movie_id}/similar`."""
 
     top_n: int = Field(10, ge=1, le=MAX_TOP_N)
@@ -41,7 +41,7 @@ class SimilarQuery(Filters):
     """Keep films of this year or earlier."""
 
 
-class SampleQuery(FrozenBaseModel):
+class SampleQuery(FrozenBaseModel, use_attribute_docstrings=True):
     """Of `GET /v1/movies/sample`."""
 
     n: int = Field(12, ge=1, le=50)
@@ -52,7 +52,7 @@ class SampleQuery(FrozenBaseModel):
     """Only films of this genre."""
 
 
-class UnderstandQuery(FrozenBaseModel):
+class UnderstandQuery(FrozenBaseModel, use_attribute_docstrings=True):
     """Of `GET /v1/understand`."""
 
     q: str = Field(min_length=1, max_length=300, examples=["something like Spirited Away but for adults, no horror"])
@@ -68,7 +68,7 @@ def parse_parameters(kind: type[Parameters], given: Mapping[str, Sequence[str]])
     Raises:
         ProblemError: 422, a parameter is unknown or wrong.
     """
-    schema = kind.model_json_schema()
+    schema = json_schema(kind)
     lists = {name for name, one in schema["properties"].items() if one.get("type") == "array"}
     values = {name: several if name in lists else several[-1] for name, several in given.items() if several}
     try:

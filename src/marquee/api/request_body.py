@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from marquee.api.contracts import RecommendationRequest
 from marquee.api.problems import ProblemError
+from marquee.base_model import json_schema
 
 EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
 JSON = re.compile(r"application/(.+\+)?json")
@@ -17,7 +18,6 @@ UTF8_MARK = b"\xef\xbb\xbf"  # written by PowerShell and Windows editors
 # How bodies begin that are JSON, but not as it is sent.
 ENCODED = {b"\x1f\x8b": "compressed", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 MAX_ERRORS = 20
-SCHEMA = RecommendationRequest.model_json_schema()
 _EXPECTED = {
     "integer": "a whole number from {minimum} to {maximum}",
     "number": "a number from {minimum:g} to {maximum:g}",
@@ -54,7 +54,7 @@ def parse_request(body: bytes) -> RecommendationRequest:
     if errors[0]["type"] == "json_invalid":
         why = str(errors[0]["ctx"]["error"])
         raise ProblemError(400, f"the body is not JSON ({why}): send an object such as {EXAMPLE}")
-    messages = validation_messages(errors, SCHEMA)
+    messages = validation_messages(errors, json_schema(RecommendationRequest))
     raise ProblemError(422, summary(messages), errors=messages)
 
 

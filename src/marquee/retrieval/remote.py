@@ -14,7 +14,6 @@ from typing import Any
 from marquee.api.request_context import deadline
 from marquee.errors import RetrievalUnavailable, Unavailable
 from marquee.retrieval.port import Candidates, Query, Where
-from marquee.retrieval.wire import Protocol, read_answer
 
 logger = logging.getLogger("marquee.retrieval")
 
@@ -89,11 +88,10 @@ class LostConnection(RetrievalUnavailable):
 class RemoteClient(ABC):
     """Client of a retrieval tier. Thread-safe.
 
-    Calls run on its own threads: socket timeouts apply to each read, and DNS lookups have none, so only waiting for a
-    thread has a hard end.
+    Calls run on its own threads: a library's timeouts apply to each read, and DNS lookups have none, so only waiting
+    for a thread has a hard end.
 
     Args:
-        protocol: KServe's protocol of requests and answers.
         seconds: Time limit of a call, all attempts included.
         workers: Number of concurrent calls. Further ones get `RetrievalUnavailable("busy")`.
         name: Name of the tier in logs.
@@ -102,7 +100,6 @@ class RemoteClient(ABC):
     """
 
     pause = 0.0  # seconds before a second attempt
-    protocol: Protocol
     seconds: float
     workers: int
     name: str = "retrieval"
@@ -115,8 +112,11 @@ class RemoteClient(ABC):
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix=self.name)
 
     @abstractmethod
-    def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
-        """A function for another thread that sends the query, given a deadline; raises only RetrievalUnavailable."""
+    def _prepare(self, query: Query, version: str) -> Callable[[float], Candidates]:
+        """A function for another thread that sends the query, given a deadline, and reads the answer.
+
+        It raises RetrievalUnavailable, and ValueError for an answer that is none; `_prepare` itself only the former.
+        """
 
     def retriever(self, version: str) -> "BoundRetriever":
         """Retriever of this bundle's candidates."""
@@ -129,8 +129,7 @@ class RemoteClient(ABC):
             # Before the breaker admits: what can't even be asked must not cost it a trial that nobody reports.
             ask = self._prepare(query, version)
             with self._reported():
-                answer = self._answer(ask, min(started + self.seconds, deadline.get() - RESERVE))
-                found = read_answer(answer, self.protocol, query.k)
+                found = self._answer(ask, min(started + self.seconds, deadline.get() - RESERVE))
                 if self.same_version and found.model_version != version:
                     raise RetrievalUnavailable("version_skew", f"it has {found.model_version}, not {version}")
         except RetrievalUnavailable as unavailable:
@@ -143,7 +142,7 @@ class RemoteClient(ABC):
         self.on_result("ok", (time.monotonic() - started) * 1e3)
         return found
 
-    def _attempt_twice(self, ask: Callable[[float], bytes], ends: float) -> bytes:
+    def _attempt_twice(self, ask: Callable[[float], Candidates], ends: float) -> Candidates:
         try:
             return ask(ends)
         except LostConnection:
@@ -180,12 +179,15 @@ class RemoteClient(ABC):
             raise
         self.breaker.succeeded()
 
-    def _answer(self, ask: Callable[[float], bytes], ends: float) -> bytes:
-        left = ends - time.monotonic()
-        if left <= 0:
+    def _answer(self, ask: Callable[[float], Candidates], ends: float) -> Candidates:
+        if ends <= time.monotonic():
             raise RetrievalUnavailable("timeout", "the request's own time is over")
         if not self._free.acquire(blocking=False):
             raise RetrievalUnavailable("busy", "as many calls as allowed are under way")
+        return self._run(ask, ends)
+
+    def _run(self, ask: Callable[[float], Candidates], ends: float) -> Candidates:
+        """Make the call on a thread of the client's, and wait no longer than until `ends`; frees the caller's place."""
         try:
             future = self._threads.submit(self._attempt_twice, ask, ends)
         except RuntimeError as error:  # closed, or the machine has no thread left
@@ -193,12 +195,11 @@ class RemoteClient(ABC):
             raise RetrievalUnavailable("error", f"no thread: {error}") from None
         future.add_done_callback(lambda _: self._free.release())  # a late call counts until its thread is done
         try:
-            return future.result(left)
+            return future.result(max(0.0, ends - time.monotonic()))
         except FutureTimeoutError:
-            raise RetrievalUnavailable("timeout", f"no answer within {left:.2f} s") from None
+            raise RetrievalUnavailable("timeout", "no answer in time") from None
         except CancelledError:
             raise RetrievalUnavailable("error", "the client was closed") from None
-
 
 @dataclass(frozen=True)
 class BoundRetriever:

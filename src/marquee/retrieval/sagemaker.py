@@ -8,20 +8,20 @@ credentials) and `not_found` (no such endpoint, or it is not in service).
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
-import boto3
 import botocore.exceptions as boto
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from botocore.session import Session
 
 from marquee.api.request_context import request_context
 from marquee.errors import ConfigError, RetrievalUnavailable
-from marquee.retrieval.port import Query
+from marquee.retrieval.port import Candidates, Query
 from marquee.retrieval.remote import LostConnection, RemoteClient, read_whole, reason_of_status
-from marquee.retrieval.wire import Protocol, ask
+from marquee.retrieval.wire import ask, read_answer
 from marquee.settings import Settings
 
 MAX_ATTRIBUTES = 1024  # characters, SageMaker's limit
@@ -52,7 +52,6 @@ class SageMakerClient(RemoteClient):
     pause = 0.05
     endpoint: str
     _: KW_ONLY
-    protocol: Protocol = field(default="v1", init=False)
     region: str = ""
     seconds: float = 1.8
     connect_seconds: float = 0.3
@@ -71,9 +70,10 @@ class SageMakerClient(RemoteClient):
             max_pool_connections=self.workers,
         )
         try:
-            # boto3 itself reads AWS_DEFAULT_REGION alone.
+            # boto3 itself reads AWS_DEFAULT_REGION alone. Its session is botocore's with S3 transfers on top, a third of
+            # the function's start.
             where = self.region or os.environ.get("AWS_REGION") or None
-            self._runtime = boto3.client("sagemaker-runtime", region_name=where, config=config)
+            self._runtime = Session().create_client("sagemaker-runtime", region_name=where, config=config)
         except boto.BotoCoreError as error:
             fix = "set MARQUEE_AWS_REGION, or AWS_REGION, such as eu-central-1"
             raise ConfigError(f"no client for SageMaker: {error}", fix=fix) from None
@@ -98,7 +98,7 @@ class SageMakerClient(RemoteClient):
         super().close()
         self._runtime.close()
 
-    def _prepare(self, query: Query, version: str) -> Callable[[float], bytes]:
+    def _prepare(self, query: Query, version: str) -> Callable[[float], Candidates]:
         try:
             body = ask(query, "v1", version)
         except (TypeError, ValueError) as error:
@@ -106,9 +106,9 @@ class SageMakerClient(RemoteClient):
             raise RetrievalUnavailable("error", problem) from None
         # SageMaker drops every header but its own, and hands this one on to the container.
         given = "; ".join(f"{name}={value}" for name, value in request_context.get().headers().items())
-        return partial(self._ask, body, {"CustomAttributes": given[:MAX_ATTRIBUTES]} if given else {})
+        return partial(self._ask, body, query.k, {"CustomAttributes": given[:MAX_ATTRIBUTES]} if given else {})
 
-    def _ask(self, body: bytes, attributes: dict[str, str], ends: float) -> bytes:
+    def _ask(self, body: bytes, k: int, attributes: dict[str, str], ends: float) -> Candidates:
         try:
             answer = self._runtime.invoke_endpoint(
                 EndpointName=self.endpoint,
@@ -118,13 +118,14 @@ class SageMakerClient(RemoteClient):
                 **attributes,
             )
             with closing(answer["Body"]) as stream:
-                return read_whole(stream.read, ends)
+                content = read_whole(stream.read, ends)
         except RetrievalUnavailable:
             raise
         except Exception as error:  # whatever boto3 raises, the port promises one kind of error
             reason = reason_of(error)
             kind = LostConnection if reason in WORTH_A_RETRY else RetrievalUnavailable
             raise kind(reason, f"{type(error).__name__}: {str(error)[:300]}") from None
+        return read_answer(content, "v1", k)
 
 
 def reason_of(error: Exception) -> str:

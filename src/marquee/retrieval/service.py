@@ -1,8 +1,6 @@
 """Retrieval service of every server: parse bodies, search in one batch, answer. Servers only add transport."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from marquee.bundle.address import Place
@@ -13,19 +11,7 @@ from marquee.errors import BundleError, MarqueeError, RequestError
 from marquee.models.two_tower import TwoTower
 from marquee.retrieval.exact import ExactSearch, Shortlist
 from marquee.retrieval.port import Candidates, Query
-from marquee.retrieval.wire import Render, parse_request, render_v1
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP status and a body, not yet JSON text."""
-
-    status: int
-    body: dict[str, Any]
-
-    def text(self) -> bytes:
-        """The body as JSON."""
-        return json.dumps(self.body, separators=(",", ":")).encode()
+from marquee.retrieval.wire import Render, Reply, parse_request, render_v1
 
 
 class RetrievalService:
@@ -82,7 +68,7 @@ def _reply(render: Render, answers: Sequence[Candidates | RequestError]) -> Repl
         if isinstance(answer, RequestError):
             return _problem(400, RequestError(f"query {index}: {answer.message}", fix=answer.fix))
         found.append(answer)
-    return Reply(200, render(found))
+    return render(found)
 
 
 def _problem(status: int, error: MarqueeError) -> Reply:

@@ -4,10 +4,13 @@ V1: {"instances": [...]} -> {"predictions": [...]},
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
 V2 (Open Inference Protocol): the same queries and answers as tensors,
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+Its answers' tensors come as bytes behind the JSON if the request asks for that,
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol/binary-tensor-data-extension
 """
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Annotated, Any, Literal
@@ -57,11 +60,36 @@ INPUTS: dict[str, tuple[bool, str]] = {
     "exclude_movie_ids": (True, "INT64"),
 }
 OUTPUTS = {"movie_ids": "INT64", "scores": "FP32", "counts": "INT64"}
-Render = Callable[[Sequence[Candidates]], dict[str, Any]]
+JSON_LENGTH = "Inference-Header-Content-Length"  # header: bytes of JSON before the tensors' bytes
+_DTYPES = {"INT64": "<i8", "FP32": "<f4"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP status, a body that is not yet JSON text, and the bytes of tensors that follow it."""
+
+    status: int
+    body: dict[str, Any]
+    tensors: tuple[bytes, ...] = ()
+
+    def encode(self) -> tuple[bytes, dict[str, str]]:
+        """Content and headers of the answer."""
+        text = json.dumps(self.body, separators=(",", ":")).encode()
+        if not self.tensors:
+            return text, {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/octet-stream", JSON_LENGTH: str(len(text))}
+        return b"".join((text, *self.tensors)), headers
+
+    def text(self) -> bytes:
+        """The content alone."""
+        return self.encode()[0]
+
+
+Render = Callable[[Sequence[Candidates]], Reply]
 
 
 def parse_request(body: bytes | dict[str, Any]) -> tuple[list[Query], str, Render]:
-    """Parse a request's JSON, or a server's dict of it; its field `instances` or `inputs` determines the protocol.
+    """Parse a request's JSON, or a dict of it; its field `instances` or `inputs` determines the protocol.
 
     Returns the queries, at least one; the bundle's version that the client uses, or ""; and a function that renders the
     answer in the same protocol, given one entry per query, all of one bundle.
@@ -87,7 +115,9 @@ def parse_request(body: bytes | dict[str, Any]) -> tuple[list[Query], str, Rende
     if not isinstance(parameters, dict):
         raise RequestError("parameters is not an object", fix='send {"model_version": "..."} or nothing')
     _allow_fields(body, {"id", "inputs", "outputs", "parameters"})
-    return _parse_tensors(body["inputs"]), _version(parameters), partial(render_v2, request_id=body.get("id"))
+    binary = parameters.get("binary_data_output") is True
+    render = partial(render_v2, request_id=body.get("id"), binary=binary)
+    return _parse_tensors(body["inputs"]), _version(parameters), render
 
 
 def _allow_fields(body: dict[str, Any], names: set[str]) -> None:
@@ -162,34 +192,34 @@ def _column(name: str, tensor: dict[str, Any]) -> list[Any]:
     return [[value for value in row if value != filler] for row in rows]
 
 
-def render_v1(found: Sequence[Candidates]) -> dict[str, Any]:
+def render_v1(found: Sequence[Candidates]) -> Reply:
     """A server's answer in V1."""
     predictions = [{"movie_ids": one.movie_ids.tolist(), "scores": one.scores.tolist()} for one in found]
-    return {"predictions": predictions, "model_version": found[0].model_version}
+    return Reply(200, {"predictions": predictions, "model_version": found[0].model_version})
 
 
-def render_v2(found: Sequence[Candidates], request_id: Any = None) -> dict[str, Any]:
+def render_v2(found: Sequence[Candidates], request_id: Any = None, *, binary: bool = False) -> Reply:
     """A server's answer in V2: rows are filled up with 0, and `counts` says how many candidates each has."""
-    counts = [len(one.movie_ids) for one in found]
-    shape = [len(found), max(counts)]
-    movie_ids = np.zeros(shape, dtype=np.int64)
-    scores = np.zeros(shape, dtype=np.float32)
+    counts = np.array([len(one.movie_ids) for one in found], dtype=np.int64)
+    movie_ids = np.zeros((len(found), int(counts.max())), dtype=np.int64)
+    scores = np.zeros(movie_ids.shape, dtype=np.float32)
     for row, one in enumerate(found):
         movie_ids[row, : counts[row]], scores[row, : counts[row]] = one.movie_ids, one.scores
-    return {
-        "model_name": MODEL_NAME,
-        "model_version": found[0].model_version,
-        **({"id": request_id} if isinstance(request_id, str) else {}),
-        "outputs": [
-            {"name": "movie_ids", "datatype": "INT64", "shape": shape, "data": movie_ids.ravel().tolist()},
-            {"name": "scores", "datatype": "FP32", "shape": shape, "data": scores.ravel().tolist()},
-            {"name": "counts", "datatype": "INT64", "shape": shape[:1], "data": counts},
-        ],
-    }
+    outputs: list[dict[str, Any]] = []
+    tensors = []
+    for (name, datatype), array in zip(OUTPUTS.items(), (movie_ids, scores, counts), strict=True):
+        outputs.append({"name": name, "datatype": datatype, "shape": list(array.shape)})
+        if binary:
+            tensors.append(array.astype(_DTYPES[datatype], copy=False).tobytes())
+            outputs[-1]["parameters"] = {"binary_data_size": array.nbytes}
+        else:
+            outputs[-1]["data"] = array.ravel().tolist()
+    body = {"model_name": MODEL_NAME, "model_version": found[0].model_version, "outputs": outputs}
+    return Reply(200, body | ({"id": request_id} if isinstance(request_id, str) else {}), tuple(tensors))
 
 
 def ask(query: Query, protocol: Protocol, model_version: str) -> bytes:
-    """A client's request; fields that have their defaults are left out."""
+    """A client's request; fields that have their defaults are left out. In V2 it asks for the answer's tensors as bytes."""
     given = {name: value for name, value in vars(query.where).items() if value not in ((), [], None)}
     fields: dict[str, Any] = {"movie_ids": query.seed_movie_ids, "k": query.k, **given}
     body: dict[str, Any] = {"instances": [fields], "model_version": model_version}
@@ -199,19 +229,22 @@ def ask(query: Query, protocol: Protocol, model_version: str) -> bytes:
             is_row, datatype = INPUTS[name]
             shape, data = ([1, len(value)], value) if is_row else ([1], [value])
             tensors.append({"name": name, "datatype": datatype, "shape": shape, "data": data})
-        body = {"inputs": tensors, "parameters": {"model_version": model_version}}
+        body = {"inputs": tensors, "parameters": {"model_version": model_version, "binary_data_output": True}}
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def read_answer(body: bytes, protocol: Protocol, k: int) -> Candidates:
-    """Parse an answer to one query, which a client doesn't trust; a ValueError if it isn't one, or can't be true."""
+def read_answer(body: bytes, protocol: Protocol, k: int, json_length: str | None = None) -> Candidates:
+    """Parse an answer to one query, which a client doesn't trust; a ValueError if it isn't one, or can't be true.
+
+    `json_length` is its header `JSON_LENGTH`, which servers that know no tensors as bytes don't send.
+    """
     try:
-        answer = json.loads(body)
+        answer = json.loads(body if json_length is None else body[: int(json_length)])
         if protocol == "v1":
             (values,) = answer["predictions"]
             count = None
         else:
-            values = {tensor["name"]: tensor["data"] for tensor in answer["outputs"]}
+            values = _tensors(answer["outputs"], b"" if json_length is None else body[int(json_length) :])
             (count,) = values["counts"]
         ids = np.array(values["movie_ids"][:count], dtype=np.int64)
         scores = np.array(values["scores"][:count], dtype=np.float32)
@@ -220,6 +253,19 @@ def read_answer(body: bytes, protocol: Protocol, k: int) -> Candidates:
         raise ValueError(f"{type(error).__name__}: {error}") from None
     if ids.ndim != 1 or ids.shape != scores.shape or len(ids) > k:
         raise ValueError(f"{ids.shape} ids and {scores.shape} scores for k = {k}")
-    if len(np.unique(ids)) < len(ids) or not np.isfinite(scores).all():
+    if len(set(ids.tolist())) < len(ids) or not np.isfinite(scores).all():
         raise ValueError("an id comes twice, or a score is not a number")
     return Candidates(ids, scores, version)
+
+
+def _tensors(outputs: list[dict[str, Any]], raw: bytes) -> dict[str, Any]:
+    """The values of each tensor, out of the JSON or of the bytes behind it."""
+    values = {}
+    for tensor in outputs:
+        if "data" in tensor:
+            values[tensor["name"]] = tensor["data"]
+        else:
+            size = tensor["parameters"]["binary_data_size"]
+            values[tensor["name"]] = np.frombuffer(raw[:size], _DTYPES[tensor["datatype"]])
+            raw = raw[size:]
+    return values

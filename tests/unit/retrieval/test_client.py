@@ -1,6 +1,5 @@
 """The HTTP client, against small servers in threads. What whole processes do to it is in tests/contract."""
 
-import json
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,8 +34,10 @@ class Server:
                 outer.seen.append((self.path, dict(self.headers), body))
                 outer.before_answer()
                 _, _, render = parse_request(body)
-                answer = json.dumps(render([FOUND])).encode()
+                answer, headers = render([FOUND]).encode()
                 self.send_response(200)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
@@ -119,7 +120,7 @@ def test_connections_are_kept_but_not_for_ever(server, make_client):
 def test_a_kept_connection_that_the_server_closed_costs_no_answer(make_client):
     """One answer per connection, and the second request on it is cut: the client asks again on a new one."""
     listener = socket.create_server(("127.0.0.1", 0))
-    answer = json.dumps(render_v1([FOUND])).encode()
+    answer = render_v1([FOUND]).text()
     accepted = []
 
     def serve():

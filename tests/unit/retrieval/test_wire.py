@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
-from marquee.retrieval.wire import MAX_BODY_BYTES, MAX_K, MAX_QUERIES, ask, parse_request, read_answer
+from marquee.retrieval.wire import JSON_LENGTH, MAX_BODY_BYTES, MAX_K, MAX_QUERIES, ask, parse_request, read_answer
 
 ids = st.integers(1, 2**31)
 genres = st.lists(st.text(min_size=1, max_size=20), max_size=3).map(tuple)
@@ -46,18 +46,24 @@ def test_the_longest_answer_passes_a_serverless_endpoint(protocol):
     """SageMaker lets 4 MB pass."""
     found = Candidates(np.full(MAX_K, 2**53), np.full(MAX_K, -np.pi / 1e4, dtype=np.float32), "v" * 29)
     _, _, render = parse_request(ask(Query((1,), 1), protocol, ""))
-    assert len(json.dumps(render([found] * MAX_QUERIES))) < 4_000_000
+    assert len(render([found] * MAX_QUERIES).text()) < 4_000_000
 
 
 @given(
     pairs=st.dictionaries(ids, st.floats(-1e6, 1e6, width=32), min_size=0, max_size=50),
     protocol=protocols,
+    binary=st.booleans(),
 )
 @settings(deadline=None)
-def test_an_answer_arrives_bit_for_bit(pairs, protocol):
+def test_an_answer_arrives_bit_for_bit(pairs, protocol, binary):
+    """Also that of a server that knows no tensors as bytes."""
     found = Candidates(np.array([*pairs], dtype=np.int64), np.array([*pairs.values()], dtype=np.float32), "v")
-    _, _, render = parse_request(ask(Query((1,), 50), protocol, ""))
-    read = read_answer(json.dumps(render([found])).encode(), protocol, 50)
+    body = json.loads(ask(Query((1,), 50), protocol, ""))
+    if not binary and protocol == "v2":
+        del body["parameters"]["binary_data_output"]
+    content, headers = parse_request(body)[2]([found]).encode()
+    assert (JSON_LENGTH in headers) == (binary and protocol == "v2")
+    read = read_answer(content, protocol, 50, headers.get(JSON_LENGTH))
     assert read.movie_ids.tobytes() == found.movie_ids.tobytes()
     assert read.scores.tobytes() == found.scores.tobytes()
     assert read.model_version == "v"
@@ -167,3 +173,25 @@ def test_nested_data_and_columns_are_allowed_as_the_protocol_says():
 def test_a_client_believes_nothing(body, protocol):
     with pytest.raises(ValueError, match=r".+"):
         read_answer(body, protocol, 3)
+
+
+@pytest.mark.parametrize(
+    ("length", "damage"),
+    [
+        ("x", lambda content: content),
+        ("-1", lambda content: content),
+        ("5", lambda content: content),
+        (None, lambda content: content),  # bytes that no header announces
+        ("", lambda content: content[:-8]),  # cut short
+        ("", lambda content: content.replace(b'"INT64"', b'"FP640"', 1)),
+        ("", lambda content: content.replace(b'"INT64"', b'"INT65"', 1)),
+        ("", lambda content: content.replace(b"binary_data_size", b"binary_data_sise", 1)),
+        ("", lambda content: content.replace(b"{\"binary_data_size\":16}", b"{\"binary_data_size\":\"\"}", 1)),
+    ],
+)
+def test_a_client_believes_no_bytes_either(length, damage):
+    found = Candidates(np.array([7, 4]), np.array([0.5, 0.25], dtype=np.float32), "v")
+    content, headers = parse_request(ask(Query((1,), 3), "v2", ""))[2]([found]).encode()
+    assert read_answer(content, "v2", 3, headers[JSON_LENGTH]).movie_ids.tolist() == [7, 4]
+    with pytest.raises(ValueError, match=r".+"):
+        read_answer(damage(content), "v2", 3, headers[JSON_LENGTH] if length == "" else length)
