@@ -1,7 +1,7 @@
 # Entry points, in the order of the data: ratings, bundle, recommendations, images, cluster. `make help` lists them.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo data train evaluate sweep publish verify rollback recommend serve doctor \
-        kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format docs screenshots constraints clean
+        kind-up kind-load install uninstall kind-down test-cluster mar images test-images retrieval-env test test-unit lint format docs screenshots bench constraints clean
 
 BIN := .venv/bin
 STORE ?= artifacts
@@ -9,6 +9,8 @@ CONFIG ?= auto
 # Stamp files: an environment is rebuilt when its inputs change.
 READY := .venv/.ready
 export TAG ?= dev
+# With it, each of the hundreds of processes that tests start would compile our code again.
+unexport PYTHONDONTWRITEBYTECODE
 RETRIEVAL_READY := .venv-retrieval/.ready
 
 help: ## List the targets.
@@ -115,8 +117,11 @@ docs: setup ## Write the reference tables of docs/, docs/openapi.json and the ch
 screenshots: setup ## Take the pictures of the page in docs/, from a server with MovieLens (URL=http://127.0.0.1:8080).
 	$(BIN)/python -m tests.browser.screenshots $(or $(URL),http://127.0.0.1:8080)
 
+bench: setup retrieval-env ## Measure all figures of docs/performance.md, on a machine that does nothing else (2 hours).
+	$(BIN)/python -m benchmarks.serving all
+
 constraints: setup ## Resolve and pin dependencies (constraints*.txt).
 	$(BIN)/python .ci/pin
 
 clean: ## Remove environments and caches; bundles remain.
-	rm -rf .venv .venv-retrieval .venv-aws .venv-quality build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv .venv-retrieval .venv-aws .venv-quality .venv-serving build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -5,7 +5,7 @@ import inspect
 from functools import cache
 from itertools import pairwise
 from textwrap import dedent
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -17,6 +17,10 @@ class FrozenBaseModel(BaseModel):
     # A process uses few of the models that it imports: validators are built on first use, and docstrings read when
     # they are asked for. pydantic's use_attribute_docstrings would parse every class at import, a third of its time.
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, defer_build=True)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself, since nothing changes it: pydantic copies a field's default at each use."""
+        return self
 
     @classmethod
     def descriptions(cls) -> dict[str, str]:

@@ -45,14 +45,23 @@ class Films:
 
     def fields(self, row: int) -> dict[str, Any]:
         """The fields of a `Movie`, by its row of the catalogue."""
-        catalog = self.catalog
+        movies, tmdb, years, genres = self._columns
         return {
-            "movie_id": int(catalog.movie_ids[row]),
-            "tmdb_id": int(catalog.tmdb_ids[row]) or None,
-            "title": catalog.titles[row],
-            "year": int(catalog.years[row]) or None,
-            "genres": [catalog.genre_names[at] for at in np.flatnonzero(catalog.genres[row])],
+            "movie_id": movies[row],
+            "tmdb_id": tmdb[row] or None,
+            "title": self.catalog.titles[row],
+            "year": years[row] or None,
+            "genres": genres[row],
         }
+
+    @cached_property
+    def _columns(self) -> tuple[list[int], list[int], list[int], list[list[str]]]:
+        """Ids, years and genres of all films as Python's own objects: each answer would convert them one by one."""
+        catalog = self.catalog
+        combinations, of_film = catalog.genre_combinations
+        names = [[catalog.genre_names[at] for at in np.flatnonzero(genres)] for genres in combinations]
+        ids = catalog.movie_ids.tolist(), catalog.tmdb_ids.tolist()
+        return *ids, catalog.years.tolist(), [names[at] for at in of_film]
 
     def details(self, movie_id: int) -> MovieDetails:
         """A film, and how liked it is; UnknownMovie if no film has this MovieLens id."""

@@ -59,6 +59,7 @@ class Pipeline:
         self.catalog = bundle.catalog
         self.films = Films(bundle)
         self.ladder = Ladder(bundle, retriever)
+        self.in_process = retriever is None
 
     @property
     def version(self) -> str:
@@ -68,7 +69,7 @@ class Pipeline:
     def with_retriever(self, retriever: Retriever) -> "Pipeline":
         """A pipeline with candidates from elsewhere, which shares what was computed from the bundle."""
         other = copy.copy(self)
-        other.ladder = Ladder(self.bundle, retriever)
+        other.ladder, other.in_process = Ladder(self.bundle, retriever), False
         return other
 
     def recommend(

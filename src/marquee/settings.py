@@ -91,6 +91,8 @@ class Settings(FrozenBaseModel):
     """Port of /metrics, separate from the public port."""
     reload_seconds: float = Field(5.0, gt=0)
     """Interval of checks for a new bundle, in seconds."""
+    workers: int = Field(0, ge=0, le=64)
+    """Number of processes that serve the port. 0: one per processor, at most 4; a pod has one, and replicas."""
     threads: int = Field(1, ge=1)
     """Threads per matrix product. Requests run in threads already, so more only helps on idle processors."""
     retrieval_url: ServerURL = Field("", pattern=f"^$|{URL}")
@@ -147,6 +149,11 @@ class Settings(FrozenBaseModel):
     """URL of TMDB's API."""
     tmdb_image_url: ServerURL = Field("https://image.tmdb.org", pattern=URL)
     """URL of TMDB's images."""
+
+
+def usable_cores() -> int:
+    """Number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_settings(**overrides: object) -> Settings:

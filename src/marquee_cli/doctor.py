@@ -17,11 +17,13 @@ PACKAGES = ("numpy", "pydantic", "safetensors", "torch", "pandas", "scikit-learn
 
 def doctor(store: Store = STORE, as_json: Json = False) -> None:
     """Check the installation, the settings and the current bundle."""
+    from marquee.settings import usable_cores
+
     facts = {
         "marquee": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         **{name: _installed(name) for name in PACKAGES},
         "MARQUEE_ variables": ", ".join(sorted(n for n in os.environ if n.startswith("MARQUEE_"))) or "none",
     }

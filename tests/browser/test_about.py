@@ -50,18 +50,9 @@ def bare_url(serving, tmp_path_factory):
         yield address
 
 
-@pytest.fixture(params=[(360, "dark"), (1280, "light")], ids=lambda size: f"{size[0]}-{size[1]}")
-def page(browser, request):
-    """A page that fails the test if it complains on the console."""
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 740}, color_scheme=scheme)
-    page = context.new_page()
-    complaints = []
-    page.on("console", lambda message: message.type in {"error", "warning"} and complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert complaints == []
+@pytest.fixture
+def page(new_page):
+    return new_page(360)
 
 
 def test_it_shows_figures_limits_and_use(page, url):

@@ -27,7 +27,8 @@ def titles(page):
     return page.locator("#films h3").all_inner_texts()
 
 
-def test_like_dislike_and_hide_change_the_list_at_once_and_undo_brings_it_back(sized, url):
+def test_like_dislike_and_hide_change_the_list_at_once_and_undo_brings_it_back(new_page, url):
+    sized = new_page(360)
     sized.goto(f"{url}/#films=1")
     for action, kind in (("Like", "like"), ("Not for me:", "dislike"), ("Hide", "hidden")):
         card, title = first_card(sized)

@@ -18,9 +18,8 @@ def url(serving, store):
         yield address
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
-def test_it_shows_the_process_and_one_request(new_page, url, width, scheme):
-    page = new_page(width, scheme)
+def test_it_shows_the_process_and_one_request(new_page, url):
+    page = new_page(360, "dark")
     page.goto(f"{url}/#films=1,7")
     expect(page.locator("#films li:not(.skeleton)")).to_have_count(12)
     page.get_by_role("tab", name="Films").focus()

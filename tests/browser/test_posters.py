@@ -110,14 +110,13 @@ def test_without_an_answer_of_tmdb_the_drawn_poster_stays(new_page, serving, sto
         page.context.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
-def test_pictures_of_tmdb_arrive_in_the_cards_by_way_of_our_server(new_page, serving, store, tmdb, width, scheme):
+def test_pictures_of_tmdb_arrive_in_the_cards_by_way_of_our_server(new_page, serving, store, tmdb):
     ids = load(store).catalog.tmdb_ids.tolist()
     tmdb.pictures = {f"film-{tmdb_id}.jpg": (200, "image/png", green_png()) for tmdb_id in ids}
     # Some are lost.
     tmdb.pictures |= {f"film-{tmdb_id}.jpg": (500, "text/plain", b"no") for tmdb_id in ids[::3]}
     with serving(store, tmdb_key="0" * 32, tmdb_url=tmdb.url, tmdb_image_url=tmdb.url) as address:
-        page = new_page(width, scheme)
+        page = new_page(360, "dark")
         page.context.add_init_script(WATCH_CSP)
         answers = {}
         page.on("response", lambda answer: "/v1/posters/" in answer.url and answers.update({answer.url: answer.status}))

@@ -14,9 +14,7 @@ def say(page, words):
     page.get_by_label("Or say it in words").press("Enter")
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-def test_its_parts_become_chips_that_can_go_one_by_one(new_page, url, width):
-    page = new_page(width, "dark")
+def test_its_parts_become_chips_that_can_go_one_by_one(page, url):
     page.goto(url)
     say(page, "like toy story, not the matrix, after 1960, no horror")
     expect(page.locator("#heard")).to_contain_text("Understood: like Toy Story")
@@ -63,9 +61,8 @@ def test_what_it_does_not_understand_it_says(page, url):
     assert asked.value.url.endswith(f"q={quote(words)}")
 
 
-@pytest.mark.parametrize("width", [320, 1440])
-def test_it_asks_which_film_is_meant_before_it_takes_a_guess(new_page, url, width):
-    page = new_page(width)
+def test_it_asks_which_film_is_meant_before_it_takes_a_guess(new_page, url):
+    page = new_page(320)
     page.goto(url)
     say(page, "not like toy stori, no horror")  # codespell:ignore stori
     expect(page.locator("#heard")).to_contain_text("Understood: no Horror.")

@@ -66,9 +66,9 @@ def moving(page):
     return page.evaluate(MOVING, LONGEST_MS)
 
 
-def assert_accessible(page):
+def assert_accessible(page, state=""):
     """axe finds nothing serious. The page's context needs bypass_csp, since axe is put into the page."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]  # in half the time of all
     serious = [issue for issue in found if issue["impact"] in {"serious", "critical"}]
-    assert [f"{issue['id']}: {node['target']}" for issue in serious for node in issue["nodes"]] == []
+    assert [f"{issue['id']}: {node['target']}" for issue in serious for node in issue["nodes"]] == [], state

@@ -19,7 +19,7 @@ from marquee.pipeline import Pipeline
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker import openapi
-from marquee_reranker.middleware import Admission, BodyLimit, Observe
+from marquee_reranker.middleware import Admit, Observe
 from marquee_reranker.operations import Operations
 from marquee_reranker.posters.fetch import Posters
 from marquee_reranker.responses import install_exception_handlers
@@ -96,15 +96,16 @@ def create_app(
     install_exception_handlers(app, retry_after=math.ceil(settings.reload_seconds))
     openapi.install(app)
     # From the innermost middleware to the outermost.
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(
-        Admission,
+        Admit,
         telemetry=telemetry,
         max_inflight=settings.max_inflight,
         max_queue=settings.max_queue,
         queue_seconds=settings.queue_seconds,
+        read_seconds=settings.read_seconds,
+        fast=recommend.FAST,
     )
-    app.add_middleware(BodyLimit, seconds=settings.read_seconds)
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

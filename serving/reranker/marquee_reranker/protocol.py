@@ -1,20 +1,22 @@
-"""uvicorn's HTTP protocol with a time limit for a request's head, of which uvicorn has none."""
+"""uvicorn's HTTP protocol with limits for a request's head, of which uvicorn has none: in time and in bytes."""
 
 import asyncio
 from typing import Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from marquee.api.problems import MEDIA_TYPE, too_slow
+from marquee.api.problems import MEDIA_TYPE, ProblemError, status_title, too_slow
 from marquee.api.request_context import RequestContext
 
+MAX_HEAD_BYTES = 64 * 1024
 
-class TimedProtocol(H11Protocol):
+
+class LimitedProtocol(HttpToolsProtocol):
     """Closes connections on which a head doesn't arrive within `seconds` (a subclass sets it), after a 408.
 
     On a new connection the time begins at once, and if no byte came, it is closed without an answer; on a kept one it
-    begins with the first byte. The body's time is limited by `middleware.BodyLimit`, which logs and counts it.
+    begins with the first byte. Heads of more than MAX_HEAD_BYTES get 431. The body's time is limited by `Observe`,
+    which logs and counts it.
     """
 
     seconds = 10.0
@@ -22,11 +24,12 @@ class TimedProtocol(H11Protocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0  # of a head that is not complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
         super().connection_made(transport)
-        self._timer = self.loop.call_later(self.seconds, self._give_up)
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -35,20 +38,29 @@ class TimedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
+        in_head = self._head_bytes
         super().data_received(data)
-        self._watch()
-
-    def on_response_complete(self) -> None:
-        """Called by uvicorn; what a client sent ahead may begin another head."""
-        super().on_response_complete()
-        self._watch()
-
-    def _watch(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
+        if not self._head_bytes:
             self._stop_timer()
-        elif self._timer is None and self.conn.trailing_data[0]:
-            self._unset_keepalive_if_required()  # no longer idle
-            self._timer = self.loop.call_later(self.seconds, self._give_up)
+            return
+        self._head_bytes += len(data) if in_head else 0
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(ProblemError(431, f"the request's head is longer than {MAX_HEAD_BYTES} bytes: shorten it"))
+        elif self._timer is None:
+            self._start_timer()
+
+    def on_message_begin(self) -> None:
+        """Called by the parser at a head's first byte."""
+        self._head_bytes = 1
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Called by the parser at a head's end."""
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(self.seconds, self._give_up)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -56,15 +68,23 @@ class TimedProtocol(H11Protocol):
             self._timer = None
 
     def _give_up(self) -> None:
+        if self._head_bytes and self.cycle is not None and not self.cycle.response_complete:
+            self._start_timer()  # the answer to the request before goes first
+        elif self._head_bytes:
+            self._refuse(too_slow("head", self.seconds))
+        else:
+            self.transport.close()
+
+    def _refuse(self, problem: ProblemError) -> None:
+        self._stop_timer()
         if self.transport.is_closing():
             return
-        if self.conn.our_state is h11.IDLE and self.conn.trailing_data[0]:
-            request_id = RequestContext.from_headers({}).request_id
-            body = too_slow("head", self.seconds).body(request_id)
-            headers = {"Content-Type": MEDIA_TYPE, "X-Request-ID": request_id, "Connection": "close"}
-            headers["Content-Length"] = str(len(body))
-            answer = h11.Response(status_code=408, headers=[*headers.items()])
-            for event in (answer, h11.Data(body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
-            self.logger.info("a request's head did not arrive within %g s", self.seconds)
+        request_id = RequestContext.from_headers({}).request_id
+        body = problem.body(request_id)
+        head = (
+            f"HTTP/1.1 {problem.status} {status_title(problem.status)}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+            f"x-request-id: {request_id}\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.logger.info(problem.detail)
         self.transport.close()

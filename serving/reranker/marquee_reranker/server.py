@@ -11,7 +11,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 from threadpoolctl import threadpool_limits
 
 from marquee.bundle.bundle import Bundle
@@ -19,13 +19,15 @@ from marquee.listener import listen, port_error, url_host
 from marquee.retrieval.canary import CanaryRetriever
 from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Retriever
-from marquee.settings import Settings
+from marquee.settings import Settings, usable_cores
 from marquee_reranker.app import create_app
-from marquee_reranker.protocol import TimedProtocol
+from marquee_reranker.protocol import LimitedProtocol
 from marquee_reranker.telemetry import Telemetry, configure_logging
+from marquee_reranker.workers import Workers
 
 # Time to accept requests after SIGTERM, while /readyz says 503: load balancers notice it a little late.
 DRAIN_SECONDS = 1.0
+MOST_WORKERS = 4
 
 
 class Server(uvicorn.Server):
@@ -52,23 +54,39 @@ class Server(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Serve until a signal; raises `MarqueeError` if a port is taken, or the address is not this machine's."""
     as_json = configure_logging(settings.log_format)
+    registry = CollectorRegistry()
+    n_workers = settings.workers or min(usable_cores(), MOST_WORKERS)
+    with listen(settings.host, settings.port) as listener, _metrics(settings, registry):
+        _announce(settings, listener, as_json)
+        if n_workers == 1:
+            _serve(settings, listener, registry)
+        else:
+            workers = Workers(n_workers, partial(_serve_as_worker, settings), listener)
+            registry.register(workers)
+            workers.run()
+
+
+def _serve_as_worker(settings: Settings, listener: socket.socket, registry: CollectorRegistry) -> None:
+    configure_logging(settings.log_format)
+    _serve(settings, listener, registry)
+
+
+def _serve(settings: Settings, listener: socket.socket, registry: CollectorRegistry) -> None:
     # Requests run in threads, below which OpenBLAS's own threads would make it a hundred times slower.
     threadpool_limits(settings.threads, user_api="blas")
-    telemetry = Telemetry()
+    telemetry = Telemetry(registry)
     app = create_app(settings, telemetry=telemetry, make_retriever=_retrieval(settings, telemetry), wait=False)
-    listener = listen(settings.host, settings.port)
     config = uvicorn.Config(
         app,
-        http=type("Protocol", (TimedProtocol,), {"seconds": settings.read_seconds}),
+        http=type("Protocol", (LimitedProtocol,), {"seconds": settings.read_seconds}),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type] # goes to call_later
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
-    with listener, _metrics(settings, telemetry):
-        _announce(settings, listener, as_json)
-        Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 def _retrieval(settings: Settings, telemetry: Telemetry) -> Callable[[Bundle], Retriever | None]:
@@ -107,12 +125,12 @@ def _retrieval(settings: Settings, telemetry: Telemetry) -> Callable[[Bundle], R
 
 
 @contextmanager
-def _metrics(settings: Settings, telemetry: Telemetry) -> Iterator[None]:
+def _metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
     if not settings.metrics_port:
         yield
         return
     try:
-        server, thread = start_http_server(settings.metrics_port, settings.host, telemetry.registry)
+        server, thread = start_http_server(settings.metrics_port, settings.host, registry)
     except OSError as error:
         raise port_error(error, settings.host, settings.metrics_port, "MARQUEE_METRICS_PORT") from None
     try:
@@ -127,7 +145,7 @@ def _announce(settings: Settings, listener: socket.socket, as_json: bool) -> Non
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
     url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
     if as_json:
-        log = structlog.stdlib.get_logger("marquee.server")
+        log = structlog.get_logger("marquee.server")
         log.info("serving", url=url, metrics_port=settings.metrics_port, artifacts=settings.artifacts)
     else:
         print(f"Marquee is at {url}  (API: {url}/docs, Ctrl+C stops it)", flush=True)

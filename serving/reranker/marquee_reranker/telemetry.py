@@ -48,10 +48,11 @@ def log_answer(scope: Scope, answer: RecommendationResponse | RequestAccount, tr
 
 
 class Telemetry:
-    """Metrics of one application, in its own registry."""
+    """Metrics of one application, in a registry of its own unless there is one."""
 
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self._log = structlog.get_logger("marquee.request")
+        self.registry = registry = registry or CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
@@ -61,7 +62,8 @@ class Telemetry:
         self.duration = seconds(
             "marquee_request_duration_seconds", "Seconds until an answer's last byte.", ["route", MODEL]
         )
-        self.inflight = gauge("marquee_inflight", "Requests in progress, without probes.")
+        self.inflight = gauge("marquee_inflight", "Requests in progress or in the queue, without probes.")
+        self.limit = gauge("marquee_inflight_limit", "The most requests in progress in threads, by their latency.")
         self.shed = counter("marquee_shed_total", "Requests refused because of load.", ["reason"])
         self.recommendations = counter(
             "marquee_recommendations_total", "Recommendations by rung.", ["served_by", MODEL]
@@ -97,6 +99,20 @@ class Telemetry:
         for result in ("ok", "circuit_open", "timeout"):
             self.retrieval_calls.labels(result, "stable")
 
+    def answered(
+        self, scope: Scope, *, route: str, method: str, status: int, seconds: float, failure: Exception | None
+    ) -> None:
+        """Count an answered request, and write its log line."""
+        fields = log_fields(scope)
+        model = fields["model_version"] or ""
+        self.requests.labels(route, method, str(status), model).inc()
+        self.duration.labels(route, model).observe(seconds)
+        fields.update(method=method, route=route, status=status, ms=round(seconds * 1e3, 3))
+        if failure:
+            self._log.error("request", exc_info=failure, **fields)
+        else:
+            self._log.info("request", **fields)
+
     def recommended(self, response: RecommendationResponse, trace: Trace) -> None:
         """Count an answer with recommendations."""
         self.recommendations.labels(response.served_by, response.model_version).inc()
@@ -130,16 +146,17 @@ def configure_logging(log_format: Literal["auto", "json", "console"] = "auto", s
     stream = stream or sys.stdout
     as_json = log_format == "json" or (log_format == "auto" and not stream.isatty())
     time_stamper = structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json)
-    shared: list[Processor] = [structlog.stdlib.add_log_level, time_stamper]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
+    shared: list[Processor] = [structlog.processors.add_log_level, time_stamper]
     renderer: list[Processor] = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
     if as_json:
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    # Our own lines don't pass through the standard library, which would take half of a request's time for logging.
+    structlog.configure(
+        processors=[*shared, *renderer],
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=False,
+    )
     handler = logging.StreamHandler(stream)
     processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=processors))

@@ -19,6 +19,7 @@ CODES = {
     413: "too_long",
     415: "wrong_media_type",
     422: "invalid_field",
+    431: "too_long",
     500: "internal",
     503: "overloaded",
 }

@@ -5,10 +5,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from marquee.bundle.manifest import CodeVersion, DataInfo, Manifest
 from marquee.bundle.metrics import Metrics
 from marquee.errors import BundleError
-from marquee.models import LogOdds
+from marquee.models import Array
 from marquee.models.catalog import Catalog
 from marquee.models.item_cf import ItemCF
 from marquee.models.standardise import Moments, TowerMoments, like_shares
@@ -39,14 +41,14 @@ class Bundle:
     notes: tuple[str, ...] = ()
 
     @cached_property
-    def like_shares(self) -> LogOdds:
-        """(n,) float64: each film's share of all likes."""
-        return like_shares(self.catalog.popularity)
+    def like_shares(self) -> Array:
+        """(n,) float32: each film's share of all likes."""
+        return like_shares(self.catalog.popularity).astype(np.float32)
 
     @cached_property
     def tower_moments(self) -> TowerMoments:
         """Moments of the Two-Tower's scores over the films as people like them."""
-        return TowerMoments.of(self.two_tower, self.like_shares)
+        return TowerMoments.of(self.two_tower, like_shares(self.catalog.popularity))
 
     @cached_property
     def popularity_moments(self) -> Moments:

@@ -88,10 +88,28 @@ class Catalog:
         vectors = self.genres * -np.log(np.clip(shares, LEAST_SHARE, 1.0))
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)
 
+    @cached_property
+    def genre_combinations(self) -> tuple[Mask, Rows]:
+        """The c combinations of genres that occur, (c, g) bool, and (n,) int64, which of them each film has.
+
+        They are few, so what follows from a film's genres is computed once for each combination.
+        """
+        _, first, of_film = np.unique(np.packbits(self.genres, axis=1), axis=0, return_index=True, return_inverse=True)
+        return self.genres[first], of_film.reshape(-1)
+
+    @cached_property
+    def _vectors_of_combinations(self) -> Array:
+        combinations, of_film = self.genre_combinations
+        vectors = np.empty((len(combinations), self.genres.shape[1]), dtype=np.float32)
+        vectors[of_film] = self.genre_vectors
+        return vectors
+
     def genre_similarity(self, seeds: Sequence[int]) -> Array:
         """(n,) float32 in [0, 1]: cosine of each film's genre vector and a seed's, the mean over the seeds."""
         # Sorted, here and below, so that the sum's rounding does not depend on the order of the seeds.
-        return np.asarray(self.genre_vectors @ self.genre_vectors[sorted(seeds)].mean(axis=0), dtype=np.float32)
+        wanted = self.genre_vectors[sorted(seeds)].mean(axis=0)
+        _, of_film = self.genre_combinations
+        return np.asarray((self._vectors_of_combinations @ wanted).take(of_film), dtype=np.float32)
 
     def year_similarity(self, seeds: Sequence[int], tau: float) -> Array:
         """(n,) float32: exp(-|difference in years to a seed| / tau), the mean over the seeds; 0 for unknown years."""
@@ -100,7 +118,7 @@ class Catalog:
         closeness = np.exp(-np.abs(years[:, None] - wanted.astype(np.float32)) / np.float32(tau))
         closeness[:, wanted <= 0] = 0
         closeness[years <= 0] = 0
-        return np.asarray(closeness.mean(axis=1)[at], dtype=np.float32)
+        return np.asarray(closeness.mean(axis=1).take(at), dtype=np.float32)
 
     @cached_property
     def _unique_years(self) -> tuple[Array, Rows]:

@@ -21,17 +21,17 @@ class Moments(NamedTuple):
     deviation: float
 
     @classmethod
-    def of(cls, values: Array, shares: LogOdds | None = None) -> Self:
-        """Of (n,) values, weighted by (n,) shares that sum to 1; by default all alike."""
+    def of(cls, values: Array, shares: Array | None = None) -> Self:
+        """Of (n,) values, weighted by (n,) float32 shares that sum to 1; by default all alike."""
         if not len(values):
             return cls(0.0, 0.0)
-        values = values.astype(np.float64)
         if shares is None:
+            values = values.astype(np.float64)
             return cls(float(values.mean()), float(values.std()))
         mean = float(shares @ values)
-        values -= mean
-        values *= values
-        return cls(mean, float(shares @ values) ** 0.5)
+        distance = values - np.float32(mean)
+        distance *= distance
+        return cls(mean, float(shares @ distance) ** 0.5)
 
     def unit(self, weight: float) -> float:
         """What one unit of the score adds to a blend; values that don't differ say nothing, and add 0."""

@@ -67,7 +67,10 @@ def score_alike(
 ) -> tuple[Rows, list[Ranking]]:
     """Every taste's scores of the candidates that any taste found; and their sorted rows."""
     rows = np.unique(np.concatenate([pool.rows for _, pool in tastes]))
-    return rows, [score(bundle, taste, widen(bundle, taste, pool, rows), novelty) for taste, pool in tastes]
+    return rows, [
+        score(bundle, taste, widen(bundle, taste, pool, np.setdiff1d(rows, pool.rows)), novelty)
+        for taste, pool in tastes
+    ]
 
 
 def liking(bundle: Bundle, ranking: Ranking, blend: Blend) -> LogOdds:

@@ -23,7 +23,7 @@ class Likeness:
 
     def __init__(self, genres: Array, vectors: Array, genre_weight: float) -> None:
         self._genres, self._vectors, self._genre_weight = genres, vectors, genre_weight
-        self._sizes = genres.sum(axis=1)
+        self._sizes = np.maximum(genres.sum(axis=1), 0.5)  # two films without genres have none in common, of 1
 
     def to(self, position: int) -> Array:
         """(m,) float32: of all candidates to one of them."""
@@ -31,7 +31,7 @@ class Likeness:
         either = self._sizes + self._sizes[position] - shared
         alike: Array = self._vectors @ self._vectors[position]
         alike *= 1 - self._genre_weight
-        alike += self._genre_weight * (shared / np.maximum(either, 1, out=either))
+        alike += self._genre_weight * (shared / either)
         return alike
 
     def matrix(self) -> Array:
@@ -69,17 +69,16 @@ def greedy(
     """
     value = gain(np.empty(0, dtype=np.int64)).copy()
     nearest = np.full(len(value), -np.inf, dtype=np.float32)  # to what is picked so far
-    free = np.ones(len(value), dtype=np.bool_)
+    free = np.zeros(len(value), dtype=np.float32)  # minus infinity once it isn't
     picked = np.empty(min(n, len(value)), dtype=np.int64)
     for step in range(len(picked)):
         best = int(np.argmax(value))
         picked[step] = best
-        free[best] = False
-        if series is not None:
-            free &= series != series[best]
-        if not free.any():
-            return picked[: step + 1]
+        free[best if series is None else series == series[best]] = -np.inf
         np.maximum(nearest, likeness.to(best), out=nearest)
-        value = lam * gain(picked[: step + 1]) - (1 - lam) * nearest
-        value[~free] = -np.inf
+        value = lam * gain(picked[: step + 1])
+        value -= (1 - lam) * nearest
+        value += free
+        if series is not None and value.max() == -np.inf:
+            return picked[: step + 1]
     return picked

@@ -4,6 +4,7 @@ The probable blend estimates who likes a film, for whatever reason: its best are
 than without the seeds, as pointwise mutual information does (docs/adr/0016).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,11 +16,9 @@ from marquee.models.standardise import Moments
 from marquee.models.weights import Rung
 from marquee.rerank.mmr import Likeness, Series, mmr
 from marquee.retrieval.ladder import Pool
-from marquee.retrieval.taste import Taste
+from marquee.retrieval.taste import Taste, Terms, View, weighted_sum
 
 TERMS = ("tower", "item_cf", "history", "genre", "year", "popularity", "dislikes")
-Part = tuple[Array, Moments, float]
-"""(m,) float32 scores of a model, their moments over the catalogue, and their weight."""
 
 
 @dataclass(frozen=True)
@@ -27,34 +26,38 @@ class Blend:
     """A score of m candidates as a sum of terms.
 
     Attributes:
-        score: (m,) float32, the sum of `terms`.
-        terms: (m,) float32 by name, those of TERMS.
-        units: What one unit of a model's own score adds to `score` (weight / standard deviation), by the term's name.
+        score: (m,) float32.
+        parts: What it is the sum of, by the term's name; of a mixture those of both blends, with their shares.
     """
 
     score: Array
-    terms: dict[str, Array]
-    units: dict[str, float]
+    parts: Sequence[Terms]
 
     @classmethod
-    def of(cls, m: int, models: dict[str, Part], content: dict[str, Array]) -> "Blend":
-        """Of models' scores, which are standardised, and of further terms; terms that are missing are 0."""
-        terms = dict.fromkeys(TERMS, np.zeros(m, dtype=np.float32)) | content
-        terms |= {name: moments.standardise(values, weight) for name, (values, moments, weight) in models.items()}
-        units = {name: moments.unit(weight) for name, (_, moments, weight) in models.items()}
-        return cls(_sum(terms), terms, units)
+    def of(cls, m: int, terms: Terms) -> "Blend":
+        """The sum of terms over m candidates."""
+        return cls(weighted_sum(terms, m), [terms])
 
     def mixed(self, other: "Blend", share: float) -> "Blend":
         """This blend and another one, which has a share in [0, 1]."""
-        terms = {
-            name: np.float32(1 - share) * own + np.float32(share) * other.terms[name]
-            for name, own in self.terms.items()
-        }
-        return Blend(_sum(terms), terms, {})
 
+        def shared(parts: Sequence[Terms], of: float) -> list[Terms]:
+            return [{name: (view, of * weight) for name, (view, weight) in terms.items()} for terms in parts]
 
-def _sum(terms: dict[str, Array]) -> Array:
-    return np.asarray(np.sum(list(terms.values()), axis=0), dtype=np.float32)
+        score = np.float32(1 - share) * self.score + np.float32(share) * other.score
+        return Blend(score, [*shared(self.parts, 1 - share), *shared(other.parts, share)])
+
+    @property
+    def terms(self) -> dict[str, Array]:
+        """(m,) float32 by name, those of TERMS, which sum to `score`; terms that are missing are 0."""
+        zeros = np.zeros_like(self.score)
+        found = {name: [terms[name] for terms in self.parts if name in terms] for name in TERMS}
+        return {name: sum((view.standardised(weight) for view, weight in of), zeros) for name, of in found.items()}
+
+    @property
+    def units(self) -> dict[str, float]:
+        """What one unit of a model's own score adds to `score` (weight / standard deviation), by the term's name."""
+        return {name: view.moments.unit(weight) for terms in self.parts for name, (view, weight) in terms.items()}
 
 
 @dataclass(frozen=True)
@@ -97,30 +100,28 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
     catalog, weights, rows, seeds = bundle.catalog, bundle.rerank.weights, pool.rows, taste.seeds
     m, popularity = len(rows), catalog.log_popularity[rows]
     if pool.rung == "popularity" or taste.few is None or taste.content is None or taste.lift is None:
-        known = Blend.of(m, {}, {"popularity": popularity, "dislikes": _dislikes(bundle, taste, rows, 0.0)})
+        known = Blend.of(m, {"popularity": (View(popularity), 1.0)} | _dislikes(bundle, taste, rows, 0.0))
         return Ranking(taste, pool, known, known)
 
     few = 1.0 - taste.share
-    models = {"item_cf": (taste.few.scores[rows], taste.few.moments, few * weights.alpha_cf)}
+    # One seed says so little that hits are the best guess; each further one pays for leaving them.
+    hits = few * weights.delta_pop * (1 - 1 / len(seeds))
+    terms: Terms = {
+        "item_cf": (taste.few.of(rows), few * weights.alpha_cf),
+        "genre": (View(taste.content["genre"][rows]), weights.beta_gen),
+        "year": (View(taste.content["year"][rows]), weights.gamma_year),
+        "popularity": (View(popularity, bundle.popularity_moments), hits),
+    }
     if taste.history is not None:
-        share = taste.share * (weights.alpha_tower + weights.alpha_cf)
-        models["history"] = taste.history.scores[rows], taste.history.moments, share
+        terms["history"] = taste.history.of(rows), taste.share * (weights.alpha_tower + weights.alpha_cf)
     if pool.tower_scores is not None and taste.user is not None:
         moments = bundle.tower_moments.at(taste.user, bias=1)
         if "version_skew" in pool.degraded:  # another bundle's tower has other units
             moments = Moments.of(pool.tower_scores)
-        models["tower"] = pool.tower_scores, moments, few * weights.alpha_tower
-    # One seed says so little that hits are the best guess; each further one pays for leaving them.
-    hits = few * weights.delta_pop * (1 - 1 / len(seeds))
-    content = {
-        "genre": np.float32(weights.beta_gen) * taste.content["genre"][rows],
-        "year": np.float32(weights.gamma_year) * taste.content["year"][rows],
-        "popularity": bundle.popularity_moments.standardise(popularity, hits),
-        "dislikes": _dislikes(bundle, taste, rows, taste.few.moments.unit(weights.alpha_cf)),
-    }
-    probable = Blend.of(m, models, content)
-    lift = {name: term[rows] for name, term in taste.lift.items()}
-    fitting = Blend.of(m, {}, lift | {"dislikes": content["dislikes"]})
+        terms["tower"] = View(pool.tower_scores, moments), few * weights.alpha_tower
+    dislikes = _dislikes(bundle, taste, rows, taste.few.moments.unit(weights.alpha_cf))
+    probable = Blend.of(m, terms | dislikes)
+    fitting = Blend.of(m, {name: (view.of(rows), weight) for name, (view, weight) in taste.lift.items()} | dislikes)
     return Ranking(taste, pool, probable, probable.mixed(fitting, lift_share(novelty, len(seeds))))
 
 
@@ -129,15 +130,15 @@ def lift_share(novelty: float, k: int) -> float:
     return float(novelty ** (1.2 - 0.5 / k))
 
 
-def _dislikes(bundle: Bundle, taste: Taste, rows: Rows, unit: float) -> Array:
-    """(m,) float32: what similarity to disliked films takes, in the seeds' `unit`, so that it weighs as a like."""
+def _dislikes(bundle: Bundle, taste: Taste, rows: Rows, unit: float) -> Terms:
+    """What similarity to disliked films takes, in the seeds' `unit`, so that it weighs as a like."""
     if not taste.dislikes:
-        return np.zeros(len(rows), dtype=np.float32)
+        return {}
     pull = np.maximum(bundle.item_cf.pull(taste.dislikes), 0)
     if bundle.item_cf.prior is None:  # else it is divided already
         pull = np.asarray(pull / np.sqrt(len(taste.dislikes)), dtype=np.float32)
     unit = unit or Moments.of(pull, bundle.like_shares).unit(1.0)
-    return np.asarray(-bundle.rerank.weights.dislike_weight * unit * pull[rows], dtype=np.float32)
+    return {"dislikes": (View(pull[rows]), -bundle.rerank.weights.dislike_weight * unit)}
 
 
 def pick(

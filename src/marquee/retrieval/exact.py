@@ -112,11 +112,15 @@ def numpy_shortlist(tower: TwoTower) -> Shortlist:
 
 def _at_least(scores: Array, allowed: Mask, k: int, margin: float) -> Rows:
     """Rows of the allowed films whose score is at most `margin` below the k-th best allowed one."""
-    values = np.where(allowed, scores, -np.inf)
+    values = scores.copy()
+    values[np.flatnonzero(~allowed)] = -np.inf
     # The k-th best of the blocks' maxima is at most the k-th best of all, so a few hundred films are left to partition.
-    blocks = values[: len(values) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
-    threshold = _kth_best(values[values >= _kth_best(blocks, k)], k)
-    return np.flatnonzero(allowed & (values >= threshold - np.float32(margin)))
+    # A block is every m-th film, which numpy compares many at a time.
+    blocks = values[: len(values) // _BLOCK * _BLOCK].reshape(_BLOCK, -1).max(axis=0)
+    below = np.float32(margin)
+    rows = np.flatnonzero(values >= _kth_best(blocks, k) - below)
+    found = values[rows]
+    return rows[(found >= _kth_best(found, k) - below) & (found > -np.inf)]
 
 
 def _kth_best(values: Array, k: int) -> np.float32:

@@ -93,7 +93,7 @@ class Ladder:
             return pool
         free = taste.allowed.copy()
         free[pool.rows] = False
-        return widen(self._bundle, taste, pool, top_k(taste.lift_score, n, free)[0])
+        return widen(self._bundle, taste, pool, np.sort(top_k(taste.lift_score, n, free)[0]))
 
     def _ask(self, retriever: Retriever, taste: Taste, k: int) -> Pool:
         """Candidates by a retriever, which speaks in MovieLens ids and isn't trusted to respect `where`."""
@@ -113,9 +113,8 @@ class Ladder:
         return Pool("two_tower", found[valid], np.asarray(scores, dtype=np.float32)[valid], degraded)
 
 
-def widen(bundle: Bundle, taste: Taste, pool: Pool, others: Rows) -> Pool:
-    """The pool, and behind its candidates those of `others`, rows of the catalogue, that aren't among them."""
-    added = np.setdiff1d(others, pool.rows)
+def widen(bundle: Bundle, taste: Taste, pool: Pool, added: Rows) -> Pool:
+    """The pool, and behind its candidates the rows `added`, which aren't among them."""
     wider = replace(pool, rows=np.concatenate([pool.rows, added]), n_added=pool.n_added + len(added))
     if pool.tower_scores is not None and taste.user is not None:
         scores = exact_scores(bundle.two_tower, taste.user, added)

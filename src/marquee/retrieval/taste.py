@@ -12,20 +12,39 @@ from typing import NamedTuple
 import numpy as np
 
 from marquee.bundle.bundle import Bundle
-from marquee.models import Array, Mask
+from marquee.models import Array, Mask, Rows
 from marquee.models.standardise import Moments
 from marquee.retrieval.port import Where
 
 
 class View(NamedTuple):
-    """(n,) float32 scores of every film by one model, and their moments."""
+    """(n,) float32 scores of films by one model, and their moments over the catalogue."""
 
     scores: Array
-    moments: Moments
+    moments: Moments = Moments(0.0, 1.0)
 
     def standardised(self, weight: float = 1.0) -> Array:
         """(n,) float32 scores in units of the deviation, times the weight."""
         return self.moments.standardise(self.scores, weight)
+
+    def of(self, rows: Rows) -> "View":
+        """The same for some films."""
+        return self._replace(scores=self.scores[rows])
+
+
+Terms = dict[str, tuple[View, float]]
+"""A score as a sum: each model's standardised scores times a weight, by the term's name."""
+
+
+def weighted_sum(terms: Terms, n: int) -> Array:
+    """(n,) float32 score of n films; each film's is computed by itself, in one order of additions."""
+    total, rest = np.zeros(n, dtype=np.float32), 0.0
+    for (scores, moments), weight in terms.values():
+        unit = moments.unit(weight)
+        total += np.float32(unit) * scores
+        rest += moments.mean * unit
+    total -= np.float32(rest)
+    return total
 
 
 @dataclass(frozen=True)
@@ -38,8 +57,8 @@ class Taste:
         few: The item-item view for a few seeds; None without seeds.
         history: The one for long histories; None without seeds, or where there is none.
         share: Weight of `history` in [0, 1]; `few` and the Two-Tower have the rest.
-        content: (n,) float32 similarities to the seeds in [0, 1], "genre" and "year"; None without seeds.
-        lift: (n,) float32 terms of the lift by name; None without seeds.
+        content: Similarities of all films to the seeds in [0, 1], "genre" and "year"; None without seeds.
+        lift: Terms of the lift of all films; None without seeds.
         user: (d,) float32 vector by the Two-Tower; None without seeds.
         products: (n,) float32 inner products of `user` and every film's vector; None without seeds.
     """
@@ -53,17 +72,14 @@ class Taste:
     history: View | None = None
     share: float = 0.0
     content: dict[str, Array] | None = None
-    lift: dict[str, Array] | None = None
+    lift: Terms | None = None
     user: Array | None = None
     products: Array | None = None
 
     @cached_property
     def lift_score(self) -> Array:
         """(n,) float32: the sum of the lift's terms; zeros without seeds."""
-        total = np.zeros(len(self.allowed), dtype=np.float32)
-        for term in (self.lift or {}).values():
-            total += term
-        return total
+        return weighted_sum(self.lift or {}, len(self.allowed))
 
     @property
     def item_scores(self) -> Array | None:
@@ -95,20 +111,20 @@ def make_taste(
     pull = view(item_cf.pull(seeds))
     few = pull if item_cf.prior is None else view(item_cf.prior + pull.scores)
     user = tower.encode(seeds)
-    products = tower.item_vectors @ user
+    products = tower.products(user)
     content = {"genre": catalog.genre_similarity(seeds), "year": catalog.year_similarity(seeds, weights.tau_year)}
     history, share = None, 0.0
     if item_cf.history is not None:
         history = view(item_cf.history.scores(seeds))
         share = len(seeds) / (len(seeds) + weights.half_history)
     rest = 1.0 - share
-    lift = {
-        "tower": bundle.tower_moments.at(user, bias=0).standardise(products, rest * weights.lift_tower),
-        "item_cf": pull.standardised(rest * weights.lift_cf),
-        "genre": np.float32(weights.lift_genre) * content["genre"],
-        "year": np.float32(weights.lift_year) * content["year"],
+    lift: Terms = {
+        "tower": (View(products, bundle.tower_moments.at(user, bias=0)), rest * weights.lift_tower),
+        "item_cf": (pull, rest * weights.lift_cf),
+        "genre": (View(content["genre"]), weights.lift_genre),
+        "year": (View(content["year"]), weights.lift_year),
     }
     if history is not None:
         taken_over = share * (weights.lift_tower + weights.lift_cf)
-        lift["history"] = history.standardised(weights.lift_history + taken_over)
+        lift["history"] = history, weights.lift_history + taken_over
     return Taste(*given, few, history, share, content, lift, user, products)

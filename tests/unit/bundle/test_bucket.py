@@ -288,7 +288,7 @@ def test_readers_load_complete_versions_while_one_of_two_publishers_is_killed(
 ) -> None:
     place = address if kind == "bucket" else str(tmp_path / "store")
     publish(open_store(place, tmp_path / "first"), make_contents(seed=1))
-    command = [sys.executable, str(DOOMED), "two", place, "5", "11", str(tmp_path / "caches")]
+    command = [sys.executable, str(DOOMED), "two", place, "3", "11", str(tmp_path / "caches")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     reader = BucketStore(place, cache=tmp_path / "reader") if kind == "bucket" else Path(place)
     seen = {load(reader).version}

@@ -22,18 +22,18 @@ def run(*args: object) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_readers_load_a_complete_version_while_50_publishers_are_killed(store: Path, first: Bundle) -> None:
-    process = run("random", store, 50, 11)
+def test_readers_load_a_complete_version_while_30_publishers_are_killed(store: Path, first: Bundle) -> None:
+    process = run("random", store, 30, 11)
     versions, loads = set(), 0
     while process.poll() is None:
         versions.add(load(store).version)
         loads += 1
         time.sleep(0.005)
     output, _ = process.communicate()
-    assert (process.returncode, output) == (0, "50\n")
+    assert (process.returncode, output) == (0, "30\n")
     infos = list_versions(store)
     assert not any(info.refused for info in infos)
-    assert len(infos) >= 10  # some finished before they were killed
+    assert len(infos) >= 5  # some finished before they were killed
     assert loads >= 10
     assert len(versions) >= 2  # the pointer moved under our eyes
 

@@ -113,7 +113,7 @@ def test_the_order_is_a_mixture_of_the_two_blends(contents, k, novelty, dislikes
         expected = (1 - share) * probable.terms[name] + share * lift.terms[name]
         np.testing.assert_allclose(order.terms[name], expected, atol=1e-5, err_msg=name)
     np.testing.assert_array_equal(probable.score, ranked(contents, k, sorted(dislikes)).order.score)
-    of_seeds = np.sum(list(result.taste.lift.values()), axis=0)
+    of_seeds = result.taste.lift_score
     np.testing.assert_allclose(lift.score - lift.terms["dislikes"], of_seeds, atol=1e-5)
 
 

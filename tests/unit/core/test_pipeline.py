@@ -179,7 +179,7 @@ class TestCandidatesByLift:
         retrieved = top_k(both.bundle.two_tower.scores(seeds), 20, ranking.taste.allowed)[0]
         left = ranking.taste.allowed.copy()
         left[retrieved] = False
-        best = top_k(sum(ranking.taste.lift.values()), 10, left)[0]
+        best = top_k(ranking.taste.lift_score, 10, left)[0]
         assert set(rows[: len(rows) - n_added]) == set(retrieved)
         assert set(rows[len(rows) - n_added :]) == set(best)
         assert n_added == 10
@@ -194,7 +194,7 @@ class TestCandidatesByLift:
     def test_the_best_by_lift_are_candidates(self, both, retriever, seeds, filters, novelty):
         request = RecommendationRequest(movie_ids=[MOVIES[row] for row in seeds], filters=filters, novelty=novelty)
         (ranking,) = Pipeline(both.bundle, retriever).rank(request, Trace())
-        best = top_k(sum(ranking.taste.lift.values()), 10, ranking.taste.allowed)[0]
+        best = top_k(ranking.taste.lift_score, 10, ranking.taste.allowed)[0]
         assert ranking.pool.rung == ("item_cf" if retriever else "two_tower")
         assert set(best) <= set(ranking.pool.rows)
         assert ranking.taste.allowed[ranking.pool.rows].all()

@@ -3,10 +3,9 @@
 import io
 import json
 import logging
+import multiprocessing
 import os
-import signal
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from fastapi.testclient import TestClient
 
 from marquee.bundle import publish
 from marquee.settings import Settings
+from marquee_cli.main import main
 from marquee_reranker.app import create_app
 from marquee_reranker.telemetry import configure_logging
 from tests import waiting
@@ -89,20 +89,34 @@ def json_logs() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     structlog.reset_defaults()
 
 
+# Servers are forked off a process that has imported what they need, which takes most of a server's start.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["marquee_cli.main", "marquee_cli.recommend", "marquee_reranker.server"])
+
+
+def run_serve(folder: Path, variables: dict[str, str], before: str) -> None:
+    """`marquee serve` in this process, with these of Marquee's variables alone, and its output in files."""
+    for number, name in ((1, "out.jsonl"), (2, "err.txt")):
+        with (folder / name).open("wb") as file:
+            os.dup2(file.fileno(), number)
+    for name in [name for name in os.environ if name.startswith("MARQUEE_")]:
+        del os.environ[name]
+    os.environ.update(variables)
+    exec(before, {})  # noqa: S102 - the test's own
+    sys.argv = ["marquee", "serve"]
+    main()
+
+
 class Served:
     """`marquee serve` as a process of its own, with its output in a file."""
 
     def __init__(self, folder: Path, store: Path, before: str = "", **settings: object) -> None:
-        given = {"artifacts": store, "port": 0, "metrics_port": 0, "log_format": "json", **settings}
+        given = {"artifacts": store, "port": 0, "metrics_port": 0, "log_format": "json", "workers": 1, **settings}
         variables = {f"MARQUEE_{name.upper()}": str(value) for name, value in given.items()}
         self._out = folder / "out.jsonl"
-        with self._out.open("wb") as out, (folder / "err.txt").open("wb") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", f"{before}\nfrom marquee_cli.main import main; main()", "serve"],
-                env={**{k: v for k, v in os.environ.items() if not k.startswith("MARQUEE_")}, **variables},
-                stdout=out,
-                stderr=err,
-            )
+        self._out.touch()
+        self.process = FORKS.Process(target=run_serve, args=(folder, variables, before))
+        self.process.start()
         try:
             self.url = waiting.until(self._url)
         except BaseException:
@@ -112,17 +126,21 @@ class Served:
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._out.read_text().splitlines()]
 
-    def terminate(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(120)
+    def wait(self) -> int | None:
+        """The exit code, once it has ended."""
+        self.process.join(120)
+        return self.process.exitcode
+
+    def terminate(self) -> int | None:
+        self.process.terminate()
+        return self.wait()
 
     def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+        self.process.kill()
+        self.process.join()
 
     def _url(self) -> str | None:
-        assert self.process.poll() is None, self._out.with_name("err.txt").read_text()
+        assert self.process.is_alive(), self._out.with_name("err.txt").read_text()
         serving = [line["url"] for line in self.lines() if line["event"] == "serving"]
         try:
             return serving[0] if serving and httpx2.get(f"{serving[0]}/livez", timeout=60) else None

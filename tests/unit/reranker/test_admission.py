@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from marquee.retrieval.exact import ExactSearch
+from marquee_reranker.admission import INTERVAL_SECONDS, LEAST, WINDOW, Admission
 
 N = 200
 ASKED = {"tmdb_ids": [1001, 1004]}
@@ -77,22 +78,22 @@ def check_shed(answers):
             assert answer.json()["code"] == "overloaded"
 
 
-def test_what_exceeds_slots_and_queue_is_shed_at_once(flood):
+def test_what_exceeds_the_places_is_refused_at_once(flood):
     url, answers, value = flood(
-        lambda value: value("marquee_shed_total", reason="queue_full") >= N - 12,
-        max_inflight=4,
-        max_queue=8,
-        queue_seconds=60,
+        lambda value: value("marquee_shed_total", reason="queue_full") >= N - 4, max_inflight=4, max_queue=0
     )
-    assert Counter(answer.status_code for answer in answers) == {200: 12, 503: N - 12}
-    check_shed(answers)
-    assert value("marquee_shed_total", reason="queue_full") == N - 12
+    assert Counter(answer.status_code for answer in answers) == {200: 4, 503: N - 4}
+    for answer in answers:
+        if answer.status_code == 503:
+            assert answer.headers["retry-after"] == "1"
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["code"] == "overloaded"
     assert value("marquee_shed_total", reason="queue_timeout") == 0
-    assert value("marquee_requests_total", route="/recommend", method="POST", status="503", model_version="") == N - 12
+    assert value("marquee_requests_total", route="/recommend", method="POST", status="503", model_version="") == N - 4
     assert httpx2.post(f"{url}/recommend", json=ASKED).status_code == 200  # as if nothing had been
 
 
-def test_what_waits_too_long_is_shed(flood):
+def test_what_waits_too_long_is_refused(flood):
     _, answers, value = flood(
         lambda value: value("marquee_shed_total", reason="queue_timeout") >= N - 4,
         max_inflight=4,
@@ -100,8 +101,126 @@ def test_what_waits_too_long_is_shed(flood):
         queue_seconds=0.05,
     )
     assert Counter(answer.status_code for answer in answers) == {200: 4, 503: N - 4}
-    check_shed(answers)
     assert value("marquee_shed_total", reason="queue_full") == 0
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+async def settle():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_places_are_given_in_order_of_arrival(clock):
+    async def run():
+        admission = Admission(1, max_queue=9, queue_seconds=1, clock=clock)
+        entered, order = await admission.enter(), []
+
+        async def wait(name):
+            order.append((name, await admission.enter()))
+
+        tasks = [asyncio.ensure_future(wait(name)) for name in "abc"]
+        await settle()
+        assert not order
+        for _ in tasks:
+            admission.leave(entered)
+            await settle()
+        assert [name for name, _ in order] == ["a", "b", "c"]
+        admission.leave(entered)
+        assert admission.in_progress == 0
+
+    asyncio.run(run())
+
+
+def test_who_goes_away_while_waiting_takes_no_place(clock):
+    async def run():
+        admission = Admission(1, max_queue=9, queue_seconds=1, clock=clock)
+        entered = await admission.enter()
+        gone, admitted = (asyncio.ensure_future(admission.enter()) for _ in range(2))
+        await settle()
+        gone.cancel()
+        await settle()
+        admission.leave(entered)
+        await settle()
+        assert admitted.done()
+        late = asyncio.ensure_future(admission.enter())
+        await settle()
+        admission.leave(entered)
+        late.cancel()  # in the same round in which it gets its place
+        await settle()
+        assert late.cancelled()
+        assert admission.in_progress == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("seconds", "longest"), [(60, 50), (0.02, 20)])
+def test_a_burst_may_wait_and_a_standing_queue_may_not(clock, seconds, longest):
+    """Milliseconds that a request may wait: at first as set, later, if none got its place at once, a few."""
+
+    async def waits(admission, entered, ms):
+        request = asyncio.ensure_future(admission.enter())
+        await settle()
+        clock.now += ms / 1e3
+        admission.leave(entered)
+        await settle()
+        if request.exception():
+            assert request.exception().reason == "queue_timeout"
+            entered = await admission.enter()
+            return entered, False
+        return request.result(), True
+
+    async def run():
+        admission = Admission(1, max_queue=9, queue_seconds=seconds, clock=clock)
+        entered = await admission.enter()
+        entered, admitted = await waits(admission, entered, longest - 1)
+        assert admitted
+        # Another one is behind it, so that the queue isn't empty in between.
+        behind = [asyncio.ensure_future(admission.enter()) for _ in range(4)]
+        await settle()
+        clock.now += INTERVAL_SECONDS + 0.001
+        admission.leave(entered)
+        await settle()
+        assert [one.exception().reason for one in behind] == ["queue_timeout"] * 4
+        entered, admitted = await waits(admission, await admission.enter(), longest - 1)
+        assert admitted  # the queue was empty
+
+    asyncio.run(run())
+
+
+def test_the_limit_follows_the_latency(clock):
+    async def serve(admission, n, ms):
+        for _ in range(n):
+            each = [await admission.enter() for _ in range(admission.limit)]
+            waiting = asyncio.ensure_future(admission.enter())
+            await settle()
+            clock.now += ms / 1e3
+            for entered in each:
+                admission.leave(entered)
+            await settle()
+            if not waiting.exception():
+                admission.leave(waiting.result())
+
+    async def run():
+        admission = Admission(32, max_queue=9, queue_seconds=1, clock=clock)
+        await serve(admission, 3 * WINDOW, 2)
+        assert admission.limit == 32
+        await serve(admission, 20 * WINDOW, 50)  # more in progress only slow each other down
+        assert admission.limit == LEAST
+        await serve(admission, 40 * WINDOW, 2)
+        assert admission.limit == 32
+
+    asyncio.run(run())
 
 
 def test_slow_senders_take_no_slot(make_app, run_app):

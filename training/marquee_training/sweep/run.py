@@ -15,6 +15,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from marquee.errors import ConfigError
+from marquee.settings import usable_cores
 from marquee_training.config import TrainingConfig
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.panel import choose_panel
@@ -88,7 +89,7 @@ def run_sweep(
     found = {setting.digest: own for setting in settings if (own := load_result(_path(place, setting))) is not None}
     with reporter.stage(f"sweep {size}", unit="setting") as report:
         todo = [setting for setting in settings if setting.digest not in found]
-        for group in judge_all(folds, todo, place, jobs or cores()):
+        for group in judge_all(folds, todo, place, jobs or usable_cores()):
             found |= {one.digest: own for one in group if (own := load_result(_path(place, one))) is not None}
             best = max(float(mean_ndcg(own).mean()) for own in found.values())
             report(len(found), len(settings), {"best ndcg@10": best})
@@ -173,8 +174,3 @@ def _exit_with_parent() -> None:
 
 def _judge_in_worker(settings: Sequence[Setting]) -> None:
     _judge(*_of_worker[0], settings)
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,6 +10,7 @@ import pytest
 
 from marquee.errors import ConfigError, DataError
 from marquee.pipeline import Pipeline
+from marquee.settings import usable_cores
 from marquee_training.evaluation.metrics import ndcg
 from marquee_training.evaluation.ranking import hits_of
 from marquee_training.evaluation.rows import by_pipeline
@@ -17,7 +18,7 @@ from marquee_training.fit import prepare
 from marquee_training.interactions import split_people
 from marquee_training.progress import Reporter
 from marquee_training.sweep.lists import fit_folds, work_key
-from marquee_training.sweep.run import cores, run_sweep
+from marquee_training.sweep.run import run_sweep
 from tests.unit.training.conftest import Doomed
 
 
@@ -152,6 +153,6 @@ def test_mistakes_name_their_fix(sweep, dataset, config, tmp_path):
 
 
 def test_there_are_as_many_processes_as_processors(monkeypatch):
-    assert 1 <= cores() <= os.cpu_count()
+    assert 1 <= usable_cores() <= os.cpu_count()
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert cores() == os.cpu_count()
+    assert usable_cores() == os.cpu_count()
