@@ -22,8 +22,35 @@ from marquee.retrieval.remote import CHUNK, MAX_ANSWER_BYTES, LostConnection, Re
 from marquee.retrieval.wire import JSON_LENGTH, PATHS, Protocol, ask, read_answer
 
 
+class _Answer:
+    """An answer, as httptools calls the methods."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.content = bytearray()
+        self.json_length: str | None = None
+        self.begun = self.complete = False
+        self.keeps_connection = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"connection":
+            self.keeps_connection = value.lower() != b"close"
+        elif name == JSON_LENGTH.lower().encode():
+            self.json_length = value.decode()
+
+    def on_headers_complete(self) -> None:
+        self.begun = True
+
+    def on_body(self, part: bytes) -> None:
+        self.content += part
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
 class _Connection:
-    """A connection, and the answer on it; `on_...` are called by httptools."""
+    """A connection until a time of `time.monotonic`."""
 
     def __init__(self, sock: socket.socket, expires: float) -> None:
         self._socket, self._expires = sock, expires
@@ -38,54 +65,41 @@ class _Connection:
         """Close it."""
         self._socket.close()
 
-    def ask(self, request: bytes, ends: float) -> bool:
-        """Send a request, read the answer until `ends`, and return whether the connection can be kept.
+    __del__ = close  # of a client that nobody closed
+
+    def ask(self, request: bytes, ends: float) -> _Answer:
+        """Send a request and read the answer until `ends`.
 
         Raises:
             RetrievalUnavailable: `timeout`, `connection_lost` (before an answer began as `LostConnection`) or
                 `bad_answer`, for one that is too long.
         """
-        self.content = bytearray()
-        self.json_length: str | None = None
-        self._begun = self._complete = self._keep = False
-        parser = self._parser = HttpResponseParser(self)
+        answer = _Answer()
+        parser = HttpResponseParser(answer)
         try:
             self._wait_until(ends)
             self._socket.sendall(request)
-            while not self._complete:
+            while not answer.complete:
                 self._wait_until(ends)
                 part = self._socket.recv(CHUNK)
                 if not part:
                     raise ConnectionError("it ended before its answer did")
                 parser.feed_data(part)
-                if len(self.content) > MAX_ANSWER_BYTES:
+                answer.status = parser.get_status_code()
+                answer.complete = answer.complete and answer.status >= 200  # not 100 Continue, say
+                if len(answer.content) > MAX_ANSWER_BYTES:
                     raise RetrievalUnavailable("bad_answer", f"more than {MAX_ANSWER_BYTES} bytes")
         except TimeoutError:
             raise RetrievalUnavailable("timeout", "the answer did not come in time") from None
         except (OSError, HttpParserError) as error:
-            lost = RetrievalUnavailable if self._begun else LostConnection
+            lost = RetrievalUnavailable if answer.begun else LostConnection
             raise lost("connection_lost", str(error)) from None
-        self.status = parser.get_status_code()
-        return self._keep
+        return answer
 
     def _wait_until(self, ends: float) -> None:
         if (left := ends - time.monotonic()) <= 0:
             raise TimeoutError
         self._socket.settimeout(left)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == JSON_LENGTH.lower().encode():
-            self.json_length = value.decode()
-
-    def on_headers_complete(self) -> None:
-        self._begun = True
-
-    def on_body(self, part: bytes) -> None:
-        self.content += part
-
-    def on_message_complete(self) -> None:
-        if self._parser.get_status_code() >= 200:  # not 100 Continue, say
-            self._complete, self._keep = True, self._parser.should_keep_alive()
 
 
 @dataclass(eq=False)
@@ -138,20 +152,19 @@ class RetrievalClient(RemoteClient):
     def _ask(self, request: bytes, k: int, ends: float) -> Candidates:
         connection = self._take() or self._connected(ends)
         try:
-            keep = connection.ask(request, ends)
+            answer = connection.ask(request, ends)
         except BaseException:
             connection.close()
             raise
-        status, content = connection.status, bytes(connection.content)
-        length = connection.json_length
-        if keep:
+        if answer.keeps_connection:
             self._idle.append(connection)
         else:
             connection.close()
-        if status == 200:
-            return read_answer(content, self.protocol, k, length)
-        message = f"HTTP {status}: {content[:200].decode(errors='replace')}"
-        raise RetrievalUnavailable(reason_of_status(status), message)
+        content = bytes(answer.content)
+        if answer.status == 200:
+            return read_answer(content, self.protocol, k, answer.json_length)
+        message = f"HTTP {answer.status}: {content[:200].decode(errors='replace')}"
+        raise RetrievalUnavailable(reason_of_status(answer.status), message)
 
     def _take(self) -> _Connection | None:
         while self._idle:
