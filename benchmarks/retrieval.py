@@ -2,11 +2,10 @@
 
     make retrieval-env && .venv/bin/python benchmarks/retrieval.py > benchmarks/retrieval.md
 
-Times are worth little by themselves: compare within one run. Load comes from threads of this process, on the same
-processors as the servers.
+Times are worth little by themselves: compare within one run. Calls are the re-ranker's, by `RetrievalClient`, from
+threads of this process, on the same processors as the servers.
 """
 
-import http.client
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the servers have it
@@ -17,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,26 +24,26 @@ import numpy as np
 from benchmarks.common import lone, random_bundle, table
 from marquee.bundle import load, publish
 from marquee.retrieval.exact import ExactSearch
+from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Query, Where
 from marquee.retrieval.service import RetrievalService
-from marquee.retrieval.wire import PATHS, Protocol, ask
+from marquee.retrieval.wire import PATHS, ask
 from tests.contract.conftest import RETRIEVAL_PYTHON, Served
 from tests.waiting import until
 
 SERVERS = {"TorchServe": "torchserve", "kserve": "kserve"}
 CATALOGUES = (27_000, 100_000)
 LONE, CLIENTS, SECONDS = 400, 16, 6.0
+DELAY = 1.0  # ms, of model-config.yaml
 WARM_UP = 1500  # requests; a JVM gets twice as fast in its first thousand
 
-Call = Callable[[], object]
 
-
-def throughput(make_call: Callable[[], Call]) -> float:
+def throughput(call: Callable[[], object]) -> float:
     """Answers a second with all clients at work."""
     started = time.perf_counter()
 
     def work(_: int) -> int:
-        call, count = make_call(), 0
+        count = 0
         while time.perf_counter() < started + SECONDS:
             call()
             count += 1
@@ -52,23 +52,6 @@ def throughput(make_call: Callable[[], Call]) -> float:
     with ThreadPoolExecutor(CLIENTS) as pool:
         answers = sum(pool.map(work, range(CLIENTS)))
     return answers / (time.perf_counter() - started)
-
-
-def over_http(port: int, protocol: Protocol, query: Query) -> Callable[[], Call]:
-    body = ask(query, protocol, "")
-
-    def make_call() -> Call:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-
-        def call() -> None:
-            connection.request("POST", PATHS[protocol], body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            content = answer.read()
-            assert answer.status == 200, content
-
-        return call
-
-    return make_call
 
 
 def measure(n: int, folder: Path) -> None:
@@ -82,7 +65,7 @@ def measure(n: int, folder: Path) -> None:
     def in_process() -> object:
         return search.candidates(query.seed_movie_ids, query.k, query.where)
 
-    own, own_p99, own_rate = *lone(in_process, WARM_UP, LONE), throughput(lambda: in_process)
+    own, own_p99, own_rate = *lone(in_process, WARM_UP, LONE), throughput(in_process)
     rows: list[tuple[object, ...]] = [("in process", own, "1.0", own_p99, f"{own_rate:.0f}", "1.00", "")]
     service = RetrievalService(store)
     service.live.check()
@@ -99,20 +82,23 @@ def measure(n: int, folder: Path) -> None:
         try:
             until(server.answers, what=name)
             for protocol in PATHS:
-                make_call = over_http(server.port, protocol, query)
-                p50, p99 = lone(make_call(), WARM_UP, LONE)
+                client = RetrievalClient(server.url, protocol=protocol, seconds=30)
+                call = partial(client.candidates, query, bundle.version)
+                p50, p99 = lone(call, WARM_UP, LONE)
                 before = batches(server)
-                rate = throughput(make_call)
+                rate = throughput(call)
+                client.close()
                 size, count = batches(server) - before
                 batch = f"{size / count if count else 1:.1f}"
                 row = (p50, f"{p50 / own:.1f}", p99, f"{rate:.0f}", f"{rate / own_rate:.2f}", batch)
                 rows.append((f"{name}, {protocol}", *row))
                 if (name, protocol) == ("TorchServe", "v1"):
+                    rest = p50 - with_json - DELAY
                     parts = {
                         "the search": own,
                         "reading and writing JSON": with_json - own,
-                        "waiting for company (maxBatchDelay)": 2.0,
-                        "the rest: HTTP, the JVM's queue, the hop to the worker, its log lines": p50 - with_json - 2.0,
+                        "waiting for company (maxBatchDelay)": DELAY,
+                        "the rest: HTTP, the JVM's queue, the hop to the worker, its log lines": rest,
                     }
                     shares = [(part, ms, f"{ms / p50:.0%}") for part, ms in parts.items()]
                     requests = server.metric("ts_inference_requests_total")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from marquee.api.contracts import MAX_TOP_N, Filters
 from marquee.api.problems import ProblemError
@@ -13,14 +13,19 @@ from marquee.base_model import FrozenBaseModel, json_schema
 MAX_ID = 2**31 - 1
 
 
-class MoviePath(FrozenBaseModel, use_attribute_docstrings=True):
+class _Eager(FrozenBaseModel):
+    # FastAPI takes such a model apart when it makes a route.
+    model_config = ConfigDict(use_attribute_docstrings=True, defer_build=False)
+
+
+class MoviePath(_Eager):
     """Of `/v1/movies/{movie_id}`."""
 
     movie_id: int = Field(ge=1, le=MAX_ID)
     """A MovieLens id."""
 
 
-class SearchQuery(FrozenBaseModel, use_attribute_docstrings=True):
+class SearchQuery(_Eager):
     """Of `GET /v1/movies`."""
 
     q: str = Field(min_length=1, max_length=200, examples=["matrix"])
@@ -29,7 +34,7 @@ class SearchQuery(FrozenBaseModel, use_attribute_docstrings=True):
     """How many films at most."""
 
 
-class SimilarQuery(Filters, use_attribute_docstrings=True):
+class SimilarQuery(Filters, _Eager):
     """Of `GET /v1/movies/{movie_id}/similar`."""
 
     top_n: int = Field(10, ge=1, le=MAX_TOP_N)
@@ -41,7 +46,7 @@ class SimilarQuery(Filters, use_attribute_docstrings=True):
     """Keep films of this year or earlier."""
 
 
-class SampleQuery(FrozenBaseModel, use_attribute_docstrings=True):
+class SampleQuery(_Eager):
     """Of `GET /v1/movies/sample`."""
 
     n: int = Field(12, ge=1, le=50)
@@ -52,7 +57,7 @@ class SampleQuery(FrozenBaseModel, use_attribute_docstrings=True):
     """Only films of this genre."""
 
 
-class UnderstandQuery(FrozenBaseModel, use_attribute_docstrings=True):
+class UnderstandQuery(_Eager):
     """Of `GET /v1/understand`."""
 
     q: str = Field(min_length=1, max_length=300, examples=["something like Spirited Away but for adults, no horror"])

@@ -84,7 +84,8 @@ class _Connection:
         self.content += part
 
     def on_message_complete(self) -> None:
-        self._complete, self._keep = True, self._parser.should_keep_alive()
+        if self._parser.get_status_code() >= 200:  # not 100 Continue, say
+            self._complete, self._keep = True, self._parser.should_keep_alive()
 
 
 @dataclass(eq=False)

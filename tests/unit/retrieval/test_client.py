@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -143,6 +144,48 @@ def test_a_kept_connection_that_the_server_closed_costs_no_answer(make_client):
     client.close()
     listener.close()
     assert len(accepted) == 4
+
+
+ANSWER = render_v1([FOUND]).text()
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(ANSWER), ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("answer", "result", "attempts"),
+    [
+        (CHUNKED, "ok", 1),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + CHUNKED, "ok", 1),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER), "ok", 1),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{", "connection_lost", 1),  # it had begun: no retry
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "connection_lost", 2),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "connection_lost", 2),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n" + b" " * 5_000_000, "bad_answer", 1),
+        (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "error", 1),
+    ],
+)
+def test_answers_of_all_kinds(make_client, answer, result, attempts):
+    listener = socket.create_server(("127.0.0.1", 0))
+    accepted, results = [], []
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                accepted.append(1)
+                connection.recv(65536)
+                connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    client = make_client(
+        f"http://127.0.0.1:{listener.getsockname()[1]}", protocol="v1", on_result=lambda one, _: results.append(one)
+    )
+    with suppress(RetrievalUnavailable):
+        assert client.candidates(QUERY, "v1").movie_ids.tolist() == [7, 4]
+    listener.close()
+    assert (results, len(accepted)) == ([result], attempts)
 
 
 def test_one_retry_at_most(make_client):
