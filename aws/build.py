@@ -181,10 +181,11 @@ def bytecode(files: Mapping[str, bytes], place: str) -> dict[str, bytes]:
     its sources, which zip and Lambda change.
     """
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    find = subprocess.run([uv, "python", "find", LAMBDA_PYTHON], capture_output=True, text=True, check=False)
+    command = [uv, "python", "find", LAMBDA_PYTHON]
+    find = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - constants alone
     python = os.environ.get(f"PYTHON{LAMBDA_PYTHON.replace('.', '')}") or find.stdout.strip()
     if not python:
-        print(f"note: no Python {LAMBDA_PYTHON} here, so without bytecode: starts take half as long again", file=sys.stderr)
+        print(f"note: no Python {LAMBDA_PYTHON} here, so no bytecode: starts take half as long again", file=sys.stderr)
         return {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -194,7 +195,8 @@ def bytecode(files: Mapping[str, bytes], place: str) -> dict[str, bytes]:
                 (folder / path).write_bytes(raw)
         options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", name, "-p", place]
         # Not checked: packages ship files for other versions of Python.
-        subprocess.run([python, "-I", "-m", "compileall", *options, name], capture_output=True, check=False)
+        command = [python, "-I", "-m", "compileall", *options, name]
+        subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - the user's own interpreter
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.pyc"))}
 
 

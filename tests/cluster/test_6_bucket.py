@@ -53,7 +53,7 @@ VALUES = {
     "training": {"backend": "torchrun", "nodes": 2},
 }
 # Long enough to be killed in the middle.
-SLOW = "seed = 7\neval_folds_run = 1\nepochs = 14\npatience = 14\neval_every = 2\n"
+SLOW = "seed = 7\neval_folds_run = 1\nepochs = 6\npatience = 6\neval_every = 2\n"
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,8 @@ class _Connection:
             RetrievalUnavailable: `timeout`, `connection_lost` (before an answer began as `LostConnection`) or
                 `bad_answer`, for one that is too long.
         """
-        self.content, self.json_length = bytearray(), None
+        self.content = bytearray()
+        self.json_length: str | None = None
         self._begun = self._complete = self._keep = False
         parser = self._parser = HttpResponseParser(self)
         try:
@@ -109,7 +110,9 @@ class RetrievalClient(RemoteClient):
         tls = ssl.create_default_context() if parts.scheme == "https" else None
         address = parts.hostname or "", parts.port or (443 if tls else 80)
         self._new_connection = partial(self._connect, address, tls)
-        self._head = f"POST {PATHS[self.protocol]} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        self._head = (
+            f"POST {PATHS[self.protocol]} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        )
         self._idle: deque[_Connection] = deque()  # the most recently used one last
 
     def close(self) -> None:

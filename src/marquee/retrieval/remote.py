@@ -201,6 +201,7 @@ class RemoteClient(ABC):
         except CancelledError:
             raise RetrievalUnavailable("error", "the client was closed") from None
 
+
 @dataclass(frozen=True)
 class BoundRetriever:
     """A `marquee.retrieval.port.Retriever` of one bundle's candidates."""

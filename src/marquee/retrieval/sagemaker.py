@@ -70,8 +70,8 @@ class SageMakerClient(RemoteClient):
             max_pool_connections=self.workers,
         )
         try:
-            # boto3 itself reads AWS_DEFAULT_REGION alone. Its session is botocore's with S3 transfers on top, a third of
-            # the function's start.
+            # boto3 itself reads AWS_DEFAULT_REGION alone. Its session is botocore's with S3 transfers on top, which
+            # take long to import.
             where = self.region or os.environ.get("AWS_REGION") or None
             self._runtime = Session().create_client("sagemaker-runtime", region_name=where, config=config)
         except boto.BotoCoreError as error:

@@ -16,6 +16,7 @@ from math import prod
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from marquee.api.contracts import MAX_IDS, MAX_PEOPLE
@@ -205,9 +206,11 @@ def render_v2(found: Sequence[Candidates], request_id: Any = None, *, binary: bo
     scores = np.zeros(movie_ids.shape, dtype=np.float32)
     for row, one in enumerate(found):
         movie_ids[row, : counts[row]], scores[row, : counts[row]] = one.movie_ids, one.scores
+    arrays: dict[str, NDArray[Any]] = {"movie_ids": movie_ids, "scores": scores, "counts": counts}
     outputs: list[dict[str, Any]] = []
     tensors = []
-    for (name, datatype), array in zip(OUTPUTS.items(), (movie_ids, scores, counts), strict=True):
+    for name, array in arrays.items():
+        datatype = OUTPUTS[name]
         outputs.append({"name": name, "datatype": datatype, "shape": list(array.shape)})
         if binary:
             tensors.append(array.astype(_DTYPES[datatype], copy=False).tobytes())
@@ -219,7 +222,7 @@ def render_v2(found: Sequence[Candidates], request_id: Any = None, *, binary: bo
 
 
 def ask(query: Query, protocol: Protocol, model_version: str) -> bytes:
-    """A client's request; fields that have their defaults are left out. In V2 it asks for the answer's tensors as bytes."""
+    """A client's request; fields that have their defaults are left out. V2 asks for the answer's tensors as bytes."""
     given = {name: value for name, value in vars(query.where).items() if value not in ((), [], None)}
     fields: dict[str, Any] = {"movie_ids": query.seed_movie_ids, "k": query.k, **given}
     body: dict[str, Any] = {"instances": [fields], "model_version": model_version}
