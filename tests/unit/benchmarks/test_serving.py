@@ -121,9 +121,7 @@ def test_this_process_is_read_from_proc():
 @pytest.fixture
 def report():
     overload = {"2x": step(rate=800, errors={"503": 400}, refused_p99=1.5, retry_after=1.0)}
-    one = Measured(
-        "embedded", 1, 1, (step(), step(rate=400, p99=6.5), step(rate=800, goodput=500.0, p99=80.0)), overload
-    )
+    one = Measured("embedded", 1, (step(), step(rate=400, p99=6.5), step(rate=800, goodput=500.0, p99=80.0)), overload)
     plain = Measured("plain", 1, (step(rate=100, p99=20.0),), {})
     measured = [asdict(one), asdict(plain)]
     about = {"command": "python -m benchmarks.serving rates", "date": "2026-11-30", "machine": "2 processors"}
