@@ -27,7 +27,6 @@ class Measured:
 
     target: str
     cpus: int
-    workers: int
     steps: tuple[Step, ...]
     overload: dict[str, Step]
 
@@ -99,7 +98,7 @@ def measure(target: str, place: Place, rates: Sequence[int], seconds: float, say
             say(f"{target}: {rate}/s: goodput {step.goodput:.0f}, p50 {step.p50:.1f}, p99 {step.p99:.1f} {step.errors}")
             if len(steps) > 1 and step.saturated and steps[-2].saturated:  # one alone may be the machine's hiccup
                 break
-        done = Measured(target, len(place.cpus), len(servers[-1].processes()), tuple(steps), {})
+        done = Measured(target, len(place.cpus), tuple(steps), {})
         for name, share in OVERLOAD:
             with half_open(servers[-1].port) if "half-open" in name else nullcontext():
                 done.overload[name] = step = meter.step(max(1, round(share * done.capacity)), seconds)

@@ -18,7 +18,6 @@ from benchmarks.quality.environments import ONE_THREAD, ROOT, environment
 from benchmarks.serving.processes import Process, family
 from marquee.bundle.bundle import Bundle
 from marquee.errors import ConfigError
-from marquee.settings import Settings
 from tests.programs import path_with_java
 from tests.waiting import free_port
 
@@ -135,8 +134,7 @@ class Place:
 
     def reranker(self, **settings: object) -> Server:
         """`marquee serve`, with as many workers as it has processors."""
-        own = {"workers": len(self.cpus)} if "workers" in Settings.model_fields else {}
-        return self.marquee("re-ranker", MARQUEE, "/readyz", **own, **settings)
+        return self.marquee("re-ranker", MARQUEE, "/readyz", workers=len(self.cpus), **settings)
 
     def retrieval(self, module: str) -> Server:
         """A retrieval server."""

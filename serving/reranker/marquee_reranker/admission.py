@@ -54,6 +54,7 @@ class Admission:
         self._timer: asyncio.TimerHandle | None = None
         self._latencies: list[float] = []
         self._target = TARGET_SECONDS
+        self._usual = 0.0  # lower quartile of the latency, lately
         self._least = 0.0  # lower quartile of the latency, when the server was least busy
         self._queued = False  # since the limit was last set
 
@@ -62,6 +63,12 @@ class Admission:
         """Number of requests in progress and in the queue."""
         return self.in_progress + len(self._waiting)
 
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether the queue is standing, and so long that another request would wait in vain."""
+        wait = len(self._waiting) * self._usual / self.limit
+        return wait > self._target and self._clock() - self._short_at > INTERVAL_SECONDS
+
     async def enter(self) -> float:
         """Take a place, after waiting if necessary; returns the time, for `leave`. Raises `RefusedError`."""
         now = self._clock()
@@ -69,7 +76,7 @@ class Admission:
             self._short_at = now
             self.in_progress += 1
             return now
-        if len(self._waiting) >= self._max_queue:
+        if len(self._waiting) >= self._max_queue or self.is_overloaded:
             raise RefusedError("queue_full")
         self._queued = True
         turn: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -126,7 +133,7 @@ class Admission:
 
     def _adapt(self) -> None:
         """Set the limit by the latencies since it was last set; their lower quartile, since requests differ."""
-        quartile = quantiles(self._latencies, n=4)[0]
+        self._usual = quartile = quantiles(self._latencies, n=4)[0]
         # The least rises slowly, so that a model that takes longer is not taken for load for ever.
         self._least = min(quartile, self._least * 1.01) if self._least else quartile
         self._target = max(TARGET_SECONDS, SLOWDOWN * quartile)  # else long answers would leave places empty

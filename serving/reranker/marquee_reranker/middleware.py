@@ -6,7 +6,8 @@ probes (docs/adr).
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
@@ -28,14 +29,27 @@ RETRY_AFTER = "1"
 OVERLOADED = f"more requests than this server can answer in time: try again after {RETRY_AFTER} s, or add replicas"
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CLIENT_GONE = 499
-FastAnswer = Callable[[Scope, bytes], Response | None]
-"""Answers a request, by its scope and body, within about a millisecond; None where that takes longer."""
+
+
+@dataclass(frozen=True)
+class Fast:
+    """What is answered on the event loop.
+
+    Attributes:
+        paths: POST requests of these can be.
+        applies: Whether they can now, whatever they ask for.
+        answer: Answers a request, by its scope and body, within about a millisecond; None where that takes longer.
+    """
+
+    paths: Collection[str]
+    applies: Callable[[Scope], bool]
+    answer: Callable[[Scope, bytes], Response | None]
 
 
 class Admit:
     """Buffers the body, so that slow senders take no place, takes a place, and answers.
 
-    Requests of `paths` that `fast` can answer are computed on the event loop, one at a time: threads would only take
+    Requests that `fast` can answer are computed on the event loop, one at a time: threads would only take
     turns at Python's lock. Others go to the application, which computes in threads, up to `max_inflight` at once.
     More than MAX_BODY_BYTES are answered with 413 at once, and what takes longer than `read_seconds` with 408.
     Also answers HEAD as GET (RFC 9110, 9.1).
@@ -50,7 +64,7 @@ class Admit:
         max_queue: int,
         queue_seconds: float,
         read_seconds: float,
-        fast: Mapping[str, FastAnswer],
+        fast: Fast,
     ) -> None:
         self._app = app
         self._telemetry = telemetry
@@ -66,6 +80,11 @@ class Admit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path, rules = scope["path"], self._fast
+        fast = path in rules.paths and scope["method"] == "POST" and rules.applies(scope)
+        if fast and self._loop.is_overloaded:  # before anything else, since there are many of them then
+            await self._refuse(scope, receive, send, "queue_full")
+            return
         try:
             body = await self._read(scope, receive)
         except ProblemError as error:
@@ -80,31 +99,32 @@ class Admit:
 
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}  # FastAPI has no HEAD; uvicorn leaves out the body
-        path = scope["path"]
         if path in PROBES or path.startswith(UNLIMITED):
             await self._app(scope, replay, send)
             return
         try:
-            fast = self._fast.get(path) if scope["method"] == "POST" else None
-            if fast and (answer := await self._compute(fast, scope, body)):
+            if fast and (answer := await self._compute(scope, body)):
                 await answer(scope, receive, send)
                 return
             entered = await self._threads.enter()
         except RefusedError as refused:
-            self._telemetry.shed.labels(refused.reason).inc()
-            log_fields(scope)["shed"] = refused.reason
-            problem = ProblemError(503, OVERLOADED, headers={"Retry-After": RETRY_AFTER})
-            await problem_response(scope, problem)(scope, receive, send)
+            await self._refuse(scope, receive, send, refused.reason)
             return
         try:
             await self._app(scope, replay, send)
         finally:
             self._threads.leave(entered)
 
-    async def _compute(self, fast: FastAnswer, scope: Scope, body: bytes) -> Response | None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+        self._telemetry.shed.labels(reason).inc()
+        log_fields(scope)["shed"] = reason
+        problem = ProblemError(503, OVERLOADED, headers={"Retry-After": RETRY_AFTER})
+        await problem_response(scope, problem)(scope, receive, send)
+
+    async def _compute(self, scope: Scope, body: bytes) -> Response | None:
         entered = await self._loop.enter()
         try:
-            return fast(scope, body)
+            return self._fast.answer(scope, body)
         finally:
             # In the loop's next round, after it has read what arrived meanwhile: so requests wait in our queue, where
             # their time is measured, and not in the sockets'.

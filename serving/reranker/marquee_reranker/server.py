@@ -3,6 +3,7 @@
 import math
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from marquee_reranker.workers import Workers
 # Time to accept requests after SIGTERM, while /readyz says 503: load balancers notice it a little late.
 DRAIN_SECONDS = 1.0
 MOST_WORKERS = 4
+SWITCH_SECONDS = 0.0005
 
 
 class Server(uvicorn.Server):
@@ -72,6 +74,8 @@ def _serve_as_worker(settings: Settings, listener: socket.socket, registry: Coll
 
 
 def _serve(settings: Settings, listener: socket.socket, registry: CollectorRegistry) -> None:
+    # The event loop waits for Python's lock this long when a thread computes, at each round: 5 ms by default.
+    sys.setswitchinterval(SWITCH_SECONDS)
     # Requests run in threads, below which OpenBLAS's own threads would make it a hundred times slower.
     threadpool_limits(settings.threads, user_api="blas")
     telemetry = Telemetry(registry)

@@ -93,9 +93,9 @@ def test_targets_are_valid_requests_and_all_different():
 
 def test_best_is_the_highest_rate_that_passes_and_capacity_the_highest_goodput():
     steps = (step(), step(rate=200, p99=9.0), step(rate=300, p99=6.0), step(rate=400, goodput=350.0, p99=90.0))
-    found = Measured("embedded", 1, 1, steps, {})
+    found = Measured("embedded", 1, steps, {})
     assert (found.best.rate, found.capacity) == (300, 350.0)
-    assert Measured("embedded", 1, 1, steps[1:2], {}).best is None
+    assert Measured("embedded", 1, steps[1:2], {}).best is None
 
 
 def test_fallbacks_are_the_answers_of_lower_rungs():
@@ -121,10 +121,8 @@ def test_this_process_is_read_from_proc():
 @pytest.fixture
 def report():
     overload = {"2x": step(rate=800, errors={"503": 400}, refused_p99=1.5, retry_after=1.0)}
-    one = Measured(
-        "embedded", 1, 1, (step(), step(rate=400, p99=6.5), step(rate=800, goodput=500.0, p99=80.0)), overload
-    )
-    plain = Measured("plain", 1, 1, (step(rate=100, p99=20.0),), {})
+    one = Measured("embedded", 1, (step(), step(rate=400, p99=6.5), step(rate=800, goodput=500.0, p99=80.0)), overload)
+    plain = Measured("plain", 1, (step(rate=100, p99=20.0),), {})
     measured = [asdict(one), asdict(plain)]
     about = {"command": "python -m benchmarks.serving rates", "date": "2026-11-30", "machine": "2 processors"}
     return json.loads(json.dumps(about | {"films": 27000, "seconds": 10.0, "measured": measured}))

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from marquee.retrieval.exact import ExactSearch
-from marquee_reranker.admission import INTERVAL_SECONDS, LEAST, WINDOW, Admission
+from marquee_reranker.admission import INTERVAL_SECONDS, LEAST, WINDOW, Admission, RefusedError
 
 N = 200
 ASKED = {"tmdb_ids": [1001, 1004]}
@@ -194,6 +194,34 @@ def test_a_burst_may_wait_and_a_standing_queue_may_not(clock, seconds, longest):
         assert [one.exception().reason for one in behind] == ["queue_timeout"] * 4
         entered, admitted = await waits(admission, await admission.enter(), longest - 1)
         assert admitted  # the queue was empty
+
+    asyncio.run(run())
+
+
+def test_who_would_wait_in_vain_is_refused_at_once(clock):
+    async def run():
+        admission = Admission(1, max_queue=99, queue_seconds=1, clock=clock)
+        entered = await admission.enter()
+        first = [asyncio.ensure_future(admission.enter()) for _ in range(WINDOW)]
+        await settle()
+        for _ in first:  # each takes 2 ms, so that the last one waits for 100
+            clock.now += 0.002
+            admission.leave(entered)
+            await settle()
+            entered = clock.now
+        waiting = [asyncio.ensure_future(admission.enter()) for _ in range(9)]
+        await settle()
+        assert not admission.is_overloaded  # a burst
+        clock.now += INTERVAL_SECONDS + 0.001
+        assert admission.is_overloaded
+        with pytest.raises(RefusedError, match="queue_full"):
+            await admission.enter()
+        for one in waiting:
+            one.cancel()
+        await settle()
+        admission.leave(entered)
+        assert not admission.is_overloaded
+        assert admission.n_present == 0
 
     asyncio.run(run())
 

@@ -14,6 +14,7 @@ from marquee.bundle.card import ModelCard, model_card
 from marquee.errors import BundleError, RequestError
 from marquee.inspect_request import RequestAccount, account
 from marquee.pipeline import Pipeline, Trace
+from marquee_reranker.middleware import Fast
 from marquee_reranker.openapi import problems_at, with_request_body
 from marquee_reranker.requests import recommendation_request
 from marquee_reranker.responses import cached_response, json_response, pipeline_of
@@ -45,9 +46,7 @@ def recommend_in_older_shape(request: Request, body: RequestBody) -> Response:
 
 def recommend_fast(scope: Scope, body: bytes) -> Response | None:
     """The answer of `recommend`, where it takes about a millisecond; None for others, and for whatever goes wrong."""
-    live = scope["app"].state.live
-    if not live.ready or not (pipeline := live.get()).in_process or len(pipeline.catalog) > FAST_FILMS:
-        return None
+    pipeline: Pipeline = scope["app"].state.live.get()
     try:
         require_json(dict(scope["headers"]).get(b"content-type", b"").decode("latin-1"))
         request = parse_request(body)
@@ -60,7 +59,13 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
         return None  # the route answers with a problem
 
 
-FAST = dict.fromkeys(("/recommend", "/v1/recommendations"), recommend_fast)
+def can_be_fast(scope: Scope) -> bool:
+    """Whether there is a model, it retrieves in process, and its catalogue is small enough."""
+    live = scope["app"].state.live
+    return live.ready and live.get().in_process and len(live.get().catalog) <= FAST_FILMS
+
+
+FAST = Fast({"/recommend", "/v1/recommendations"}, can_be_fast, recommend_fast)
 
 
 def _recommend(scope: Scope, pipeline: Pipeline, body: RecommendationRequest) -> RecommendationResponse:
