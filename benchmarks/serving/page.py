@@ -13,6 +13,9 @@ from benchmarks.serving.plan import IN_USE, Cost, assumptions, load, on_aws, on_
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.png"
 STEPS = ROOT / "benchmarks" / "serving.md"
+LINKS = """![Median and p99 over the rate, for each way to serve](performance.png)
+
+All rates: [benchmarks/serving.md](../benchmarks/serving.md)."""
 COLOURS = {"embedded": "#1f6f5c", "kserve": "#4f8fbf", "torchserve": "#8a6fb0", "plain": "#c8743a"}
 
 
@@ -80,7 +83,7 @@ def rates(report: dict[str, Any], found: Sequence[Measured]) -> str:
         f"{report['films']:,} films, {report['seconds']:g} s a rate. Other work on the machine used up to {others:.1f} "
         "cores meanwhile" + ("." if others < 0.1 else ": **these figures are too low, run it alone**.")
     )
-    return f"{about(report)} {note}\n\n{table(heads, rows)}"
+    return f"{about(report)} {note}\n\n{table(heads, rows)}\n\n{LINKS}"
 
 
 def shares(step: Step, values: Sequence[float], form: str) -> str:
