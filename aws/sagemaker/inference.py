@@ -21,7 +21,7 @@ FAULT = Reply(500, {"error": "this is a fault of ours, and logged"})
 
 def model_fn(model_dir: str) -> RetrievalService:
     """Load the bundle in the unpacked archive; raises a BundleError if it is missing or damaged."""
-    service = RetrievalService(Path(model_dir), interval=NEVER)
+    service = RetrievalService(Path(model_dir), interval=NEVER, as_bytes=False)  # SageMaker passes no headers on
     service.live.check()
     logger.info("bundle %s is loaded", service.live.get().version)
     return service

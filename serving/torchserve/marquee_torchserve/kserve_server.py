@@ -2,6 +2,7 @@
 
 import logging
 import math
+import signal
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -108,6 +109,8 @@ def serve(settings: Settings) -> None:
     # One line per request is the re-ranker's business. uvicorn makes none if its logger has no handlers.
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False
+    # uvicorn shuts down and then raises the signal again, which is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run([listen(settings.host, settings.port)])
 
 

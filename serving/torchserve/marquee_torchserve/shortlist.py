@@ -40,10 +40,13 @@ def torch_shortlist(tower: TwoTower, device: torch.device) -> Shortlist:
 def start_service(settings: Settings) -> RetrievalService:
     """A service that follows the store, on the first GPU or the processor; it answers 503 until there is a bundle."""
     # On a processor numpy takes a third of torch's time, and needs no copy of the vectors.
-    on = {"make_shortlist": partial(torch_shortlist, device=torch.device("cuda"))} if torch.cuda.is_available() else {}
+    on_gpu = partial(torch_shortlist, device=torch.device("cuda")) if torch.cuda.is_available() else None
     service = RetrievalService(
-        open_store(settings.artifacts, settings.cache_dir), model=settings.model, interval=settings.reload_seconds, **on
+        open_store(settings.artifacts, settings.cache_dir),
+        model=settings.model,
+        make_shortlist=on_gpu or (lambda _: None),
+        interval=settings.reload_seconds,
     )
     service.live.start(wait=False)  # however slow the disk is, probes are answered meanwhile
-    logger.info("retrieval on %s from %s", "a GPU" if on else "the processor", settings.artifacts)
+    logger.info("retrieval on %s from %s", "a GPU" if on_gpu else "the processor", settings.artifacts)
     return service

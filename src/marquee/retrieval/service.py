@@ -17,7 +17,8 @@ from marquee.retrieval.wire import Render, Reply, parse_request, render_v1
 class RetrievalService:
     """Answers from a store's current bundle, or the one before for clients that still use it. Thread-safe.
 
-    `make_shortlist` makes the product over a catalogue, by default in numpy; the rest is as for `Live`.
+    `make_shortlist` makes the product over a catalogue, by default in numpy. `as_bytes`: whether answers may have
+    headers, and so tensors as bytes. The rest is as for `Live`.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class RetrievalService:
         model: str = CURRENT,
         make_shortlist: Callable[[TwoTower], Shortlist | None] = lambda _: None,
         interval: float = 5.0,
+        as_bytes: bool = True,
     ) -> None:
         def build(bundle: Bundle) -> ExactSearch:
             search = ExactSearch(bundle, make_shortlist(bundle.two_tower))
             search.batch([search.sample()] * 2)  # what would fail later fails here
             return search
 
+        self._as_bytes = as_bytes
         self.live = Live(place, model=model, build=build, interval=interval)
 
     def answer(self, bodies: Sequence[bytes | dict[str, Any]]) -> list[Reply]:
@@ -54,7 +57,7 @@ class RetrievalService:
             if not body:
                 search = self.live.get()
                 return [search.sample()], search, render_v1
-            queries, version, render = parse_request(body)
+            queries, version, render = parse_request(body, as_bytes=self._as_bytes)
             return queries, self.live.get(version), render
         except RequestError as error:
             return _problem(400, error)

@@ -89,11 +89,12 @@ class Reply:
 Render = Callable[[Sequence[Candidates]], Reply]
 
 
-def parse_request(body: bytes | dict[str, Any]) -> tuple[list[Query], str, Render]:
+def parse_request(body: bytes | dict[str, Any], *, as_bytes: bool = True) -> tuple[list[Query], str, Render]:
     """Parse a request's JSON, or a dict of it; its field `instances` or `inputs` determines the protocol.
 
     Returns the queries, at least one; the bundle's version that the client uses, or ""; and a function that renders the
-    answer in the same protocol, given one entry per query, all of one bundle.
+    answer in the same protocol, given one entry per query, all of one bundle. Tensors are bytes if the request asks for
+    them and `as_bytes` allows it.
 
     Raises:
         RequestError: It is not a request as docs/retrieval.md describes it.
@@ -116,7 +117,7 @@ def parse_request(body: bytes | dict[str, Any]) -> tuple[list[Query], str, Rende
     if not isinstance(parameters, dict):
         raise RequestError("parameters is not an object", fix='send {"model_version": "..."} or nothing')
     _allow_fields(body, {"id", "inputs", "outputs", "parameters"})
-    binary = parameters.get("binary_data_output") is True
+    binary = as_bytes and parameters.get("binary_data_output") is True
     render = partial(render_v2, request_id=body.get("id"), binary=binary)
     return _parse_tensors(body["inputs"]), _version(parameters), render
 

@@ -260,4 +260,4 @@ def test_init_imports_nothing_heavy(lambda_folders, run_lambda):
     done = subprocess.run([python, "-c", code], env=environment, check=True, capture_output=True, text=True)
     loaded = set(done.stdout.split())
     assert not loaded & set("fastapi starlette torch pandas scipy sklearn pyarrow prometheus_client structlog".split())
-    assert {"numpy", "pydantic", "boto3", "marquee"} <= loaded
+    assert {"numpy", "pydantic", "botocore", "marquee"} <= loaded
