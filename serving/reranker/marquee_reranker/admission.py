@@ -7,6 +7,7 @@ fewer requests are in progress when more only make each of them slower (AIMD on 
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -38,16 +39,24 @@ class Admission:
         limit: The most places; where it is above LEAST, latency lowers it.
         max_queue: The most requests that wait.
         queue_seconds: The longest time that a request waits.
+        patience: Up to this length of the queue nobody waits in vain: what holds up a short one is a bundle that loads.
         clock: Seconds that only increase.
     """
 
     def __init__(
-        self, limit: int, *, max_queue: int, queue_seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        limit: int,
+        *,
+        max_queue: int,
+        queue_seconds: float,
+        patience: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limit = self._most = limit
         self.in_progress = 0
         self._max_queue = max_queue
         self._queue_seconds = queue_seconds
+        self._patience = patience
         self._clock = clock
         self._waiting: deque[tuple[float, asyncio.Future[str]]] = deque()
         self._short_at = clock()  # when a request last waited no longer than the target
@@ -67,7 +76,7 @@ class Admission:
     def is_overloaded(self) -> bool:
         """Whether the queue is standing, and so long that another request would wait in vain."""
         wait = len(self._waiting) * self._usual / self.limit
-        return wait > self._target and self._clock() - self._short_at > INTERVAL_SECONDS
+        return len(self._waiting) > self._patience and wait > self._target and self._clock() - self._short_at > INTERVAL_SECONDS
 
     async def enter(self) -> float:
         """Take a place, after waiting if necessary; returns the time, for `leave`. Raises `RefusedError`."""
@@ -110,6 +119,8 @@ class Admission:
             since, turn = self._waiting[0]
             standing = now - self._short_at > INTERVAL_SECONDS
             longest = min(self._target, self._queue_seconds) if standing else self._queue_seconds
+            if len(self._waiting) <= self._patience:
+                longest = math.inf
             if turn.done():  # cancelled
                 self._waiting.popleft()
             elif now - since >= longest:
@@ -122,7 +133,7 @@ class Admission:
                     self._short_at = now
                 turn.set_result("")
             else:
-                if self._timer is None:
+                if self._timer is None and longest < math.inf:
                     self._timer = asyncio.get_running_loop().call_later(since + longest - now, self._expire)
                 return
         self._short_at = now

@@ -29,6 +29,7 @@ RETRY_AFTER = "1"
 OVERLOADED = f"more requests than this server can answer in time: try again after {RETRY_AFTER} s, or add replicas"
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CLIENT_GONE = 499
+PATIENCE = 16  # requests that take about a millisecond each
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Admit:
         self._telemetry = telemetry
         self._read_seconds = read_seconds
         self._fast = fast
-        self._loop = Admission(1, max_queue=max_queue, queue_seconds=queue_seconds)
+        self._loop = Admission(1, max_queue=max_queue, queue_seconds=queue_seconds, patience=PATIENCE)
         self._threads = threads = Admission(max_inflight, max_queue=max_queue, queue_seconds=queue_seconds)
         telemetry.limit.set_function(lambda: threads.limit)
         telemetry.inflight.set_function(lambda: self._loop.n_present + threads.n_present)

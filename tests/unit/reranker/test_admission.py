@@ -226,6 +226,26 @@ def test_who_would_wait_in_vain_is_refused_at_once(clock):
     asyncio.run(run())
 
 
+def test_a_short_queue_waits_as_long_as_it_takes(clock):
+    async def run():
+        admission = Admission(1, max_queue=9, queue_seconds=0.05, patience=2, clock=clock)
+        entered = await admission.enter()
+        waiting = [asyncio.ensure_future(admission.enter()) for _ in range(4)]
+        await settle()
+        clock.now += 60  # the loop was held up
+        admission.leave(entered)
+        await settle()
+        assert [str(one.exception()) for one in waiting[:2]] == ["queue_timeout"] * 2
+        assert waiting[2].done()
+        clock.now += 60
+        admission.leave(waiting[2].result())
+        await settle()
+        admission.leave(waiting[3].result())
+        assert admission.n_present == 0
+
+    asyncio.run(run())
+
+
 def test_the_limit_follows_the_latency(clock):
     async def serve(admission, n, ms):
         for _ in range(n):
