@@ -75,8 +75,9 @@ class Admission:
     @property
     def is_overloaded(self) -> bool:
         """Whether the queue is standing, and so long that another request would wait in vain."""
-        wait = len(self._waiting) * self._usual / self.limit
-        return len(self._waiting) > self._patience and wait > self._target and self._clock() - self._short_at > INTERVAL_SECONDS
+        if len(self._waiting) <= self._patience or self._clock() - self._short_at <= INTERVAL_SECONDS:
+            return False
+        return len(self._waiting) * self._usual / self.limit > self._target
 
     async def enter(self) -> float:
         """Take a place, after waiting if necessary; returns the time, for `leave`. Raises `RefusedError`."""
