@@ -115,8 +115,6 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python3", "-c",
 r.urlopen('http://127.0.0.1:' + os.environ.get('MARQUEE_PORT', '8080') + '/predictions/two_tower', timeout=4)"]
 
 FROM server AS reranker
-# A cluster scales by pods; in a container of many processors, set it.
-ENV MARQUEE_WORKERS=1
 COPY --from=serving-packages /opt/packages /opt/packages
 COPY --from=reranker-code /app /app
 USER 10001:10001

@@ -91,8 +91,8 @@ class Settings(FrozenBaseModel):
     """Port of /metrics, separate from the public port."""
     reload_seconds: float = Field(5.0, gt=0)
     """Interval of checks for a new bundle, in seconds."""
-    workers: int = Field(0, ge=0, le=64)
-    """Number of processes that serve the port. 0: one per processor, at most 4; a pod has one, and replicas."""
+    workers: int = Field(1, ge=0, le=64)
+    """Number of processes that serve the port, each ready by itself, as replicas are. 0: one per processor, at most 4."""
     threads: int = Field(1, ge=1)
     """Threads per matrix product. Requests run in threads already, so more only helps on idle processors."""
     retrieval_url: ServerURL = Field("", pattern=f"^$|{URL}")

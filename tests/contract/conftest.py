@@ -45,7 +45,7 @@ class Served:
         self.metrics_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{kind}-{self.port}.log"
-        given = {"artifacts": store, "metrics_port": self.metrics_port, **settings, "port": self.port}
+        given = {"artifacts": store, "metrics_port": self.metrics_port, "workers": 1, **settings, "port": self.port}
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MARQUEE_")}
         if kind == "torchserve":
             environment["PATH"] = path_with_java()
