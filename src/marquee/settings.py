@@ -92,7 +92,7 @@ class Settings(FrozenBaseModel):
     reload_seconds: float = Field(5.0, gt=0)
     """Interval of checks for a new bundle, in seconds."""
     workers: int = Field(1, ge=0, le=64)
-    """Number of processes that serve the port, each ready by itself, as replicas are. 0: one per processor, at most 4."""
+    """Number of processes on the port, each ready by itself, as replicas are. 0: one per processor, at most 4."""
     threads: int = Field(1, ge=1)
     """Threads per matrix product. Requests run in threads already, so more only helps on idle processors."""
     retrieval_url: ServerURL = Field("", pattern=f"^$|{URL}")
