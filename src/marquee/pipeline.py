@@ -59,7 +59,6 @@ class Pipeline:
         self.catalog = bundle.catalog
         self.films = Films(bundle)
         self.ladder = Ladder(bundle, retriever)
-        self.in_process = retriever is None
 
     @property
     def version(self) -> str:
@@ -69,7 +68,7 @@ class Pipeline:
     def with_retriever(self, retriever: Retriever) -> "Pipeline":
         """A pipeline with candidates from elsewhere, which shares what was computed from the bundle."""
         other = copy.copy(self)
-        other.ladder, other.in_process = Ladder(self.bundle, retriever), False
+        other.ladder = Ladder(self.bundle, retriever)
         return other
 
     def recommend(

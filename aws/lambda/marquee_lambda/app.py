@@ -17,7 +17,7 @@ from marquee.api import problems
 from marquee.api.contracts import MAX_BODY_BYTES, Alive, RecommendationRequest, response_json
 from marquee.api.older_shape import older_shape
 from marquee.api.problems import ProblemError
-from marquee.api.request_body import parse_request, require_json
+from marquee.api.request_body import parse_request
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.bundle.read import load
 from marquee.errors import AnswerTooLong, BundleError, RequestError
@@ -142,8 +142,7 @@ class App:
     def _recommend(self, resolver: ApiGatewayResolver) -> Response[str]:
         facts = self._facts
         facts.route = _path(resolver)
-        require_json(resolver.context["headers"].get("content-type", ""))
-        request = parse_request(resolver.context["body"])
+        request = parse_request(resolver.context["headers"].get("content-type", ""), resolver.context["body"])
         facts.n_seeds = request.n_seeds
         pipeline, trace = self._ready(), Trace()
         if facts.route == EXPLAIN:

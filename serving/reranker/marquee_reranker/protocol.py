@@ -15,8 +15,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """Closes connections on which a head doesn't arrive within `seconds` (a subclass sets it), after a 408.
 
     On a new connection the time begins at once, and if no byte came, it is closed without an answer; on a kept one it
-    begins with the first byte. Heads of more than MAX_HEAD_BYTES get 431. The body's time is limited by `Observe`,
-    which logs and counts it.
+    begins with the first byte. Heads of more than MAX_HEAD_BYTES get 431. The body's time is limited by
+    `middleware.Admit`.
     """
 
     seconds = 10.0

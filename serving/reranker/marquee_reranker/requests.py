@@ -6,15 +6,14 @@ from fastapi import Path, Request
 
 from marquee.api.contracts import RecommendationRequest
 from marquee.api.queries import MAX_ID, MoviePath, SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
-from marquee.api.request_body import parse_request, require_json
+from marquee.api.request_body import parse_request
 
 MovieIdInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="A MovieLens id.", examples=[1])]
 
 
 async def recommendation_request(request: Request) -> RecommendationRequest:
     """The parsed body; a FastAPI dependency, since FastAPI's own parser isn't strict."""
-    require_json(request.headers.get("content-type", ""))
-    return parse_request(await request.body())
+    return parse_request(request.headers.get("content-type", ""), await request.body())
 
 
 # JSON schemas for validation messages: of the path's parameters, and of queries by the last part of their path.

@@ -29,19 +29,16 @@ _EXPECTED = {
 Schema = Mapping[str, Any]
 
 
-def require_json(content_type: str) -> None:
-    """Check the header Content-Type, "" where there is none; raises `ProblemError`, 415."""
+def parse_request(content_type: str, body: bytes) -> RecommendationRequest:
+    """Parse a body strictly, without conversions, given the header Content-Type, "" where there is none.
+
+    Raises `ProblemError`: 415 if it is declared as something else, compressed or not UTF-8, 400 if it is not JSON, 422
+    for invalid fields.
+    """
     media_type = content_type.split(";", maxsplit=1)[0].strip().lower()
     if not JSON.fullmatch(media_type):
         declared = media_type[:60] or "of no declared type"
         raise ProblemError(415, f"the body is {declared}: send the header Content-Type: application/json")
-
-
-def parse_request(body: bytes) -> RecommendationRequest:
-    """Parse a body strictly, without conversions.
-
-    Raises `ProblemError`: 400 if it is not JSON, 415 if it is compressed or not UTF-8, 422 for invalid fields.
-    """
     body = body.removeprefix(UTF8_MARK)
     if found := ENCODED.get(body[:2]):
         raise ProblemError(415, f"the body is {found}: send it as UTF-8, without Content-Encoding")

@@ -8,7 +8,7 @@ from marquee.retrieval.wire import MAX_BODY_BYTES, Reply
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-TOO_LONG = Reply(413, {"error": f"the body is longer than {MAX_BODY_BYTES} bytes; send fewer queries"})
+TOO_LONG = Reply(413, {"error": f"the body is longer than {MAX_BODY_BYTES} bytes; send fewer instances"})
 
 
 async def read_body(receive: Receive) -> bytes | None:

@@ -40,6 +40,11 @@ class Ladder:
         self._retriever = retriever
         self._search = ExactSearch(bundle)
 
+    @property
+    def in_process(self) -> bool:
+        """Whether no other server is asked."""
+        return self._retriever is None
+
     def candidates(self, tastes: Sequence[Taste], rung: Rung = "two_tower") -> list[Pool]:
         """Each taste's candidates, from the highest rung that has some, beginning at `rung`.
 

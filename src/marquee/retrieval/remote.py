@@ -9,7 +9,6 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from marquee.api.request_context import deadline
 from marquee.errors import RetrievalUnavailable, Unavailable
@@ -235,17 +234,6 @@ def read_whole(
         if time.monotonic() > ends:
             raise unavailable("timeout", "the answer comes too slowly")
     return bytes(content)
-
-
-@contextmanager
-def pooled(response: Any) -> Iterator[None]:
-    """Return an urllib3 response's connection to the pool at the end; close it if reading fails."""
-    try:
-        yield
-    except BaseException:
-        response.close()
-        raise
-    response.release_conn()
 
 
 def reason_of_status(status: int | None) -> str:

@@ -103,5 +103,5 @@ def test_only_two_routes_and_bodies_of_a_megabyte(container):
     assert container.client.get("/ping").content == b""
     answer = container.invoke(b" " * (1024 * 1024 + 1))
     assert answer.status_code == 413
-    assert "send fewer queries" in answer.json()["error"]
+    assert "send fewer instances" in answer.json()["error"]
     assert container.invoke(PROBE).status_code == 200

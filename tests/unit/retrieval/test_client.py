@@ -118,31 +118,47 @@ def test_connections_are_kept_but_not_for_ever(server, make_client):
     assert len(server.connections) == 6
 
 
-def test_a_kept_connection_that_the_server_closed_costs_no_answer(make_client):
+@pytest.fixture
+def listen():
+    """`listen(serve) -> (url, accepted)`: `serve` is called with each accepted connection."""
+    listeners = []
+
+    def start(serve):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        accepted = []
+
+        def accept():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                accepted.append(connection)
+                with connection, suppress(OSError):
+                    serve(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}", accepted
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def test_a_kept_connection_that_the_server_closed_costs_no_answer(make_client, listen):
     """One answer per connection, and the second request on it is cut: the client asks again on a new one."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    answer = render_v1([FOUND]).text()
-    accepted = []
 
-    def serve():
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            accepted.append(connection)
-            with connection:
-                connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
-                connection.recv(65536)  # the second request: no answer
+    def serve(connection):
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER))
+        connection.recv(65536)  # the second request: no answer
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}", protocol="v1")
+    url, accepted = listen(serve)
+    client = make_client(url, protocol="v1")
     for _ in range(4):
         assert client.candidates(QUERY, "v1").movie_ids.tolist() == [7, 4]
     client.close()
-    listener.close()
     assert len(accepted) == 4
 
 
@@ -163,52 +179,25 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r
         (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "error", 1),
     ],
 )
-def test_answers_of_all_kinds(make_client, answer, result, attempts):
-    listener = socket.create_server(("127.0.0.1", 0))
-    accepted, results = [], []
+def test_answers_of_all_kinds(make_client, listen, answer, result, attempts):
+    def serve(connection):
+        connection.recv(65536)
+        connection.sendall(answer)
 
-    def serve():
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection, suppress(OSError):
-                accepted.append(1)
-                connection.recv(65536)
-                connection.sendall(answer)
-
-    threading.Thread(target=serve, daemon=True).start()
-    client = make_client(
-        f"http://127.0.0.1:{listener.getsockname()[1]}", protocol="v1", on_result=lambda one, _: results.append(one)
-    )
+    url, accepted = listen(serve)
+    results = []
+    client = make_client(url, protocol="v1", on_result=lambda one, _: results.append(one))
     with suppress(RetrievalUnavailable):
         assert client.candidates(QUERY, "v1").movie_ids.tolist() == [7, 4]
-    listener.close()
     assert (results, len(accepted)) == ([result], attempts)
 
 
-def test_one_retry_at_most(make_client):
-    listener = socket.create_server(("127.0.0.1", 0))
-    accepted = []
-
-    def serve():
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            accepted.append(1)
-            connection.close()
-
-    threading.Thread(target=serve, daemon=True).start()
+def test_one_retry_at_most(make_client, listen):
+    url, accepted = listen(lambda _: None)
     results = []
-    client = make_client(
-        f"http://127.0.0.1:{listener.getsockname()[1]}", on_result=lambda result, _: results.append(result)
-    )
+    client = make_client(url, on_result=lambda result, _: results.append(result))
     with pytest.raises(RetrievalUnavailable) as raised:
         client.candidates(QUERY, "v1")
-    listener.close()
     assert raised.value.reason == "connection_lost"
     assert results == ["connection_lost"]
     assert len(accepted) == 2

@@ -5,6 +5,8 @@ The key is part of an address or a header, so errors and log lines contain neith
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import urllib3
@@ -13,7 +15,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 from marquee.errors import ConfigError, Unavailable
-from marquee.retrieval.remote import pooled, read_whole
+from marquee.retrieval.remote import read_whole
 
 MAX_BYTES = 512 * 1024
 WIDTH = "w342"  # pixels; the page shows posters at half of that, on screens with two pixels per point
@@ -78,7 +80,7 @@ class Tmdb:
         options: dict[str, Any] = {"timeout": left, "redirect": False, "preload_content": False}
         try:
             response = self._pool.request("GET", address, headers=headers, **options)
-            with pooled(response):
+            with _pooled(response):
                 content = read_whole(
                     response.read1, ends, limit=MAX_BYTES, unavailable=TmdbUnavailable, too_large="too_large"
                 )
@@ -117,3 +119,14 @@ def _checked(content: bytes, declared: str) -> Poster:
     if media_type not in SIGNATURES or not SIGNATURES[media_type].match(content):
         raise TmdbUnavailable("bad_answer", f"{declared[:40]!r} is no JPEG, PNG or WebP")
     return Poster(content, media_type)
+
+
+@contextmanager
+def _pooled(response: Any) -> Iterator[None]:
+    """Return an urllib3 response's connection to the pool at the end; close it if reading fails."""
+    try:
+        yield
+    except BaseException:
+        response.close()
+        raise
+    response.release_conn()

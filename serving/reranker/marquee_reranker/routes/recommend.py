@@ -9,7 +9,7 @@ from starlette.types import Scope
 from marquee.api.contracts import Alive, Ready, RecommendationRequest, RecommendationResponse
 from marquee.api.older_shape import OlderResponse, older_shape
 from marquee.api.problems import ProblemError, not_ready
-from marquee.api.request_body import parse_request, require_json
+from marquee.api.request_body import parse_request
 from marquee.bundle.card import ModelCard, model_card
 from marquee.errors import BundleError, RequestError
 from marquee.inspect_request import RequestAccount, account
@@ -48,8 +48,7 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
     """The answer of `recommend`, where it takes about a millisecond; None for others, and for whatever goes wrong."""
     pipeline: Pipeline = scope["app"].state.live.get()
     try:
-        require_json(dict(scope["headers"]).get(b"content-type", b"").decode("latin-1"))
-        request = parse_request(body)
+        request = parse_request(dict(scope["headers"]).get(b"content-type", b"").decode("latin-1"), body)
         slow = request.people or request.several_interests or request.one_per_franchise or request.explain
         n_named = request.n_seeds + len(request.disliked_movie_ids) + len(request.disliked_tmdb_ids)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
@@ -62,7 +61,7 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
 def can_be_fast(scope: Scope) -> bool:
     """Whether there is a model, it retrieves in process, and its catalogue is small enough."""
     live = scope["app"].state.live
-    return live.ready and live.get().in_process and len(live.get().catalog) <= FAST_FILMS
+    return live.ready and live.get().ladder.in_process and len(live.get().catalog) <= FAST_FILMS
 
 
 FAST = Fast({"/recommend", "/v1/recommendations"}, can_be_fast, recommend_fast)
