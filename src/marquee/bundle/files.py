@@ -15,7 +15,8 @@ from marquee.base_model import FrozenBaseModel
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import Manifest, first_problem
 from marquee.errors import BundleError
-from marquee.models.catalog import Catalog
+from marquee.models.catalog import FILMS, Catalog, ItemId
+from marquee.models.columns import Column, Labels, Numbers
 from marquee.models.item_cf import HISTORY, ItemCF
 from marquee.models.two_tower import Pooling, TwoTower
 from marquee.models.weights import RerankConfig
@@ -25,6 +26,9 @@ ITEM_CF = "item_cf.safetensors"
 CATALOG_ARRAYS = "catalog.safetensors"
 CATALOG_NAMES = "catalog.json"
 RERANKER = "reranker.json"
+# Only where the catalogue has more than MovieLens has; earlier versions of Marquee ignore both files.
+ITEM_NAMES = "items.json"
+ITEM_ARRAYS = "items.safetensors"
 ARRAYS = ".safetensors"
 EVAL_FOLDER = "eval/"
 REQUIRED = (TWO_TOWER, ITEM_CF, CATALOG_ARRAYS, CATALOG_NAMES, RERANKER)
@@ -55,6 +59,14 @@ _ITEM_CF_DTYPES: Dtypes = {f"{view}{name}": kinds for view in ("", HISTORY) for 
 _SAFETENSORS = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "BOOL": "?"}
 
 
+class ItemNames(FrozenBaseModel):
+    """The content of `items.json`: the data's own ids, the noun, and the words of each column; null for numbers."""
+
+    item_ids: tuple[ItemId, ...] | None = None
+    noun: tuple[str, str] = FILMS
+    columns: dict[str, tuple[str, ...] | None] = {}
+
+
 class CatalogNames(FrozenBaseModel):
     """The content of `catalog.json`."""
 
@@ -69,6 +81,10 @@ def encode(bundle: Bundle) -> dict[str, bytes]:
         CATALOG_NAMES: _json({"titles": list(catalog.titles), "genre_names": list(catalog.genre_names)}),
         RERANKER: _json(bundle.rerank.model_dump(mode="json")),
     }
+    if catalog.item_ids or catalog.columns or catalog.noun != FILMS:
+        names = {name: column.names if isinstance(column, Labels) else None for name, column in catalog.columns.items()}
+        files[ITEM_NAMES] = _json(ItemNames(item_ids=catalog.item_ids, noun=catalog.noun, columns=names).model_dump())
+        files[ITEM_ARRAYS] = safetensors_numpy.save(_column_arrays(catalog.columns))
     for name, arrays in _arrays(bundle).items():
         # At most one entry of metadata: safetensors doesn't keep the order of several, so hashes would differ.
         metadata: dict[str, str] | None = {"pooling": bundle.two_tower.pooling} if name == TWO_TOWER else None
@@ -82,6 +98,7 @@ def decode(files: Mapping[str, bytes | mmap.mmap], manifest: Manifest, eval_file
     """The inverse of `encode`, for files whose hashes have been verified; arrays of mapped files stay in them."""
     tower, metadata = _load(TWO_TOWER, files, _TWO_TOWER_DTYPES)
     item_cf, _ = _load(ITEM_CF, files, _ITEM_CF_DTYPES)
+    catalog: dict[str, Any]
     catalog, _ = _load(CATALOG_ARRAYS, files, _CATALOG_DTYPES)
     if missing := [name for name in _CATALOG_DTYPES if name not in catalog]:
         raise BundleError(f"{CATALOG_ARRAYS} lacks the array {missing[0]}")
@@ -97,7 +114,7 @@ def decode(files: Mapping[str, bytes | mmap.mmap], manifest: Manifest, eval_file
     except (BundleError, ValueError) as error:
         raise BundleError(f"{name}: {error}") from None
     return Bundle(
-        Catalog(titles=names.titles, genre_names=names.genre_names, **catalog),
+        Catalog(titles=names.titles, genre_names=names.genre_names, **(catalog | _items(files))),
         two_tower,
         view,
         _parse(RERANKER, files, RerankConfig),
@@ -127,6 +144,34 @@ def _arrays(bundle: Bundle) -> dict[str, Arrays]:
         ITEM_CF: bundle.item_cf.arrays(),
         CATALOG_ARRAYS: {name: getattr(bundle.catalog, name) for name in _CATALOG_DTYPES},
     }
+
+
+def _column_arrays(columns: Mapping[str, Column]) -> Arrays:
+    arrays: Arrays = {}
+    for name, column in columns.items():
+        parts = ("indptr", "indices") if isinstance(column, Labels) else ("values",)
+        arrays |= {f"{name}.{part}": getattr(column, part) for part in parts}
+    return arrays
+
+
+def _items(files: Mapping[str, bytes | mmap.mmap]) -> dict[str, Any]:
+    """The catalogue's ids, noun and columns, where the bundle has them."""
+    if ITEM_NAMES not in files:
+        return {}
+    names = _parse(ITEM_NAMES, files, ItemNames)
+    dtypes = {"values": ("float64",), "indptr": ("int64",), "indices": ("int32",)}
+    wanted = {f"{name}.{part}": kinds for name in names.columns for part, kinds in dtypes.items()}
+    arrays, _ = _load(ITEM_ARRAYS, files, wanted)
+    columns: dict[str, Column] = {}
+    try:
+        for name, words in names.columns.items():
+            if words is None:
+                columns[name] = Numbers(arrays[f"{name}.values"])
+            else:
+                columns[name] = Labels(words, arrays[f"{name}.indptr"], arrays[f"{name}.indices"])
+    except KeyError as error:
+        raise BundleError(f"{ITEM_ARRAYS} lacks the array {error}") from None
+    return {"item_ids": names.item_ids, "noun": names.noun, "columns": columns}
 
 
 def _load(name: str, files: Mapping[str, bytes | mmap.mmap], wanted: Dtypes) -> tuple[Arrays, dict[str, str]]:
@@ -187,10 +232,28 @@ def _check_catalog(catalog: Catalog) -> Iterator[str]:
             yield f"{CATALOG_ARRAYS}: {name} has shape {array.shape}, expected {shape}"
         elif name != "genres" and array.min() < 0:
             yield f"{CATALOG_ARRAYS}: {name} must not be negative, but holds {array.min()}"
+    yield from _check_items(catalog, n)
     if len(catalog.titles) != n:
         yield f"{CATALOG_NAMES}: {len(catalog.titles)} titles, expected {n}"
     if list(catalog.genre_names) != sorted(set(catalog.genre_names)):
         yield f"{CATALOG_NAMES}: genre_names must be sorted and without repetition"
+
+
+def _check_items(catalog: Catalog, n: int) -> Iterator[str]:
+    ids_of_items = catalog.item_ids
+    if ids_of_items is not None and (len(ids_of_items) != n or len(set(ids_of_items)) != n):
+        yield f"{ITEM_NAMES}: item_ids must be {n} different ids"
+    for name, column in catalog.columns.items():
+        if len(column) != n:
+            yield f"{ITEM_ARRAYS}: {name} has {len(column)} rows, expected {n}"
+        elif isinstance(column, Labels) and not _is_consistent(column):
+            yield f"{ITEM_ARRAYS}: {name} has positions of words that {ITEM_NAMES} lacks"
+
+
+def _is_consistent(column: Labels) -> bool:
+    ends, at = column.indptr, column.indices
+    ascending = ends[0] == 0 and ends[-1] == len(at) and (np.diff(ends) >= 0).all()
+    return bool(ascending and (len(at) == 0 or (at.min() >= 0 and at.max() < len(column.names))))
 
 
 def _check_tower(tower: TwoTower, n: int) -> Iterator[str]:

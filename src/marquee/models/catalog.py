@@ -1,22 +1,27 @@
 """The catalogue: what a bundle knows about each film, and the row numbers of ids."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marquee.errors import UnknownMovie
 from marquee.models import Array, Mask, Rows
+from marquee.models.columns import Column, Labels, Numbers
 from marquee.models.standardise import like_shares
 
+ItemId = str | int
+FILMS = ("film", "films")
+Id = TypeVar("Id", bound=Hashable)
 LEAST_SHARE = 1e-4  # of all likes, for genres that nobody likes
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """One row per film, in ascending order of `movie_ids`; every model's rows follow this order.
+    """One row per film, or other item, in ascending order of `movie_ids`; every model's rows follow this order.
 
     Attributes:
         movie_ids: (n,) int64, MovieLens ids, strictly ascending.
@@ -26,6 +31,9 @@ class Catalog:
         genre_names: The g genre names, sorted.
         genres: (n, g) bool.
         popularity: (n,) int32, how many people of the training data rated the film 4 or more.
+        item_ids: n ids as the data has them, where `movie_ids` can't hold them; these are 1 to n then.
+        columns: Further columns of the data by name. `imdb_id` is the number in a film's IMDb id.
+        noun: What an item is called, one and several.
     """
 
     movie_ids: Rows
@@ -35,6 +43,9 @@ class Catalog:
     genre_names: tuple[str, ...]
     genres: Mask
     popularity: NDArray[np.int32]
+    item_ids: tuple[ItemId, ...] | None = None
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    noun: tuple[str, str] = FILMS
 
     def __len__(self) -> int:
         return len(self.movie_ids)
@@ -46,6 +57,18 @@ class Catalog:
     @cached_property
     def _row_of_tmdb(self) -> dict[int, int]:
         return {int(tmdb): int(row) for tmdb, row in zip(self.tmdb_ids, self.same_film, strict=True) if tmdb}
+
+    @cached_property
+    def _row_of_item(self) -> dict[ItemId, int]:
+        return {item: row for row, item in enumerate(self.item_ids or self.movie_ids.tolist())}
+
+    @cached_property
+    def _row_of_imdb(self) -> dict[int, int]:
+        column = self.columns.get("imdb_id")
+        if not isinstance(column, Numbers):
+            return {}
+        known = np.flatnonzero(~np.isnan(column.values))
+        return {int(column.values[row]): int(self.same_film[row]) for row in known}
 
     @cached_property
     def same_film(self) -> Rows:
@@ -136,11 +159,35 @@ class Catalog:
             raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
         return self._row_of_movie[movie_id]
 
+    def rows_of_items(self, ids: Iterable[ItemId]) -> tuple[list[int], list[ItemId]]:
+        """Rows of ids as the data has them, in their order, and the ids that no item has."""
+        return _look_up(self._row_of_item, ids)
+
+    def rows_of_imdb(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Rows of the numbers in IMDb ids, in their order, and those that no film has."""
+        return _look_up(self._row_of_imdb, ids)
+
+    def column(self, name: str) -> Column | None:
+        """A column by its name, `genre` and `year` among them; None where there is none."""
+        if name == "genre":
+            return self._genre_column
+        return self._year_column if name == "year" else self.columns.get(name)
+
+    @cached_property
+    def _genre_column(self) -> Labels:
+        rows, of_row = np.nonzero(self.genres)
+        indptr = np.searchsorted(rows, np.arange(len(self) + 1)).astype(np.int64)
+        return Labels(self.genre_names, indptr, of_row.astype(np.int32))
+
+    @cached_property
+    def _year_column(self) -> Numbers:
+        return Numbers(np.where(self.years > 0, self.years, np.nan).astype(np.float64))
+
     def rows_of_tmdb(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
         """Rows of TMDB ids, in their order, and the ids that no film has."""
         return _look_up(self._row_of_tmdb, ids)
 
 
-def _look_up(rows: dict[int, int], ids: Iterable[int]) -> tuple[list[int], list[int]]:
+def _look_up(rows: dict[Id, int], ids: Iterable[Id]) -> tuple[list[int], list[Id]]:
     unique = dict.fromkeys(ids)
     return [rows[known] for known in unique if known in rows], [unknown for unknown in unique if unknown not in rows]

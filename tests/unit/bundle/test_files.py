@@ -11,11 +11,13 @@ from marquee.bundle import Bundle, DataInfo
 from marquee.bundle.files import decode, encode, inconsistencies
 from marquee.bundle.publish import pack
 from marquee.errors import BundleError
-from marquee.models.catalog import Catalog
+from marquee.models.catalog import FILMS, Catalog
+from marquee.models.columns import Labels, Numbers
 from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import TwoTower
 from marquee.models.weights import RerankConfig
 
+ARRAYS = ("movie_ids", "tmdb_ids", "years", "genres", "popularity")
 finite = st.floats(-1e6, 1e6, width=32)
 
 
@@ -31,6 +33,12 @@ def contents(draw: st.DrawFn) -> Bundle:
     def integers(dtype: Any, top: int) -> Any:
         return draw(arrays.arrays(dtype, n, elements=st.integers(0, top)))
 
+    words = st.lists(st.text(min_size=1, max_size=3).filter(_encodable), max_size=3)
+    own_ids = st.lists(st.text(max_size=3).filter(_encodable) | st.integers(), min_size=n, max_size=n, unique=True)
+    columns = {
+        "tag": Labels.of(draw(st.lists(words, min_size=n, max_size=n))),
+        "price": Numbers(draw(arrays.arrays(np.float64, n))),
+    }
     names = draw(st.sets(st.text(min_size=1, max_size=5).filter(_encodable), min_size=g, max_size=g))
     catalog = Catalog(
         movie_ids=np.array(ids, np.int64),
@@ -40,6 +48,9 @@ def contents(draw: st.DrawFn) -> Bundle:
         genre_names=tuple(sorted(names)),
         genres=draw(arrays.arrays(np.bool_, (n, g))),
         popularity=integers(np.int32, 10**6),
+        item_ids=draw(st.none() | own_ids.map(tuple)),
+        columns=columns if draw(st.booleans()) else {},
+        noun=draw(st.sampled_from([FILMS, ("book", "books")])),
     )
     return Bundle(
         catalog=catalog,
@@ -85,10 +96,13 @@ def test_what_is_written_is_what_is_read(given_contents: Bundle) -> None:
     assert _equal(parts.two_tower.arrays(), given_contents.two_tower.arrays())
     assert _equal(parts.item_cf.arrays(), given_contents.item_cf.arrays())
     assert parts.catalog.titles == given_contents.catalog.titles
-    assert _equal(
-        vars(parts.catalog) | {"titles": np.zeros(0), "genre_names": np.zeros(0)},
-        {**vars(given_contents.catalog), "titles": np.zeros(0), "genre_names": np.zeros(0)},
-    )
+    arrays_of = [{name: getattr(bundle.catalog, name) for name in ARRAYS} for bundle in (parts, given_contents)]
+    assert _equal(*arrays_of)
+    assert parts.catalog.item_ids == given_contents.catalog.item_ids
+    assert parts.catalog.noun == given_contents.catalog.noun
+    assert parts.catalog.columns.keys() == given_contents.catalog.columns.keys()
+    for name, column in parts.catalog.columns.items():
+        np.testing.assert_equal(vars(column), vars(given_contents.catalog.columns[name]))
     assert inconsistencies(parts) == []
     assert encode(given_contents) == files
 
@@ -116,3 +130,27 @@ def test_what_is_not_in_the_format_is_refused_by_name(make_contents: Any, name: 
     manifest, files = pack(make_contents())
     with pytest.raises(BundleError, match=f"^{name}"):
         decode(files | {name: raw}, manifest, {})
+
+
+def test_columns_count_words_and_find_ranges() -> None:
+    series = Labels.of([["Dune"], [], ["Dune", "SF"], ["Emma"]])
+    assert series.counts(["dune", "sf", "unheard of"]).tolist() == [1, 0, 2, 0]
+    assert [series.words(row) for row in range(4)] == [["Dune"], [], ["Dune", "SF"], ["Emma"]]
+    prices = Numbers(np.array([1.0, np.nan, 3.0, 9.0]))
+    assert prices.between(None, 3).tolist() == [True, False, True, False]
+    assert prices.between(None, None).tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"item_ids": ("a",)},
+        {"item_ids": ("a",) * 50},
+        {"columns": {"tag": Labels.of([["a"]])}},
+        {"columns": {"tag": replace(Labels.of([["a"]] * 50), names=())}},
+    ],
+)
+def test_items_that_do_not_fit_the_catalogue_are_refused(make_contents: Any, wrong: dict[str, Any]) -> None:
+    made = make_contents()
+    problems = inconsistencies(replace(made, catalog=replace(made.catalog, **wrong)))
+    assert [problem.split(":")[0].split(".")[0] for problem in problems] == ["items"]

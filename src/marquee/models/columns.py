@@ -1,0 +1,82 @@
+"""Columns of a catalogue beside titles, years and genres, as a team's own table of items has them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marquee.models import Mask, Rows
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A column of words, of which each of n items has any number.
+
+    Attributes:
+        names: The c different words, sorted.
+        indptr: (n + 1,) int64, where each item's words begin in `indices`.
+        indices: int32 positions in `names`, ascending within an item.
+    """
+
+    names: tuple[str, ...]
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, words: Sequence[Iterable[str]]) -> Self:
+        """The column of each item's words."""
+        names = tuple(sorted({word for own in words for word in own}))
+        at = {name: index for index, name in enumerate(names)}
+        own = [sorted({at[word] for word in of_item}) for of_item in words]
+        indptr = np.concatenate([[0], np.cumsum([len(positions) for positions in own])]).astype(np.int64)
+        return cls(names, indptr, np.array([index for positions in own for index in positions], dtype=np.int32))
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def words(self, row: int) -> list[str]:
+        """The words of one item, by its row of the catalogue."""
+        return [self.names[at] for at in self.indices[self.indptr[row] : self.indptr[row + 1]]]
+
+    def positions(self, words: Iterable[str]) -> list[int]:
+        """Positions in `names` of those words that some item has, whatever their case."""
+        return [at for word in words for at in self._by_folded.get(word.casefold(), ())]
+
+    def counts(self, words: Iterable[str]) -> Rows:
+        """(n,) int64: how many of the words each item has."""
+        wanted = np.zeros(len(self.names) + 1, dtype=np.int64)
+        wanted[self.positions(words)] = 1
+        totals = np.concatenate([[0], np.cumsum(wanted[self.indices])])
+        return np.asarray(totals[self.indptr[1:]] - totals[self.indptr[:-1]])
+
+    @cached_property
+    def _by_folded(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for at, name in enumerate(self.names):
+            found.setdefault(name.casefold(), []).append(at)
+        return found
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column of numbers: (n,) float64 `values`, NaN where unknown."""
+
+    values: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def between(self, low: float | None, high: float | None) -> Mask:
+        """(n,) bool: items whose number is known and within both ends, where these are given."""
+        allowed = ~np.isnan(self.values)
+        if low is not None:
+            allowed &= self.values >= low
+        if high is not None:
+            allowed &= self.values <= high
+        return np.asarray(allowed)
+
+
+Column = Labels | Numbers
