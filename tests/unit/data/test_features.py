@@ -20,7 +20,7 @@ YEARS = [1999, 1985, 0, 2010, 1903, 2035]
 def six():
     """Six films; five have the tag "slow", three the rare "odd"."""
     titles = [f"Film {n} ({year})" if year else f"Film {n}" for n, year in enumerate(YEARS)]
-    movies = movies_frame(np.arange(10, 70, 10), titles, GENRES, {10: 501, 40: 504})
+    movies = movies_frame(np.arange(10, 70, 10), titles, GENRES, {10: 501, 40: 504}, {20: 133093})
     slow = [(movie, "slow", count) for movie, count in zip((10, 20, 30, 40, 50), (1, 2, 3, 4, 50), strict=True)]
     odd = [(movie, "odd", 1) for movie in (10, 20, 30)]
     tags = pd.DataFrame(sorted(slow + odd), columns=["movie_id", "tag", "count"])
@@ -44,6 +44,7 @@ def test_the_catalogue_is_the_films_in_order(six):
     assert catalog.titles[:2] == ("Film 0", "Film 1")
     assert catalog.years.tolist() == YEARS
     assert catalog.genre_names == ("Action", "Comedy", "Drama", "War")
+    assert catalog.rows_of_imdb([133093, 7]) == ([1], [7])
     assert catalog.genres.tolist()[2:4] == [[False] * 4, [False, True, True, True]]
     assert catalog.popularity is popularity
 

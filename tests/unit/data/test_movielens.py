@@ -27,6 +27,7 @@ def test_the_smallest_data_set(folder):
     assert dataset.movies["year"].tolist() == [1995, 1999]
     assert dataset.movies["genres"].tolist() == ["Action|Crime", ""]
     assert dataset.movies["tmdb_id"].tolist() == [949, 0]
+    assert dataset.movies["imdb_id"].tolist() == [113277, 133093]
     assert dataset.ratings["rating"].tolist() == [4.0, 3.5, 0.5]
     assert [str(kind) for kind in dataset.ratings.dtypes] == ["int32", "int32", "float32", "int64"]
     assert dataset.notes == ()

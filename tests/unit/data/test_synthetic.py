@@ -77,7 +77,7 @@ def test_people_are_made_in_blocks_so_that_memory_stays_bounded(monkeypatch):
 
 def test_types_are_those_of_every_data_set(made):
     assert [str(kind) for kind in made.ratings.dtypes] == ["int32", "int32", "float32", "int64"]
-    assert [str(kind) for kind in made.movies.dtypes] == ["int32", "str", "int16", "str", "int64"]
+    assert [str(kind) for kind in made.movies.dtypes] == ["int32", "str", "int16", "str", "int64", "int64"]
     assert made.tags["count"].min() >= 1
     assert set(made.ratings["rating"]) <= {half / 2 for half in range(1, 11)}
     assert made.ratings["movie_id"].isin(made.movies["movie_id"]).all()

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from marquee.models.catalog import Catalog
+from marquee.models.columns import Numbers
 from marquee_training.data.dataset import Dataset
 
 MAX_TAGS = 200
@@ -17,6 +18,7 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
     """The films of a data set, whose (n,) likes are given in their order."""
     movies = dataset.movies
     flags = movies["genres"].str.get_dummies("|").drop(columns="", errors="ignore").sort_index(axis=1)
+    imdb_ids = movies["imdb_id"].to_numpy(np.float64)
     return Catalog(
         movie_ids=movies["movie_id"].to_numpy(np.int64),
         tmdb_ids=movies["tmdb_id"].to_numpy(np.int64),
@@ -25,6 +27,7 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
         genre_names=tuple(map(str, flags.columns)),
         genres=flags.to_numpy(np.bool_),
         popularity=popularity,
+        columns={"imdb_id": Numbers(np.where(imdb_ids > 0, imdb_ids, np.nan))} if imdb_ids.any() else {},
     )
 
 

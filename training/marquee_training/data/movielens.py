@@ -2,8 +2,9 @@
 
 import ast
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -29,13 +30,13 @@ GENRES_100K: Final = (
 _COLUMNS = {
     "ratings": {"userId": Kind.ID, "movieId": Kind.ID, "rating": Kind.RATING, "timestamp": Kind.SECONDS},
     "movies": {"movieId": Kind.ID, "title": Kind.TITLE, "genres": Kind.TEXT},
-    "links": {"movieId": Kind.ID, "tmdbId": Kind.OPTIONAL_ID},
+    "links": {"movieId": Kind.ID, "tmdbId": Kind.OPTIONAL_ID, "imdbId": Kind.OPTIONAL_ID},
     "tags": {"userId": Kind.ID, "movieId": Kind.ID, "tag": Kind.TEXT},
     "scores": {"movieId": Kind.ID, "tagId": Kind.ID, "relevance": Kind.SHARE},
     "genome_tags": {"tagId": Kind.ID, "tag": Kind.TITLE},
 }
 _RATINGS, _MOVIES = _COLUMNS["ratings"], _COLUMNS["movies"]
-_OPTIONAL = ("rating", "timestamp")
+_OPTIONAL = {"ratings": ("rating", "timestamp"), "links": ("tmdbId", "imdbId")}
 _LIKE, _DISLIKE = 5.0, 0.5
 """Stars for thumbs, and for rows without a rating."""
 _MOVIES_100K = {"movieId": Kind.ID, "title": Kind.TITLE} | dict.fromkeys(GENRES_100K, Kind.TEXT)
@@ -47,7 +48,7 @@ _KAGGLE = ("rating", "movie", "link", "tag", "genome_scores", "genome_tags")
 def _csv_files(names: Sequence[str]) -> dict[str, FileFormat]:
     files = zip(_COLUMNS.items(), names, strict=True)
     return {
-        role: FileFormat(f"{name}.csv", columns, optional=_OPTIONAL if role == "ratings" else ())
+        role: FileFormat(f"{name}.csv", columns, optional=_OPTIONAL.get(role, ()))
         for (role, columns), name in files
     }
 
@@ -57,11 +58,11 @@ SHAPES: Final = {
     "latest": _csv_files(_LATEST),
     "kaggle": _csv_files(_KAGGLE),
     "1m": {
-        "ratings": FileFormat("ratings.dat", _RATINGS, "::", tuple(_RATINGS), optional=_OPTIONAL),
+        "ratings": FileFormat("ratings.dat", _RATINGS, "::", tuple(_RATINGS), optional=_OPTIONAL["ratings"]),
         "movies": FileFormat("movies.dat", _MOVIES, "::", tuple(_MOVIES), latin1=True),
     },
     "100k": {
-        "ratings": FileFormat("u.data", _RATINGS, "\t", tuple(_RATINGS), optional=_OPTIONAL),
+        "ratings": FileFormat("u.data", _RATINGS, "\t", tuple(_RATINGS), optional=_OPTIONAL["ratings"]),
         "movies": FileFormat("u.item", _MOVIES_100K, "|", _HEADER_100K, latin1=True),
     },
 }
@@ -86,7 +87,7 @@ def load_movielens(folder: Path, *, progress: bool = True) -> Dataset:
         require_known(ratings, "movieId", known, movies.path.name, fix=fix)
         fix = "keep one of the rows, such as the later one: a person rates a film once"
         require_unique(ratings, "userId", "movieId", what="user {userId} rates film {movieId}", fix=fix)
-        tmdb_ids = files.read_tmdb_ids(known)
+        links = files.read_links(known)
         tags = files.read_tags(known)
         genome = files.read_genome(known)
     if "genres" in movies.columns:
@@ -104,7 +105,7 @@ def load_movielens(folder: Path, *, progress: bool = True) -> Dataset:
             _stars(ratings, files.notes),
             _times(ratings, files.notes),
         ),
-        movies=movies_frame(known, movies.columns["title"].to_pylist(), genres, tmdb_ids),
+        movies=movies_frame(known, movies.columns["title"].to_pylist(), genres, **links),
         tags=tags,
         genome=genome,
         sha256=files.sha256(),
@@ -196,16 +197,20 @@ class _Files:
         self._hashes[name] = table.sha256
         return table
 
-    def read_tmdb_ids(self, known: NDArray[Any]) -> dict[int, int]:
-        """TMDB ids by MovieLens id."""
+    def read_links(self, known: NDArray[Any]) -> dict[str, dict[int, int]]:
+        """`tmdb_ids`, and the numbers in IMDb ids, `imdb_ids`, by MovieLens id."""
         if not self._find("links"):
             return {}
         table = self.read("links", may_be_empty=True)
         require_unique(table, "movieId", what="film {movieId} is linked", fix="keep one row per film")
-        movies, ids = table.columns["movieId"], table.columns["tmdbId"]
+        movies = table.columns["movieId"]
         listed = self._listed(table, movies, known, "links of {} films that the films' file lacks left out (harmless)")
-        used = listed & (ids > 0)
-        return dict(zip(movies[used].tolist(), ids[used].tolist(), strict=True))
+        found = {}
+        for name, column in {"tmdb_ids": "tmdbId", "imdb_ids": "imdbId"}.items():
+            ids = table.columns.get(column, np.zeros(len(movies), dtype=np.int64))
+            used = listed & (ids > 0)
+            found[name] = dict(zip(movies[used].tolist(), ids[used].tolist(), strict=True))
+        return found
 
     def read_tags(self, known: NDArray[Any]) -> pd.DataFrame:
         """How many people gave a film a tag; tags differ by more than case and spaces."""
@@ -298,7 +303,11 @@ def ratings_frame(*arrays: NDArray[Any]) -> pd.DataFrame:
 
 
 def movies_frame(
-    movie_id: NDArray[Any], titles: Sequence[str], genres: Sequence[str], tmdb_ids: dict[int, int]
+    movie_id: NDArray[Any],
+    titles: Sequence[str],
+    genres: Sequence[str],
+    tmdb_ids: Mapping[int, int] = MappingProxyType({}),
+    imdb_ids: Mapping[int, int] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """`Dataset.movies` of MovieLens' raw titles ("Matrix, The (1999)") and genres ("Action|Sci-Fi")."""
     split = [split_title(title) for title in titles]
@@ -309,6 +318,7 @@ def movies_frame(
             "year": np.array([year for _, year in split], dtype=np.int16),
             "genres": pd.Series([_clean_genres(names) for names in genres], dtype="str"),
             "tmdb_id": np.array([tmdb_ids.get(int(movie), 0) for movie in movie_id], dtype=np.int64),
+            "imdb_id": np.array([imdb_ids.get(int(movie), 0) for movie in movie_id], dtype=np.int64),
         }
     )
     return movies.sort_values("movie_id", ignore_index=True)

@@ -35,7 +35,7 @@ class Kind(Enum):
     # May be empty. float64, since pandas writes "862.0" where a column has gaps; exact up to 2**53.
     OPTIONAL_ID = (
         *(pa.float64(), 1, 2**53 - 1, f"a whole number from 1 to {2**53 - 1}"),
-        "write the film's TMDB id, or leave the cell empty",
+        "write the number of the film's TMDB or IMDb id, or leave the cell empty",
     )
     # Thumbs, which only the whole column shows, may be -1 and 0 (movielens.py).
     RATING = (

@@ -124,6 +124,7 @@ def _movies(rng: np.random.Generator, tastes: NDArray[np.float32], ids: NDArray[
             "genres": genres,
             # One film in twenty has none, as in the real links.
             "tmdb_id": np.where(rng.random(n) < 0.05, 0, 10_000_000 + ids.astype(np.int64)),
+            "imdb_id": 90_000_000 + ids.astype(np.int64),
         }
     )
 
@@ -159,7 +160,7 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
     people = tags.groupby(["movie_id", "tag"]).cumcount() + 1
     time = dataset.ratings["timestamp"].iloc[0]
     given = {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": time}
-    links = {"movieId": films["movie_id"], "imdbId": "0000001", "tmdbId": tmdb_ids}
+    links = {"movieId": films["movie_id"], "imdbId": [f"{number:07d}" if number else "" for number in films["imdb_id"]], "tmdbId": tmdb_ids}
     tables = {"movies": movies, "links": pd.DataFrame(links), "tags": pd.DataFrame(given)}
     if genome is not None:
         n, t = genome.relevance.shape
