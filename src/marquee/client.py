@@ -3,11 +3,11 @@
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeVar
 
 import httpx2
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from marquee.api.contracts import (
     Filters,
@@ -15,8 +15,11 @@ from marquee.api.contracts import (
     MovieDetails,
     MovieList,
     Problem,
+    RatingRow,
     RecommendationRequest,
     RecommendationResponse,
+    Resolved,
+    ResolveRequest,
 )
 from marquee.api.request_body import summary, validation_messages
 from marquee.base_model import json_schema
@@ -94,11 +97,15 @@ class _Endpoints:
         self, request: RecommendationRequest | None = None, /, **fields: Any
     ) -> _Call[RecommendationResponse]:
         """Films for a few that somebody likes; `request`, or its fields: `recommend(tmdb_ids=[1585], top_n=5)`."""
-        return _Call("/v1/recommendations", _parser(RecommendationResponse), body=_body(request, fields))
+        return _Call("/v1/recommendations", _parser(RecommendationResponse), body=_body(RecommendationRequest, request, fields))
 
     def explain(self, request: RecommendationRequest | None = None, /, **fields: Any) -> _Call[RequestAccount]:
         """How the answer to such a request comes about, as docs/api.md describes it."""
-        return _Call("/v1/explain", _parser(RequestAccount), body=_body(request, fields))
+        return _Call("/v1/explain", _parser(RequestAccount), body=_body(RecommendationRequest, request, fields))
+
+    def resolve(self, rows: Sequence[RatingRow | Mapping[str, Any]]) -> _Call[Resolved]:
+        """The films that rows of ratings are about, at most 2,000 a call; `marquee.ratings` reads files of them."""
+        return _Call("/v1/resolve", _parser(Resolved), body=_body(ResolveRequest, None, {"rows": list(rows)}))
 
     def search(self, q: str, limit: int = 10) -> _Call[list[Movie]]:
         """Films by title, the best match first."""
@@ -176,6 +183,7 @@ class Client:
 
     recommend = _blocking(_Endpoints.recommend)
     explain = _blocking(_Endpoints.explain)
+    resolve = _blocking(_Endpoints.resolve)
     search = _blocking(_Endpoints.search)
     movie = _blocking(_Endpoints.movie)
     similar = _blocking(_Endpoints.similar)
@@ -214,6 +222,7 @@ class AsyncClient:
 
     recommend = _awaitable(_Endpoints.recommend)
     explain = _awaitable(_Endpoints.explain)
+    resolve = _awaitable(_Endpoints.resolve)
     search = _awaitable(_Endpoints.search)
     movie = _awaitable(_Endpoints.movie)
     similar = _awaitable(_Endpoints.similar)
@@ -233,12 +242,12 @@ class AsyncClient:
         return call.result(response)
 
 
-def _body(request: RecommendationRequest | None, fields: Mapping[str, Any]) -> bytes:
+def _body(kind: type[BaseModel], request: BaseModel | None, fields: Mapping[str, Any]) -> bytes:
     """The request as JSON, validated before it is sent."""
     try:
-        request = request or RecommendationRequest.model_validate(dict(fields))
+        request = request or kind.model_validate(dict(fields))
     except ValidationError as error:
-        messages = validation_messages(error.errors(include_url=False), json_schema(RecommendationRequest))
+        messages = validation_messages(error.errors(include_url=False), json_schema(kind))
         raise RequestError(summary(messages), fix="see docs/api.md for the fields of a request") from None
     return request.model_dump_json(exclude_unset=True).encode()
 

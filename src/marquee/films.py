@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from marquee.api.contracts import Movie, MovieDetails
+from marquee.api.contracts import Doubt, Movie, MovieDetails, RatingRow, Resolved, ResolvedRow
 from marquee.bundle.bundle import Bundle
 from marquee.models import Array, Rows
 from marquee.models.catalog import Catalog
+from marquee.models.columns import Numbers
+from marquee.ratings import Resolver
 from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import ANYWHERE, Where
 from marquee.retrieval.taste import make_taste
@@ -45,23 +47,27 @@ class Films:
 
     def fields(self, row: int) -> dict[str, Any]:
         """The fields of a `Movie`, by its row of the catalogue."""
-        movies, tmdb, years, genres = self._columns
-        return {
+        movies, tmdb, years, genres, imdb = self._columns
+        fields = {
             "movie_id": movies[row],
             "tmdb_id": tmdb[row] or None,
             "title": self.catalog.titles[row],
             "year": years[row] or None,
             "genres": genres[row],
         }
+        return fields | {"imdb_id": f"tt{imdb[row]:07d}"} if row in imdb else fields
 
     @cached_property
-    def _columns(self) -> tuple[list[int], list[int], list[int], list[list[str]]]:
-        """Ids, years and genres of all films as Python's own objects: each answer would convert them one by one."""
+    def _columns(self) -> tuple[list[int], list[int], list[int], list[list[str]], dict[int, int]]:
+        """Ids, years, genres and the known IMDb ids of all films as Python's own objects: each answer would convert them one by one."""
         catalog = self.catalog
         combinations, of_film = catalog.genre_combinations
         names = [[catalog.genre_names[at] for at in np.flatnonzero(genres)] for genres in combinations]
         ids = catalog.movie_ids.tolist(), catalog.tmdb_ids.tolist()
-        return *ids, catalog.years.tolist(), [names[at] for at in of_film]
+        column = catalog.columns.get("imdb_id")
+        known = np.flatnonzero(~np.isnan(column.values)).tolist() if isinstance(column, Numbers) else []
+        imdb = {row: int(column.values[row]) for row in known} if isinstance(column, Numbers) else {}
+        return *ids, catalog.years.tolist(), [names[at] for at in of_film], imdb
 
     def details(self, movie_id: int) -> MovieDetails:
         """A film, and how liked it is; UnknownMovie if no film has this MovieLens id."""
@@ -95,6 +101,25 @@ class Films:
     @cached_property
     def _titles(self) -> TitleIndex:
         return TitleIndex(self.catalog)  # on first use: a Lambda never searches
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        """Finds the films of somebody's ratings."""
+        return Resolver(self.catalog, self._titles)
+
+    def resolve(self, rows: Sequence[RatingRow]) -> Resolved:
+        """The films that rows of ratings are about, the rows that can mean several, and those that match none."""
+        matches = list(enumerate(self.resolver.match_all(rows)))
+        return Resolved(
+            films=[ResolvedRow(row=at, movie=self.film(one.rows[0])) for at, one in matches if one.is_certain],
+            doubts=[
+                Doubt(row=at, choices=[self.film(row) for row in one.rows])
+                for at, one in matches
+                if one.rows and not one.is_certain
+            ],
+            unknown=[at for at, one in matches if not one.rows],
+            model_version=self._version,
+        )
 
     @cached_property
     def reader(self) -> Reader:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import get_args
+from typing import Literal, get_args
 
 from marquee.api.contracts import (
     MAX_EXPLANATION_BYTES,
@@ -22,6 +22,7 @@ from marquee.errors import AnswerTooLong, LikedAndDisliked
 from marquee.films import Films
 from marquee.models.catalog import Catalog
 from marquee.models.weights import Rung
+from marquee.ratings.seeds import choose_seeds
 from marquee.rerank.evidence import evidence
 from marquee.rerank.explain import explain
 from marquee.rerank.groups import rank_together, split_interests
@@ -184,17 +185,20 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
     """
     catalog = bundle.catalog
     people: Sequence[Person | RecommendationRequest] = request.people or [request]
-    excluded, unknown_excluded = _rows(catalog, request.exclude_movie_ids, request.exclude_tmdb_ids)
-    named: list[int] = []
+    rated = choose_seeds(catalog, request.ratings)
+    excluded, unknown_excluded = _rows(catalog, request, "exclude_")
+    named = list(rated.named)
     resolved = []
     for person in people:
-        seeds, unknown_seeds = _rows(catalog, person.movie_ids, person.tmdb_ids)
-        dislikes, unknown_dislikes = _rows(catalog, person.disliked_movie_ids, person.disliked_tmdb_ids)
+        seeds, unknown_seeds = _rows(catalog, person, "")
+        dislikes, unknown_dislikes = _rows(catalog, person, "disliked_")
         if both := sorted(set(seeds) & set(dislikes)):
             titles = ", ".join(catalog.titles[row] for row in both)
             raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
         named += seeds + dislikes
-        unknown = list(dict.fromkeys(unknown_seeds + unknown_dislikes + unknown_excluded))
+        seeds += [row for row in rated.seeds if row not in seeds and row not in dislikes]
+        dislikes += [row for row in rated.dislikes if row not in dislikes and row not in seeds]
+        unknown = list(dict.fromkeys(unknown_seeds + unknown_dislikes + unknown_excluded + rated.unknown))
         resolved.append((seeds, dislikes, unknown))
     where = Where.of(request.filters, tuple(int(catalog.movie_ids[row]) for row in dict.fromkeys(named + excluded)))
     allowed = where.mask(catalog)
@@ -204,9 +208,13 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
     ]
 
 
-def _rows(catalog: Catalog, movie_ids: Sequence[int], tmdb_ids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Rows of films by either id, each film once, and the ids that no film has."""
-    by_movie, unknown_movies = catalog.rows_of_movies(movie_ids)
-    by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(tmdb_ids)
-    rows = dict.fromkeys(int(catalog.same_film[row]) for row in by_movie + by_tmdb)
-    return list(rows), unknown_movies + unknown_tmdb
+def _rows(
+    catalog: Catalog, request: Person | RecommendationRequest, prefix: Literal["", "disliked_", "exclude_"]
+) -> tuple[list[int], list[int | str]]:
+    """Rows of films by any id, each film once, and the ids that no film has."""
+    by_movie, unknown_movies = catalog.rows_of_movies(getattr(request, f"{prefix}movie_ids"))
+    by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(getattr(request, f"{prefix}tmdb_ids"))
+    imdb = {int(given[2:]): given for given in getattr(request, f"{prefix}imdb_ids")}
+    by_imdb, unknown_imdb = catalog.rows_of_imdb(imdb)
+    rows = dict.fromkeys(int(catalog.same_film[row]) for row in by_movie + by_tmdb + by_imdb)
+    return list(rows), [*unknown_movies, *unknown_tmdb, *(imdb[number] for number in unknown_imdb)]

@@ -14,10 +14,10 @@ from aws_lambda_powertools.event_handler import api_gateway
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, CORSConfig, Response
 
 from marquee.api import problems
-from marquee.api.contracts import MAX_BODY_BYTES, Alive, RecommendationRequest, response_json
+from marquee.api.contracts import Alive, RecommendationRequest, ResolveRequest, response_json
 from marquee.api.older_shape import older_shape
 from marquee.api.problems import ProblemError
-from marquee.api.request_body import parse_request
+from marquee.api.request_body import Body, parse_request
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.bundle.read import load
 from marquee.errors import AnswerTooLong, BundleError, RequestError
@@ -31,9 +31,10 @@ from marquee_lambda.telemetry import Facts, Telemetry
 
 OLDER = "/v0/recommend"
 EXPLAIN = "/v1/explain"
+RESOLVE = "/v1/resolve"
 POSTS = ("/v1/recommendations", SHORT, OLDER, EXPLAIN)
 # By path, for what has no such method.
-ALLOWED = dict.fromkeys(POSTS, "POST") | dict.fromkeys(["/livez", *films.ROUTES], "GET")
+ALLOWED = dict.fromkeys([*POSTS, RESOLVE], "POST") | dict.fromkeys(["/livez", *films.ROUTES], "GET")
 RETRY_AFTER = 5
 RESOLVERS: dict[Kind, type[ApiGatewayResolver]] = {
     "http": api_gateway.APIGatewayHttpResolver,
@@ -103,6 +104,7 @@ class App:
         resolver.not_found(lambda _: self._no_route(resolver))
         for path in POSTS:
             resolver.post(path)(lambda: self._recommend(resolver))
+        resolver.post(RESOLVE)(lambda: self._resolve(resolver))
         resolver.get("/livez")(lambda: _json(response_json(Alive())))
         for path, route in films.ROUTES.items():
             resolver.get(path)(self._getter(path, route))
@@ -121,8 +123,7 @@ class App:
         failure: Exception | None = None
         try:
             body = body_of(resolver)
-            if len(body) > MAX_BODY_BYTES:
-                raise ProblemError(413, problems.BODY_TOO_LONG)
+            problems.check_length(len(body), _path(resolver))
             resolver.context.update(body=body, headers=headers)
             response = next_middleware(resolver)
             if (size := len(json.dumps(response.body))) > self._event.limit:
@@ -142,7 +143,7 @@ class App:
     def _recommend(self, resolver: ApiGatewayResolver) -> Response[str]:
         facts = self._facts
         facts.route = _path(resolver)
-        request = parse_request(resolver.context["headers"].get("content-type", ""), resolver.context["body"])
+        request = _parsed(resolver, RecommendationRequest)
         facts.n_seeds = request.n_seeds
         pipeline, trace = self._ready(), Trace()
         if facts.route == EXPLAIN:
@@ -151,6 +152,11 @@ class App:
         facts.served_by, facts.degraded, facts.n_candidates = response.served_by, response.degraded, trace.n_candidates
         facts.retrieval_ms, facts.rerank_ms = trace.retrieval_ms, trace.rerank_ms
         return _json(response_json(older_shape(response) if facts.route == OLDER else response))
+
+    def _resolve(self, resolver: ApiGatewayResolver) -> Response[str]:
+        self._facts.route = RESOLVE
+        rows = _parsed(resolver, ResolveRequest).rows
+        return _json(response_json(self._ready().films.resolve(rows)))
 
     def _getter(self, path: str, route: films.Route) -> Callable[..., Response[str]]:
         def get(movie_id: str = "") -> Response[str]:
@@ -183,6 +189,10 @@ class App:
 
     def _note_endpoint(self, result: str, milliseconds: float) -> None:
         self._facts.endpoint, self._facts.endpoint_ms = result, milliseconds
+
+
+def _parsed(resolver: ApiGatewayResolver, kind: type[Body]) -> Body:
+    return parse_request(resolver.context["headers"].get("content-type", ""), resolver.context["body"], kind)
 
 
 def _json(body: bytes, headers: Mapping[str, str] = problems.NO_STORE) -> Response[str]:

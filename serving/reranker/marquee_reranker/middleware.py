@@ -13,8 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from marquee.api.contracts import MAX_BODY_BYTES
-from marquee.api.problems import BODY_TOO_LONG, INTERNAL, ProblemError, security_headers, too_slow
+from marquee.api.problems import INTERNAL, ProblemError, check_length, security_headers, too_slow
 from marquee.api.request_context import RequestContext, request_context
 from marquee.api.root_path import without_root
 from marquee_reranker.admission import Admission, RefusedError
@@ -52,7 +51,7 @@ class Admit:
 
     Requests that `fast` can answer are computed on the event loop, one at a time: threads would only take
     turns at Python's lock. Others go to the application, which computes in threads, up to `max_inflight` at once.
-    More than MAX_BODY_BYTES are answered with 413 at once, and what takes longer than `read_seconds` with 408.
+    Bodies that are too long for their path are answered with 413 at once, and what takes longer than `read_seconds` with 408.
     Also answers HEAD as GET (RFC 9110, 9.1).
     """
 
@@ -137,8 +136,8 @@ class Admit:
         declared = headers.get(b"content-length", b"")
         if not declared and b"transfer-encoding" not in headers:
             return b""
-        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            raise ProblemError(413, BODY_TOO_LONG)
+        if declared.isdigit():
+            check_length(int(declared), scope["path"])
         body, more = b"", True
         try:
             async with asyncio.timeout(self._read_seconds):
@@ -146,8 +145,7 @@ class Admit:
                     message = await receive()
                     body += message.get("body", b"")
                     more = message.get("more_body", False)  # a disconnect has neither
-                    if len(body) > MAX_BODY_BYTES:
-                        raise ProblemError(413, BODY_TOO_LONG)
+                    check_length(len(body), scope["path"])
         except TimeoutError:
             raise too_slow("body", self._read_seconds) from None
         return body

@@ -6,8 +6,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from marquee.api.contracts import Problem, RecommendationRequest
-from marquee.api.problems import BODY_TOO_LONG, CODES, INTERNAL, MEDIA_TYPE, status_title, too_slow
+from marquee.api.contracts import Problem, RecommendationRequest, ResolveRequest
+from marquee.api.problems import CODES, INTERNAL, MEDIA_TYPE, status_title, too_slow
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (
@@ -19,7 +19,7 @@ _PROBLEMS = {
     400: ("The body is not JSON.", "the body is not JSON (EOF while parsing an object): send an object such as ..."),
     404: ("No such film.", "no film has the MovieLens id 999: search with /v1/movies?q="),
     408: ("The body came too slowly.", too_slow("body", 10).detail),
-    413: ("The body is too long.", BODY_TOO_LONG),
+    413: ("The body is too long.", "the body is longer than 524288 bytes: send at most 2000 ratings, and 100 ids per list"),
     415: ("Wrong media type.", "the body is text/plain: send the header Content-Type: application/json"),
     422: ("Invalid request; `errors` lists the fields.", "top_n: must be a whole number from 1 to 100, not 0"),
     500: ("Internal error.", INTERNAL),
@@ -50,9 +50,11 @@ def problems_at(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {key: value for status in (*statuses, 500) for key, value in problem_at(status, *_PROBLEMS[status]).items()}
 
 
-def with_request_body(response_model: type[BaseModel]) -> dict[str, Any]:
-    """Arguments of a route that takes a recommendation request, whose body FastAPI doesn't see (`requests.py`)."""
-    schema = {"$ref": REF.format(model="RecommendationRequest")}
+def with_request_body(
+    response_model: type[BaseModel], body: type[BaseModel] = RecommendationRequest
+) -> dict[str, Any]:
+    """Arguments of a route that takes a body, which FastAPI doesn't see (`requests.py`)."""
+    schema = {"$ref": REF.format(model=body.__name__)}
     return {
         "response_model": response_model,
         "responses": problems_at(400, 408, 413, 415, 422, 503),
@@ -73,7 +75,7 @@ def install(app: FastAPI) -> None:
                 license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             )
             schemas = document["components"]["schemas"]
-            for model in (RecommendationRequest, Problem):
+            for model in (RecommendationRequest, ResolveRequest, Problem):
                 schema = model.model_json_schema(ref_template=REF)
                 schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
             document["components"]["schemas"] = dict(sorted(schemas.items()))

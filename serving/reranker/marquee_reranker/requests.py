@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Request
 
-from marquee.api.contracts import RecommendationRequest
+from marquee.api.contracts import RecommendationRequest, ResolveRequest
 from marquee.api.queries import MAX_ID, MoviePath, SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
 from marquee.api.request_body import parse_request
 
@@ -13,7 +13,12 @@ MovieIdInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="A MovieLens id
 
 async def recommendation_request(request: Request) -> RecommendationRequest:
     """The parsed body; a FastAPI dependency, since FastAPI's own parser isn't strict."""
-    return parse_request(request.headers.get("content-type", ""), await request.body())
+    return parse_request(request.headers.get("content-type", ""), await request.body(), RecommendationRequest)
+
+
+async def resolve_request(request: Request) -> ResolveRequest:
+    """The same for rows of ratings."""
+    return parse_request(request.headers.get("content-type", ""), await request.body(), ResolveRequest)
 
 
 # JSON schemas for validation messages: of the path's parameters, and of queries by the last part of their path.

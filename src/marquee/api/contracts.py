@@ -1,23 +1,31 @@
 """Models of the API's requests and responses, shared by the HTTP server, Lambda, the command line and the clients."""
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from marquee.base_model import FrozenBaseModel
+from marquee.models.catalog import ItemId
 from marquee.models.weights import NOVELTY, Rung
 
 MAX_IDS = 100
 MAX_PEOPLE = 8
 MAX_TOP_N = 100
+MAX_RATINGS = 2000
 MAX_BODY_BYTES = 32 * 1024
+# Of paths whose bodies can be longer than that.
+BODY_LIMITS = dict.fromkeys(("/v1/recommendations", "/recommend", "/v0/recommend", "/v1/explain"), 512 * 1024)
+BODY_LIMITS |= {"/v1/resolve": 1024 * 1024}
 # Of explanations in an answer. The rest is small, and both together pass Lambda: 6 MiB, with quotes escaped.
 MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
-_SEEDS = ("tmdb_ids", "movie_ids")
+_SEEDS = ("tmdb_ids", "movie_ids", "imdb_ids")
 _EMPTY = {"maxItems": 0}
 
 MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
+ImdbId = Annotated[str, Field(pattern=r"^tt\d{1,10}$")]
+ImdbIds = Annotated[list[ImdbId], Field(max_length=MAX_IDS)]
 Genre = Annotated[str, Field(min_length=1, max_length=50)]
 Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -56,15 +64,19 @@ class _Taste(FrozenBaseModel):
     """Films that the person likes, as TMDB ids."""
     movie_ids: Ids = []
     """Films that the person likes, as MovieLens ids."""
+    imdb_ids: ImdbIds = []
+    """Films that the person likes, as IMDb ids: `tt0133093`."""
     disliked_tmdb_ids: Ids = []
     """Films that the person dislikes, as TMDB ids: never recommended, and similar films rank lower."""
     disliked_movie_ids: Ids = []
     """Films that the person dislikes, as MovieLens ids."""
+    disliked_imdb_ids: ImdbIds = []
+    """Films that the person dislikes, as IMDb ids."""
 
     @property
     def n_seeds(self) -> int:
         """Number of liked films."""
-        return len(self.tmdb_ids) + len(self.movie_ids)
+        return len(self.tmdb_ids) + len(self.movie_ids) + len(self.imdb_ids)
 
 
 class Person(_Taste):
@@ -76,8 +88,54 @@ class Person(_Taste):
     @model_validator(mode="after")
     def _has_seeds(self) -> Self:
         if not self.n_seeds:
-            raise ValueError("give each person at least one film in tmdb_ids or movie_ids")
+            raise ValueError("give each person at least one film in tmdb_ids, movie_ids or imdb_ids")
         return self
+
+
+class Rating(FrozenBaseModel):
+    """What a person says of one film: by one or more ids, with stars or without."""
+
+    movie_id: MovieId | None = None
+    """MovieLens id."""
+    tmdb_id: MovieId | None = None
+    """TMDB id."""
+    imdb_id: ImdbId | None = None
+    """IMDb id, such as `tt0133093`."""
+    item_id: ItemId | None = None
+    """The id that the catalogue's own data uses."""
+    stars: Annotated[float, Field(ge=0.5, le=5, allow_inf_nan=False)] | None = None
+    """0.5 to 5 stars; null without a rating."""
+    at: Annotated[int, Field(strict=True, ge=0, le=4_102_444_800)] | date | None = None
+    """When, in seconds since 1970 or as a date, `2024-11-30`: newer ratings count more."""
+    seen: bool = True
+    """False for a film on a watch list, say: never recommended either, and without effect."""
+
+
+class RatingRow(Rating):
+    """A row of somebody's ratings, whose film may be known by its title alone."""
+
+    title: Annotated[str, Field(max_length=500)] = ""
+    """As the source writes it; may end with the year in brackets."""
+    year: Year | None = None
+    series: bool = False
+    """Whether it is a series for television: such rows are found by their ids only."""
+
+    @model_validator(mode="after")
+    def _names_a_film(self) -> Self:
+        if not (self.title.strip() or self.movie_id or self.tmdb_id or self.imdb_id or self.item_id is not None):
+            raise ValueError("give each row a title or an id")
+        return self
+
+
+class ResolveRequest(FrozenBaseModel):
+    """Rows of somebody's ratings, to find the films that they are about."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rows": [{"title": "Heat", "year": 1995, "stars": 4.5}]}]})
+
+    rows: Annotated[list[RatingRow], Field(min_length=1, max_length=MAX_RATINGS)]
+
+
+_FOR_ONE = (*_Taste.model_fields, "ratings")
 
 
 class RecommendationRequest(_Taste):
@@ -87,9 +145,9 @@ class RecommendationRequest(_Taste):
         json_schema_extra={
             "examples": [{"tmdb_ids": [1585, 4935, 597], "top_n": 5}],
             "anyOf": [
-                *(_requires(name, people=_EMPTY) for name in _SEEDS),
+                *(_requires(name, people=_EMPTY) for name in (*_SEEDS, "ratings")),
                 _requires(
-                    "people", 2, several_interests={"const": False}, **dict.fromkeys(_Taste.model_fields, _EMPTY)
+                    "people", 2, several_interests={"const": False}, **dict.fromkeys(_FOR_ONE, _EMPTY)
                 ),
             ],
         },
@@ -97,10 +155,15 @@ class RecommendationRequest(_Taste):
 
     people: Annotated[list[Person], Field(max_length=MAX_PEOPLE)] = []
     """2 to 8 people who watch together, instead of the lists above; the list takes all their tastes into account."""
+    ratings: Annotated[list[Rating], Field(max_length=MAX_RATINGS)] = []
+    """What one person has rated and seen; never recommended. High stars, by the person's own mean, count as likes, the
+    lowest as dislikes, newer ones more (docs/your-ratings.md); without any stars each film seen counts as liked."""
     exclude_tmdb_ids: Ids = []
     """Films to leave out, such as seen or unavailable ones, as TMDB ids. They do not influence the ranking."""
     exclude_movie_ids: Ids = []
     """Films to leave out, as MovieLens ids."""
+    exclude_imdb_ids: ImdbIds = []
+    """Films to leave out, as IMDb ids."""
     filters: Filters = Filters()
     """Restrictions on the recommended films."""
     top_n: Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_N)] = 10
@@ -122,8 +185,8 @@ class RecommendationRequest(_Taste):
     @model_validator(mode="after")
     def _is_for_one_or_several(self) -> Self:
         if not self.n_seeds:
-            raise ValueError("give at least one film in tmdb_ids or movie_ids")
-        if self.people and any(getattr(self, name) for name in _Taste.model_fields):
+            raise ValueError("give at least one film in tmdb_ids, movie_ids, imdb_ids or ratings")
+        if self.people and any(getattr(self, name) for name in _FOR_ONE):
             raise ValueError("give the films either of one person or in people, not both")
         if len(self.people) == 1:
             raise ValueError("people are at least two: give one person's films without people")
@@ -133,8 +196,8 @@ class RecommendationRequest(_Taste):
 
     @property
     def n_seeds(self) -> int:
-        """Number of liked films, of all people together."""
-        return super().n_seeds + sum(person.n_seeds for person in self.people)
+        """Number of liked films, of all people together, and of ratings."""
+        return super().n_seeds + sum(person.n_seeds for person in self.people) + len(self.ratings)
 
 
 class SeedContribution(FrozenBaseModel):
@@ -174,6 +237,8 @@ class Movie(FrozenBaseModel):
     title: str
     year: int | None
     genres: list[str]
+    imdb_id: str | None = OMITTED
+    """Left out where it is not known."""
 
 
 class Recommendation(Movie):
@@ -212,7 +277,7 @@ class RecommendationResponse(FrozenBaseModel):
     """Reasons why the answer comes from a lower rung or is shorter than requested; usually empty."""
     notes: list[Note] = []
     """How thin the evidence is, where it is; usually empty for several well-known films."""
-    unknown_ids: list[int]
+    unknown_ids: list[int | str]
     """Ids of the request that are not in the catalogue."""
     model_version: str
     request_id: str
@@ -234,6 +299,33 @@ class MovieList(FrozenBaseModel):
     """Films found by a search, or similar to one."""
 
     movies: list[Movie]
+    model_version: str
+
+
+class ResolvedRow(FrozenBaseModel):
+    """A row whose film is certain."""
+
+    row: int
+    """Position in the request, from 0."""
+    movie: Movie
+
+
+class Doubt(FrozenBaseModel):
+    """A row that can mean one of several films, or a film of another year or spelling: ask which one, if any."""
+
+    row: int
+    """Position in the request, from 0."""
+    choices: list[Movie]
+    """The likeliest first."""
+
+
+class Resolved(FrozenBaseModel):
+    """The films that rows are about; each row is in one of the three lists, in the order of the request."""
+
+    films: list[ResolvedRow]
+    doubts: list[Doubt]
+    unknown: list[int]
+    """Positions of rows whose film the catalogue lacks."""
     model_version: str
 
 

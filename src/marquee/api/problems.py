@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from marquee.api.contracts import MAX_BODY_BYTES, Problem, response_json
+from marquee.api.contracts import BODY_LIMITS, MAX_BODY_BYTES, MAX_RATINGS, Problem, response_json
 from marquee.errors import MarqueeError, RequestError, UnknownMovie
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,8 +23,7 @@ CODES = {
     500: "internal",
     503: "overloaded",
 }
-# Details of a 413 and of a 500.
-BODY_TOO_LONG = f"the body is longer than {MAX_BODY_BYTES} bytes: send at most 100 ids per list"
+# Detail of a 500.
 INTERNAL = "this is a fault of ours, and logged under the request_id: please report it with that id"
 
 
@@ -62,6 +61,14 @@ class ProblemError(Exception):
             request_id=request_id,
         )
         return response_json(problem)
+
+
+def check_length(n_bytes: int, path: str) -> None:
+    """Raise a `ProblemError`, 413, if a body is too long for the path of its request."""
+    limit = BODY_LIMITS.get(path, MAX_BODY_BYTES)
+    if n_bytes > limit:
+        fix = f"send at most {MAX_RATINGS} ratings, and 100 ids per list"
+        raise ProblemError(413, f"the body is longer than {limit} bytes: {fix}")
 
 
 def status_title(status: int) -> str:

@@ -4,15 +4,13 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from marquee.api.contracts import RecommendationRequest
 from marquee.api.problems import ProblemError
 from marquee.base_model import json_schema
 
-EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
 JSON = re.compile(r"application/(.+\+)?json")
 UTF8_MARK = b"\xef\xbb\xbf"  # written by PowerShell and Windows editors
 # How bodies begin that are JSON, but not as it is sent.
@@ -27,10 +25,11 @@ _EXPECTED = {
 }
 
 Schema = Mapping[str, Any]
+Body = TypeVar("Body", bound=BaseModel)
 
 
-def parse_request(content_type: str, body: bytes) -> RecommendationRequest:
-    """Parse a body strictly, without conversions, given the header Content-Type, "" where there is none.
+def parse_request(content_type: str, body: bytes, kind: type[Body]) -> Body:
+    """Parse a body of some kind strictly, without conversions, given the header Content-Type, "" where there is none.
 
     Raises `ProblemError`: 415 if it is declared as something else, compressed or not UTF-8, 400 if it is not JSON, 422
     for invalid fields.
@@ -43,16 +42,20 @@ def parse_request(content_type: str, body: bytes) -> RecommendationRequest:
     if found := ENCODED.get(body[:2]):
         raise ProblemError(415, f"the body is {found}: send it as UTF-8, without Content-Encoding")
     if not body.strip():
-        raise ProblemError(400, f"the body is empty: send a JSON object such as {EXAMPLE}")
+        raise ProblemError(400, f"the body is empty: send a JSON object such as {_example(kind)}")
     try:
-        return RecommendationRequest.model_validate_json(body, strict=True)
+        return kind.model_validate_json(body, strict=True)
     except ValidationError as error:
         errors = error.errors(include_url=False)
     if errors[0]["type"] == "json_invalid":
         why = str(errors[0]["ctx"]["error"])
-        raise ProblemError(400, f"the body is not JSON ({why}): send an object such as {EXAMPLE}")
-    messages = validation_messages(errors, json_schema(RecommendationRequest))
+        raise ProblemError(400, f"the body is not JSON ({why}): send an object such as {_example(kind)}")
+    messages = validation_messages(errors, json_schema(kind))
     raise ProblemError(422, summary(messages), errors=messages)
+
+
+def _example(kind: type[BaseModel]) -> str:
+    return json.dumps(json_schema(kind)["examples"][0])
 
 
 def validation_messages(errors: Sequence[Mapping[str, Any]], schema: Schema) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from marquee.api.contracts import MAX_IDS, MAX_PEOPLE
+from marquee.api.contracts import MAX_IDS, MAX_PEOPLE, MAX_RATINGS
 from marquee.base_model import FrozenBaseModel
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
@@ -30,7 +30,8 @@ PATHS: dict[Protocol, str] = {"v1": f"/v1/models/{MODEL_NAME}:predict", "v2": f"
 MAX_BODY_BYTES = 1024 * 1024
 MAX_QUERIES = 64
 MAX_K = 1000
-MAX_EXCLUDED = (4 * MAX_PEOPLE + 2) * MAX_IDS  # all that one request can name
+MAX_EXCLUDED = (6 * MAX_PEOPLE + 3) * MAX_IDS + MAX_RATINGS  # all that one request can name
+MAX_SEEDS = 10 * MAX_IDS
 _MAX_VALUES = 1_000_000
 
 Id = Annotated[int, Field(strict=True, ge=1, le=2**53)]
@@ -41,7 +42,7 @@ Year = Annotated[int, Field(strict=True, ge=1, le=9999)]
 class Instance(FrozenBaseModel):
     """A query as JSON has it: the arguments of `marquee.retrieval.port.Retriever.candidates`, flat."""
 
-    movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=2 * MAX_IDS)]
+    movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_SEEDS)]
     k: Annotated[int, Field(strict=True, ge=1, le=MAX_K)] = 200
     genres_any: Genres = ()
     genres_none: Genres = ()

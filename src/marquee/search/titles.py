@@ -99,7 +99,11 @@ class TitleIndex:
 
     def namesakes(self, name: str) -> Rows:
         """Rows of the films whose own name this is, the most popular first; without those of a series of that name."""
-        return self._by_popularity(np.unique(self._names.exactly(text.core(name))))
+        return self.with_names([text.core(name)])
+
+    def with_names(self, names: Iterable[str]) -> Rows:
+        """Rows of the films that have one of these names, as `text.names_of` writes them, the most popular first."""
+        return self._by_popularity(np.unique(np.concatenate([self._names.exactly(name) for name in names])))
 
     def known_by(self, words: list[str]) -> Rows:
         """Rows of films whose name begins with these words ("harry potter"), or with this subtitle, by popularity."""

@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from marquee.api.contracts import MovieDetails, MovieList
+from marquee.api.contracts import MovieDetails, MovieList, Resolved, ResolveRequest
 from marquee.api.problems import ProblemError
 from marquee.api.queries import SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
 from marquee.films import well_known
 from marquee.retrieval.port import Where
 from marquee.wishes import Understood
-from marquee_reranker.openapi import problem_at, problems_at
+from marquee_reranker.openapi import problem_at, problems_at, with_request_body
 from marquee_reranker.posters.fetch import Posters
-from marquee_reranker.requests import MovieIdInPath
+from marquee_reranker.requests import MovieIdInPath, resolve_request
 from marquee_reranker.responses import cached_response, json_response, pipeline_of
 
 POSTERS_OFF = "posters are off: set MARQUEE_TMDB_KEY to a key of themoviedb.org, or show drawn ones"
@@ -85,6 +85,12 @@ async def poster(request: Request, movie_id: MovieIdInPath) -> Response:
     if found is None:
         raise ProblemError(404, NO_POSTER, code="no_poster")
     return Response(found.content, media_type=found.media_type, headers={"Cache-Control": "private, max-age=86400"})
+
+
+@router.post("/v1/resolve", operation_id="resolve", **with_request_body(Resolved, ResolveRequest))
+def resolve(request: Request, body: Annotated[ResolveRequest, Depends(resolve_request)]) -> Response:
+    """Find the films that rows of somebody's ratings are about; what isn't certain comes back with choices."""
+    return json_response(pipeline_of(request).films.resolve(body.rows))
 
 
 @router.get("/v1/understand", operation_id="understand", response_model=Understood, responses=problems_at(422, 503))
