@@ -88,7 +88,7 @@ class Pipeline:
             recommendations=self._describe(rankings, request.explain),
             served_by=max((ranking.pool.rung for ranking in rankings), key=LADDER.index),
             degraded=list(dict.fromkeys(reason for ranking in rankings for reason in ranking.degraded(request.top_n))),
-            notes=evidence(self.bundle, rankings),
+            notes=evidence(self.bundle, rankings, rated=bool(request.ratings)),
             unknown_ids=list(dict.fromkeys(unknown for ranking in rankings for unknown in ranking.taste.unknown)),
             model_version=self.version,
             request_id=request_id,
@@ -186,12 +186,12 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
     catalog = bundle.catalog
     people: Sequence[Person | RecommendationRequest] = request.people or [request]
     rated = choose_seeds(catalog, request.ratings)
-    excluded, unknown_excluded = _rows(catalog, request, "exclude_")
+    excluded, unknown_excluded = rows_named(catalog, request, "exclude_")
     named = list(rated.named)
     resolved = []
     for person in people:
-        seeds, unknown_seeds = _rows(catalog, person, "")
-        dislikes, unknown_dislikes = _rows(catalog, person, "disliked_")
+        seeds, unknown_seeds = rows_named(catalog, person, "")
+        dislikes, unknown_dislikes = rows_named(catalog, person, "disliked_")
         if both := sorted(set(seeds) & set(dislikes)):
             titles = ", ".join(catalog.titles[row] for row in both)
             raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
@@ -208,7 +208,7 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
     ]
 
 
-def _rows(
+def rows_named(
     catalog: Catalog, request: Person | RecommendationRequest, prefix: Literal["", "disliked_", "exclude_"]
 ) -> tuple[list[int], list[int | str]]:
     """Rows of films by any id, each film once, and the ids that no film has."""

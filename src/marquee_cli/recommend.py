@@ -10,6 +10,7 @@ from marquee.errors import RequestError
 from marquee.models.weights import NOVELTY
 from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Store
 from marquee_cli.output import err, out, print_recommendations
+from marquee_cli.ratings import film_called, ratings_in
 
 # Films of the sample request, by TMDB id, and their titles for data sets without TMDB ids.
 SAMPLE = {1585: "It's a Wonderful Life", 4935: "Howl's Moving Castle", 597: "Titanic"}
@@ -23,6 +24,7 @@ OPTIONS = {
 }
 
 _PERSON_HELP = "Titles of the films of one of several people, separated by ';'. Repeat for each person."
+_RATINGS_HELP = "Export of your ratings: Letterboxd, IMDb, Trakt, MovieLens, or CSV (docs/your-ratings.md)."
 _INTERESTS_HELP = "Divide the list between very different tastes among the liked films."
 _OPERATOR_HELP = "Show the operator's view to everyone who can reach the page [MARQUEE_OPERATOR, on at 127.0.0.1]."
 
@@ -30,8 +32,10 @@ _OPERATOR_HELP = "Show the operator's view to everyone who can reach the page [M
 def recommend(
     tmdb_ids: Annotated[str, typer.Option(help="TMDB ids of liked films, separated by commas.")] = "",
     movie_ids: Annotated[str, typer.Option(help="MovieLens ids of liked films, separated by commas.")] = "",
-    like: Annotated[list[str] | None, typer.Option(help="Title of a liked film. Can be repeated.")] = None,
-    dislike: Annotated[list[str] | None, typer.Option(help="Title of a disliked film. Can be repeated.")] = None,
+    imdb_ids: Annotated[str, typer.Option(help="IMDb ids of liked films, tt0133093, separated by commas.")] = "",
+    like: Annotated[list[str] | None, typer.Option(help="Title of a liked film, or its IMDb id. Can be repeated.")] = None,
+    dislike: Annotated[list[str] | None, typer.Option(help="The same of a disliked film. Can be repeated.")] = None,
+    ratings: Annotated[Path | None, typer.Option(help=_RATINGS_HELP)] = None,
     person: Annotated[list[str] | None, typer.Option(help=_PERSON_HELP)] = None,
     top_n: Annotated[int, typer.Option("--top-n", "-n", help="Number of recommendations, 1 to 100.")] = 10,
     genres: Annotated[str, typer.Option(help="Only films with one of these genres, separated by commas.")] = "",
@@ -57,14 +61,16 @@ def recommend(
     from marquee.api.contracts import response_json
 
     pipeline = open_pipeline(store)
-    liked = _ids(movie_ids, "--movie-ids") + [_by_title(pipeline, title) for title in like or []]
-    people = [[_by_title(pipeline, title) for title in _split(titles, ";")] for titles in person or []]
+    liked = _ids(movie_ids, "--movie-ids") + [film_called(pipeline, title) for title in like or []]
+    people = [[film_called(pipeline, title) for title in _split(titles, ";")] for titles in person or []]
     of_genres = {"genres_any": _split(genres), "genres_none": _split(without_genres)}
     request = _request(
         {
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
             "movie_ids": liked,
-            "disliked_movie_ids": [_by_title(pipeline, title) for title in dislike or []],
+            "imdb_ids": _split(imdb_ids),
+            "disliked_movie_ids": [film_called(pipeline, title, "--dislike") for title in dislike or []],
+            "ratings": ratings_in(pipeline, ratings) if ratings else [],
             "people": [{"movie_ids": films} for films in people],
             "top_n": top_n,
             "filters": {**of_genres, "year_min": year_min, "year_max": year_max},
@@ -181,24 +187,19 @@ def _for_whom(pipeline: Any, request: Any) -> str:
     """Titles of the films in the request, since a title may be misspelt or ambiguous."""
     people = []
     for person in request.people or [request]:
-        likes = _known(pipeline, person.movie_ids, person.tmdb_ids)
-        dislikes = _known(pipeline, person.disliked_movie_ids, person.disliked_tmdb_ids)
+        likes, dislikes = _named(pipeline, person, ""), _named(pipeline, person, "disliked_")
         people.append(", ".join([*likes, *(f"not {title}" for title in dislikes)]))
+    if rated := getattr(request, "ratings", ()):
+        people[0] = ", ".join(filter(None, [people[0], f"{len(rated):,} ratings"]))
     films = "; ".join(filter(None, people))
     return f"for {films}" if films else ""
 
 
-def _known(pipeline: Any, movie_ids: list[int], tmdb_ids: list[int]) -> list[str]:
-    catalog = pipeline.catalog
-    rows = dict.fromkeys(catalog.rows_of_movies(movie_ids)[0] + catalog.rows_of_tmdb(tmdb_ids)[0])
-    films = map(pipeline.films.film, rows)
+def _named(pipeline: Any, person: Any, prefix: Literal["", "disliked_"]) -> list[str]:
+    from marquee.pipeline import rows_named
+
+    films = map(pipeline.films.film, rows_named(pipeline.catalog, person, prefix)[0])
     return [f"{film.title} ({film.year})" if film.year else film.title for film in films]
-
-
-def _by_title(pipeline: Any, title: str) -> int:
-    for film in pipeline.films.search(title, 1):
-        return int(film.movie_id)
-    raise RequestError(f"no film is called {title!r}", fix="try fewer words of the title")
 
 
 def _ids(text: str, option: str) -> list[int]:

@@ -17,8 +17,11 @@ CLOSE = 1.0
 N_CLOSEST = 10
 
 
-def evidence(bundle: Bundle, rankings: Sequence[Ranking]) -> list[Note]:
-    """Notes on the seeds of an answer's people; none where nobody has a known seed."""
+def evidence(bundle: Bundle, rankings: Sequence[Ranking], *, rated: bool = False) -> list[Note]:
+    """Notes on the seeds of an answer's people; none where nobody has a known seed.
+
+    Seeds from somebody's ratings are many, so that a few rare films among them say nothing.
+    """
     catalog = bundle.catalog
     tastes = [ranking.taste for ranking in rankings if ranking.taste.seeds]
     notes = []
@@ -27,7 +30,8 @@ def evidence(bundle: Bundle, rankings: Sequence[Ranking]) -> list[Note]:
         notes.append(Note(code=code, detail=detail, movie_ids=[int(catalog.movie_ids[row]) for row in rows]))
 
     seeds = sorted({seed for taste in tastes for seed in taste.seeds})  # nothing depends on their order
-    if rare := [seed for seed in seeds if catalog.popularity[seed] < FEW_LIKES]:
+    rare = [seed for seed in seeds if catalog.popularity[seed] < FEW_LIKES]
+    if rare and (not rated or len(rare) == len(seeds)):
         likes = {catalog.titles[seed]: int(catalog.popularity[seed]) for seed in rare}
         named = ", ".join(f"{title} ({n})" for title, n in likes.items())
         known = f"Few people in the data liked {named}"
