@@ -72,11 +72,11 @@ class Films:
     def details(self, movie_id: int) -> MovieDetails:
         """A film, and how liked it is; UnknownMovie if no film has this MovieLens id."""
         row = self.catalog.row_of_movie(movie_id)
-        likes = int(self.catalog.popularity[row])
+        likes, rank = int(self.catalog.popularity[row]), self._rank(row)
         return MovieDetails(
             **self.fields(row),
             likes=likes,
-            popularity_rank=1 + int((self.catalog.popularity > likes).sum()),
+            popularity_rank=rank,
             n_films=len(self.catalog),
             model_version=self._version,
         )
@@ -102,6 +102,16 @@ class Films:
     def _titles(self) -> TitleIndex:
         return TitleIndex(self.catalog)  # on first use: a Lambda never searches
 
+    def _rank(self, row: int) -> int:
+        """Rank by likes, from 1; films with equally many likes share one."""
+        return 1 + len(self._ascending_likes) - int(
+            np.searchsorted(self._ascending_likes, self.catalog.popularity[row], side="right")
+        )
+
+    @cached_property
+    def _ascending_likes(self) -> Rows:
+        return np.sort(self.catalog.popularity)
+
     @cached_property
     def resolver(self) -> Resolver:
         """Finds the films of somebody's ratings."""
@@ -111,7 +121,11 @@ class Films:
         """The films that rows of ratings are about, the rows that can mean several, and those that match none."""
         matches = list(enumerate(self.resolver.match_all(rows)))
         return Resolved(
-            films=[ResolvedRow(row=at, movie=self.film(one.rows[0])) for at, one in matches if one.is_certain],
+            films=[
+                ResolvedRow(row=at, movie=self.film(one.rows[0]), popularity_rank=self._rank(one.rows[0]))
+                for at, one in matches
+                if one.is_certain
+            ],
             doubts=[
                 Doubt(row=at, choices=[self.film(row) for row in one.rows])
                 for at, one in matches

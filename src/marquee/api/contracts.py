@@ -26,6 +26,7 @@ MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
 ImdbId = Annotated[str, Field(pattern=r"^tt\d{1,10}$")]
 ImdbIds = Annotated[list[ImdbId], Field(max_length=MAX_IDS)]
+ManyIds = Annotated[list[MovieId], Field(max_length=MAX_RATINGS)]
 Genre = Annotated[str, Field(min_length=1, max_length=50)]
 Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -158,11 +159,11 @@ class RecommendationRequest(_Taste):
     ratings: Annotated[list[Rating], Field(max_length=MAX_RATINGS)] = []
     """What one person has rated and seen; never recommended. High stars, by the person's own mean, count as likes, the
     lowest as dislikes, newer ones more (docs/your-ratings.md); without any stars each film seen counts as liked."""
-    exclude_tmdb_ids: Ids = []
+    exclude_tmdb_ids: ManyIds = []
     """Films to leave out, such as seen or unavailable ones, as TMDB ids. They do not influence the ranking."""
-    exclude_movie_ids: Ids = []
+    exclude_movie_ids: ManyIds = []
     """Films to leave out, as MovieLens ids."""
-    exclude_imdb_ids: ImdbIds = []
+    exclude_imdb_ids: Annotated[list[ImdbId], Field(max_length=MAX_RATINGS)] = []
     """Films to leave out, as IMDb ids."""
     filters: Filters = Filters()
     """Restrictions on the recommended films."""
@@ -308,6 +309,8 @@ class ResolvedRow(FrozenBaseModel):
     row: int
     """Position in the request, from 0."""
     movie: Movie
+    popularity_rank: int
+    """Rank by likes, from 1, as in `MovieDetails`."""
 
 
 class Doubt(FrozenBaseModel):

@@ -26,7 +26,7 @@ COLUMNS = {
     "title": ("name", "title", "film", "movie", "film title", "movie title"),
     "year": ("year", "release year"),
     "stars": ("your rating", "my rating", "rating", "stars", "score"),
-    "at": ("watched date", "date rated", "rated at", "last watched at", "watched at", "date", "timestamp"),
+    "at": ("watched date", "watcheddate", "date rated", "rated at", "last watched at", "watched at", "date", "timestamp"),
     "imdb_id": ("const", "imdb id", "imdbid", "imdb", "tconst"),
     "tmdb_id": ("tmdb id", "tmdbid", "tmdb"),
     "movie_id": ("movie id", "movieid"),

@@ -10,7 +10,7 @@ from marquee.ratings.exports import seconds
 
 MAX_SEEDS = 200  # more gain nothing that can be measured
 MAX_DISLIKES = 20
-FAR_BELOW = 1.5  # stars below the mean, from which on a rating is a dislike
+FAR_BELOW = 2.0  # stars below the mean, from which on a rating is a dislike
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ PATHS: dict[Protocol, str] = {"v1": f"/v1/models/{MODEL_NAME}:predict", "v2": f"
 MAX_BODY_BYTES = 1024 * 1024
 MAX_QUERIES = 64
 MAX_K = 1000
-MAX_EXCLUDED = (6 * MAX_PEOPLE + 3) * MAX_IDS + MAX_RATINGS  # all that one request can name
+MAX_EXCLUDED = 8 * MAX_PEOPLE * MAX_IDS + 5 * MAX_RATINGS  # all that one request can name
 MAX_SEEDS = 10 * MAX_IDS
 _MAX_VALUES = 1_000_000
 

@@ -3,6 +3,7 @@ import "./results.js"; // first, so that the request is under way before the res
 import "./picker.js";
 import "./people.js";
 import "./choices.js";
+import "./ratings.js";
 import "./about.js";
 import "./details.js";
 import { $, nameDocument } from "./dom.js";

@@ -1,7 +1,9 @@
 // A film's card: its poster, facts, how well it fits and why, and what can be done with it.
 import { at } from "./api.js";
+import { toast } from "./choices.js";
 import { element, icon } from "./dom.js";
 import { catalog, remember, short, withYear } from "./films.js";
+import { add, listed, remove } from "./lists.js";
 import { poster } from "./poster.js";
 import { change, current, details, put, write } from "./state.js";
 import { forSelected, groupMatch, match, possessive, reasons } from "./words.js";
@@ -9,9 +11,21 @@ import { forSelected, groupMatch, match, possessive, reasons } from "./words.js"
 const withoutPoster = new Set();
 const MOST_NAMED = 3;
 
+// Cards have no place for this one.
+export const MORE_ACTIONS = [["watch", "Watch list", (film) => (
+  listed("watch").has(film.movie_id) ? remove("watch", film.movie_id) : keep("watch", film, "On your watch list.")
+)]];
+
+function keep(name, { movie_id, tmdb_id, imdb_id, title, year, genres, popularity_rank: rank }, words) {
+  change({ film: null }); // which closes its details
+  add(name, [{ movie_id, tmdb_id, imdb_id, title, year, genres, rank, at: name === "seen" ? new Date().toISOString().slice(0, 10) : undefined }]);
+  toast(`${title}: ${words[0].toLowerCase()}${words.slice(1)}`);
+}
+
 export const ACTIONS = [
   ["like", "Like", (film) => put("likes", film.movie_id, `${film.title} added${forSelected(current())}.`)],
   ["dislike", "Not for me:", (film) => put("dislikes", film.movie_id, `Less like ${film.title}${forSelected(current())}.`)],
+  ["seen", "Seen", (film) => keep("seen", film, "Seen: it is on your list, and not recommended again.")],
   ["hide", "Hide", (film) => put("hidden", film.movie_id, `${film.title} hidden.`)],
   ["near", "More like", (film) => change({ near: film.movie_id, film: null }, `Films like ${film.title}.`)],
 ];

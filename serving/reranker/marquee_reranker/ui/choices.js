@@ -2,8 +2,9 @@
 // undone. A toast says what changed.
 import { $, element, goToResults, replaceItems } from "./dom.js";
 import { catalog, learn, nameOf } from "./films.js";
-import { canUndo, change, current, isGroup, NO_FILTERS, onChange, put, startOver, undo, UNDONE } from "./state.js";
-import { DIALS, SWITCHES } from "./words.js";
+import { listed, onLists } from "./lists.js";
+import { canUndo, change, current, isGroup, isRated, NO_FILTERS, onChange, put, startOver, undo, UNDONE } from "./state.js";
+import { DIALS, SWITCHES, whole } from "./words.js";
 
 // A dial that nobody touched uses the model's own setting.
 const STANDARD = { diversity: catalog.diversity ?? 0, novelty: catalog.novelty ?? 0 };
@@ -56,7 +57,9 @@ function switched(key) {
 
 function showChips() {
   const state = current();
+  const mine = `Your ${whole(listed("seen").size)} films rated or seen`;
   const chips = [
+    ...(isRated(state) ? [chip("like", mine, mine.toLowerCase(), () => change({ mine: false }, "Your ratings are kept, but not used."))] : []),
     ...state.likes.map(film("like", "", "liked ")), ...state.dislikes.map(film("dislike", "Less like", "less like ")),
     ...state.hidden.map(film("hidden", "Hidden", "hidden ")),
     ...state.any.map(genre("any", (index) => (index ? "or" : "only"), "only")), ...state.none.map(genre("none", () => "no", "no")),
@@ -160,6 +163,7 @@ document.addEventListener("keydown", (event) => {
   if (event.shiftKey) history.forward();
   else undo();
 });
+onLists(showChips);
 onChange((state, before, words) => {
   show();
   if (words) toast(words, canUndo() && words !== UNDONE);

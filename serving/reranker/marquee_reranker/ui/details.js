@@ -1,7 +1,7 @@
 // A film's details in a dialog: how liked it is, why it is in the list, what people who like it also like, and where else to
 // look it up. The browser's own dialog closes with Escape, keeps the focus inside and returns it.
 import { ask, attempt } from "./api.js";
-import { ACTIONS, bar, opener, picture } from "./cards.js";
+import { ACTIONS, bar, MORE_ACTIONS, opener, picture } from "./cards.js";
 import { $, element, icon } from "./dom.js";
 import { nameOf, remember, short, withYear } from "./films.js";
 import { shown } from "./results.js";
@@ -12,11 +12,11 @@ const N_SIMILAR = 6;
 const dialog = $("film");
 
 // Addresses at other sites: by TMDB's id, or a search where none of them has an address by an id that MovieLens gives.
-function elsewhere({ tmdb_id: id, title, year }) {
+function elsewhere({ tmdb_id: id, imdb_id: imdb, title, year }) {
   const words = encodeURIComponent(short(title));
   return [
     ...(id ? [["TMDB", `https://www.themoviedb.org/movie/${id}`], ["Letterboxd", `https://letterboxd.com/tmdb/${id}`]] : []),
-    ["IMDb", `https://www.imdb.com/find/?s=tt&q=${words}${year ? `%20${year}` : ""}`],
+    ["IMDb", imdb ? `https://www.imdb.com/title/${imdb}/` : `https://www.imdb.com/find/?s=tt&q=${words}${year ? `%20${year}` : ""}`],
     ["JustWatch: where to watch it", `https://www.justwatch.com/us/search?q=${words}`],
   ];
 }
@@ -48,7 +48,7 @@ function fill(film, more, similar) {
   $("film-body").replaceChildren(
     element("div", { class: "film" }, picture(film), element("div", {},
       element("p", {}, film.genres.join(", ")), element("p", { class: "hint" }, more ? popularity(more) : "One moment…"))),
-    element("div", { class: "choices" }, ...ACTIONS.map(([name, words, act]) => element("button", {
+    element("div", { class: "choices" }, ...[...ACTIONS, ...MORE_ACTIONS].map(([name, words, act]) => element("button", {
       type: "button", class: "quiet", onclick: () => act(film),
     }, icon(name), name === "near" ? "More like this" : words.replace(":", "")))),
     ...why(film),

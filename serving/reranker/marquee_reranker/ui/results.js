@@ -3,12 +3,14 @@ import { ask, AskError, attempt, stop } from "./api.js";
 import { card } from "./cards.js";
 import { $, goToResults, nameDocument, replaceItems } from "./dom.js";
 import { catalog, learn, nameOf } from "./films.js";
-import { change, current, isGroup, NO_FILTERS, onChange, requesters, sameList, unwanted } from "./state.js";
+import { listed, onLists, ratings } from "./lists.js";
+import { change, current, isGroup, isRated, NO_FILTERS, onChange, requesters, sameList, unwanted } from "./state.js";
 import { degraded, joinNames, possessive, servedBy } from "./words.js";
 
 const PAGE = 12;
 const MOST = 96;
 const MOST_NAMED = 4;
+const MOST_EXCLUDED = 2000;
 const BUTTONS = ["more", "back", "reroll", "unfilter"];
 let topN = PAGE;
 let timer;
@@ -36,7 +38,9 @@ function filtersOf(state) {
 export function requestOf(state) {
   const filters = filtersOf(state);
   const tastes = requesters(state).map(({ likes, dislikes }) => ({ movie_ids: likes, disliked_movie_ids: dislikes }));
-  const body = { ...(tastes.length > 1 ? { people: tastes } : tastes[0]), exclude_movie_ids: state.hidden, filters };
+  const excluded = [...new Set([...state.hidden, ...(isRated(state) ? [] : listed("seen").keys())])].slice(0, MOST_EXCLUDED);
+  const body = { ...(tastes.length > 1 ? { people: tastes } : tastes[0]), exclude_movie_ids: excluded, filters };
+  if (isRated(state)) body.ratings = ratings();
   if (state.mix && tastes.length === 1) body.several_interests = true;
   if (state.series) body.one_per_franchise = true;
   for (const name of ["diversity", "novelty"]) if (state[name] !== null) body[name] = state[name];
@@ -71,13 +75,14 @@ async function near(state) {
   none.forEach((name) => query.append("genres_none", name));
   const [{ movies }] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?${query}`), learn([state.near])]);
   const words = `For anybody who likes it${filtered(state) ? ", within your filters" : ""}. Your own recommendations are kept.`;
-  show(movies, { title: `Films like ${nameOf(state.near)}`, words, buttons: ["back", hasMore(movies)] });
+  show(movies.filter((film) => !listed("seen").has(film.movie_id)), { title: `Films like ${nameOf(state.near)}`, words, buttons: ["back", hasMore(movies)] });
 }
 
 async function recommend(state) {
   const started = performance.now();
   const group = isGroup(state);
-  const people = requesters(state);
+  const people = requesters(state).length ? requesters(state) : [state];
+  const rated = isRated(state) && listed("seen").size;
   const [answer] = await Promise.all([
     ask("list", "/v1/recommendations", { ...requestOf(state), top_n: topN, explain: true }), learn(people[0].likes.slice(0, 1)),
   ]);
@@ -87,11 +92,11 @@ async function recommend(state) {
   const strangers = people.filter(({ likes }) => group && !likes.some(known)).map(({ name }) => possessive(name));
   const note = (reason) => (reason === "no_known_seeds" && strangers.length
     ? `None of ${joinNames(strangers)} films is known here.` : degraded(reason));
-  const first = nameOf(people[0].likes[0]);
+  const first = rated ? "my ratings" : nameOf(people[0].likes[0]);
   show(films, {
-    name: group ? undefined : people[0].likes.length > 1 ? `Like ${first} and ${people[0].likes.length - 1} more` : `Like ${first}`,
+    name: group ? undefined : people[0].likes.length > 1 && !rated ? `Like ${first} and ${people[0].likes.length - 1} more` : `Like ${first}`,
     title: group ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : joinNames(names)}` : "Recommendations",
-    words: films.length ? servedBy(answer.served_by, people[0].likes.filter(known).length, group)
+    words: films.length ? servedBy(answer.served_by, people[0].likes.filter(known).length, group, rated)
       : "No film fits these filters. Widen the years or remove a genre.",
     names, notes: films.length ? [...new Set([...answer.degraded.map(note), ...(answer.notes ?? []).map(({ detail }) => detail)])] : [],
     buttons: [hasMore(answer.recommendations), !films.length && filtered(state) && "unfilter"],
@@ -129,7 +134,7 @@ async function refresh() {
   turn += 1;
   const mine = turn;
   clearTimeout(timer);
-  const load = state.near ? near : requesters(state).length ? recommend : begin;
+  const load = state.near ? near : requesters(state).length || isRated(state) ? recommend : begin;
   if (!$("films").children.length && load !== begin) $("films").replaceChildren(...Array.from({ length: PAGE }, () => $("skeleton").content.cloneNode(true)));
   $("results").setAttribute("aria-busy", "true");
   let error;
@@ -151,6 +156,7 @@ $("reroll").addEventListener("click", () => attempt(async () => {
 }, failed));
 window.addEventListener("online", refresh);
 window.addEventListener("offline", () => failed(new AskError("You are offline.")));
+onLists(refresh);
 onChange((state, before) => {
   if (sameList(state, before)) return;
   topN = PAGE;

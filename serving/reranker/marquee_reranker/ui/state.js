@@ -2,6 +2,7 @@
 // undo, the back button and a shared link are the same thing. `likes` and `dislikes` are the selected person's; `people`
 // is empty while there is only one.
 import { catalog } from "./films.js";
+import { listed } from "./lists.js";
 
 export const MOST_PEOPLE = 8;
 export const LONGEST_NAME = 20;
@@ -20,8 +21,10 @@ export const everyone = ({ people, likes, dislikes }) => (people.length ? people
 /** Those who like a film: the request is for them. */
 export const requesters = (state) => everyone(state).filter((person) => person.likes.length);
 export const isGroup = (state) => requesters(state).length > 1;
-/** Ids that are not shown: hidden, or disliked by a requester or by the selected person. */
-export const unwanted = (state) => [...requesters(state), state].flatMap((person) => person.dislikes).concat(state.hidden);
+/** Whether the list is for this browser's ratings, and what one person picks beside them. */
+export const isRated = (state) => state.mine && !state.people.length && listed("seen").size > 0;
+/** Ids that are not shown: hidden, seen, or disliked by a requester or by the selected person. */
+export const unwanted = (state) => [...requesters(state), state].flatMap((person) => person.dislikes).concat(state.hidden, ...listed("seen").keys());
 
 /** The change that makes these the people, with `who` selected. One person alone needs no name. */
 export function selectPerson(people, who) {
@@ -55,7 +58,7 @@ const readSwitch = (text) => text === "1";
 
 // [name in the address, key of the state, how to read it]
 const FIELDS = [
-  ["hide", "hidden", readIds], ["mix", "mix", readSwitch], ["series", "series", readSwitch],
+  ["hide", "hidden", readIds], ["mix", "mix", readSwitch], ["mine", "mine", readSwitch], ["series", "series", readSwitch],
   ["diversity", "diversity", readNumber(0, 1, false)], ["novelty", "novelty", readNumber(0, 1, false)],
   ["from", "from", readNumber(1870, 2100)], ["to", "to", readNumber(1870, 2100)], ["near", "near", readNumber(1, 2 ** 31 - 1)],
   ["film", "film", readNumber(1, 2 ** 31 - 1)],

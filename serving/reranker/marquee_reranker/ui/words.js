@@ -43,12 +43,12 @@ export function groupMatch(share, scores, names) {
   return expected ? `Suits about ${expected} of ${scores.length}` : "Long shot for all";
 }
 
-/** Which model picked the films, for `nLikes` films of one person, or for several people. */
-export function servedBy(rung, nLikes, isGroup) {
+/** Which model picked the films, for `nLikes` films and `nRated` ratings of one person, or for several people. */
+export function servedBy(rung, nLikes, isGroup, nRated) {
   if (rung === "item_cf") return "Picked by a simpler model: films that people like together.";
   if (rung === "popularity" && isGroup) return "Partly just widely liked films: there was nothing to go by for one of you.";
   if (rung === "popularity") return "Widely liked films: there was nothing of yours to go by.";
-  const films = isGroup ? "what each of you likes" : nLikes === 1 ? "the one you like" : `the ${nLikes} you like`;
+  const films = isGroup ? "what each of you likes" : nRated ? `the ${whole(nRated)} you rated or saw` : nLikes === 1 ? "the one you like" : `the ${nLikes} you like`;
   return `Picked from ${catalog.n_films ? whole(catalog.n_films) : "all"} films, for ${films}.`; // a page that waited for a bundle has no count
 }
 
