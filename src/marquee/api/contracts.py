@@ -111,6 +111,13 @@ class Rating(FrozenBaseModel):
     seen: bool = True
     """False for a film on a watch list, say: never recommended either, and without effect."""
 
+    @model_validator(mode="after")
+    def _names_a_film(self) -> Self:
+        ids = self.movie_id, self.tmdb_id, self.imdb_id, self.item_id
+        if ids == (None, None, None, None) and not getattr(self, "title", "").strip():
+            raise ValueError("give each film an id, or a row its title")
+        return self
+
 
 class RatingRow(Rating):
     """A row of somebody's ratings, whose film may be known by its title alone."""
@@ -120,12 +127,6 @@ class RatingRow(Rating):
     year: Year | None = None
     series: bool = False
     """Whether it is a series for television: such rows are found by their ids only."""
-
-    @model_validator(mode="after")
-    def _names_a_film(self) -> Self:
-        if not (self.title.strip() or self.movie_id or self.tmdb_id or self.imdb_id or self.item_id is not None):
-            raise ValueError("give each row a title or an id")
-        return self
 
 
 class ResolveRequest(FrozenBaseModel):

@@ -9,7 +9,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -35,6 +35,7 @@ COLUMNS = {
 _NAMED = ("title", "imdb_id", "tmdb_id", "movie_id")
 _IN_BRACKETS = re.compile(r"\s*\(((?:18|19|20)\d\d)\)\s*$")
 _YEARS = range(1870, 2101)
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Export(NamedTuple):
@@ -71,7 +72,7 @@ def merged(rows: Iterable[RatingRow]) -> list[RatingRow]:
 
 def seconds(at: int | date | None) -> int:
     """Seconds since 1970 of a time or a day; 0 where it is unknown."""
-    return int(datetime(at.year, at.month, at.day, tzinfo=UTC).timestamp()) if isinstance(at, date) else at or 0
+    return (at.toordinal() - _EPOCH) * 86400 if isinstance(at, date) else at or 0
 
 
 def split_year(title: str) -> tuple[str, int | None]:
@@ -86,8 +87,13 @@ def _files(data: bytes) -> list[tuple[str, bytes]]:
         return [("", data)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [one for one in archive.infolist() if one.filename.count("/") <= 1 and not one.is_dir()]
-            names = {one.filename.rpartition("/")[2]: one for one in members}
+            # Folders below the first file's have what was deleted, and such.
+            depths = [one.filename.count("/") for one in archive.infolist() if not one.is_dir()]
+            names = {
+                one.filename.rpartition("/")[2]: one
+                for one in archive.infolist()
+                if not one.is_dir() and one.filename.count("/") == min(depths)
+            }
             chosen = [name for name in LETTERBOXD if name in names] or [
                 name for name in names if name.endswith((".csv", ".json")) and "watchlist" not in name
             ]

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
-from marquee.retrieval.wire import JSON_LENGTH, MAX_BODY_BYTES, MAX_K, MAX_QUERIES, ask, parse_request, read_answer
+from marquee.retrieval.wire import (
+    JSON_LENGTH,
+    MAX_BODY_BYTES,
+    MAX_EXCLUDED,
+    MAX_K,
+    MAX_QUERIES,
+    MAX_SEEDS,
+    ask,
+    parse_request,
+    read_answer,
+)
 
 ids = st.integers(1, 2**31)
 genres = st.lists(st.text(min_size=1, max_size=20), max_size=3).map(tuple)
@@ -34,8 +44,9 @@ def test_a_query_arrives_as_it_was_sent(query, protocol, version):
 
 @pytest.mark.parametrize("protocol", ["v1", "v2"])
 def test_the_longest_query_of_one_request_passes(protocol):
-    """200 films of one person, and all that 8 people can name, are within the servers' limits."""
-    longest = Query(tuple(range(1, 201)), 1000, Where(exclude_movie_ids=tuple(range(2**31 - 3401, 2**31 - 1))))
+    """All seeds that one request can have, and all films that it can name, are within the servers' limits."""
+    excluded = tuple(range(2**31 - MAX_EXCLUDED, 2**31))
+    longest = Query(tuple(range(1, MAX_SEEDS + 1)), 1000, Where(exclude_movie_ids=excluded))
     body = ask(longest, protocol, "v")
     assert parse_request(body)[0] == [longest]
     assert len(body) < MAX_BODY_BYTES

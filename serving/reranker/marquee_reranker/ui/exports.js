@@ -113,22 +113,25 @@ async function unzip(bytes) {
   let end = bytes.length - 22;
   while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end -= 1;
   if (end < 0) throw new ExportError("The archive is damaged. Download the export again.");
-  const members = new Map();
+  const members = [];
   for (let at = view.getUint32(end + 16, true), left = view.getUint16(end + 10, true); left > 0; left -= 1) {
     const [method, packed, size] = [view.getUint16(at + 10, true), view.getUint32(at + 20, true), view.getUint32(at + 24, true)];
     const [nameLength, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
     const path = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
     const begin = view.getUint32(at + 42, true);
     const start = begin + 30 + view.getUint16(begin + 26, true) + view.getUint16(begin + 28, true);
-    if (path.split("/").length <= 2) members.set(path.split("/").at(-1), { method, size, data: bytes.subarray(start, start + packed) });
+    if (!path.endsWith("/")) members.push({ depth: path.split("/").length, name: path.split("/").at(-1), method, size, data: bytes.subarray(start, start + packed) });
     at += 46 + nameLength + extra + comment;
   }
-  const known = LETTERBOXD.filter((name) => members.has(name));
-  const names = known.length ? known : [...members.keys()].filter((name) => /\.(csv|json)$/.test(name) && !name.includes("watchlist"));
+  // Folders below the first file's have what was deleted, and such.
+  const top = Math.min(...members.map(({ depth }) => depth));
+  const files = new Map(members.filter(({ depth }) => depth === top).map((member) => [member.name, member]));
+  const known = LETTERBOXD.filter((name) => files.has(name));
+  const names = known.length ? known : [...files.keys()].filter((name) => /\.(csv|json)$/.test(name) && !name.includes("watchlist"));
   if (!names.length) throw new ExportError(`The archive has no ratings.csv. ${FIX}`);
-  if (names.reduce((sum, name) => sum + members.get(name).size, 0) > MOST_BYTES) throw new ExportError(`The archive's files are too large for ratings. ${FIX}`);
+  if (names.reduce((sum, name) => sum + files.get(name).size, 0) > MOST_BYTES) throw new ExportError(`The archive's files are too large for ratings. ${FIX}`);
   return Promise.all(names.map(async (name) => {
-    const { method, data } = members.get(name);
+    const { method, data } = files.get(name);
     const stream = method ? new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate-raw")) : new Blob([data]).stream();
     return [`${name}, `, new Uint8Array(await new Response(stream).arrayBuffer())];
   }));

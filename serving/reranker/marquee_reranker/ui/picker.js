@@ -4,7 +4,8 @@ import { ask, attempt, stop } from "./api.js";
 import { toast } from "./choices.js";
 import { $, element, goToResults } from "./dom.js";
 import { catalog, learn, nameOf, remember, withYear } from "./films.js";
-import { change, current, onChange, put } from "./state.js";
+import { onLists } from "./lists.js";
+import { change, current, isRated, onChange, put } from "./state.js";
 import { forSelected } from "./words.js";
 
 const WAIT_MS = 90;
@@ -186,6 +187,7 @@ $("surprise").addEventListener("click", () => attempt(async () => {
 }, (error) => toast(error.message)));
 
 // Once films are chosen, the examples make room for them; "Start over" brings them back.
-const showExamples = () => { $("tastes").hidden = $("examples").hidden = current().likes.length > 0; };
+const showExamples = () => { $("tastes").hidden = $("examples").hidden = current().likes.length > 0 || isRated(current()); };
 onChange(showExamples);
+onLists(showExamples);
 showExamples();

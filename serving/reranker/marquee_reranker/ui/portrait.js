@@ -40,7 +40,8 @@ function facts() {
   };
 }
 
-const NICHE = [[0.15, "Deep in the archive"], [0.3, "Off the beaten track"], [0.5, "A bit of everything"], [0.7, "Fond of the well known"], [1, "At home among the hits"]];
+// Tenths, quarters and so on of the people in ml-latest-small have fewer famous films than that.
+const NICHE = [[0.13, "Deep in the archive"], [0.22, "Off the beaten track"], [0.46, "A bit of everything"], [0.61, "Fond of the well known"], [1, "At home among the hits"]];
 const niche = ({ famous }) => NICHE.find(([most]) => famous <= most)[1];
 
 function sentences({ films, rated, average, decades, best, famous, median }) {
@@ -97,7 +98,11 @@ function draw(canvas, it) {
   if (it.median) text(`Half are beyond number ${whole(it.median)} of ${whole(catalog.n_films)} films by fame.`, LEFT, 854, 17, { colour: INK.soft });
   if (it.blind.length) {
     heading("Still to see", LEFT, 902);
-    text(it.blind.slice(0, 4).map((film) => short(film.title)).join("  ·  "), LEFT, 934, 20, { weight: 600 });
+    pen.font = `600 20px ${FONT}`;
+    const join = (films) => films.map((film) => short(film.title)).join("  ·  ");
+    let shown = it.blind;
+    while (shown.length > 1 && pen.measureText(join(shown)).width > right - LEFT) shown = shown.slice(0, -1);
+    text(join(shown), LEFT, 934, 20, { weight: 600 });
   }
   text("Marquee", right, 972, 16, { weight: 800, colour: INK.soft, align: "right" });
 }

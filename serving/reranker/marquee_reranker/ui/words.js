@@ -67,12 +67,13 @@ const TERMS = {
   popularity: "as well known as you want", dislikes: "far from what you dislike",
 };
 const LEAST_SHARE = 0.05;
+const FEW_SEEDS = 20; // of more, each says less
 
 /** What speaks for a film, each with its share of all that does: liked films' titles, other reasons; the strongest first. */
 export function reasons({ because, terms }) {
   const seeds = because.map(({ title, contribution }) => ({ words: title, value: contribution }));
   const others = Object.entries(terms).map(([name, value]) => ({ words: TERMS[name] ?? name, value })).sort((a, b) => b.value - a.value);
   const total = [...seeds, ...others].reduce((sum, { value }) => sum + Math.max(value, 0), 0);
-  const telling = (all) => all.map((one) => ({ ...one, share: one.value / total })).filter(({ share }) => share >= LEAST_SHARE);
+  const telling = (all) => all.map((one) => ({ ...one, share: one.value / total })).filter(({ share }) => share >= LEAST_SHARE * Math.min(1, FEW_SEEDS / because.length));
   return { seeds: telling(seeds), others: telling(others) };
 }

@@ -1,0 +1,119 @@
+"""Exports of ratings are read as their services write them, and what is wrong with a file or a row is said."""
+
+import io
+import zipfile
+from datetime import date
+
+import pytest
+
+from marquee.errors import RequestError
+from marquee.ratings import read_export
+from tests.exports import Film, imdb_csv, letterboxd_csv, letterboxd_zip, trakt_json
+
+FILMS = [Film("Heat", 1995, 113277, 4.5), Film("Crouching Tiger, Hidden Dragon", 2000, 190332, 0.5, "2020-02-29")]
+
+
+def seen(export):
+    return [(row.title, row.year, row.stars, row.at) for row in export.rows]
+
+
+EXPECTED = [
+    ("Heat", 1995, 4.5, date(2024, 11, 30)),
+    ("Crouching Tiger, Hidden Dragon", 2000, 0.5, date(2020, 2, 29)),
+]
+
+
+def test_letterboxds_file_and_its_archive():
+    assert seen(read_export(letterboxd_csv(FILMS))) == EXPECTED
+    unrated = Film("Alien", 1979, 78748, None)
+    export = read_export(letterboxd_zip([*FILMS, unrated]))
+    assert seen(export) == [*EXPECTED, ("Alien", 1979, None, date(2024, 11, 30))]
+    assert export.problems == []
+
+
+def test_imdbs_file_with_series():
+    export = read_export(imdb_csv(FILMS))
+    assert seen(export)[:2] == EXPECTED
+    assert [row.imdb_id for row in export.rows] == ["tt0113277", "tt0190332", "tt0903747"]
+    assert [row.series for row in export.rows] == [False, False, True]
+
+
+def test_trakts_file_with_a_show_and_an_episode():
+    export = read_export(trakt_json(FILMS))
+    assert seen(export)[:2] == EXPECTED
+    assert export.rows[2].series
+    assert export.rows[2].tmdb_id is None  # a show's isn't a film's
+    assert len(export.problems) == 1
+    assert "entry 4" in export.problems[0]
+
+
+PLAIN = {
+    "semicolons, decimal commas": (b"title;year;rating\nHeat;1995;4,5\n", ("Heat", 1995, 4.5)),
+    "tabs": (b"Title\tRating\nHeat (1995)\t4.5\n", ("Heat", 1995, 4.5)),
+    "UTF-16": ("title,year,rating\nAmélie,2001,5\n".encode("utf-16"), ("Amélie", 2001, 5)),
+    "Windows": ("title,year,rating\r\nAmélie,2001,5\r\n".encode("cp1252"), ("Amélie", 2001, 5)),
+    "of 10": (b"title,rating\nHeat,9\nAlien,2\n", ("Heat", None, 4.5)),
+    "of 100": (b"title,rating\nHeat,90\nAlien,2\n", ("Heat", None, 4.5)),
+    "titles alone": (b"title\nHeat (1995)\n", ("Heat", 1995, None)),
+    "empty cells": (b"title,year,rating,date\nHeat,,,\n", ("Heat", None, None)),
+    "quotes over lines": (b'title,review,rating\nHeat,"Two\nlines, ""so""",4\n', ("Heat", None, 4)),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_files(name):
+    data, expected = PLAIN[name]
+    first = read_export(data).rows[0]
+    assert (first.title, first.year, first.stars) == expected
+
+
+def test_times_and_ids():
+    rows = read_export(
+        b"movie_id,imdb_id,tmdb_id,rating,timestamp\n1,0114709,862,4,964982703\n2,tt0133093,,3,964982703000\n3,,,2,soon\n"
+    ).rows
+    assert [row.imdb_id for row in rows] == ["tt0114709", "tt0133093", None]
+    assert [row.at for row in rows] == [964982703, 964982703, None]
+    assert rows[0].tmdb_id == 862
+
+
+def test_a_bad_row_is_said_and_the_others_stay():
+    export = read_export(
+        b"title,year,rating\nHeat,1995,great\n,1995,3\nAlien,79,3\nDune,1984,0.1\na,1,2,3,4\nTenet,2020,4\n\n"
+    )
+    assert [row.title for row in export.rows] == ["Tenet"]
+    assert [problem.split(":")[0] for problem in export.problems] == [f"line {n}" for n in range(2, 7)]
+    assert "great" in export.problems[0]
+
+
+def test_a_film_that_is_there_twice_counts_once_with_its_newest_stars():
+    rows = b"title,year,rating,date\nHeat,1995,3,2020-01-01\nHeat,1995,5,2024-01-01\nHeat,1995,,2024-05-05\n"
+    (row,) = read_export(rows).rows
+    assert (row.stars, row.at) == (5, date(2024, 1, 1))
+
+
+def archive(**files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as made:
+        for name, text in files.items():
+            made.writestr(name.replace("_", "."), text)
+    return packed.getvalue()
+
+
+WRONG = {
+    "empty": (b" \n", "empty"),
+    "another table": (b"sku,price\n1,2\n", "sku, price"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "names no title"),
+    "broken JSON": (b'[{"movie": ', "not JSON"),
+    "other JSON": (b'{"a": 1}', "no list of films"),
+    "a cut archive": (letterboxd_zip(FILMS)[:200], "can't be read"),
+    "an archive of something else": (archive(readme_txt="x"), "no ratings.csv"),
+    "too long": (b"title\n" + b"x" * 21_000_000, "bytes"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_refused_with_a_fix(name):
+    data, words = WRONG[name]
+    with pytest.raises(RequestError, match=words) as refused:
+        read_export(data)
+    assert refused.value.fix
