@@ -24,6 +24,7 @@ SHAPES = {
     "recommendations": {"recommendations", "served_by", "degraded", "unknown_ids", "model_version", "request_id"},
     "recommend": {"recommendations", "served_by", "degraded", "unknown_ids", "model_version", "request_id"},
     "movies": {"movies", "model_version"},
+    "resolve": {"films", "doubts", "unknown", "model_version"},
     "sample": {"movies", "model_version"},
     "similar": {"movies", "model_version"},
     "1": {"movie_id", "title", "likes", "popularity_rank", "n_films", "model_version"},

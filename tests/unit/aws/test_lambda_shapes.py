@@ -190,6 +190,14 @@ def test_explaining_a_request(ask, api):
     assert ask(event("http", TEXT, path="/v1/explain"))["body"].encode() == expected.content
 
 
+def test_resolving_rows_of_ratings(ask, api):
+    rows = {"rows": [{"title": "Film 1"}, {"title": "Film 1001 of nothing", "year": 1999}]}
+    expected = api.post("/v1/resolve", json=rows, headers=JSON)
+    assert len(expected.json()["films"]) == 1
+    for kind in KINDS:
+        assert ask(event(kind, json.dumps(rows), path="/v1/resolve"))["body"].encode() == expected.content
+
+
 def test_the_older_shape(ask, api, films):
     expected = api.post("/v0/recommend", json=BODY, headers=JSON)
     for kind in KINDS:

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from marquee.api.contracts import Filters, RecommendationRequest
+from marquee.api.contracts import Filters, RatingRow, RecommendationRequest
 from marquee.bundle import load, publish
 from marquee.bundle.card import model_card
 from marquee.client import ApiError, AsyncClient, Client, ServerUnavailable, Unreachable
@@ -22,6 +22,7 @@ CALLS = {
     "recommend": lambda client: client.recommend(tmdb_ids=[1001, 1004], top_n=3),
     "recommend to several": lambda client: client.recommend(people=[{"tmdb_ids": [1001]}, {"movie_ids": [4]}]),
     "explain": lambda client: client.explain(tmdb_ids=[1001, 1004], top_n=3),
+    "resolve": lambda client: client.resolve([{"title": "Film 1"}, RatingRow(title="Film 2", stars=3)]),
     "search": lambda client: client.search("film 1", limit=3),
     "movie": lambda client: client.movie(4),
     "similar": lambda client: client.similar(4, top_n=3),
