@@ -1,4 +1,4 @@
-"""Exports of ratings in the formats of the services that write them, about the films of a catalogue; no rating is real."""
+"""Exports of ratings in the formats of their services, about the films of a catalogue; no rating is real."""
 
 import csv
 import io
@@ -113,7 +113,9 @@ def letterboxd_zip(films: list[Film]) -> bytes:
         archive.writestr("watched.csv", _csv("Date,Name,Year,Letterboxd URI", watched))
         archive.writestr("ratings.csv", letterboxd_csv([film for film in films if film.stars]))
         archive.writestr("diary.csv", _csv(diary, []))
-        archive.writestr("watchlist.csv", _csv("Date,Name,Year,Letterboxd URI", [["2024-01-01", "The Matrix", 1999, "x"]]))
+        archive.writestr(
+            "watchlist.csv", _csv("Date,Name,Year,Letterboxd URI", [["2024-01-01", "The Matrix", 1999, "x"]])
+        )
         archive.writestr("deleted/diary.csv", _csv(diary, [["2024-01-01", "Heat", 1995, "x", 1, "", "", "2024-01-01"]]))
     return packed.getvalue()
 
@@ -122,7 +124,19 @@ def imdb_csv(films: list[Film], series: int = 1) -> bytes:
     """ratings.csv of IMDb, with some series for television."""
     header = "Const,Your Rating,Date Rated,Title,Original Title,URL,Title Type,IMDb Rating,Runtime (mins),Year,Genres"
     rows: list[list[object]] = [
-        [f"tt{film.imdb:07d}", int(2 * (film.stars or 0)), film.day, film.title, film.title, "x", "Movie", 7.1, 99, film.year, "Drama"]
+        [
+            f"tt{film.imdb:07d}",
+            int(2 * (film.stars or 0)),
+            film.day,
+            film.title,
+            film.title,
+            "x",
+            "Movie",
+            7.1,
+            99,
+            film.year,
+            "Drama",
+        ]
         for film in films
     ]
     rows += [["tt0903747", 10, "2024-01-01", "Heat", "Heat", "x", "TV Series", 9.5, 45, 1995, "Crime"]] * series
@@ -136,7 +150,11 @@ def trakt_json(films: list[Film]) -> bytes:
             "rated_at": f"{film.day}T20:00:00.000Z",
             "rating": int(2 * (film.stars or 0)),
             "type": "movie",
-            "movie": {"title": film.title, "year": film.year, "ids": {"trakt": 1, "slug": "x", "imdb": f"tt{film.imdb:07d}"}},
+            "movie": {
+                "title": film.title,
+                "year": film.year,
+                "ids": {"trakt": 1, "slug": "x", "imdb": f"tt{film.imdb:07d}"},
+            },
         }
         for film in films
     ]
@@ -150,7 +168,14 @@ def movielens_csv(bundle: Bundle, films: list[Film]) -> bytes:
     """movielens-ratings.csv of movielens.org."""
     titles = bundle.catalog.titles
     rows = [
-        [int(bundle.catalog.movie_ids[titles.index(film.title)]), film.imdb, "", film.stars, 3.4, f"{film.title} ({film.year})"]
+        [
+            int(bundle.catalog.movie_ids[titles.index(film.title)]),
+            film.imdb,
+            "",
+            film.stars,
+            3.4,
+            f"{film.title} ({film.year})",
+        ]
         for film in films
     ]
     return _csv("movie_id,imdb_id,tmdb_id,rating,average_rating,title", rows)

@@ -97,7 +97,9 @@ class _Endpoints:
         self, request: RecommendationRequest | None = None, /, **fields: Any
     ) -> _Call[RecommendationResponse]:
         """Films for a few that somebody likes; `request`, or its fields: `recommend(tmdb_ids=[1585], top_n=5)`."""
-        return _Call("/v1/recommendations", _parser(RecommendationResponse), body=_body(RecommendationRequest, request, fields))
+        return _Call(
+            "/v1/recommendations", _parser(RecommendationResponse), body=_body(RecommendationRequest, request, fields)
+        )
 
     def explain(self, request: RecommendationRequest | None = None, /, **fields: Any) -> _Call[RequestAccount]:
         """How the answer to such a request comes about, as docs/api.md describes it."""

@@ -13,7 +13,6 @@ from marquee.api.contracts import Doubt, Movie, MovieDetails, RatingRow, Resolve
 from marquee.bundle.bundle import Bundle
 from marquee.models import Array, Rows
 from marquee.models.catalog import Catalog
-from marquee.models.columns import Numbers
 from marquee.ratings import Resolver
 from marquee.retrieval.exact import top_k
 from marquee.retrieval.port import ANYWHERE, Where
@@ -47,7 +46,7 @@ class Films:
 
     def fields(self, row: int) -> dict[str, Any]:
         """The fields of a `Movie`, by its row of the catalogue."""
-        movies, tmdb, years, genres, imdb = self._columns
+        movies, tmdb, years, genres = self._columns
         fields = {
             "movie_id": movies[row],
             "tmdb_id": tmdb[row] or None,
@@ -55,19 +54,17 @@ class Films:
             "year": years[row] or None,
             "genres": genres[row],
         }
-        return fields | {"imdb_id": f"tt{imdb[row]:07d}"} if row in imdb else fields
+        number = self.catalog.imdb_ids.get(row)
+        return fields | {"imdb_id": f"tt{number:07d}"} if number else fields
 
     @cached_property
-    def _columns(self) -> tuple[list[int], list[int], list[int], list[list[str]], dict[int, int]]:
-        """Ids, years, genres and the known IMDb ids of all films as Python's own objects: each answer would convert them one by one."""
+    def _columns(self) -> tuple[list[int], list[int], list[int], list[list[str]]]:
+        """Ids, years and genres of all films as Python's own objects: each answer would convert them one by one."""
         catalog = self.catalog
         combinations, of_film = catalog.genre_combinations
         names = [[catalog.genre_names[at] for at in np.flatnonzero(genres)] for genres in combinations]
         ids = catalog.movie_ids.tolist(), catalog.tmdb_ids.tolist()
-        column = catalog.columns.get("imdb_id")
-        known = np.flatnonzero(~np.isnan(column.values)).tolist() if isinstance(column, Numbers) else []
-        imdb = {row: int(column.values[row]) for row in known} if isinstance(column, Numbers) else {}
-        return *ids, catalog.years.tolist(), [names[at] for at in of_film], imdb
+        return *ids, catalog.years.tolist(), [names[at] for at in of_film]
 
     def details(self, movie_id: int) -> MovieDetails:
         """A film, and how liked it is; UnknownMovie if no film has this MovieLens id."""
@@ -104,8 +101,10 @@ class Films:
 
     def _rank(self, row: int) -> int:
         """Rank by likes, from 1; films with equally many likes share one."""
-        return 1 + len(self._ascending_likes) - int(
-            np.searchsorted(self._ascending_likes, self.catalog.popularity[row], side="right")
+        return (
+            1
+            + len(self._ascending_likes)
+            - int(np.searchsorted(self._ascending_likes, self.catalog.popularity[row], side="right"))
         )
 
     @cached_property

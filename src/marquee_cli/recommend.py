@@ -33,7 +33,9 @@ def recommend(
     tmdb_ids: Annotated[str, typer.Option(help="TMDB ids of liked films, separated by commas.")] = "",
     movie_ids: Annotated[str, typer.Option(help="MovieLens ids of liked films, separated by commas.")] = "",
     imdb_ids: Annotated[str, typer.Option(help="IMDb ids of liked films, tt0133093, separated by commas.")] = "",
-    like: Annotated[list[str] | None, typer.Option(help="Title of a liked film, or its IMDb id. Can be repeated.")] = None,
+    like: Annotated[
+        list[str] | None, typer.Option(help="Title of a liked film, or its IMDb id. Can be repeated.")
+    ] = None,
     dislike: Annotated[list[str] | None, typer.Option(help="The same of a disliked film. Can be repeated.")] = None,
     ratings: Annotated[Path | None, typer.Option(help=_RATINGS_HELP)] = None,
     person: Annotated[list[str] | None, typer.Option(help=_PERSON_HELP)] = None,

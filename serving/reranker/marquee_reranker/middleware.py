@@ -80,7 +80,7 @@ class Admit:
 
     Requests that `fast` can answer are computed on the event loop, one at a time: threads would only take
     turns at Python's lock. Others go to the application, which computes in threads, up to `max_inflight` at once.
-    Bodies that are too long for their path are answered with 413 at once, and what takes longer than `read_seconds` with 408.
+    Bodies too long for their path are answered with 413 at once, and what takes longer than `read_seconds` with 408.
     Also answers HEAD as GET (RFC 9110, 9.1).
     """
 

@@ -19,7 +19,10 @@ _PROBLEMS = {
     400: ("The body is not JSON.", "the body is not JSON (EOF while parsing an object): send an object such as ..."),
     404: ("No such film.", "no film has the MovieLens id 999: search with /v1/movies?q="),
     408: ("The body came too slowly.", too_slow("body", 10).detail),
-    413: ("The body is too long.", "the body is longer than 524288 bytes: send at most 2000 ratings, and 100 ids per list"),
+    413: (
+        "The body is too long.",
+        "the body is longer than 524288 bytes: send at most 2000 ratings, and 100 ids per list",
+    ),
     415: ("Wrong media type.", "the body is text/plain: send the header Content-Type: application/json"),
     422: ("Invalid request; `errors` lists the fields.", "top_n: must be a whole number from 1 to 100, not 0"),
     500: ("Internal error.", INTERNAL),
@@ -50,9 +53,7 @@ def problems_at(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {key: value for status in (*statuses, 500) for key, value in problem_at(status, *_PROBLEMS[status]).items()}
 
 
-def with_request_body(
-    response_model: type[BaseModel], body: type[BaseModel] = RecommendationRequest
-) -> dict[str, Any]:
+def with_request_body(response_model: type[BaseModel], body: type[BaseModel] = RecommendationRequest) -> dict[str, Any]:
     """Arguments of a route that takes a body, which FastAPI doesn't see (`requests.py`)."""
     schema = {"$ref": REF.format(model=body.__name__)}
     return {

@@ -132,7 +132,9 @@ class RatingRow(Rating):
 class ResolveRequest(FrozenBaseModel):
     """Rows of somebody's ratings, to find the films that they are about."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"rows": [{"title": "Heat", "year": 1995, "stars": 4.5}]}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rows": [{"title": "Heat", "year": 1995, "stars": 4.5}]}]}
+    )
 
     rows: Annotated[list[RatingRow], Field(min_length=1, max_length=MAX_RATINGS)]
 
@@ -148,9 +150,7 @@ class RecommendationRequest(_Taste):
             "examples": [{"tmdb_ids": [1585, 4935, 597], "top_n": 5}],
             "anyOf": [
                 *(_requires(name, people=_EMPTY) for name in (*_SEEDS, "ratings")),
-                _requires(
-                    "people", 2, several_interests={"const": False}, **dict.fromkeys(_FOR_ONE, _EMPTY)
-                ),
+                _requires("people", 2, several_interests={"const": False}, **dict.fromkeys(_FOR_ONE, _EMPTY)),
             ],
         },
     )

@@ -63,12 +63,16 @@ class Catalog:
         return {item: row for row, item in enumerate(self.item_ids or self.movie_ids.tolist())}
 
     @cached_property
-    def _row_of_imdb(self) -> dict[int, int]:
+    def imdb_ids(self) -> dict[int, int]:
+        """The numbers in IMDb ids by row, where they are known."""
         column = self.columns.get("imdb_id")
         if not isinstance(column, Numbers):
             return {}
-        known = np.flatnonzero(~np.isnan(column.values))
-        return {int(column.values[row]): int(self.same_film[row]) for row in known}
+        return {row: int(column.values[row]) for row in np.flatnonzero(~np.isnan(column.values)).tolist()}
+
+    @cached_property
+    def _row_of_imdb(self) -> dict[int, int]:
+        return {number: int(self.same_film[row]) for row, number in self.imdb_ids.items()}
 
     @cached_property
     def same_film(self) -> Rows:

@@ -20,13 +20,25 @@ from marquee.search.text import fold
 
 MAX_BYTES = 20 * 2**20  # of a file; the longest exports have two
 LETTERBOXD = ("watched.csv", "ratings.csv", "diary.csv")
-EXPORTS = "an export of Letterboxd (.zip or .csv), IMDb (.csv), Trakt (.json) or MovieLens (.csv), or a CSV file with a header line such as title,year,rating"
+EXPORTS = (
+    "an export of Letterboxd (.zip or .csv), IMDb (.csv), Trakt (.json) or MovieLens (.csv), "
+    "or a CSV file with a header line such as title,year,rating"
+)
 # Columns by what they hold, folded; of several in a file the first named here counts.
 COLUMNS = {
     "title": ("name", "title", "film", "movie", "film title", "movie title"),
     "year": ("year", "release year"),
     "stars": ("your rating", "my rating", "rating", "stars", "score"),
-    "at": ("watched date", "watcheddate", "date rated", "rated at", "last watched at", "watched at", "date", "timestamp"),
+    "at": (
+        "watched date",
+        "watcheddate",
+        "date rated",
+        "rated at",
+        "last watched at",
+        "watched at",
+        "date",
+        "timestamp",
+    ),
     "imdb_id": ("const", "imdb id", "imdbid", "imdb", "tconst"),
     "tmdb_id": ("tmdb id", "tmdbid", "tmdb"),
     "movie_id": ("movie id", "movieid"),
@@ -66,7 +78,9 @@ def merged(rows: Iterable[RatingRow]) -> list[RatingRow]:
     for row in rows:
         key = row.imdb_id or row.movie_id or row.tmdb_id or (fold(row.title), row.year, row.series)
         other = by_film.get(key)
-        by_film[key] = row if other is None else max(other, row, key=lambda one: (one.stars is not None, seconds(one.at)))
+        by_film[key] = (
+            row if other is None else max(other, row, key=lambda one: (one.stars is not None, seconds(one.at)))
+        )
     return list(by_film.values())
 
 
@@ -116,7 +130,9 @@ def _rows(name: str, data: bytes, problems: list[str]) -> Iterable[RatingRow]:
     table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = [fold(cell) for cell in next(table, [])]
     at = {
-        field: header.index(known[0]) for field, names in COLUMNS.items() if (known := [n for n in names if n in header])
+        field: header.index(known[0])
+        for field, names in COLUMNS.items()
+        if (known := [n for n in names if n in header])
     }
     if not any(field in at for field in _NAMED):
         shown = ", ".join(header)[:120] or "nothing"
@@ -127,7 +143,10 @@ def _rows(name: str, data: bytes, problems: list[str]) -> Iterable[RatingRow]:
             for cells in table:
                 if any(map(str.strip, cells)):
                     fits = len(cells) <= len(header)
-                    yield table.line_num, {f: cells[i].strip() for f, i in at.items() if i < len(cells)} if fits else None
+                    yield (
+                        table.line_num,
+                        {f: cells[i].strip() for f, i in at.items() if i < len(cells)} if fits else None,
+                    )
         except csv.Error as error:
             yield table.line_num, error
 

@@ -76,9 +76,7 @@ class Resolver:
         return Match(rows[:MOST_CHOICES])
 
     def _part_of_name(self, title: str, year: int | None) -> Match:
-        """Films of which the title is the beginning or the subtitle, such as "Star Wars"; certain if year and series
-        agree with one alone.
-        """
+        """Films of which the title is a part, such as "Star Wars"; certain if year and series agree with one alone."""
         folded = fold(title)
         if len(folded.replace(" ", "")) < _SHORTEST:
             return Match()
@@ -107,11 +105,8 @@ class Resolver:
         return Match(all_so_called[:MOST_CHOICES], alone and all_so_called[0] == rows[0])
 
     def _has_other_id(self, found: int, row: RatingRow) -> bool:
-        """Whether both have an id of one kind, and these differ: then it is likely another film of that name."""
-        column = self.catalog.columns.get("imdb_id")
-        imdb = float(column.values[found]) if row.imdb_id and hasattr(column, "values") else 0.0
-        tmdb = int(self.catalog.tmdb_ids[found]) if row.tmdb_id else 0
-        return imdb > 0 or tmdb > 0  # an id that is known here would have been found
+        """Whether both have an id of one kind: it differs, since by the same one the row would have been found."""
+        return bool((row.imdb_id and found in self.catalog.imdb_ids) or (row.tmdb_id and self.catalog.tmdb_ids[found]))
 
     def _distinct(self, rows: Iterable[int]) -> list[int]:
         """Each film once, the most popular first."""

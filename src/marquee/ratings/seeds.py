@@ -68,14 +68,11 @@ def choose_seeds(catalog: Catalog, ratings: Sequence[Rating]) -> Rated:
 def _row_of(catalog: Catalog, rating: Rating) -> tuple[int | None, list[int | str]]:
     """The row of the first of a rating's ids that some film has, and its ids."""
     imdb = int(rating.imdb_id[2:]) if rating.imdb_id else None
-    look_ups = [
-        (rating.movie_id, catalog.rows_of_movies, rating.movie_id),
-        (rating.item_id, catalog.rows_of_items, rating.item_id),
-        (rating.tmdb_id, catalog.rows_of_tmdb, rating.tmdb_id),
-        (rating.imdb_id, catalog.rows_of_imdb, imdb),
+    found = [
+        *catalog.rows_of_movies([] if rating.movie_id is None else [rating.movie_id])[0],
+        *catalog.rows_of_items([] if rating.item_id is None else [rating.item_id])[0],
+        *catalog.rows_of_tmdb([] if rating.tmdb_id is None else [rating.tmdb_id])[0],
+        *catalog.rows_of_imdb([] if imdb is None else [imdb])[0],
     ]
-    given = [(shown, look_up, key) for shown, look_up, key in look_ups if key is not None]
-    for _, look_up, key in given:
-        if rows := look_up([key])[0]:
-            return int(catalog.same_film[rows[0]]), []
-    return None, [shown for shown, _, _ in given if shown is not None]
+    ids = rating.movie_id, rating.item_id, rating.tmdb_id, rating.imdb_id
+    return int(catalog.same_film[found[0]]) if found else None, [one for one in ids if one is not None]

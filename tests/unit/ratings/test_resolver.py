@@ -1,5 +1,7 @@
 """Rows find their films; what isn't certain is a doubt, and never a guess."""
 
+from itertools import chain
+
 import pytest
 
 from marquee.api.contracts import RatingRow
@@ -83,5 +85,5 @@ def test_each_row_is_in_one_list_and_in_order(films):
     rows = [RatingRow(title=film.title, year=film.year) for film, _ in ODD]
     resolved = films.resolve([*rows, RatingRow(title=Film("Heat", 1995, 1).title, series=True)])
     lists = [one.row for one in resolved.films], [one.row for one in resolved.doubts], resolved.unknown
-    assert sorted(sum(lists, [])) == list(range(len(rows) + 1))
+    assert sorted(chain(*lists)) == list(range(len(rows) + 1))
     assert all(one == sorted(one) for one in lists)

@@ -25,7 +25,10 @@ def test_an_export_is_resolved_and_recommended_for(client: TestClient, bundle):
     rows = [row.model_dump(mode="json", exclude_defaults=True) for row in read_export(letterboxd_zip(given)).rows]
     resolved = client.post("/v1/resolve", json={"rows": rows}).json()
     assert len(resolved["films"]) == 900 + sum(row is not None for _, row in ODD)
-    assert [[film["title"] for film in doubt["choices"]] for doubt in resolved["doubts"]] == [["Dune", "Dune"], ["Blade Runner"]]
+    assert [[film["title"] for film in doubt["choices"]] for doubt in resolved["doubts"]] == [
+        ["Dune", "Dune"],
+        ["Blade Runner"],
+    ]
     assert [rows[at]["title"] for at in resolved["unknown"]] == ["Tenet", "Us"]
     assert resolved["films"][-1]["movie"]["imdb_id"] == "tt0407304"
     assert 1 <= resolved["films"][0]["popularity_rank"] <= 1000
@@ -46,7 +49,11 @@ def test_an_export_is_resolved_and_recommended_for(client: TestClient, bundle):
         ("/v1/resolve", {"rows": [{"year": 1995}]}, "give each film an id, or a row its title"),
         ("/v1/resolve", {"rows": [{"title": "x"}] * (MAX_RATINGS + 1)}, "rows: has 2001 entries"),
         ("/v1/resolve", {"row": []}, "did you mean rows?"),
-        ("/v1/recommendations", {"ratings": [{"movie_id": 1, "stars": 11}]}, "ratings[0].stars: must be a number from 0.5 to 5"),
+        (
+            "/v1/recommendations",
+            {"ratings": [{"movie_id": 1, "stars": 11}]},
+            "ratings[0].stars: must be a number from 0.5 to 5",
+        ),
         ("/v1/recommendations", {"ratings": [{"movie_id": 1}] * (MAX_RATINGS + 1)}, "ratings: has 2001 entries"),
         ("/v1/recommendations", {"imdb_ids": ["0133093"]}, "imdb_ids[0]"),
     ],

@@ -48,8 +48,7 @@ _KAGGLE = ("rating", "movie", "link", "tag", "genome_scores", "genome_tags")
 def _csv_files(names: Sequence[str]) -> dict[str, FileFormat]:
     files = zip(_COLUMNS.items(), names, strict=True)
     return {
-        role: FileFormat(f"{name}.csv", columns, optional=_OPTIONAL.get(role, ()))
-        for (role, columns), name in files
+        role: FileFormat(f"{name}.csv", columns, optional=_OPTIONAL.get(role, ())) for (role, columns), name in files
     }
 
 

@@ -160,7 +160,11 @@ def write_movielens(dataset: Dataset, folder: Path, shape: str = "latest") -> No
     people = tags.groupby(["movie_id", "tag"]).cumcount() + 1
     time = dataset.ratings["timestamp"].iloc[0]
     given = {"userId": people, "movieId": tags["movie_id"], "tag": tags["tag"], "timestamp": time}
-    links = {"movieId": films["movie_id"], "imdbId": [f"{number:07d}" if number else "" for number in films["imdb_id"]], "tmdbId": tmdb_ids}
+    links = {
+        "movieId": films["movie_id"],
+        "imdbId": [f"{number:07d}" if number else "" for number in films["imdb_id"]],
+        "tmdbId": tmdb_ids,
+    }
     tables = {"movies": movies, "links": pd.DataFrame(links), "tags": pd.DataFrame(given)}
     if genome is not None:
         n, t = genome.relevance.shape

@@ -59,8 +59,8 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
         media_type = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
         request = parse_request(media_type, body, RecommendationRequest)
         slow = request.people or request.several_interests or request.one_per_franchise or request.explain
-        disliked = request.disliked_movie_ids, request.disliked_tmdb_ids, request.disliked_imdb_ids
-        n_named = request.n_seeds + sum(map(len, disliked))
+        n_named = request.n_seeds + len(request.disliked_movie_ids) + len(request.disliked_tmdb_ids)
+        n_named += len(request.disliked_imdb_ids)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
             return None
         return json_response(_recommend(scope, pipeline, request))
