@@ -7,10 +7,12 @@ import httpx2
 import numpy as np
 import pytest
 
+from marquee.api.contracts import RecommendationRequest
+from marquee.pipeline import Pipeline
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Query, Where
-from marquee.retrieval.wire import JSON_LENGTH, ask, read_answer
+from marquee.retrieval.wire import JSON_LENGTH, MAX_EXCLUDED, ask, read_answer
 
 PATHS = {
     "v1": ("v1", "/v1/models/two_tower:predict"),
@@ -146,3 +148,21 @@ def test_the_same_answers_on_ipv6(server, bundle):
     query = Query(tuple(bundle.catalog.movie_ids[:2].tolist()), 5, Where())
     assert client.candidates(query, bundle.version).model_version == bundle.version
     client.close()
+
+
+@pytest.mark.parametrize("protocol", ["v1", "v2"])
+def test_hundreds_of_ratings_pass(server, bundle, protocol):
+    """What was rated or seen is left out by retrieval; the longest lists of a request are within its limits."""
+    movies = bundle.catalog.movie_ids.tolist()
+    rated = movies[: 2 * len(movies) // 3]
+    ratings = [{"movie_id": movie, "stars": 0.5 * (1 + at % 10)} for at, movie in enumerate(rated)]
+    asked = RecommendationRequest(ratings=ratings, top_n=20)
+    client = RetrievalClient(server.url, protocol=protocol, seconds=60)
+    answer = Pipeline(bundle, client.retriever(bundle.version)).recommend(asked)
+    many = Where(exclude_movie_ids=tuple(range(2**31 - MAX_EXCLUDED, 2**31)))
+    found = client.retriever(bundle.version).candidates(movies[:3], 50, many)
+    client.close()
+    assert (answer.served_by, answer.degraded) == ("two_tower", [])
+    assert answer == Pipeline(bundle).recommend(asked)
+    assert not {film.movie_id for film in answer.recommendations} & set(rated)
+    assert len(found.movie_ids) == 50
