@@ -21,7 +21,7 @@ _PROBLEMS = {
     408: ("The body came too slowly.", too_slow("body", 10).detail),
     413: (
         "The body is too long.",
-        "the body is longer than 524288 bytes: send at most 2000 ratings, and 100 ids per list",
+        "the body is longer than 524288 bytes: send fewer ids or rows",
     ),
     415: ("Wrong media type.", "the body is text/plain: send the header Content-Type: application/json"),
     422: ("Invalid request; `errors` lists the fields.", "top_n: must be a whole number from 1 to 100, not 0"),

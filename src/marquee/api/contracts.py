@@ -13,10 +13,8 @@ MAX_IDS = 100
 MAX_PEOPLE = 8
 MAX_TOP_N = 100
 MAX_RATINGS = 2000
-MAX_BODY_BYTES = 32 * 1024
-# Of paths whose bodies can be longer than that.
-BODY_LIMITS = dict.fromkeys(("/v1/recommendations", "/recommend", "/v0/recommend", "/v1/explain"), 512 * 1024)
-BODY_LIMITS |= {"/v1/resolve": 1024 * 1024}
+MAX_BODY_BYTES = 512 * 1024  # 2,000 ratings take about 200 KiB
+BODY_LIMITS = {"/v1/resolve": 1024 * 1024}  # of paths whose bodies can be longer than that
 # Of explanations in an answer. The rest is small, and both together pass Lambda: 6 MiB, with quotes escaped.
 MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
 _SEEDS = ("tmdb_ids", "movie_ids", "imdb_ids")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from marquee.api.contracts import BODY_LIMITS, MAX_BODY_BYTES, MAX_RATINGS, Problem, response_json
+from marquee.api.contracts import BODY_LIMITS, MAX_BODY_BYTES, Problem, response_json
 from marquee.errors import MarqueeError, RequestError, UnknownMovie
 
 MEDIA_TYPE = "application/problem+json"
@@ -67,8 +67,7 @@ def check_length(n_bytes: int, path: str) -> None:
     """Raise a `ProblemError`, 413, if a body is too long for the path of its request."""
     limit = BODY_LIMITS.get(path, MAX_BODY_BYTES)
     if n_bytes > limit:
-        fix = f"send at most {MAX_RATINGS} ratings, and 100 ids per list"
-        raise ProblemError(413, f"the body is longer than {limit} bytes: {fix}")
+        raise ProblemError(413, f"the body is longer than {limit} bytes: send fewer ids or rows")
 
 
 def status_title(status: int) -> str:

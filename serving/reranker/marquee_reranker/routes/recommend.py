@@ -7,7 +7,6 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from marquee.api.contracts import (
-    MAX_BODY_BYTES,
     Alive,
     Ready,
     RecommendationRequest,
@@ -27,7 +26,7 @@ from marquee_reranker.responses import cached_response, json_response, pipeline_
 from marquee_reranker.telemetry import log_answer, log_fields
 
 # Bounds of requests that are computed on the event loop, which answers nobody else meanwhile.
-FAST_FILMS, FAST_NAMED, FAST_TOP_N = 100_000, 30, 30
+FAST_FILMS, FAST_NAMED, FAST_TOP_N, FAST_BYTES = 100_000, 30, 30, 16_384
 
 router = APIRouter()
 
@@ -53,7 +52,7 @@ def recommend_in_older_shape(request: Request, body: RequestBody) -> Response:
 def recommend_fast(scope: Scope, body: bytes) -> Response | None:
     """The answer of `recommend`, where it takes about a millisecond; None for others, and for whatever goes wrong."""
     pipeline: Pipeline = scope["app"].state.live.get()
-    if len(body) > MAX_BODY_BYTES:
+    if len(body) > FAST_BYTES:
         return None
     try:
         media_type = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
