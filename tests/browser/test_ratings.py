@@ -121,6 +121,7 @@ def test_the_browser_reads_files_as_the_command_line_does(page, url, bundle):
         trakt_json(rated),
         movielens_csv(bundle, films_of(bundle, 30)),
         b'title;year;rating;date\n"A; ""b""";1999;4,5;2024-02-30\nHeat;79;1\nc;;9\r\n\n,,1\nd,1,2,3;4;5;6;7\n',
+        b"title,imdb_id,tmdb_id,movie_id,rating,timestamp\nHeat,123456789012345,99999999999,1.5,4,1e400\nA,tt0000012,,,nan,\n",
         "title\tyear\nAmélie\t2001\n".encode("utf-16"),
         "title,rating\nAmélie (2001),90\n".encode("cp1252"),
     ]

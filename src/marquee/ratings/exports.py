@@ -6,6 +6,7 @@ The web page has the same rules in ui/exports.js.
 import csv
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,6 @@ from marquee.errors import RequestError
 from marquee.search.text import fold
 
 MAX_BYTES = 20 * 2**20  # of a file; the longest exports have two
-LETTERBOXD = ("watched.csv", "ratings.csv", "diary.csv")
 EXPORTS = (
     "an export of Letterboxd (.zip or .csv), IMDb (.csv), Trakt (.json) or MovieLens (.csv), "
     "or a CSV file with a header line such as title,year,rating"
@@ -46,6 +46,8 @@ COLUMNS = {
 }
 _NAMED = ("title", "imdb_id", "tmdb_id", "movie_id")
 _IN_BRACKETS = re.compile(r"\s*\(((?:18|19|20)\d\d)\)\s*$")
+# Files of an archive, of Letterboxd or Trakt, that say what was seen.
+_SEEN = re.compile(r"(rating|watched|diary|history).*\.(csv|json)$")
 _YEARS = range(1870, 2101)
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -68,7 +70,15 @@ def read_export(data: bytes) -> Export:
     if len(data) > MAX_BYTES:
         raise RequestError(f"the file has {len(data):,} bytes", fix=f"give {EXPORTS}")
     problems: list[str] = []
-    rows = [row for name, part in _files(data) for row in _rows(name, part, problems)]
+    rows: list[RatingRow] = []
+    parts = _files(data)
+    for name, part in parts:
+        try:
+            rows += _rows(name, part, problems)
+        except RequestError as error:
+            if len(parts) == 1:
+                raise
+            problems.append(error.message)  # an archive has files of other kinds
     return Export(merged(rows), problems)
 
 
@@ -108,16 +118,14 @@ def _files(data: bytes) -> list[tuple[str, bytes]]:
                 for one in archive.infolist()
                 if not one.is_dir() and one.filename.count("/") == min(depths)
             }
-            chosen = [name for name in LETTERBOXD if name in names] or [
-                name for name in names if name.endswith((".csv", ".json")) and "watchlist" not in name
-            ]
+            chosen = [name for name in names if _SEEN.search(name)]
             if sum(names[name].file_size for name in chosen) > MAX_BYTES:
                 raise RequestError("the archive's files are too large for ratings", fix=f"give {EXPORTS}")
             found = [(f"{name}, ", archive.read(names[name])) for name in chosen]
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
         raise RequestError(f"the archive can't be read: {error}", fix="download the export again") from None
     if not found:
-        raise RequestError("the archive has no ratings.csv", fix=f"give {EXPORTS}")
+        raise RequestError("the archive has no file of ratings", fix=f"give {EXPORTS}")
     return found
 
 
@@ -128,7 +136,10 @@ def _rows(name: str, data: bytes, problems: list[str]) -> Iterable[RatingRow]:
     first, *_ = text.splitlines() or [""]
     delimiter = max(",;\t|", key=first.count)
     table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header = [fold(cell) for cell in next(table, [])]
+    try:
+        header = [fold(cell) for cell in next(table, [])]
+    except csv.Error as error:
+        raise RequestError(f"{name}the first line can't be read: {error}", fix=f"give {EXPORTS}") from None
     at = {
         field: header.index(known[0])
         for field, names in COLUMNS.items()
@@ -222,13 +233,13 @@ def _row(record: Mapping[str, Any], scale: int) -> RatingRow:
         year = int(given)
     elif given or (record.get("year") and given is None):
         raise ValueError(f"the year is {str(record['year'])[:20]!r}")
-    imdb = re.search(r"\d+", str(record.get("imdb_id") or ""))
+    imdb = re.search(r"(?<!\d)0*(\d{1,10})(?!\d)", str(record.get("imdb_id") or ""))
     return RatingRow(
-        title=title,
+        title=title[:500],
         year=year,
         stars=stars / scale if stars else None,
         at=_time(record.get("at")),
-        imdb_id=f"tt{int(imdb[0]):07d}" if imdb and int(imdb[0]) else None,
+        imdb_id=f"tt{int(imdb[1]):07d}" if imdb and int(imdb[1]) else None,
         tmdb_id=_id(record.get("tmdb_id")),
         movie_id=_id(record.get("movie_id")),
         series=bool(re.search(r"series|episode|show", str(record.get("kind") or ""), re.IGNORECASE)),
@@ -237,14 +248,15 @@ def _row(record: Mapping[str, Any], scale: int) -> RatingRow:
 
 def _number(value: Any) -> float | None:
     try:
-        return float(str(value).replace(",", "."))
+        number = float(str(value).replace(",", "."))
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _id(value: Any) -> int | None:
     number = _number(value)
-    return int(number) if number and number == number // 1 and number > 0 else None
+    return int(number) if number and number == number // 1 and 0 < number < 2**31 else None
 
 
 def _time(value: Any) -> int | date | None:

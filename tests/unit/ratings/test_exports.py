@@ -91,6 +91,24 @@ def test_a_film_that_is_there_twice_counts_once_with_its_newest_stars():
     assert (row.stars, row.at) == (5, date(2024, 1, 1))
 
 
+def test_numbers_out_of_range_cost_no_row():
+    rows = read_export(
+        b"title,imdb_id,tmdb_id,movie_id,rating,timestamp\n"
+        b"Heat,123456789012345,99999999999,1.5,4,1e400\n" + b"x" * 900 + b",,,,inf,\nAlien,,,,nan,\n"
+    )
+    assert [row.title for row in rows.rows] == ["Heat"]
+    assert len(rows.problems) == 2
+    (row,) = rows.rows
+    assert (row.imdb_id, row.tmdb_id, row.movie_id, row.at) == (None, None, None, None)
+
+
+def test_an_archive_of_trakt_has_files_of_other_kinds():
+    data = archive(**{"ratings-movies_json": trakt_json(FILMS), "ratings-lists_json": "[]", "user_json": "{}"})
+    export = read_export(data)
+    assert seen(export)[:2] == EXPECTED
+    assert any("no list of films" in problem for problem in export.problems)
+
+
 def archive(**files):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as made:
@@ -106,7 +124,8 @@ WRONG = {
     "broken JSON": (b'[{"movie": ', "not JSON"),
     "other JSON": (b'{"a": 1}', "no list of films"),
     "a cut archive": (letterboxd_zip(FILMS)[:200], "can't be read"),
-    "an archive of something else": (archive(readme_txt="x"), "no ratings.csv"),
+    "an archive of something else": (archive(readme_txt="x"), "no file of ratings"),
+    "one endless line": (b"x" * 200_000, "can't be read"),
     "too long": (b"title\n" + b"x" * 21_000_000, "bytes"),
 }
 

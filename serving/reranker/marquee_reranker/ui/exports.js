@@ -1,7 +1,8 @@
 // Reads exports of ratings in the browser: Letterboxd (files or the whole zip), IMDb, Trakt, MovieLens, plain CSV. The same
 // rules as in Python, src/marquee/ratings/exports.py, which a test compares.
 const MOST_BYTES = 20 * 2 ** 20;
-const LETTERBOXD = ["watched.csv", "ratings.csv", "diary.csv"];
+// Files of an archive, of Letterboxd or Trakt, that say what was seen.
+const SEEN = /(rating|watched|diary|history).*\.(csv|json)$/;
 const FIX = "Give an export of Letterboxd (.zip or .csv), IMDb (.csv), Trakt (.json) or MovieLens (.csv), or a CSV file whose first line is such as title,year,rating.";
 const COLUMNS = {
   title: ["name", "title", "film", "movie", "film title", "movie title"], year: ["year", "release year"],
@@ -18,7 +19,7 @@ const number = (value) => {
   const text = String(value ?? "").trim().replace(",", ".");
   return text && Number.isFinite(Number(text)) ? Number(text) : null;
 };
-const id = (value) => (Number.isInteger(number(value)) && number(value) > 0 ? number(value) : null);
+const id = (value) => (Number.isInteger(number(value)) && number(value) > 0 && number(value) < 2 ** 31 ? number(value) : null);
 
 function time(value) {
   const found = number(value);
@@ -42,9 +43,9 @@ function row(record, scale) {
   if (record.stars && rating === null) throw new ExportError(`the rating is '${String(record.stars).slice(0, 20)}', not a number`);
   const stars = rating ? rating / scale : null;
   if (stars !== null && (stars < 0.5 || stars > 5)) throw new ExportError("stars: must be 0.5 to 5");
-  const imdb = Number(String(record.imdb_id ?? "").match(/\d+/)?.[0] ?? 0);
+  const imdb = Number(String(record.imdb_id ?? "").match(/(?<!\d)0*(\d{1,10})(?!\d)/)?.[1] ?? 0);
   const made = {
-    title, year, stars, at: time(record.at), imdb_id: imdb ? `tt${String(imdb).padStart(7, "0")}` : null,
+    title: title.slice(0, 500), year, stars, at: time(record.at), imdb_id: imdb ? `tt${String(imdb).padStart(7, "0")}` : null,
     tmdb_id: id(record.tmdb_id), movie_id: id(record.movie_id), series: /series|episode|show/i.test(record.kind ?? "") || null,
   };
   if (!title && !made.imdb_id && !made.tmdb_id && !made.movie_id) throw new ExportError("it has neither a title nor an id");
@@ -107,7 +108,7 @@ function decoded(bytes) {
   try { return new TextDecoder("utf-8", { fatal: true }).decode(bytes); } catch { return new TextDecoder("windows-1252").decode(bytes); }
 }
 
-// The files of a zip archive that hold what was seen. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+// The files of a zip archive that hold what was seen, by its directory at the end (PKWARE, APPNOTE.TXT, 4.3).
 async function unzip(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let end = bytes.length - 22;
@@ -126,9 +127,8 @@ async function unzip(bytes) {
   // Folders below the first file's have what was deleted, and such.
   const top = Math.min(...members.map(({ depth }) => depth));
   const files = new Map(members.filter(({ depth }) => depth === top).map((member) => [member.name, member]));
-  const known = LETTERBOXD.filter((name) => files.has(name));
-  const names = known.length ? known : [...files.keys()].filter((name) => /\.(csv|json)$/.test(name) && !name.includes("watchlist"));
-  if (!names.length) throw new ExportError(`The archive has no ratings.csv. ${FIX}`);
+  const names = [...files.keys()].filter((name) => SEEN.test(name));
+  if (!names.length) throw new ExportError(`The archive has no file of ratings. ${FIX}`);
   if (names.reduce((sum, name) => sum + files.get(name).size, 0) > MOST_BYTES) throw new ExportError(`The archive's files are too large for ratings. ${FIX}`);
   return Promise.all(names.map(async (name) => {
     const { method, data } = files.get(name);
@@ -150,24 +150,35 @@ function merged(rows) {
   return [...films.values()];
 }
 
+// Of each row its place, and what reads it.
+function rowsOf(part, name) {
+  const text = decoded(part).replace(/^[\s\0]+|[\s\0]+$/g, "");
+  if (!text) throw new ExportError(`The file is empty. ${FIX}`);
+  const [records, scale] = /^[[{]/.test(text) ? traktRecords(text) : csvRecords(text, name);
+  return records.map(([place, record]) => [place, () => {
+    if (!record) throw new ExportError("it is no film, or has more cells than the first line");
+    return row(record, scale);
+  }]);
+}
+
 /** The rows of an export, as POST /v1/resolve takes them, and what is wrong with those left out. Throws an ExportError. */
 export async function readExport(bytes) {
   if (bytes.length > MOST_BYTES) throw new ExportError(`The file has ${bytes.length} bytes. ${FIX}`);
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
   const rows = [];
   const problems = [];
-  for (const [name, part] of isZip ? await unzip(bytes) : [["", bytes]]) {
-    const text = decoded(part).replace(/^[\s\0]+|[\s\0]+$/g, "");
-    if (!text) throw new ExportError(`The file is empty. ${FIX}`);
-    const [records, scale] = /^[[{]/.test(text) ? traktRecords(text) : csvRecords(text, name);
-    for (const [place, record] of records) {
-      try {
-        if (!record) throw new ExportError("it is no film, or has more cells than the first line");
-        rows.push(row(record, scale));
-      } catch (error) {
-        if (!(error instanceof ExportError)) throw error;
-        problems.push(`${name}${place}: ${error.message}`);
+  const parts = isZip ? await unzip(bytes) : [["", bytes]];
+  for (const [name, part] of parts) {
+    try {
+      for (const [place, read] of rowsOf(part, name)) {
+        try { rows.push(read()); } catch (error) {
+          if (!(error instanceof ExportError)) throw error;
+          problems.push(`${name}${place}: ${error.message}`);
+        }
       }
+    } catch (error) {
+      if (!(error instanceof ExportError) || parts.length === 1) throw error;
+      problems.push(error.message); // an archive has files of other kinds
     }
   }
   return { rows: merged(rows), problems };
