@@ -9,7 +9,7 @@ import json
 import math
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -49,6 +49,8 @@ _IN_BRACKETS = re.compile(r"\s*\(((?:18|19|20)\d\d)\)\s*$")
 # Files of an archive, of Letterboxd or Trakt, that say what was seen.
 _SEEN = re.compile(r"(rating|watched|diary|history).*\.(csv|json)$")
 _YEARS = range(1870, 2101)
+# The place of a row, its cells by COLUMNS or None if it is no film, and what a star is divided by.
+_Record = tuple[str, Mapping[str, Any] | None, int]
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -74,7 +76,7 @@ def read_export(data: bytes) -> Export:
     parts = _files(data)
     for name, part in parts:
         try:
-            rows += _rows(name, part, problems)
+            rows.extend(_rows(name, part, problems))
         except RequestError as error:
             if len(parts) == 1:
                 raise
@@ -111,17 +113,12 @@ def _files(data: bytes) -> list[tuple[str, bytes]]:
         return [("", data)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            # Folders below the first file's have what was deleted, and such.
-            depths = [one.filename.count("/") for one in archive.infolist() if not one.is_dir()]
-            names = {
-                one.filename.rpartition("/")[2]: one
-                for one in archive.infolist()
-                if not one.is_dir() and one.filename.count("/") == min(depths)
-            }
-            chosen = [name for name in names if _SEEN.search(name)]
-            if sum(names[name].file_size for name in chosen) > MAX_BYTES:
+            files = [one for one in archive.infolist() if not one.is_dir()]
+            top = min((one.filename.count("/") for one in files), default=0)  # below it is what was deleted, and such
+            chosen = [one for one in files if one.filename.count("/") == top and _SEEN.search(one.filename)]
+            if sum(one.file_size for one in chosen) > MAX_BYTES:
                 raise RequestError("the archive's files are too large for ratings", fix=f"give {EXPORTS}")
-            found = [(f"{name}, ", archive.read(names[name])) for name in chosen]
+            found = [(f"{one.filename}, ", archive.read(one)) for one in chosen]
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
         raise RequestError(f"the archive can't be read: {error}", fix="download the export again") from None
     if not found:
@@ -129,43 +126,18 @@ def _files(data: bytes) -> list[tuple[str, bytes]]:
     return found
 
 
-def _rows(name: str, data: bytes, problems: list[str]) -> Iterable[RatingRow]:
+def _rows(name: str, data: bytes, problems: list[str]) -> Iterator[RatingRow]:
+    """The rows of a file; what is wrong with others goes to the problems."""
     text = _decoded(data).strip("\n\r\0 ")
-    if text[:1] in ("[", "{"):
-        return _checked(name, "entry", enumerate(_entries(text), start=1), problems)
-    first, *_ = text.splitlines() or [""]
-    delimiter = max(",;\t|", key=first.count)
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        header = [fold(cell) for cell in next(table, [])]
-    except csv.Error as error:
-        raise RequestError(f"{name}the first line can't be read: {error}", fix=f"give {EXPORTS}") from None
-    at = {
-        field: header.index(known[0])
-        for field, names in COLUMNS.items()
-        if (known := [n for n in names if n in header])
-    }
-    if not any(field in at for field in _NAMED):
-        shown = ", ".join(header)[:120] or "nothing"
-        raise RequestError(f"{name}the first line names no title or id of films, but {shown}", fix=f"give {EXPORTS}")
-
-    def records() -> Iterable[tuple[int, Any]]:
+    for place, record, scale in _trakt(text) if text[:1] in ("[", "{") else _table(text, name):
         try:
-            for cells in table:
-                if any(map(str.strip, cells)):
-                    fits = len(cells) <= len(header)
-                    yield (
-                        table.line_num,
-                        {f: cells[i].strip() for f, i in at.items() if i < len(cells)} if fits else None,
-                    )
-        except csv.Error as error:
-            yield table.line_num, error
-
-    listed = list(records())
-    numbers = [value for _, record in listed if isinstance(record, dict) and (value := _number(record.get("stars")))]
-    is_imdb = "imdb_id" in at and "your rating" in header
-    scale = 2 if is_imdb or max(numbers, default=0) > 5 else 1
-    return _checked(name, "line", listed, problems, 20 if max(numbers, default=0) > 10 else scale)
+            yield _row(record, scale)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(map(str, first["loc"])) or "row"
+            problems.append(f"{name}{place}: {field}: {first['msg'].removeprefix('Value error, ')}")
+        except ValueError as error:
+            problems.append(f"{name}{place}: {error}")
 
 
 def _decoded(data: bytes) -> str:
@@ -177,67 +149,72 @@ def _decoded(data: bytes) -> str:
         return data.decode("cp1252", errors="replace")
 
 
-def _entries(text: str) -> Iterable[Any]:
-    """Trakt's entries, as records of COLUMNS; stars of 1 to 10 become those of 0.5 to 5."""
+def _table(text: str, name: str) -> Iterator[_Record]:
+    first, *_ = text.splitlines() or [""]
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t|", key=first.count))
+    try:
+        header = [fold(cell) for cell in next(table, [])]
+        lines = [(table.line_num, cells) for cells in table if any(map(str.strip, cells))]
+    except csv.Error as error:
+        raise RequestError(f"{name}line {table.line_num + 1} can't be read: {error}", fix=f"give {EXPORTS}") from None
+    known = {field: next((one for one in names if one in header), "") for field, names in COLUMNS.items()}
+    at = {field: header.index(column) for field, column in known.items() if column}
+    if not any(field in at for field in _NAMED):
+        shown = ", ".join(header)[:120] or "nothing"
+        raise RequestError(f"{name}the first line names no title or id of films, but {shown}", fix=f"give {EXPORTS}")
+    records = [
+        (line, {field: cells[column].strip() for field, column in at.items() if column < len(cells)})
+        if len(cells) <= len(header)
+        else (line, None)
+        for line, cells in lines
+    ]
+    most = max((_number(record.get("stars")) or 0 for _, record in records if record), default=0)
+    of_ten = most > 5 or (known["imdb_id"] and known["stars"] == "your rating")
+    for line, record in records:
+        yield f"line {line}", record, 20 if most > 10 else 2 if of_ten else 1
+
+
+def _trakt(text: str) -> Iterator[_Record]:
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RequestError(f"the file is not JSON: {error}", fix="download the export again") from None
-    entries = entries if isinstance(entries, list) else [entries]
-    if not any(isinstance(entry, dict) and {"movie", "show"} & set(entry) for entry in entries):
+    entries = [one if isinstance(one, dict) else {} for one in (entries if isinstance(entries, list) else [entries])]
+    if not any({"movie", "show"} & set(entry) for entry in entries):
         raise RequestError("the JSON has no list of films with a `movie` each, as Trakt's has", fix=f"give {EXPORTS}")
-    for entry in entries:
-        if not isinstance(entry, dict) or "episode" in entry or "season" in entry:
-            yield None
-            continue
+    for number, entry in enumerate(entries, start=1):
         film = entry.get("movie") or entry.get("show")
-        ids = film.get("ids") if isinstance(film, dict) else None
-        if not isinstance(film, dict) or not isinstance(ids, dict | None):
-            yield None
-            continue
-        ids, rating = ids or {}, _number(entry.get("rating"))
-        yield {
-            "title": str(film.get("title") or ""),
-            "year": film.get("year"),
-            "stars": rating / 2 if rating else None,
-            "at": entry.get("rated_at") or entry.get("last_watched_at") or entry.get("watched_at"),
-            "imdb_id": ids.get("imdb"),
-            # A series has an id of another kind, which can be some film's.
-            "tmdb_id": ids.get("tmdb") if "movie" in entry else None,
-            "kind": "movie" if "movie" in entry else "series",
-        }
+        record = None
+        if isinstance(film, dict) and not {"episode", "season"} & set(entry):
+            ids = film["ids"] if isinstance(film.get("ids"), dict) else {}
+            record = {
+                "title": film.get("title"),
+                "year": film.get("year"),
+                "stars": entry.get("rating"),
+                "at": entry.get("rated_at") or entry.get("last_watched_at") or entry.get("watched_at"),
+                "imdb_id": ids.get("imdb"),
+                # A series has an id of another kind, which can be some film's.
+                "tmdb_id": ids.get("tmdb") if "movie" in entry else None,
+                "kind": "movie" if "movie" in entry else "series",
+            }
+        yield f"entry {number}", record, 2
 
 
-def _checked(
-    name: str, unit: str, records: Iterable[tuple[int, Any]], problems: list[str], scale: int = 1
-) -> Iterable[RatingRow]:
-    for number, record in records:
-        try:
-            if not isinstance(record, dict):
-                raise ValueError(str(record or "it is no film, or has more cells than the first line"))
-            yield _row(record, scale)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(map(str, first["loc"])) or "row"
-            problems.append(f"{name}{unit} {number}: {field}: {first['msg'].removeprefix('Value error, ')}")
-        except ValueError as error:
-            problems.append(f"{name}{unit} {number}: {error}")
-
-
-def _row(record: Mapping[str, Any], scale: int) -> RatingRow:
+def _row(record: Mapping[str, Any] | None, scale: int) -> RatingRow:
+    """A row of a record; ValueError, of which pydantic's is one, if it isn't valid."""
+    if record is None:
+        raise ValueError("it is no film, or has more cells than the first line")
     title, year = split_year(str(record.get("title") or ""))
     given, stars = _number(record.get("year")), _number(record.get("stars"))
     if record.get("stars") and stars is None:
         raise ValueError(f"the rating is {str(record['stars'])[:20]!r}, not a number")
-    if given and int(given) in _YEARS:
-        year = int(given)
-    elif given or (record.get("year") and given is None):
+    if record.get("year") and (given is None or int(given) not in _YEARS):
         raise ValueError(f"the year is {str(record['year'])[:20]!r}")
     imdb = re.search(r"(?<!\d)0*(\d{1,10})(?!\d)", str(record.get("imdb_id") or ""))
     return RatingRow(
         title=title[:500],
-        year=year,
-        stars=stars / scale if stars else None,
+        year=int(given) if given else year,
+        stars=max(stars / scale, 0.5 if scale > 1 else 0) if stars else None,
         at=_time(record.get("at")),
         imdb_id=f"tt{int(imdb[1]):07d}" if imdb and int(imdb[1]) else None,
         tmdb_id=_id(record.get("tmdb_id")),

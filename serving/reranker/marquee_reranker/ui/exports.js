@@ -37,11 +37,11 @@ function row(record, scale) {
   let year = dated ? Number(dated[2]) : null;
   if (dated) [, title] = dated;
   const given = number(record.year);
-  if (given >= 1870 && given <= 2100) year = Math.trunc(given);
-  else if (given || (record.year && given === null)) throw new ExportError(`the year is '${String(record.year).slice(0, 20)}'`);
+  if (record.year && !(given >= 1870 && given < 2101)) throw new ExportError(`the year is '${String(record.year).slice(0, 20)}'`);
+  if (given) year = Math.trunc(given);
   const rating = number(record.stars);
   if (record.stars && rating === null) throw new ExportError(`the rating is '${String(record.stars).slice(0, 20)}', not a number`);
-  const stars = rating ? rating / scale : null;
+  const stars = rating ? Math.max(rating / scale, scale > 1 ? 0.5 : 0) : null;
   if (stars !== null && (stars < 0.5 || stars > 5)) throw new ExportError("stars: must be 0.5 to 5");
   const imdb = Number(String(record.imdb_id ?? "").match(/(?<!\d)0*(\d{1,10})(?!\d)/)?.[1] ?? 0);
   const made = {
@@ -93,12 +93,11 @@ function traktRecords(text) {
   return [entries.map((entry, index) => {
     const film = entry?.movie ?? entry?.show;
     if (typeof film !== "object" || !film || entry.episode || entry.season) return [`entry ${index + 1}`, null];
-    const rating = number(entry.rating);
     return [`entry ${index + 1}`, {
-      title: film.title, year: film.year, stars: rating ? rating / 2 : null, at: entry.rated_at ?? entry.last_watched_at ?? entry.watched_at,
+      title: film.title, year: film.year, stars: entry.rating, at: entry.rated_at ?? entry.last_watched_at ?? entry.watched_at,
       imdb_id: film.ids?.imdb, tmdb_id: entry.movie ? film.ids?.tmdb : null, kind: entry.movie ? "movie" : "series",
     }];
-  }), 1];
+  }), 2];
 }
 
 function decoded(bytes) {
