@@ -18,7 +18,7 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
     """The films of a data set, whose (n,) likes are given in their order."""
     movies = dataset.movies
     flags = movies["genres"].str.get_dummies("|").drop(columns="", errors="ignore").sort_index(axis=1)
-    imdb_ids = movies["imdb_id"].to_numpy(np.float64)
+    imdb_ids = movies.get("imdb_id", movies["movie_id"] * 0).to_numpy(np.float64)
     return Catalog(
         movie_ids=movies["movie_id"].to_numpy(np.int64),
         tmdb_ids=movies["tmdb_id"].to_numpy(np.int64),
