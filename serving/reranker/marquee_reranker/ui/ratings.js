@@ -8,7 +8,7 @@ import { change, current, isRated, onChange } from "./state.js";
 import { whole } from "./words.js";
 
 const MOST_ROWS = 2000; // of a request
-const HOW = "Drop an export of Letterboxd, IMDb, Trakt or MovieLens anywhere here. It is read in your browser and stays there.";
+const HOW = "Drop an export of Letterboxd, IMDb, Trakt or MovieLens anywhere here. It is read in your browser: only titles, years, ids and stars are sent, to find the films.";
 const LISTS = { seen: "Seen", watch: "Watch list" };
 const films = (n) => (n === 1 ? "1 film" : `${whole(n)} films`);
 const button = (words, onclick, kind = "quiet") => element("button", { type: "button", class: kind, onclick }, words);
@@ -124,7 +124,7 @@ function showLists() {
 function show() {
   const [seen, watch] = ["seen", "watch"].map((name) => listed(name).size);
   const rated = [...listed("seen").values()].filter(({ stars }) => stars).length;
-  $("mine-words").textContent = seen ? `${films(seen)} seen, ${whole(rated)} with stars. Only this browser has them.` : HOW;
+  $("mine-words").textContent = seen ? `${films(seen)} seen, ${whole(rated)} with stars. They are stored in this browser alone.` : HOW;
   $("mine-use").hidden = !seen || isRated(current());
   $("mine-use").disabled = current().people.length > 0;
   $("mine-portrait").hidden = !seen;
