@@ -15,12 +15,10 @@ from marquee.api.contracts import (
     MovieDetails,
     MovieList,
     Problem,
-    RatingRow,
     RecommendationRequest,
     RecommendationResponse,
-    Resolved,
-    ResolveRequest,
 )
+from marquee.api.ratings import RatingRow, Resolved, ResolveRequest
 from marquee.api.request_body import summary, validation_messages
 from marquee.base_model import json_schema
 from marquee.bundle.card import ModelCard

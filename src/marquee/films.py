@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from marquee.api.contracts import Doubt, Movie, MovieDetails, RatingRow, Resolved, ResolvedRow
+from marquee.api.contracts import Movie, MovieDetails
+from marquee.api.ratings import Doubt, RatingRow, Resolved, ResolvedRow
 from marquee.bundle.bundle import Bundle
 from marquee.models import Array, Rows
 from marquee.models.catalog import Catalog

@@ -20,7 +20,7 @@ def film_called(pipeline: Any, title: str, option: str = "--like") -> int:
     Raises:
         RequestError: No film is surely meant; the fix names those that could be.
     """
-    from marquee.api.contracts import RatingRow
+    from marquee.api.ratings import RatingRow
 
     films = pipeline.films
     if re.fullmatch(r"tt\d{1,10}", title):

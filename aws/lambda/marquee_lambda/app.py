@@ -14,9 +14,10 @@ from aws_lambda_powertools.event_handler import api_gateway
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, CORSConfig, Response
 
 from marquee.api import problems
-from marquee.api.contracts import Alive, RecommendationRequest, ResolveRequest, response_json
+from marquee.api.contracts import Alive, RecommendationRequest, response_json
 from marquee.api.older_shape import older_shape
 from marquee.api.problems import ProblemError
+from marquee.api.ratings import ResolveRequest
 from marquee.api.request_body import Body, parse_request
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.bundle.read import load

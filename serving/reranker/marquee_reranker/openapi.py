@@ -6,8 +6,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from marquee.api.contracts import Problem, RecommendationRequest, ResolveRequest
+from marquee.api.contracts import Problem, RecommendationRequest
 from marquee.api.problems import CODES, INTERNAL, MEDIA_TYPE, status_title, too_slow
+from marquee.api.ratings import ResolveRequest
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = (

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import Path, Request
 
-from marquee.api.contracts import RecommendationRequest, ResolveRequest
+from marquee.api.contracts import RecommendationRequest
 from marquee.api.queries import MAX_ID, MoviePath, SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
+from marquee.api.ratings import ResolveRequest
 from marquee.api.request_body import parse_request
 
 MovieIdInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="A MovieLens id.", examples=[1])]

@@ -19,6 +19,7 @@ BODY_LIMITS = {"/v1/resolve": 1024 * 1024}  # of paths whose bodies can be longe
 MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
 _SEEDS = ("tmdb_ids", "movie_ids", "imdb_ids")
 _EMPTY = {"maxItems": 0}
+FILM_IDS = ("movie_id", "tmdb_id", "imdb_id", "item_id")
 
 MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
@@ -33,6 +34,11 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 def _requires(name: str, min_items: int = 1, **others: dict[str, Any]) -> dict[str, Any]:
     """JSON schema of an object in which one list has entries, and other fields are restricted."""
     return {"required": [name], "properties": {name: {"minItems": min_items}, **others}}
+
+
+def requires_one(name: str) -> dict[str, Any]:
+    """JSON schema of an object in which one field is given, and not null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 # The default of an optional field that is left out of JSON while it is None.
@@ -94,6 +100,8 @@ class Person(_Taste):
 class Rating(FrozenBaseModel):
     """What a person says of one film: by one or more ids, with stars or without."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [requires_one(name) for name in FILM_IDS]})
+
     movie_id: MovieId | None = None
     """MovieLens id."""
     tmdb_id: MovieId | None = None
@@ -111,30 +119,9 @@ class Rating(FrozenBaseModel):
 
     @model_validator(mode="after")
     def _names_a_film(self) -> Self:
-        ids = self.movie_id, self.tmdb_id, self.imdb_id, self.item_id
-        if ids == (None, None, None, None) and not getattr(self, "title", "").strip():
+        if all(getattr(self, name) is None for name in FILM_IDS) and not getattr(self, "title", "").strip():
             raise ValueError("give each film an id, or a row its title")
         return self
-
-
-class RatingRow(Rating):
-    """A row of somebody's ratings, whose film may be known by its title alone."""
-
-    title: Annotated[str, Field(max_length=500)] = ""
-    """As the source writes it; may end with the year in brackets."""
-    year: Year | None = None
-    series: bool = False
-    """Whether it is a series for television: such rows are found by their ids only."""
-
-
-class ResolveRequest(FrozenBaseModel):
-    """Rows of somebody's ratings, to find the films that they are about."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"rows": [{"title": "Heat", "year": 1995, "stars": 4.5}]}]}
-    )
-
-    rows: Annotated[list[RatingRow], Field(min_length=1, max_length=MAX_RATINGS)]
 
 
 _FOR_ONE = (*_Taste.model_fields, "ratings")
@@ -299,35 +286,6 @@ class MovieList(FrozenBaseModel):
     """Films found by a search, or similar to one."""
 
     movies: list[Movie]
-    model_version: str
-
-
-class ResolvedRow(FrozenBaseModel):
-    """A row whose film is certain."""
-
-    row: int
-    """Position in the request, from 0."""
-    movie: Movie
-    popularity_rank: int
-    """Rank by likes, from 1, as in `MovieDetails`."""
-
-
-class Doubt(FrozenBaseModel):
-    """A row that can mean one of several films, or a film of another year or spelling: ask which one, if any."""
-
-    row: int
-    """Position in the request, from 0."""
-    choices: list[Movie]
-    """The likeliest first."""
-
-
-class Resolved(FrozenBaseModel):
-    """The films that rows are about; each row is in one of the three lists, in the order of the request."""
-
-    films: list[ResolvedRow]
-    doubts: list[Doubt]
-    unknown: list[int]
-    """Positions of rows whose film the catalogue lacks."""
     model_version: str
 
 

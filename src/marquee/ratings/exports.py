@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from marquee.api.contracts import RatingRow
+from marquee.api.ratings import RatingRow
 from marquee.errors import RequestError
 from marquee.search.text import fold
 

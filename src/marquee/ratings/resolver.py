@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from marquee.api.contracts import RatingRow
+from marquee.api.ratings import RatingRow
 from marquee.models.catalog import Catalog
 from marquee.ratings.exports import split_year
 from marquee.search import TitleIndex, fold

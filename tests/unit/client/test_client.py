@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from marquee.api.contracts import Filters, RatingRow, RecommendationRequest
+from marquee.api.contracts import Filters, RecommendationRequest
+from marquee.api.ratings import RatingRow
 from marquee.bundle import load, publish
 from marquee.bundle.card import model_card
 from marquee.client import ApiError, AsyncClient, Client, ServerUnavailable, Unreachable

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from marquee.api.contracts import RatingRow
+from marquee.api.ratings import RatingRow
 from marquee.films import Films
 from marquee.ratings import read_export
 from tests.exports import ODD, Film, bundle_of, films_of, imdb_csv, letterboxd_zip, movielens_csv, trakt_json

@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from marquee.api.contracts import MovieDetails, MovieList, Resolved, ResolveRequest
+from marquee.api.contracts import MovieDetails, MovieList
 from marquee.api.problems import ProblemError
 from marquee.api.queries import SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
+from marquee.api.ratings import Resolved, ResolveRequest
 from marquee.films import well_known
 from marquee.retrieval.port import Where
 from marquee.wishes import Understood
