@@ -15,11 +15,13 @@ from marquee.settings import Settings
 from marquee_reranker.app import create_app
 
 # Requests that fit the document and are refused all the same, for a reason that no schema can say: genres and
-# contradictions depend on the films, years on each other, accounts on the address, and 7.0 is a whole number for JSON
-# Schema but not for us.
+# contradictions depend on the films, columns on the catalogue, years on each other, accounts on the address, and 7.0 is
+# a whole number for JSON Schema but not for us.
 EXCUSED = re.compile(
     r"no film has the genre|both liked and disliked|year_min is after year_max|several people's request has no account"
-    r"|must be a whole number from .*, not -?(\d+\.0|\d(\.\d+)?e\+\d+)\b"
+    r"|the catalogue has no column|the column '.*' has|is empty: give a value|min is above max|columns has \d+ entries"
+    r"|give either movie_ids or item_ids, or columns|two pins have|beyond top_n|give one of movie_id|pinned twice"
+    r"|give a column, one of|must be a whole number from .*, not -?(\d+\.0|\d(\.\d+)?e\+\d+)\b"
 )
 
 

@@ -28,7 +28,7 @@ def text_or_number(value: object) -> str | int | float:
 
 _VALUE = {"anyOf": [TEXT, {"type": "number", "minimum": -_MOST, "maximum": _MOST}]}
 Value = Annotated[str | int | float, PlainValidator(text_or_number), WithJsonSchema(_VALUE)]
-Values = Annotated[tuple[Value, ...], Field(min_length=1, max_length=MAX_VALUES)]
+Values = Annotated[tuple[Value, ...], Field(max_length=MAX_VALUES, json_schema_extra={"minItems": 1})]
 Bound = Annotated[float, Field(ge=-_MOST, le=_MOST)]
 
 
@@ -60,7 +60,8 @@ class Condition(FrozenBaseModel):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not (self.any or self.all or self.none) and self.min is None and self.max is None:
+        given = [getattr(self, name) for name in self.model_fields_set]
+        if () in given or set(given) <= {None}:
             raise ValueError('is empty: give a value, a list of values, or an object such as {"max": 10}')
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is above max: swap them")
@@ -71,7 +72,7 @@ class Condition(FrozenBaseModel):
         """Add the short forms."""
         schema = super().__get_pydantic_json_schema__(core_schema, handler)
         node = handler.resolve_ref_schema(schema)
-        whole = {**node, "minProperties": 1}
+        whole = {**node, "minProperties": 1, "examples": [{"max": 10}]}
         several = {"type": "array", "items": _VALUE, "minItems": 1, "maxItems": MAX_VALUES}
         node.clear()
         node.update({"title": whole.pop("title"), "anyOf": [whole, *_VALUE["anyOf"], several]})

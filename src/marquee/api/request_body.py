@@ -100,11 +100,15 @@ def _at(schema: Schema, loc: Sequence[str | int]) -> Schema:
     for part in loc:
         named = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
         node = node.get("items", {}) if isinstance(part, int) else named
-        # `X | None` is anyOf [X, null]; the null is left out of the words.
-        node = next((choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"), node)
+        node = _first_choice(node)
         if reference := node.get("$ref"):
-            node = schema.get("$defs", {}).get(reference.rsplit("/", 1)[-1], {})
+            node = _first_choice(schema.get("$defs", {}).get(reference.rsplit("/", 1)[-1], {}))
     return node
+
+
+def _first_choice(node: Schema) -> Schema:
+    """Of `X | None`, which is anyOf [X, null], X; of a condition the object, not its short forms."""
+    return next((choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"), node)
 
 
 def _describe(node: Schema) -> str:

@@ -23,7 +23,9 @@ def evidence(bundle: Bundle, rankings: Sequence[Ranking]) -> list[Note]:
     tastes = [ranking.taste for ranking in rankings if ranking.taste.seeds]
     notes = []
 
-    def note(code: Literal["few_likes", "one_seed", "nothing_close", "not_pinned"], detail: str, rows: Sequence[int]) -> None:
+    def note(
+        code: Literal["few_likes", "one_seed", "nothing_close", "not_pinned"], detail: str, rows: Sequence[int]
+    ) -> None:
         notes.append(Note(code=code, detail=detail, movie_ids=[int(catalog.movie_ids[row]) for row in rows]))
 
     seeds = sorted({seed for taste in tastes for seed in taste.seeds})  # nothing depends on their order
