@@ -83,12 +83,8 @@ def make_rules(catalog: Catalog, request: RecommendationRequest, allowed: Mask, 
     """
     unknown: list[ItemId] = []
 
-    def find(movie_ids: Sequence[int], item_ids: Sequence[ItemId] = (), tmdb_ids: Sequence[int] = ()) -> list[int]:
-        found = (
-            catalog.rows_of_movies(movie_ids),
-            catalog.rows_of_items(item_ids),
-            catalog.rows_of_tmdb(tmdb_ids),
-        )
+    def find(movies: Sequence[int], items: Sequence[ItemId], tmdb: Sequence[int] = ()) -> list[int]:
+        found = catalog.rows_of_movies(movies), catalog.rows_of_items(items), catalog.rows_of_tmdb(tmdb)
         unknown.extend(one for _, missing in found for one in missing)
         return list(dict.fromkeys(int(catalog.same_film[row]) for rows, _ in found for row in rows))
 

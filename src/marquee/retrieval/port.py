@@ -70,9 +70,8 @@ class Where:
         for name, condition in self.columns.items():
             allowed &= meeting(catalog, name, condition)
         if self.only_movie_ids is not None:
-            rows, _ = catalog.rows_of_movies(self.only_movie_ids)
             available = np.zeros_like(allowed)
-            available[catalog.same_film[rows]] = True
+            available[catalog.same_film[np.isin(catalog.movie_ids, self.only_movie_ids)]] = True
             allowed &= available
         rows, _ = catalog.rows_of_movies(self.exclude_movie_ids)
         allowed[catalog.same_film[rows]] = False

@@ -49,7 +49,7 @@ class Instance(FrozenBaseModel):
     year_min: Year | None = None
     year_max: Year | None = None
     exclude_movie_ids: Annotated[tuple[Id, ...], Field(max_length=MAX_EXCLUDED)] = ()
-    only_movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_AVAILABLE)] | None = None
+    only_movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=2 * MAX_AVAILABLE)] | None = None
     columns: Columns = {}
 
 
@@ -150,16 +150,8 @@ def _queries(instances: list[Any], name: str) -> list[Query]:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in (f"{name}[{index}]", *first["loc"]))
             raise RequestError(f"{place}: {first['msg']}", fix="see docs/retrieval.md") from None
-        where = Where(
-            valid.genres_any,
-            valid.genres_none,
-            valid.year_min,
-            valid.year_max,
-            valid.exclude_movie_ids,
-            valid.only_movie_ids,
-            valid.columns,
-        )
-        queries.append(Query(valid.movie_ids, valid.k, where))
+        fields = dict(valid)
+        queries.append(Query(fields.pop("movie_ids"), fields.pop("k"), Where(**fields)))
     return queries
 
 
