@@ -28,7 +28,9 @@ EXCUSED = re.compile(
 @pytest.mark.slow
 def test_every_answer_is_one_that_is_documented(tmp_path, make_contents):
     publish(tmp_path, make_contents(), force=True)
-    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings(artifacts=tmp_path)))
+    app = create_app(Settings(artifacts=tmp_path))
+    without_long_lists(app.openapi())
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     schema = schema.exclude(path="/recommend")  # the same handler as /v1/recommendations
     schema.config.seed = 20261124  # what CI runs must not depend on luck
     schema.config.update(continue_on_failure=True)
@@ -53,6 +55,14 @@ def test_every_answer_is_one_that_is_documented(tmp_path, make_contents):
     assert {"COVERAGE", "FUZZING", "STATEFUL_TESTING"} <= set(cases)
     assert {200, 404, 405, 415, 422} <= set(statuses)
     assert max(statuses) < 500, statuses
+
+
+def without_long_lists(node):
+    """Take out bounds of thousands of entries, in place: lists of that length take seconds to make."""
+    if isinstance(node, dict) and node.get("maxItems", 0) >= 1000:
+        del node["maxItems"]
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        without_long_lists(inner)
 
 
 def excused(check, answer):

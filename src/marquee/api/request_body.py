@@ -108,6 +108,8 @@ def _at(schema: Schema, loc: Sequence[str | int]) -> Schema:
 
 def _first_choice(node: Schema) -> Schema:
     """Of `X | None`, which is anyOf [X, null], X; of a condition the object, not its short forms."""
+    if "properties" in node:  # whose anyOf says what is required
+        return node
     return next((choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"), node)
 
 

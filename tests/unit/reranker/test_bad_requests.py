@@ -100,6 +100,7 @@ RULES = {
     ),
     "10001 available": ({"only_movie_ids": [1] * 10_001}, "only_movie_ids", "give a list of at most 10000"),
 }
+RULES["id in people"] = ({"people": [{"movie_ids": [1.0]}]}, "people[0].movie_ids[0]", "must be a whole number from 1")
 INVALID |= {name: (json.dumps({"tmdb_ids": [1]} | one), field, says) for name, (one, field, says) in RULES.items()}
 
 
