@@ -168,8 +168,7 @@ class RecommendationRequest(_Taste):
     only_item_ids: Available[GivenId] = None
     """The same as the catalogue's own ids; a film of either list may be recommended."""
     max_per: Annotated[dict[str, MaxPer], Field(max_length=5, examples=[{"series": 1, "brand": 2}])] = {}
-    """At most so many films for each value of a column, such as one per series; films without a value are not limited.
-    """
+    """How many films there may be of each value of a column, such as one per series; others are not limited."""
     sort: Literal["fit", "affinity"] = "fit"
     """Order of the answer: `fit` as they were picked by `novelty`, or by `affinity_score`."""
     several_interests: bool = False
