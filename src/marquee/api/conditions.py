@@ -29,7 +29,7 @@ def text_or_number(value: object) -> str | int | float:
 _VALUE = {"anyOf": [TEXT, {"type": "number", "minimum": -_MOST, "maximum": _MOST}]}
 Value = Annotated[str | int | float, PlainValidator(text_or_number), WithJsonSchema(_VALUE)]
 Values = Annotated[tuple[Value, ...], Field(max_length=MAX_VALUES, json_schema_extra={"minItems": 1})]
-Bound = Annotated[float, Field(ge=-_MOST, le=_MOST)]
+Bound = Annotated[float, Field(ge=-_MOST, le=_MOST, allow_inf_nan=False)]
 
 
 class Condition(FrozenBaseModel):

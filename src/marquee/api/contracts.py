@@ -68,7 +68,7 @@ class Boost(FrozenBaseModel):
     """The films, as the catalogue's own ids."""
     columns: Columns = {}
     """Or all films that meet these conditions."""
-    by: Annotated[float, Field(ge=-100, le=100)]
+    by: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
     """Added to the score that orders the list: about 1 is noticeable, 10 decides. Below 0 it buries the films."""
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import re
 import time
 from pathlib import Path
@@ -100,6 +101,12 @@ RULES = {
     ),
     "10001 available": ({"only_movie_ids": [1] * 10_001}, "only_movie_ids", "give a list of at most 10000"),
 }
+RULES["boost NaN"] = (
+    {"boost": [{"movie_ids": [4], "by": math.nan}]},
+    "boost[0].by",
+    "must be a number from -100 to 100",
+)
+RULES["range NaN"] = ({"filters": {"columns": {"a": {"min": math.nan}}}}, "filters.columns.a.min", "must be a number")
 RULES["id in people"] = ({"people": [{"movie_ids": [1.0]}]}, "people[0].movie_ids[0]", "must be a whole number from 1")
 INVALID |= {name: (json.dumps({"tmdb_ids": [1]} | one), field, says) for name, (one, field, says) in RULES.items()}
 
