@@ -18,7 +18,7 @@ N_CLOSEST = 10
 
 
 def evidence(bundle: Bundle, rankings: Sequence[Ranking], *, rated: bool = False) -> list[Note]:
-    """Notes on the seeds of an answer's people; none where nobody has a known seed.
+    """Notes on the seeds of an answer's people that the catalogue has, and on films that could not be pinned.
 
     Seeds from somebody's ratings are many, so that a few rare films among them say nothing.
     """
@@ -26,7 +26,9 @@ def evidence(bundle: Bundle, rankings: Sequence[Ranking], *, rated: bool = False
     tastes = [ranking.taste for ranking in rankings if ranking.taste.seeds]
     notes = []
 
-    def note(code: Literal["few_likes", "one_seed", "nothing_close"], detail: str, rows: Sequence[int]) -> None:
+    def note(
+        code: Literal["few_likes", "one_seed", "nothing_close", "not_pinned"], detail: str, rows: Sequence[int]
+    ) -> None:
         notes.append(Note(code=code, detail=detail, movie_ids=[int(catalog.movie_ids[row]) for row in rows]))
 
     seeds = sorted({seed for taste in tastes for seed in taste.seeds})  # nothing depends on their order
@@ -44,6 +46,9 @@ def evidence(bundle: Bundle, rankings: Sequence[Ranking], *, rated: bool = False
         note("one_seed", "One film says little about a taste: add two or three more.", single)
     if tastes and all(_nothing_close(bundle, ranking) for ranking in rankings if ranking.taste.seeds):
         note("nothing_close", "No film that may be shown is close to these: the list is the nearest there is.", seeds)
+    if blocked := rankings[0].rules.not_pinned:
+        titles = ", ".join(catalog.titles[row] for row in blocked)
+        note("not_pinned", f"Not pinned, since the request excludes, filters out or names them: {titles}.", blocked)
     return notes
 
 

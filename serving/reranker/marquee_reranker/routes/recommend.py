@@ -57,7 +57,8 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
     try:
         media_type = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
         request = parse_request(media_type, body, RecommendationRequest)
-        slow = request.people or request.several_interests or request.one_per_franchise or request.explain
+        limited = request.one_per_franchise or request.max_per
+        slow = request.people or request.several_interests or limited or request.explain
         n_named = request.n_seeds + len(request.disliked_movie_ids) + len(request.disliked_tmdb_ids)
         n_named += len(request.disliked_imdb_ids)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
