@@ -1,7 +1,7 @@
 """Made-up data of a bookshop and of a store, in the shapes that such teams have.
 
-    python examples/make.py books shop        # writes shop/marquee.toml, shop/events/*.parquet, shop/books.jsonl
-    marquee train --data shop
+python examples/make.py books shop        # writes shop/marquee.toml, shop/events/*.parquet, shop/books.jsonl
+marquee train --data shop
 """
 
 import json
@@ -78,7 +78,10 @@ def _retail(world: Dataset, rng: np.random.Generator, folder: Path) -> None:
             "name": [f"{own} {ware[row]} {row}" for row, own in enumerate(brand)],
             "brand": brand,
             "price": rng.uniform(3, 90, len(ean)).round(2),
-            "description": [f"{one} made by {own},\nfor {names}" for one, own, names in zip(ware, brand, films["genres"], strict=True)],
+            "description": [
+                f"{one} made by {own},\nfor {names}"
+                for one, own, names in zip(ware, brand, films["genres"], strict=True)
+            ],
         }
     )
     products.to_csv(folder / "products.csv", index=False)

@@ -6,7 +6,9 @@ import typer
 
 _STORE_HELP = "Store of bundles: a folder, or s3://bucket/path, gs://bucket/path, az://container/path."
 _CHANNEL_HELP = "Channel whose pointer moves; servers follow `current` unless MARQUEE_MODEL names another."
-_DATA_HELP = "Mapping file of your own data, or MovieLens folder. Without it, the ratings are downloaded (docs/data.md)."
+_DATA_HELP = (
+    "Mapping file of your own data, or MovieLens folder. Without it, the ratings are downloaded (docs/data.md)."
+)
 _DATASET_HELP = "Data set to download from GroupLens without --data, such as ml-1m or ml-25m."
 _CONFIG_HELP = "Configuration: small, medium, full, classic, quick, or a .toml file; auto chooses by the data's size."
 _FORCE_HELP = "Publish even if it is worse than the current bundle, or was not evaluated."

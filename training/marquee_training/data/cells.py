@@ -39,7 +39,9 @@ class Ids:
         kind = cells.type
         if pa.types.is_floating(kind):  # pandas writes 12.0 where a column has gaps
             whole = pc.fill_null(pc.equal(pc.floor(cells), cells), True).to_numpy()
-            require(batch, cells, whole, f"{name} is '{{value}}', and an id is text or a whole number", "correct the id")
+            require(
+                batch, cells, whole, f"{name} is '{{value}}', and an id is text or a whole number", "correct the id"
+            )
             cells = cells.cast(pa.int64())
         elif not (is_text(kind) or pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)):
             raise batch.refuse(0, f"{name} is of the type {kind}", "map a column of text or whole numbers as the id")
@@ -77,8 +79,14 @@ def type_name(kind: Any) -> str:
     """An Arrow type in plain words: text, number, time, list, or Arrow's own name for others."""
     if is_text(kind):
         return "text"
-    tests = {"number": ("integer", "floating", "decimal"), "time": ("timestamp", "date"), "list": ("list", "large_list")}
-    return next((name for name, own in tests.items() if any(getattr(pa.types, f"is_{one}")(kind) for one in own)), str(kind))
+    tests = {
+        "number": ("integer", "floating", "decimal"),
+        "time": ("timestamp", "date"),
+        "list": ("list", "large_list"),
+    }
+    return next(
+        (name for name, own in tests.items() if any(getattr(pa.types, f"is_{one}")(kind) for one in own)), str(kind)
+    )
 
 
 def is_list(batch: Batch, name: str) -> bool:
@@ -128,7 +136,10 @@ def seconds_of(batch: Batch, name: str) -> NDArray[np.int64]:
     if pa.types.is_date(cells.type):
         cells = cells.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(cells.type):
-        seconds = pc.fill_null(cells.cast(pa.timestamp("us", cells.type.tz), safe=False).cast(pa.int64()), 0).to_numpy() // 10**6
+        seconds = (
+            pc.fill_null(cells.cast(pa.timestamp("us", cells.type.tz), safe=False).cast(pa.int64()), 0).to_numpy()
+            // 10**6
+        )
     else:
         plain: Any = None
         if is_text(cells.type):

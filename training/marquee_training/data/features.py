@@ -20,7 +20,7 @@ FIRST_DECADE, N_DECADES = 1900, 13
 def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
     """The films of a data set, whose (n,) likes are given in their order."""
     movies = dataset.movies
-    own = Labels.of([filter(None, names.split("|")) for names in movies["genres"]])
+    own = Labels.of([[name for name in names.split("|") if name] for names in movies["genres"]])
     genres = np.zeros((len(movies), len(own.names)), dtype=np.bool_)
     genres[np.repeat(np.arange(len(movies)), np.diff(own.indptr)), own.indices] = True
     return Catalog(

@@ -30,7 +30,7 @@ from marquee_training.data.cells import (
     years_of,
 )
 from marquee_training.data.dataset import Dataset
-from marquee_training.data.mapping import NAME, InteractionsMapping, ItemsMapping, did_you_mean, parse_mapping
+from marquee_training.data.mapping import NAME, InteractionsMapping, ItemsMapping, parse_mapping
 from marquee_training.data.movielens import no_tags, ratings_frame, split_genres
 from marquee_training.data.row_errors import MAX_ID, printable
 from marquee_training.data.tables import Batch, DataFile, find_files, open_place, read_batches
@@ -98,7 +98,10 @@ def _dataset(items: "_Items", rows: "_Rows", noun: tuple[str, str], name: str, s
     columns = {key: _taken(column, order) for key, column in items.columns.items()}
     texts = tuple(items.texts[row] for row in order) if any(items.texts) else ()
     digest = hashlib.sha256(repr((noun, own, texts, movies.to_dict("list"))).encode())
-    for part in [*(ratings[key].to_numpy() for key in ratings), *(x for one in columns.values() for x in vars(one).values())]:
+    for part in [
+        *(ratings[key].to_numpy() for key in ratings),
+        *(x for one in columns.values() for x in vars(one).values()),
+    ]:
         digest.update(np.ascontiguousarray(part) if isinstance(part, np.ndarray) else repr(part).encode())
     return Dataset(
         name=name,
@@ -234,7 +237,9 @@ def _pairs(rows: _Rows, items: NDArray[np.int32]) -> tuple[Any, ...]:
         if again := int((~np.isnan(rows.values)).sum() - (last >= 0).sum()):
             rows.notes.append(f"interactions: {again:,} values are replaced by later ones of the same user and item")
     elif weights is None or rows.mapping.event:
-        rows.notes.append(f"interactions: {len(order):,} rows are summed to {len(starts):,} pairs of a user and an item")
+        rows.notes.append(
+            f"interactions: {len(order):,} rows are summed to {len(starts):,} pairs of a user and an item"
+        )
     return users[order[starts]], items[order[starts]], values, sums, np.maximum.reduceat(times[order], starts)
 
 
@@ -263,8 +268,12 @@ def _stars(
     if down := int((of_pair <= 0).sum()):
         notes.append(f"dislikes: {down:,} pairs, whose weights sum to 0 or less")
     if not n and not rated.any():
-        raise DataError(f"interactions: no pair of a user and an item is a like: the greatest sum of weights is {of_pair.max():g}",
-                        fix="lower like in [interactions]" if mapping.like else f"set like = {max(of_pair.max(), 0.1):g} in [interactions]")
+        raise DataError(
+            f"interactions: no pair of a user and an item is a like: the greatest sum of weights is {of_pair.max():g}",
+            fix="lower like in [interactions]"
+            if mapping.like
+            else f"set like = {max(of_pair.max(), 0.1):g} in [interactions]",
+        )
     return stars
 
 
@@ -285,7 +294,7 @@ def _stars_of_values(
             notes.append(f"{name}: each value is {least:g}, so each row counts as a like")
             return np.full(len(values), LIKED)
         if least < _STARS[0] or most > _STARS[1]:
-            fix = f"give the scale's ends in [interactions], such as scale = [{least:g}, {most:g}]; counts are a weight, not a value"
+            fix = f"give its ends in [interactions], such as scale = [{least:g}, {most:g}]; map counts as weight, not value"
             raise DataError(f"interactions: {name} runs from {least:g} to {most:g}, not from 0.5 to 5", fix=fix)
     low, high = mapping.scale or _STARS
     if mapping.like is None:

@@ -26,7 +26,6 @@ from typing import Any
 import pandas as pd
 
 from marquee.errors import DataError
-from marquee.models.catalog import FILMS
 from marquee_training.data.dataset import Dataset
 from marquee_training.data.mapped import is_mapped, load_mapped
 from marquee_training.data.movielens import GENRES_100K, load_movielens
@@ -117,7 +116,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     people = int(ratings["user_id"].nunique())
     stars = ratings["rating"].value_counts(normalize=True).sort_index()
     years = movies.loc[movies["year"] > 0, "year"]
-    several = "films" if dataset.noun == FILMS else "items"
+    several = "items" if dataset.read else "films"
     return {
         "name": dataset.name,
         "source": dataset.source,

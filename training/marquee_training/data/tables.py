@@ -180,10 +180,9 @@ def _csv(file: DataFile, stream: IO[bytes], wanted: Collection[str], *, whole: b
                 arrow_csv.read_csv(pa.BufferReader(block), reading, parsing, converting)
             except pa.ArrowInvalid as again:
                 if row := re.search(r"Row #(\d+): (.*)", str(again)):
-                    raise DataError(
-                        f"{file.name}, line {line + int(row[1]) - 1}: {printable(row[2])}",
-                        fix=f'give each row a cell for each of the {len(names)} columns, and quote cells that hold "{mark}"',
-                    ) from None
+                    what = f"{file.name}, line {line + int(row[1]) - 1}: {printable(row[2])}"
+                    fix = f"give each row {len(names)} cells, as the header has, and quote those that hold {mark!r}"
+                    raise DataError(what, fix=fix) from None
             raise DataError(f"{file.name}, line {line} or later: {first_line(error)}", fix=DAMAGED) from None
         yield Batch(file, names, table, 1 if whole else line, None if whole else block)
 
@@ -193,7 +192,9 @@ def _json(file: DataFile, stream: IO[bytes], wanted: Collection[str], *, whole: 
         if line == 1:
             _utf8(file, block[:100].partition(b"\n")[0], 1)
         if block.lstrip().startswith(b"["):
-            raise DataError(f"{file.name}: a JSON list, not an object per line", fix="jq -c '.[]' list.json > items.jsonl")
+            raise DataError(
+                f"{file.name}: a JSON list, not an object per line", fix="jq -c '.[]' list.json > items.jsonl"
+            )
         content = block.removeprefix(b"\xef\xbb\xbf")
         reading = arrow_json.ReadOptions(block_size=len(content) + 1)
         try:
@@ -231,7 +232,9 @@ def _bad_json(file: DataFile, block: bytes, first: int, wanted: Collection[str],
                 what = f"{name} is {json.dumps(value)}, but {json.dumps(before)} in a line before"
                 return DataError(f"{where}: {what}", fix="write all of them as numbers, or all as text in quotes")
             seen[name] = before if value is None else value
-    return DataError(f"{file.name}, line {first} or later: {first_line(error)}", fix="write one JSON object on each line")
+    return DataError(
+        f"{file.name}, line {first} or later: {first_line(error)}", fix="write one JSON object on each line"
+    )
 
 
 def _json_type(value: Any) -> type:
@@ -252,7 +255,9 @@ def _utf8(file: DataFile, text: bytes, first: int) -> bytes:
         fix = f"convert it: iconv -f utf-16 -t utf-8 {Path(file.name).name} > fixed{Path(file.name).suffix}"
         raise DataError(f"{file.name}: this is UTF-16, not UTF-8 text", fix=fix)
     if not text.strip():
-        raise DataError(f"{file.name} is empty", fix="check that it was copied whole, and begins with its columns' names")
+        raise DataError(
+            f"{file.name} is empty", fix="check that it was copied whole, and begins with its columns' names"
+        )
     for number, line in enumerate(text.splitlines(), first):
         try:
             line.decode()
