@@ -46,12 +46,9 @@ class Ids:
         elif not (is_text(kind) or pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)):
             raise batch.refuse(0, f"{name} is of the type {kind}", "map a column of text or whole numbers as the id")
         self.types.add("numbers" if not is_text(kind) else "csv" if batch.file.kind == "csv" else "text")
-        encoded = cells.cast(pa.string()).combine_chunks().dictionary_encode()
-        if isinstance(encoded, pa.ChunkedArray):
-            encoded = encoded.combine_chunks()
-        codes = [self.index.setdefault(one, len(self.index)) for one in encoded.dictionary.to_pylist()]
-        at = pc.fill_null(encoded.indices, len(codes)).to_numpy(zero_copy_only=False)
-        return np.array([*codes, -1], dtype=np.int32)[at]
+        words, places = encoded(cells)
+        codes = [self.index.setdefault(word, len(self.index)) for word in words]
+        return np.asarray(np.array([*codes, -1], dtype=np.int32)[places])
 
     def numbers(self) -> NDArray[np.int64] | None:
         """(n,) the ids as numbers, if all of them are; "007" isn't one."""
@@ -68,6 +65,14 @@ class Ids:
         places = np.empty(len(order), dtype=np.int32)
         places[order] = np.arange(1, len(order) + 1)
         return places
+
+
+def encoded(cells: Any) -> tuple[list[str], NDArray[np.int32]]:
+    """The different values of a chunked array as text, and (m,) the place of each cell's among them; -1 for null."""
+    one = cells.cast(pa.string()).combine_chunks().dictionary_encode()
+    if isinstance(one, pa.ChunkedArray):  # several chunks, or none
+        one = one.combine_chunks()
+    return one.dictionary.to_pylist(), pc.fill_null(one.indices, -1).to_numpy(zero_copy_only=False)
 
 
 def is_text(kind: Any) -> bool:
@@ -112,13 +117,17 @@ def require(batch: Batch, cells: Any, valid: NDArray[np.bool_], what: str, fix: 
         raise batch.refuse(row, what.format(value=printable(str(cells[row].as_py()))), fix)
 
 
+def _as_floats(cells: Any) -> NDArray[np.float64]:
+    return np.asarray(pd.to_numeric(cells.to_pandas(), errors="coerce").to_numpy(np.float64))
+
+
 def numbers_of(batch: Batch, name: str) -> NDArray[np.float64]:
     """(m,) numbers, NaN where the cell is empty."""
     cells = cells_of(batch, name)
     if pa.types.is_boolean(cells.type):
         cells = cells.cast(pa.int8())
     if is_text(cells.type):
-        values = pd.to_numeric(cells.to_pandas(), errors="coerce").to_numpy(np.float64)
+        values = _as_floats(cells)
     elif pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type) or pa.types.is_decimal(cells.type):
         values = cells.cast(pa.float64()).to_numpy()
     else:
@@ -136,21 +145,14 @@ def seconds_of(batch: Batch, name: str) -> NDArray[np.int64]:
     if pa.types.is_date(cells.type):
         cells = cells.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(cells.type):
-        seconds = (
-            pc.fill_null(cells.cast(pa.timestamp("us", cells.type.tz), safe=False).cast(pa.int64()), 0).to_numpy()
-            // 10**6
-        )
+        micros = cells.cast(pa.timestamp("us", cells.type.tz), safe=False).cast(pa.int64())
+        seconds = pc.fill_null(micros, 0).to_numpy() // 10**6
+    elif is_text(cells.type) and np.isnan(_as_floats(cells)[~empty]).any():
+        times = pd.to_datetime(cells.to_pandas(), format="ISO8601", errors="coerce", utc=True)
+        require(batch, cells, times.notna().to_numpy() | empty, f"{name} is '{{value}}', not a time", fix)
+        seconds = times.dt.as_unit("s").astype("int64").to_numpy()
     else:
-        plain: Any = None
-        if is_text(cells.type):
-            plain = pd.to_numeric(cells.to_pandas(), errors="coerce").to_numpy(np.float64)
-            if np.isnan(plain[~empty]).any():
-                times = pd.to_datetime(cells.to_pandas(), format="ISO8601", errors="coerce", utc=True)
-                require(batch, cells, times.notna().to_numpy() | empty, f"{name} is '{{value}}', not a time", fix)
-                seconds = times.dt.as_unit("s").astype("int64").to_numpy()
-                return np.where(empty, 0, seconds)
-        else:
-            plain = numbers_of(batch, name)
+        plain = numbers_of(batch, name)
         size = np.median(np.abs(plain[~empty])) if (~empty).any() else 0
         unit = next(divisor for most, divisor in _UNITS if size < most)
         seconds = np.nan_to_num(plain // unit).clip(-(2**62), 2**62).astype(np.int64)
@@ -182,8 +184,8 @@ def column_of(batches: list[Batch], name: str) -> Column:
     if all(pa.types.is_timestamp(kind) or pa.types.is_date(kind) for kind in types):
         seconds = np.concatenate([seconds_of(batch, name) for batch in batches]).astype(np.float64)
         return Numbers(np.where(seconds == 0, np.nan, seconds))
-    parts = [_as_numbers(batch, name) for batch in batches]
-    if all(part is not None for part in parts):
+    parts = [part for batch in batches if (part := _as_numbers(batch, name)) is not None]
+    if len(parts) == len(batches):
         return Numbers(np.concatenate(parts))
     return Labels.of([words for batch in batches for words in words_of(batch, name)])
 
@@ -195,5 +197,5 @@ def _as_numbers(batch: Batch, name: str) -> NDArray[np.float64] | None:
         return numbers_of(batch, name)
     if batch.file.kind != "csv" or not is_text(kind) or cells.null_count == len(cells):
         return None
-    values = pd.to_numeric(cells.to_pandas(), errors="coerce").to_numpy(np.float64)
+    values = _as_floats(cells)
     return values if (np.isfinite(values) | cells.is_null().to_numpy()).all() else None

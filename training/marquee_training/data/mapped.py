@@ -21,6 +21,7 @@ from marquee_training.data.cells import (
     Ids,
     cells_of,
     column_of,
+    encoded,
     is_list,
     numbers_of,
     require,
@@ -102,7 +103,7 @@ def _dataset(items: "_Items", rows: "_Rows", noun: tuple[str, str], name: str, s
         *(ratings[key].to_numpy() for key in ratings),
         *(x for one in columns.values() for x in vars(one).values()),
     ]:
-        digest.update(np.ascontiguousarray(part) if isinstance(part, np.ndarray) else repr(part).encode())
+        digest.update(np.ascontiguousarray(part).data if isinstance(part, np.ndarray) else repr(part).encode())
     return Dataset(
         name=name,
         source=source,
@@ -134,16 +135,17 @@ class _Rows:
         self.users, self.items, self.notes, self.read = Ids(), Ids(), list[str](), list[dict[str, str]]()
         self._events: Counter[str] = Counter()
         roles = {role: name for role in _ROLES if (name := getattr(mapping, role))}
-        parts: list[tuple[Any, ...]] = []
+        parts: list[list[Any]] = [[], [], [], [], []]
         left_out: Counter[str] = Counter()
         for file in files:
             for batch in read_batches(file, roles.values()):
                 _describe("interactions", batch, roles, self.read)
-                parts.append(self._part(batch, left_out))
+                for column, part in zip(parts, self._part(batch, left_out), strict=True):
+                    column.append(part)
             progress.advance(file.size)
-        for reason, n in left_out.items():
+        for reason, n in (+left_out).items():
             self.notes.append(f"interactions: {n:,} rows left out: {reason}")
-        if not sum(len(part[0]) for part in parts):
+        if not sum(map(len, parts[0])):
             raise DataError(
                 f"{files[0].name}: no interaction is left" + "".join(f"; {note}" for note in self.notes),
                 fix="check that the files hold rows, and events and columns of the mapping",
@@ -151,12 +153,10 @@ class _Rows:
         if mapping.event:
             for never in [kind for kind in mapping.events if not self._events[kind]]:
                 self.notes.append(f"interactions: no row has the event {never!r}")
-        columns = zip(*parts, strict=True)
-        del parts
-        # One at a time: memory peaks lower.
-        self.user_codes, self.item_codes, self.values, self.weights, self.times = (
-            None if column[0] is None else np.concatenate(column) for column in columns
-        )
+        # One at a time, from the back: memory peaks lower.
+        joined = [None if (column := parts.pop())[0] is None else np.concatenate(column) for _ in range(5)]
+        self.times: NDArray[np.int64] | None
+        self.times, self.weights, self.values, self.item_codes, self.user_codes = joined
         if self.times is not None and (late := int((self.times > time.time() + 86_400).sum())):
             self.notes.append(f"interactions: {late:,} rows have a time in the future")
 
@@ -169,12 +169,17 @@ class _Rows:
         if mapping.weight:
             weights = np.nan_to_num(numbers_of(batch, mapping.weight), nan=1.0).astype(np.float32)
         if mapping.event:
-            kinds = [words[0] if words else "" for words in words_of(batch, mapping.event)]
-            of_event = np.array([mapping.events.get(kind, np.nan) for kind in kinds], dtype=np.float32)
-            if mapping.value:  # a row with a value needs no event
-                of_event[np.array([not kind for kind in kinds])] = 1
-            self._events.update(kinds)
-            for kind, n in Counter(kinds).items():
+            kinds, places = encoded(cells_of(batch, mapping.event))
+            counts = dict(
+                zip(
+                    [*kinds, ""], np.bincount(places % (len(kinds) + 1), minlength=len(kinds) + 1).tolist(), strict=True
+                )
+            )
+            default = 1.0 if mapping.value else np.nan  # a row with a value needs no event
+            weight_of = [*(mapping.events.get(kind, np.nan) for kind in kinds), default]
+            of_event = np.array(weight_of, dtype=np.float32)[places]
+            self._events.update(counts)
+            for kind, n in counts.items():
                 if kind not in mapping.events and (kind or not mapping.value):
                     left_out[f"the event {printable(kind)!r} isn't in events"] += n
             known &= ~np.isnan(of_event)
@@ -188,7 +193,6 @@ class _Rows:
                 require(batch, cells_of(batch, mapping.value), inside, what, "correct scale in the mapping, or the row")
         if mapping.time:
             times = seconds_of(batch, mapping.time)
-        left_out += Counter()  # without zeros
         return tuple(None if part is None else part[known] for part in (users, items, values, weights, times))
 
     def rows_in(self, ids: Ids, notes: list[str]) -> NDArray[np.int32]:
@@ -214,10 +218,9 @@ def _pairs(rows: _Rows, items: NDArray[np.int32]) -> tuple[Any, ...]:
 
     Of several values the latest counts, or without times the last in the files.
     """
-    known = np.flatnonzero(items >= 0)
-    columns = (rows.user_codes, items, rows.values, rows.weights, rows.times)
-    if len(known) < len(items):
-        columns = tuple(None if column is None else column[known] for column in columns)
+    columns: list[Any] = [rows.user_codes, items, rows.values, rows.weights, rows.times]
+    if (known := items >= 0).sum() < len(items):
+        columns = [None if column is None else column[known] for column in columns]
     users, items, values, weights, times = columns
     if times is None:
         times = np.zeros(len(users), dtype=np.int64)
@@ -234,7 +237,7 @@ def _pairs(rows: _Rows, items: NDArray[np.int32]) -> tuple[Any, ...]:
         values = values[order]
         last = np.maximum.reduceat(np.where(np.isnan(values), -1, np.arange(len(values))), starts)
         values = np.where(last >= 0, values[last], np.nan)
-        if again := int((~np.isnan(rows.values)).sum() - (last >= 0).sum()):
+        if again := int((~np.isnan(columns[2])).sum() - (last >= 0).sum()):
             rows.notes.append(f"interactions: {again:,} values are replaced by later ones of the same user and item")
     elif weights is None or rows.mapping.event:
         rows.notes.append(
@@ -294,7 +297,7 @@ def _stars_of_values(
             notes.append(f"{name}: each value is {least:g}, so each row counts as a like")
             return np.full(len(values), LIKED)
         if least < _STARS[0] or most > _STARS[1]:
-            fix = f"give its ends in [interactions], such as scale = [{least:g}, {most:g}]; map counts as weight, not value"
+            fix = f"give its ends in [interactions]: scale = [{least:g}, {most:g}]; map counts as weight, not value"
             raise DataError(f"interactions: {name} runs from {least:g} to {most:g}, not from 0.5 to 5", fix=fix)
     low, high = mapping.scale or _STARS
     if mapping.like is None:

@@ -80,6 +80,9 @@ class Mapping(FrozenBaseModel):
     items: ItemsMapping | None = None
 
 
+_TABLES: dict[str, type[FrozenBaseModel]] = {"interactions": InteractionsMapping, "items": ItemsMapping}
+
+
 def parse_mapping(raw: bytes, place: str) -> Mapping:
     """A mapping of a file's bytes.
 
@@ -91,7 +94,9 @@ def parse_mapping(raw: bytes, place: str) -> Mapping:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{place}: not TOML: {error}", fix=f"correct it; {_DOCS}") from None
     except ValidationError as error:
-        raise _explained(error.errors(include_url=False)[0], place) from None
+        # A misspelt key is a missing one, too; the first says more.
+        found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+        raise _explained(found[0], place) from None
 
 
 def _explained(error: Any, place: str) -> DataError:
@@ -101,9 +106,11 @@ def _explained(error: Any, place: str) -> DataError:
     if key in ("interactions", "items") and not tables and error["type"] == "value_error":
         key, tables = "", [key]
     table = f" in [{tables[0]}]" if tables else ""
-    model = {"interactions": InteractionsMapping, "items": ItemsMapping}.get(tables[0] if tables else "", Mapping)
     if error["type"] == "extra_forbidden":
+        model = _TABLES.get(tables[0], Mapping) if tables else Mapping
         return DataError(f"{place}: unknown key {key!r}{table}", fix=did_you_mean(key, list(model.model_fields)))
+    if key == "noun":
+        return DataError(f"{place}: noun is one word for one, and one for several", fix='noun = ["book", "books"]')
     if error["type"] == "missing":
         what = f"[{key}]" if not tables and key == "interactions" else f"{key}{table}"
         return DataError(f"{place}: {what} is missing", fix=f"add it; {_DOCS}")

@@ -290,7 +290,7 @@ class _Files:
         for name in by_name:
             for deeper in sorted(self.folder.glob(f"*/{name}*")):
                 raise DataError(f"{self.folder} holds no ratings", fix=f"give the folder below it: {deeper.parent}")
-        fix = "give the folder that holds MovieLens' files"
+        fix = "give the folder that holds MovieLens' files, or write marquee.toml for others (docs/your-catalogue.md)"
         for name, formats in by_name.items():
             if _existing(self.folder, formats["movies"].name):
                 fix = f"copy {name} there, beside {formats['movies'].name}"

@@ -31,7 +31,15 @@ from marquee_training.data.row_errors import DAMAGED, printable
 
 _BLOCK = 16 * 2**20  # bytes of text at once
 _ROWS = 2**18  # of Parquet at once
-_FORMATS = {"parquet": "parquet", "pq": "parquet", "csv": "csv", "tsv": "csv", "jsonl": "json", "ndjson": "json"}
+_FORMATS = {
+    "parquet": "parquet",
+    "pq": "parquet",
+    "csv": "csv",
+    "tsv": "csv",
+    "jsonl": "json",
+    "ndjson": "json",
+    "json": "json",
+}
 _ENDS = ", ".join(f".{name}" for name in _FORMATS)
 _NULLS = ["", "NULL", "null", "\\N"]
 _CREDENTIALS = "check the address and the credentials (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION)"
@@ -92,7 +100,7 @@ def open_place(place: str) -> IO[bytes]:
             fix = f"make it readable: chmod +r {place}"
             raise DataError(f"{place} can't be opened: {error.strerror}", fix=fix) from None
     bucket, key = _split(place)
-    return _reach(place, lambda: _opened(bucket, key))
+    return cast("IO[bytes]", _reach(place, lambda: _opened(bucket, key)))
 
 
 def find_files(base: str, patterns: str | Sequence[str]) -> list[DataFile]:
@@ -189,8 +197,10 @@ def _csv(file: DataFile, stream: IO[bytes], wanted: Collection[str], *, whole: b
 
 def _json(file: DataFile, stream: IO[bytes], wanted: Collection[str], *, whole: bool) -> Iterator[Batch]:
     for line, block in _blocks(stream, 1, whole=whole):
-        if line == 1:
-            _utf8(file, block[:100].partition(b"\n")[0], 1)
+        try:
+            block.decode()  # Arrow doesn't check it
+        except UnicodeDecodeError:
+            _utf8(file, block, line)
         if block.lstrip().startswith(b"["):
             raise DataError(
                 f"{file.name}: a JSON list, not an object per line", fix="jq -c '.[]' list.json > items.jsonl"

@@ -50,8 +50,8 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
     try:
         request = parse_request(dict(scope["headers"]).get(b"content-type", b"").decode("latin-1"), body)
         slow = request.people or request.several_interests or request.one_per_franchise or request.explain
-        disliked = (request.disliked_movie_ids, request.disliked_tmdb_ids, request.disliked_item_ids)
-        n_named = request.n_seeds + sum(map(len, disliked))
+        disliked = [*request.disliked_movie_ids, *request.disliked_tmdb_ids, *request.disliked_item_ids]
+        n_named = request.n_seeds + len(disliked)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
             return None
         return json_response(_recommend(scope, pipeline, request))
