@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from marquee.base_model import FrozenBaseModel
 from marquee.models.catalog import ItemId
@@ -17,10 +17,17 @@ MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
 _SEEDS = ("tmdb_ids", "movie_ids", "item_ids")
 _EMPTY = {"maxItems": 0}
 
+
+def _own_id(value: Any) -> Any:
+    # One message for both types of the union.
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("must be text or a whole number")
+    return value
+
+
 MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
-OwnId = Annotated[int, Field(strict=True)] | Annotated[str, Field(min_length=1, max_length=200)]
-OwnIds = Annotated[list[OwnId], Field(max_length=MAX_IDS)]
+OwnIds = Annotated[list[Annotated[ItemId, BeforeValidator(_own_id)]], Field(max_length=MAX_IDS)]
 Genre = Annotated[str, Field(min_length=1, max_length=50)]
 Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -98,7 +98,8 @@ def about_the_model(request: Request) -> Response:
 
     The answer has an `ETag`; with `If-None-Match` it is 304 while the bundle is the same.
     """
-    return cached_response(request, model_card(pipeline_of(request).bundle.manifest))
+    bundle = pipeline_of(request).bundle
+    return cached_response(request, model_card(bundle.manifest, bundle.catalog.noun))
 
 
 @router.get("/livez", operation_id="livez", response_model=Alive)
