@@ -194,11 +194,20 @@ def test_text_of_digits_is_text_where_the_file_says_so(load):
 
 def test_columns_of_items(load):
     rows = [
-        {"id": "a", "name": "A", "tags": ["x", "y"], "n": 3, "on": True, "day": "1984-06-08", "g": "X > Y"},
+        {
+            "id": "a",
+            "name": "A",
+            "tags": ["x", "y"],
+            "n": 3,
+            "on": True,
+            "day": "1984-06-08",
+            "g": "X > Y",
+            "tt": "tt0133093",
+        },
         {"id": "b", "name": None, "tags": None, "n": None, "on": False, "day": None, "g": "X"},
         {"id": "c", "name": "2001-01-01", "tags": ["x"], "n": 1.5, "on": None, "day": "2001", "g": None},
     ]
-    mapping = ACTIONS + ITEMS + 'year = "day"\ngenres = "g"\ncolumns = ["tags", "n", "on"]\n'
+    mapping = ACTIONS + ITEMS + 'year = "day"\ngenres = "g"\nimdb_id = "tt"\ncolumns = ["tags", "n", "on"]\n'
     dataset = load(mapping, items="".join(json.dumps(row) + "\n" for row in rows))
     assert dataset.movies["title"].tolist() == ["A", "b", "2001-01-01"]
     assert dataset.movies["year"].tolist() == [1984, 0, 2001]
@@ -210,6 +219,9 @@ def test_columns_of_items(load):
     assert np.isnan(numbers.values[1])
     assert isinstance(flags, Labels)
     assert flags.names == ("false", "true")
+    catalog = to_catalog(dataset, np.ones(3, np.int32))
+    assert catalog.rows_of_imdb([133093]) == ([0], [])
+    assert {"tags", "imdb_id"} < set(catalog.columns)
 
 
 def test_equal_data_has_an_equal_hash_and_other_data_another(load, tmp_path):

@@ -36,7 +36,8 @@ class Dataset:
         ratings: `user_id` int32, `movie_id` int32, `rating` float32 (0.5 to 5), `timestamp` int64 (seconds, 0 =
             unknown); one row per (user, film).
         movies: `movie_id` int32 (unique, ascending), `title` str (without the year, articles in reading order),
-            `year` int16 (0 = unknown), `genres` str ("Comedy|Drama", empty = none), `tmdb_id` int64 (0 = unknown).
+            `year` int16 (0 = unknown), `genres` str ("Comedy|Drama", empty = none), `tmdb_id` int64 (0 = unknown);
+            of mapped items also `imdb_id` int64, the number in "tt0133093" (0 = unknown).
         tags: `movie_id` int32, `tag` str (lower case), `count` int32 (people who gave it); may be empty.
         genome: The tag genome, where there is one.
         sha256: Hash over the files, or over the arguments of the generator.

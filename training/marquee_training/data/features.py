@@ -23,6 +23,9 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
     own = Labels.of([[name for name in names.split("|") if name] for names in movies["genres"]])
     genres = np.zeros((len(movies), len(own.names)), dtype=np.bool_)
     genres[np.repeat(np.arange(len(movies)), np.diff(own.indptr)), own.indices] = True
+    columns = dict(dataset.columns)
+    if "imdb_id" in movies and (imdb_ids := movies["imdb_id"].to_numpy(np.float64)).any():
+        columns["imdb_id"] = Numbers(np.where(imdb_ids > 0, imdb_ids, np.nan))
     return Catalog(
         movie_ids=movies["movie_id"].to_numpy(np.int64),
         tmdb_ids=movies["tmdb_id"].to_numpy(np.int64),
@@ -32,7 +35,7 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
         genres=genres,
         popularity=popularity,
         item_ids=dataset.item_ids,
-        columns=dataset.columns,
+        columns=columns,
         noun=dataset.noun,
     )
 

@@ -93,7 +93,8 @@ def _dataset(items: "_Items", rows: "_Rows", noun: tuple[str, str], name: str, s
             "title": pd.Series([items.titles[row] for row in order], dtype="str"),
             "year": np.array([items.years[row] for row in order], dtype=np.int16),
             "genres": pd.Series([items.genres[row] for row in order], dtype="str"),
-            "tmdb_id": np.array([items.tmdb_ids[row] for row in order], dtype=np.int64),
+            "tmdb_id": items.tmdb_ids[order],
+            "imdb_id": items.imdb_ids[order],
         }
     )
     columns = {key: _taken(column, order) for key, column in items.columns.items()}
@@ -210,7 +211,7 @@ class _Rows:
 
 
 _ROLES = ("user", "item", "value", "weight", "event", "time")
-_ITEM_ROLES = ("id", "title", "year", "genres", "tmdb_id")
+_ITEM_ROLES = ("id", "title", "year", "genres", "tmdb_id", "imdb_id")
 
 
 def _pairs(rows: _Rows, items: NDArray[np.int32]) -> tuple[Any, ...]:
@@ -328,10 +329,7 @@ class _Items:
             raise DataError(f"{files[0].name}: there is no item", fix="check that the file was copied whole")
         self._read_titles(mapping, batches)
         self.genres = self._genres(mapping.genres, batches)
-        self.tmdb_ids = [0] * len(self.titles)
-        if mapping.tmdb_id:
-            given = np.concatenate([numbers_of(batch, mapping.tmdb_id) for batch in batches])
-            self.tmdb_ids = np.nan_to_num(given).astype(np.int64).tolist()
+        self.tmdb_ids, self.imdb_ids = (self._numbers(name, batches) for name in (mapping.tmdb_id, mapping.imdb_id))
         self.columns = {name: column_of(batches, name) for name in mapping.columns}
         texts = [[words_of(batch, name) for batch in batches] for name in mapping.text]
         each = [[" ".join(words) for part in parts for words in part] for parts in texts]
@@ -344,7 +342,8 @@ class _Items:
         items.ids = Ids(dict.fromkeys(sorted(ids.index), 0), ids.types)
         items.ids.index.update((given, row) for row, given in enumerate(items.ids.index))
         items.titles, n = list(items.ids.index), len(items.ids.index)
-        items.years, items.tmdb_ids, items.genres = [0] * n, [0] * n, [""] * n
+        items.years, items.genres = [0] * n, [""] * n
+        items.tmdb_ids = items.imdb_ids = np.zeros(n, dtype=np.int64)
         items.notes, items.read, items.columns, items.texts = ["items: no files, so titles are the ids"], [], {}, []
         return items
 
@@ -375,6 +374,13 @@ class _Items:
         if mapping.year and mapping.year == mapping.title:
             titles, self.years = map(list, zip(*map(split_title, titles), strict=True))
         self.titles = [title or own for title, own in zip(titles, ids, strict=True)]
+
+    def _numbers(self, name: str | None, batches: Sequence[Batch]) -> NDArray[np.int64]:
+        """(n,) ids such as 603 or tt0133093 as numbers, 0 where unknown."""
+        if name is None:
+            return np.zeros(len(self.titles), dtype=np.int64)
+        words = pd.Series([" ".join(own) for batch in batches for own in words_of(batch, name)], dtype="str")
+        return pd.to_numeric(words.str.removeprefix("tt"), errors="coerce").fillna(0).to_numpy(np.int64)
 
     def _genres(self, name: str | None, batches: Sequence[Batch]) -> list[str]:
         if not name:

@@ -57,6 +57,7 @@ class ItemsMapping(FrozenBaseModel):
     genres: Name | None = None
     """Genres, categories or the like: lists, or text with separators."""
     tmdb_id: Name | None = None
+    imdb_id: Name | None = None
     columns: Names = ()
     """Columns of words or numbers, for filters and as features."""
     text: Names = ()
