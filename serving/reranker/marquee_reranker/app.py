@@ -19,13 +19,16 @@ from marquee.pipeline import Pipeline
 from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker import openapi
-from marquee_reranker.middleware import Admit, Observe
+from marquee_reranker.admission import Admission
+from marquee_reranker.middleware import Admit, Observe, refuse_early
 from marquee_reranker.operations import Operations
 from marquee_reranker.posters.fetch import Posters
 from marquee_reranker.responses import install_exception_handlers
 from marquee_reranker.routes import films, operations, page, recommend
 from marquee_reranker.shadow import Shadow
 from marquee_reranker.telemetry import Telemetry
+
+PATIENCE = 16  # requests that take about a millisecond each on the event loop
 
 
 def create_app(
@@ -95,6 +98,8 @@ def create_app(
         app.include_router(router)
     install_exception_handlers(app, retry_after=math.ceil(settings.reload_seconds))
     openapi.install(app)
+    loop = Admission(1, max_queue=settings.max_queue, queue_seconds=settings.queue_seconds, patience=PATIENCE)
+    app.state.refusal = refuse_early(app, recommend.FAST, loop, telemetry, root_path=settings.root_path)
     # From the innermost middleware to the outermost.
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(
@@ -105,6 +110,7 @@ def create_app(
         queue_seconds=settings.queue_seconds,
         read_seconds=settings.read_seconds,
         fast=recommend.FAST,
+        loop=loop,
     )
     if settings.cors_origins:
         app.add_middleware(

@@ -6,18 +6,21 @@ probes (docs/adr).
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from starlette.applications import Starlette
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marquee.api.contracts import MAX_BODY_BYTES
-from marquee.api.problems import BODY_TOO_LONG, INTERNAL, ProblemError, security_headers, too_slow
+from marquee.api.problems import BODY_TOO_LONG, INTERNAL, NO_STORE, ProblemError, security_headers, too_slow
 from marquee.api.request_context import RequestContext, request_context
 from marquee.api.root_path import without_root
 from marquee_reranker.admission import Admission, RefusedError
+from marquee_reranker.protocol import Headers
 from marquee_reranker.responses import problem_response
 from marquee_reranker.telemetry import Telemetry, log_fields, new_log_fields
 
@@ -29,7 +32,6 @@ RETRY_AFTER = "1"
 OVERLOADED = f"more requests than this server can answer in time: try again after {RETRY_AFTER} s, or add replicas"
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CLIENT_GONE = 499
-PATIENCE = 16  # requests that take about a millisecond each
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,33 @@ class Fast:
     paths: Collection[str]
     applies: Callable[[Scope], bool]
     answer: Callable[[Scope, bytes], Response | None]
+
+
+def refuse_early(
+    app: Starlette, fast: Fast, loop: Admission, telemetry: Telemetry, *, root_path: str
+) -> Callable[[bytes, bytes, Headers], ProblemError | None]:
+    """What refuses requests for `fast` answers by method, path and headers while the queue of the event loop stands.
+
+    Under overload nearly all requests are refused: they are counted, but have no line in the log. Requests of other
+    origins go to the application, which knows the headers of CORS.
+    """
+    scope = {"app": app}
+    paths = {f"{root}{path}".encode(): path for root in {"", root_path} for path in fast.paths}
+    security = security_headers(cross_origin=False)
+
+    def refusal(method: bytes, url: bytes, headers: Headers) -> ProblemError | None:
+        if not loop.is_overloaded or method != b"POST" or url not in paths or not fast.applies(scope):
+            return None
+        if app.state.draining or any(name == b"origin" for name, _ in headers):
+            return None
+        telemetry.refused_early(paths[url])
+        return _overloaded(NO_STORE | security)
+
+    return refusal
+
+
+def _overloaded(headers: Mapping[str, str] = MappingProxyType({})) -> ProblemError:
+    return ProblemError(503, OVERLOADED, headers={"Retry-After": RETRY_AFTER, **headers})
 
 
 class Admit:
@@ -66,12 +95,13 @@ class Admit:
         queue_seconds: float,
         read_seconds: float,
         fast: Fast,
+        loop: Admission,
     ) -> None:
         self._app = app
         self._telemetry = telemetry
         self._read_seconds = read_seconds
         self._fast = fast
-        self._loop = Admission(1, max_queue=max_queue, queue_seconds=queue_seconds, patience=PATIENCE)
+        self._loop = loop
         self._threads = threads = Admission(max_inflight, max_queue=max_queue, queue_seconds=queue_seconds)
         telemetry.limit.set_function(lambda: threads.limit)
         telemetry.inflight.set_function(lambda: self._loop.n_present + threads.n_present)
@@ -83,9 +113,6 @@ class Admit:
             return
         path, rules = scope["path"], self._fast
         fast = path in rules.paths and scope["method"] == "POST" and rules.applies(scope)
-        if fast and self._loop.is_overloaded:  # before anything else, since there are many of them then
-            await self._refuse(scope, receive, send, "queue_full")
-            return
         try:
             body = await self._read(scope, receive)
         except ProblemError as error:
@@ -119,8 +146,7 @@ class Admit:
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, reason: str) -> None:
         self._telemetry.shed.labels(reason).inc()
         log_fields(scope)["shed"] = reason
-        problem = ProblemError(503, OVERLOADED, headers={"Retry-After": RETRY_AFTER})
-        await problem_response(scope, problem)(scope, receive, send)
+        await problem_response(scope, _overloaded())(scope, receive, send)
 
     async def _compute(self, scope: Scope, body: bytes) -> Response | None:
         entered = await self._loop.enter()

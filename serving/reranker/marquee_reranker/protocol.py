@@ -1,6 +1,7 @@
-"""uvicorn's HTTP protocol with limits for a request's head, of which uvicorn has none: in time and in bytes."""
+"""uvicorn's HTTP protocol with limits for a request's head, in time and in bytes, and cheap refusals under overload."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -10,6 +11,9 @@ from marquee.api.request_context import RequestContext
 
 MAX_HEAD_BYTES = 64 * 1024
 
+Headers = Sequence[tuple[bytes, bytes]]
+"""Of a request, with names in lower case."""
+
 
 class LimitedProtocol(HttpToolsProtocol):
     """Closes connections on which a head doesn't arrive within `seconds` (a subclass sets it), after a 408.
@@ -17,14 +21,19 @@ class LimitedProtocol(HttpToolsProtocol):
     On a new connection the time begins at once, and if no byte came, it is closed without an answer; on a kept one it
     begins with the first byte. Heads of more than MAX_HEAD_BYTES get 431. The body's time is limited by
     `middleware.Admit`.
+
+    What `refusal` (of a subclass) gives for a request's method, path and headers is the answer to it, after its body:
+    the application isn't called, since that costs more than all else. Such a body counts as part of the head.
     """
 
     seconds = 10.0
+    refusal: Callable[[bytes, bytes, Headers], ProblemError | None] = staticmethod(lambda *_: None)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0  # of a head that is not complete
+        self._refused: ProblemError | None = None  # the answer to the present request
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
@@ -56,8 +65,26 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Called by the parser at a head's end."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._refused = self.refusal(self.parser.get_method(), self.url, self.headers)
+        if self._refused is None:
+            self._head_bytes = 0
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Called by the parser for each part of a body."""
+        if self._refused is None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Called by the parser at a request's end."""
+        if self._refused is None:
+            super().on_message_complete()
+            return
         self._head_bytes = 0
-        super().on_headers_complete()
+        self._answer(self._refused, close=not self.parser.should_keep_alive())
+        self._refused = None
+        self.on_response_complete()  # waits for the next request
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(self.seconds, self._give_up)
@@ -77,14 +104,21 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: ProblemError) -> None:
         self._stop_timer()
-        if self.transport.is_closing():
-            return
-        request_id = RequestContext.from_headers({}).request_id
+        if not self.transport.is_closing():
+            self.logger.info(problem.detail)
+            self._answer(problem, close=True)
+
+    def _answer(self, problem: ProblemError, *, close: bool) -> None:
+        names = (b"x-request-id",)
+        given = {name.decode(): value.decode("latin-1") for name, value in self.headers or () if name in names}
+        request_id = RequestContext.from_headers(given).request_id
         body = problem.body(request_id)
-        head = (
-            f"HTTP/1.1 {problem.status} {status_title(problem.status)}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-            f"x-request-id: {request_id}\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
+        headers = {"content-type": MEDIA_TYPE, **problem.headers, "x-request-id": request_id}
+        if close:
+            headers["connection"] = "close"
+        headers |= {name.decode(): value.decode() for name, value in self.server_state.default_headers}  # the date
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"HTTP/1.1 {problem.status} {status_title(problem.status)}\r\n{lines}content-length: {len(body)}\r\n\r\n"
         self.transport.write(head.encode() + body)
-        self.logger.info(problem.detail)
-        self.transport.close()
+        if close:
+            self.transport.close()

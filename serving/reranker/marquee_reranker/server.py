@@ -12,6 +12,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 from threadpoolctl import threadpool_limits
 
@@ -80,9 +81,16 @@ def _serve(settings: Settings, listener: socket.socket, registry: CollectorRegis
     threadpool_limits(settings.threads, user_api="blas")
     telemetry = Telemetry(registry)
     app = create_app(settings, telemetry=telemetry, make_retriever=_retrieval(settings, telemetry), wait=False)
-    config = uvicorn.Config(
+    Server(server_config(app)).run(sockets=[listener])
+
+
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn runs the application, with its limits on connections."""
+    settings: Settings = app.state.settings
+    limits = {"seconds": settings.read_seconds, "refusal": staticmethod(app.state.refusal)}
+    return uvicorn.Config(
         app,
-        http=type("Protocol", (LimitedProtocol,), {"seconds": settings.read_seconds}),
+        http=type("Protocol", (LimitedProtocol,), limits),
         ws="none",
         log_config=None,
         access_log=False,
@@ -90,7 +98,6 @@ def _serve(settings: Settings, listener: socket.socket, registry: CollectorRegis
         timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type] # goes to call_later
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
-    Server(config).run(sockets=[listener])
 
 
 def _retrieval(settings: Settings, telemetry: Telemetry) -> Callable[[Bundle], Retriever | None]:

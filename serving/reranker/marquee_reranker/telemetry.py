@@ -113,6 +113,11 @@ class Telemetry:
         else:
             self._log.info("request", **fields)
 
+    def refused_early(self, route: str) -> None:
+        """Count a request that was refused before it reached the application."""
+        self.shed.labels("queue_full").inc()
+        self.requests.labels(route, "POST", "503", "").inc()
+
     def recommended(self, response: RecommendationResponse, trace: Trace) -> None:
         """Count an answer with recommendations."""
         self.recommendations.labels(response.served_by, response.model_version).inc()

@@ -24,6 +24,7 @@ from marquee.bundle import publish
 from marquee.settings import Settings
 from marquee_cli.main import main
 from marquee_reranker.app import create_app
+from marquee_reranker.server import server_config
 from marquee_reranker.telemetry import configure_logging
 from tests import waiting
 
@@ -63,7 +64,7 @@ def run_app() -> Iterator[Callable[[FastAPI], str]]:
 
     def run(app: FastAPI) -> str:
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        server = uvicorn.Server(server_config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         running.append((server, thread))

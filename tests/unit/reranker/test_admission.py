@@ -1,14 +1,18 @@
 """Admission, on a real server with real connections. A gate holds the work up, so that nothing depends on timing."""
 
 import asyncio
+import json
+import socket
 import threading
 from collections import Counter
 
+import httptools
 import httpx2
 import pytest
 
 from marquee.retrieval.exact import ExactSearch
 from marquee_reranker.admission import INTERVAL_SECONDS, LEAST, WINDOW, Admission, RefusedError
+from marquee_reranker.protocol import MAX_HEAD_BYTES
 
 N = 200
 ASKED = {"tmdb_ids": [1001, 1004]}
@@ -293,3 +297,100 @@ def test_slow_senders_take_no_slot(make_app, run_app):
             await writer.wait_closed()
 
     asyncio.run(run())
+
+
+def raw_request(body, *headers):
+    lines = ["POST /v1/recommendations HTTP/1.1", "host: a", "x-request-id: abc", "content-type: application/json"]
+    return "\r\n".join([*lines, f"content-length: {len(body)}", *headers, "", ""]).encode() + body
+
+
+@pytest.fixture
+def connect(make_app, run_app):
+    """A server, and a connection to it that is read one answer at a time."""
+    app = make_app(read_seconds=0.5)
+    url = httpx2.URL(run_app(app))
+
+    def ask():
+        connection = socket.create_connection((url.host, url.port), timeout=60)
+
+        def answer():
+            seen = Seen()
+            parse = httptools.HttpResponseParser(seen)
+            while not seen.complete and (data := connection.recv(65536)):
+                parse.feed_data(data)
+            return parse.get_status_code(), seen.headers, seen.body
+
+        return connection, answer
+
+    return app, ask
+
+
+class Seen:
+    def __init__(self):
+        self.headers, self.body, self.complete = {}, b"", False
+
+    def on_header(self, name, value):
+        self.headers[name.decode().lower()] = value.decode()
+
+    def on_body(self, body):
+        self.body += body
+
+    def on_message_complete(self):
+        self.complete = True
+
+
+def test_under_overload_the_application_is_not_called(connect, monkeypatch):
+    """The answer is the application's own; the connection goes on; slow and long bodies hold nothing."""
+    app, ask = connect
+    body = json.dumps(ASKED).encode()
+    connection, answer = ask()
+
+    def overloaded(state):
+        monkeypatch.setattr(Admission, "is_overloaded", property(lambda _: state))
+
+    async def full(_):
+        raise RefusedError("queue_full")
+
+    with connection, monkeypatch.context() as patched:
+        patched.setattr(Admission, "enter", full)
+        connection.sendall(raw_request(body))
+        status, headers, refused = answer()
+        overloaded(True)
+        request = raw_request(body)
+        connection.sendall(request[:-4])  # the answer is not sent before the request's end
+        connection.sendall(request[-4:])
+        early = answer()
+    assert status == early[0] == 503
+    assert early[2] == refused
+    assert headers.pop("date")
+    assert early[1].pop("date")
+    assert headers == early[1]
+    metrics = app.state.telemetry.registry
+    shown = {"route": "/v1/recommendations", "method": "POST", "status": "503", "model_version": ""}
+    assert metrics.get_sample_value("marquee_requests_total", shown) == 2
+    assert metrics.get_sample_value("marquee_shed_total", {"reason": "queue_full"}) == 2
+
+    connection, answer = ask()
+    with connection:
+        connection.sendall(raw_request(body))
+        assert answer()[0] == 503
+        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert answer()[0] == 200
+        overloaded(False)
+        connection.sendall(raw_request(body))
+        assert answer()[0] == 200
+
+    overloaded(True)
+    for sent, expected in ((request[:-4], 408), (raw_request(b" " * 8 * MAX_HEAD_BYTES)[:-1], 431)):
+        connection, answer = ask()
+        with connection:
+            connection.sendall(sent)
+            status, headers, _ = answer()
+            assert (status, headers["connection"]) == (expected, "close")
+
+    connection, answer = ask()
+    with connection:
+        connection.sendall(raw_request(body, "connection: close"))
+        status, headers, _ = answer()
+        assert (status, headers["connection"]) == (503, "close")
+        assert not connection.recv(1)
