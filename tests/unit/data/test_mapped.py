@@ -135,6 +135,8 @@ def test_every_format_gives_the_same(load, tmp_path, kind):
 def test_what_becomes_of_pairs(load, more, rows, stars):
     dataset = load(ACTIONS + more + ITEMS, actions="who,what,w,t\n" + "\n".join(rows) + "\n")
     assert stars_of(dataset) == stars
+    said = " ".join(dataset.notes)
+    assert ("summed to" in said or "replaced by later ones" in said) == (len(rows) > len(stars))
 
 
 def test_weights_of_events_are_summed(load):

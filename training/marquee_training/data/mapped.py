@@ -84,7 +84,7 @@ def _dataset(items: "_Items", rows: "_Rows", noun: tuple[str, str], name: str, s
     own: Sequence[ItemId] | None = None if fits else list(items.ids.index) if numbers is None else numbers.tolist()
 
     place = np.argsort(order)
-    users, of_item, values, sums, times = _pairs(rows, rows.rows_in(items.ids, notes))
+    users, of_item, values, sums, times = _pairs(rows, rows.rows_in(items.ids, notes), notes)
     stars = _stars(rows.mapping, values, sums, notes)
     ratings = ratings_frame(rows.users.int32()[users], movie_ids[place[of_item]], stars, times)
     movies = pd.DataFrame(
@@ -214,7 +214,7 @@ _ROLES = ("user", "item", "value", "weight", "event", "time")
 _ITEM_ROLES = ("id", "title", "year", "genres", "tmdb_id", "imdb_id")
 
 
-def _pairs(rows: _Rows, items: NDArray[np.int32]) -> tuple[Any, ...]:
+def _pairs(rows: _Rows, items: NDArray[np.int32], notes: list[str]) -> tuple[Any, ...]:
     """Users, items, values, sums of weights, and times, a row for each pair of a user and an item.
 
     Of several values the latest counts, or without times the last in the files.
@@ -239,11 +239,9 @@ def _pairs(rows: _Rows, items: NDArray[np.int32]) -> tuple[Any, ...]:
         last = np.maximum.reduceat(np.where(np.isnan(values), -1, np.arange(len(values))), starts)
         values = np.where(last >= 0, values[last], np.nan)
         if again := int((~np.isnan(columns[2])).sum() - (last >= 0).sum()):
-            rows.notes.append(f"interactions: {again:,} values are replaced by later ones of the same user and item")
-    elif weights is None or rows.mapping.event:
-        rows.notes.append(
-            f"interactions: {len(order):,} rows are summed to {len(starts):,} pairs of a user and an item"
-        )
+            notes.append(f"interactions: {again:,} values are replaced by later ones of the same user and item")
+    else:
+        notes.append(f"interactions: {len(order):,} rows are summed to {len(starts):,} pairs of a user and an item")
     return users[order[starts]], items[order[starts]], values, sums, np.maximum.reduceat(times[order], starts)
 
 

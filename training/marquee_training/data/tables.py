@@ -30,7 +30,7 @@ from marquee_training.data.mapping import did_you_mean
 from marquee_training.data.row_errors import DAMAGED, printable
 
 _BLOCK = 16 * 2**20  # bytes of text at once
-_ROWS = 2**18  # of Parquet at once
+_ROWS = 2**20  # of Parquet at once
 _FORMATS = {
     "parquet": "parquet",
     "pq": "parquet",
@@ -178,20 +178,17 @@ def _csv(file: DataFile, stream: IO[bytes], wanted: Collection[str], *, whole: b
         strings_can_be_null=True,
     )
     for line, block in _blocks(stream, 2, whole=whole):
-        reading = arrow_csv.ReadOptions(column_names=unique, block_size=max(len(block), 1) if whole else None)
+        # With one thread, messages have the row's number.
+        reading = arrow_csv.ReadOptions(column_names=unique, use_threads=False, block_size=max(len(block), 1 << 20))
         try:
             table = arrow_csv.read_csv(pa.BufferReader(block), reading, parsing, converting)
         except pa.ArrowInvalid as error:
             _utf8(file, block, line)
-            reading.use_threads = False  # only then the message has the row's number
-            try:
-                arrow_csv.read_csv(pa.BufferReader(block), reading, parsing, converting)
-            except pa.ArrowInvalid as again:
-                if row := re.search(r"Row #(\d+): (.*)", str(again)):
-                    what = f"{file.name}, line {line + int(row[1]) - 1}: {printable(row[2])}"
-                    fix = f"give each row {len(names)} cells, as the header has, and quote those that hold {mark!r}"
-                    raise DataError(what, fix=fix) from None
-            raise DataError(f"{file.name}, line {line} or later: {first_line(error)}", fix=DAMAGED) from None
+            what, fix = f"line {line} or later: {first_line(error)}", DAMAGED
+            if row := re.search(r"Row #(\d+): (.*)", str(error)):
+                what = f"line {line + int(row[1]) - 1}: {printable(row[2])}"
+                fix = f"give each row {len(names)} cells, as the header has, and quote those that hold {mark!r}"
+            raise DataError(f"{file.name}, {what}", fix=fix) from None
         yield Batch(file, names, table, 1 if whole else line, None if whole else block)
 
 
