@@ -236,7 +236,7 @@ def test_equal_data_has_an_equal_hash_and_other_data_another(load, tmp_path):
 def test_interactions_of_unknown_items_are_left_out_unless_they_are_most(load):
     dataset = load(actions=ROWS + "v,zzz\n")
     assert len(dataset.ratings) == 4
-    assert "1 of 5 interactions are with 1 items that no file of items lists, such as 'zzz': left out" in dataset.notes
+    assert "1 of 5 interactions are with 1 items that no file lists, such as 'zzz': left out" in dataset.notes
     with pytest.raises(DataError, match="4 of 4 interactions") as error:
         load(items=THREE.replace('"id": "', '"id": "x'))
     assert error.value.fix == "map the same ids in both tables: items have such as 'xa'"

@@ -178,24 +178,34 @@ def years_of(batch: Batch, name: str) -> list[int]:
     return [int(match[1]) if match else 0 for match in found]
 
 
-def column_of(batches: list[Batch], name: str) -> Column:
+def column_of(batch: Batch, name: str) -> Column:
     """A column of numbers if all cells are, of times as seconds since 1970, else of words."""
-    types = [cells_of(batch, name).type for batch in batches]
-    if all(pa.types.is_timestamp(kind) or pa.types.is_date(kind) for kind in types):
-        seconds = np.concatenate([seconds_of(batch, name) for batch in batches]).astype(np.float64)
-        return Numbers(np.where(seconds == 0, np.nan, seconds))
-    parts = [part for batch in batches if (part := _as_numbers(batch, name)) is not None]
-    if len(parts) == len(batches):
-        return Numbers(np.concatenate(parts))
-    return Labels.of([words for batch in batches for words in words_of(batch, name)])
-
-
-def _as_numbers(batch: Batch, name: str) -> NDArray[np.float64] | None:
     cells = cells_of(batch, name)
     kind = cells.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        seconds = seconds_of(batch, name).astype(np.float64)
+        return Numbers(np.where(seconds == 0, np.nan, seconds))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return numbers_of(batch, name)
-    if batch.file.kind != "csv" or not is_text(kind) or cells.null_count == len(cells):
-        return None
-    values = _as_floats(cells)
-    return values if (np.isfinite(values) | cells.is_null().to_numpy()).all() else None
+        return Numbers(numbers_of(batch, name))
+    if batch.file.kind == "csv" and is_text(kind) and cells.null_count < len(cells):
+        values = _as_floats(cells)
+        if (np.isfinite(values) | cells.is_null().to_numpy()).all():
+            return Numbers(values)
+    return Labels.of(words_of(batch, name))
+
+
+def describe_columns(table: str, batch: Batch, roles: dict[str, str], read: list[dict[str, str]]) -> None:
+    """Add how each column of a file is read, once for each column of a table."""
+    known = {fact["column"] for fact in read if fact["table"] == table}
+    as_what: dict[str, list[str]] = {}
+    for role, name in roles.items():
+        as_what.setdefault(name, []).append(role)
+    for name in batch.names:
+        if name in known:
+            continue
+        fact = {"table": table, "column": name, "read_as": "ignored", "type": "", "example": ""}
+        if name in as_what:
+            cells = cells_of(batch, name).drop_null()
+            example = printable(str(cells[0].as_py())) if len(cells) else ""
+            fact |= {"read_as": ", ".join(as_what[name]), "type": type_name(cells.type), "example": example}
+        read.append(fact)

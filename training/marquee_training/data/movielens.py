@@ -158,10 +158,10 @@ def split_genres(cells: Sequence[str]) -> tuple[list[str], str, NDArray[np.bool_
     Returns:
         Each cell's genres, the separator if it isn't a bar, and (n,) bool, which cells are valid.
     """
-    cells = [cell.strip() for cell in cells]
+    cells = [cell.strip().removeprefix(NO_GENRES) for cell in cells]
     in_brackets = {row: _bracketed(cell) for row, cell in enumerate(cells) if cell.startswith("[")}
     valid = np.array([in_brackets.get(row, "") is not None for row in range(len(cells))], dtype=np.bool_)
-    plain = [cell for row, cell in enumerate(cells) if row not in in_brackets and cell != NO_GENRES]
+    plain = [cell for row, cell in enumerate(cells) if row not in in_brackets]
     others = [mark for mark in (";", ">", ",", "/") if any(mark in cell for cell in plain)]
     mark = "|" if not others or any("|" in cell for cell in plain) else others[0]
     genres = [in_brackets.get(row, cell.replace(mark, "|")) or "" for row, cell in enumerate(cells)]
