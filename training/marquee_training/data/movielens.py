@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from marquee.errors import DataError
 from marquee_training.data.dataset import Dataset, Genome
+from marquee_training.data.mapping import NAME
 from marquee_training.data.read_csv import FileFormat, Table, read_table, require_known, require_unique, require_valid
 from marquee_training.data.row_errors import Kind
 from marquee_training.data.titles import split_title
@@ -290,11 +291,11 @@ class _Files:
         for name in by_name:
             for deeper in sorted(self.folder.glob(f"*/{name}*")):
                 raise DataError(f"{self.folder} holds no ratings", fix=f"give the folder below it: {deeper.parent}")
-        fix = "give the folder that holds MovieLens' files, or write marquee.toml for others (docs/your-catalogue.md)"
+        fix = "give the folder that holds MovieLens' files"
         for name, formats in by_name.items():
             if _existing(self.folder, formats["movies"].name):
                 fix = f"copy {name} there, beside {formats['movies'].name}"
-        what = f"none of {', '.join(by_name)} is there (or gzipped, .gz)"
+        what = f"none of {', '.join(by_name)} is there (or gzipped, .gz), and no {NAME} for data of another kind"
         raise DataError(f"{self.folder} holds no ratings: {what}", fix=fix)
 
 
