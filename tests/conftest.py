@@ -15,12 +15,15 @@ from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
 from marquee.bundle.metrics import Metrics
 from marquee.models.catalog import Catalog
+from marquee.models.columns import Labels, Numbers
 from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import TwoTower
 from marquee.models.weights import RerankConfig
 from tests.waiting import free_port
 
 ContentsFactory = Callable[..., Bundle]
+BRANDS = ("Acme", "Apex", "Noname", "Zenith")
+TAGS = ("new", "red", "sale")
 
 # No limit on an example's time, since machines are busy; the same examples each time, so that no run depends on luck.
 hypothesis.settings.register_profile(
@@ -106,7 +109,7 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def make_contents() -> ContentsFactory:
-    """`make_contents(n_movies=50, seed=0, dimensions=8, ndcg=0.5, factors=False, hidden=True, history=False)`."""
+    """`make_contents(n_movies=50, seed=0, dimensions=8, ...)`, with the arguments of `_make_contents`."""
     return _make_contents
 
 
@@ -119,6 +122,7 @@ def _make_contents(
     factors: bool = False,
     hidden: bool = True,
     history: bool = False,
+    columns: bool = False,
 ) -> Bundle:
     """Small random contents; the same arguments give the same contents.
 
@@ -131,6 +135,8 @@ def _make_contents(
         hidden: Whether the user tower has its hidden layer.
         history: Whether the bundle has all that training makes now: a prior, a view for long histories, and
             candidates by the item-item views.
+        columns: Whether items have ids of their own, a brand (a fifth of them none), any number of tags, and a price
+            (a fifth of them none).
     """
     rng = np.random.default_rng(seed)
     n, d = n_movies, dimensions
@@ -140,7 +146,16 @@ def _make_contents(
 
     movie_ids = np.arange(1, 3 * n + 1, 3, dtype=np.int64)
     genre_names = ("Action", "Comedy", "Drama", "Horror")
+    own: dict[str, Any] = {}
+    if columns:
+        own = {
+            "brand": Labels.of([BRANDS[at : at + 1] for at in rng.integers(0, 5, n)]),
+            "tag": Labels.of([[tag for tag in TAGS if rng.random() < 0.4] for _ in range(n)]),
+            "price": Numbers(np.where(rng.random(n) < 0.2, np.nan, rng.integers(1, 20, n) / 2)),
+        }
     catalog = Catalog(
+        columns=own,
+        item_ids=tuple(f"sku-{movie}" for movie in movie_ids) if columns else None,
         movie_ids=movie_ids,
         tmdb_ids=movie_ids + 1000,
         titles=tuple(f"Film {movie}" for movie in movie_ids),

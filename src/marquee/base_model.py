@@ -7,8 +7,11 @@ from itertools import pairwise
 from textwrap import dedent
 from typing import Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
+
+# The default of an optional field that is left out of JSON while it is None.
+OMITTED: Any = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class FrozenBaseModel(BaseModel):

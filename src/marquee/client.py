@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeV
 import httpx2
 from pydantic import ValidationError
 
+from marquee.api.conditions import texts_of_conditions
 from marquee.api.contracts import (
     Filters,
     Movie,
@@ -111,6 +112,8 @@ class _Endpoints:
     def similar(self, movie_id: int, top_n: int = 10, filters: Filters | None = None) -> _Call[list[Movie]]:
         """Films like one film, best first."""
         params = filters.model_dump(exclude_defaults=True) if filters else {}
+        if filters and params.pop("columns", None):
+            params["where"] = texts_of_conditions(filters.columns)
         return _Call(f"/v1/movies/{int(movie_id)}/similar", _movies, {"top_n": top_n, **params})
 
     def sample(self, n: int = 12, seed: int | None = None, genre: str | None = None) -> _Call[list[Movie]]:

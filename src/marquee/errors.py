@@ -74,6 +74,12 @@ class UnknownGenre(RequestError):  # noqa: N818 - as above
     code = "unknown_genre"
 
 
+class UnknownColumn(RequestError):  # noqa: N818 - as above
+    """The catalogue has no such column."""
+
+    code = "unknown_column"
+
+
 class LikedAndDisliked(RequestError):  # noqa: N818 - as above
     """A film is both liked and disliked."""
 

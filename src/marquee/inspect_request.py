@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from marquee.api.contracts import Movie, RecommendationRequest
-from marquee.base_model import FrozenBaseModel
+from marquee.base_model import OMITTED, FrozenBaseModel
 from marquee.errors import GroupWithoutAccount
 from marquee.models import Rows
 from marquee.models.weights import Rung
@@ -38,6 +38,8 @@ class BlendTerms(FrozenBaseModel):
     """Popularity of the film; negative if popular films are discounted."""
     dislikes: float
     """Penalty for similarity to disliked films."""
+    boost: float = Field(0.0, exclude_if=lambda added: not added)
+    """What the request's `boost` adds; left out where it adds nothing."""
 
 
 class FilmAccount(FrozenBaseModel):
@@ -52,7 +54,9 @@ class FilmAccount(FrozenBaseModel):
     shown_at: int | None = Field(ge=1)
     """Position in the answer, from 1; null if it is not shown."""
     mmr_step: int | None = Field(ge=1)
-    """Step in which MMR selected it, from 1; null if it was not selected."""
+    """Step in which MMR selected it, from 1; null if it was not selected. Pinned films come first."""
+    pinned: bool | None = OMITTED
+    """Only if the request's `pin` put it in its place."""
     terms: BlendTerms
     """Terms that sum to `score`, except for rounding."""
     score: float
@@ -112,6 +116,7 @@ def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[Film
     score_rank = _places(order)
     scores = pool.tower_scores
     tower_rank = {} if scores is None else _places(np.argsort(-scores[:n_from_tower], kind="stable"))
+    pinned = {row for _, row in ranking.rules.pins}
     shown_at, mmr_step = _places(ranking.shown), _places(ranking.picked)
     listed = [int(at) for at in order if score_rank[int(at)] <= N_BEST or int(at) in shown_at]
     affinities = affinity(
@@ -124,6 +129,7 @@ def _films(pipeline: Pipeline, ranking: Ranking, n_from_tower: int) -> list[Film
             score_rank=score_rank[at],
             shown_at=shown_at.get(at),
             mmr_step=mmr_step.get(at),
+            pinned=int(pool.rows[at]) in pinned or None,
             terms=BlendTerms(**{name: round(float(values[at]), 6) for name, values in ranking.order.terms.items()}),
             score=round(float(ranking.order.score[at]), 6),
             affinity_score=float(score),

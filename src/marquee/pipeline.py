@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal, get_args
 
+import numpy as np
+
 from marquee.api.contracts import (
     MAX_EXPLANATION_BYTES,
     Explanation,
@@ -26,7 +28,8 @@ from marquee.rerank.evidence import evidence
 from marquee.rerank.explain import explain
 from marquee.rerank.groups import rank_together, split_interests
 from marquee.rerank.ranker import Ranking, affinity, log_odds, rank, score
-from marquee.retrieval.ladder import Ladder, Pool
+from marquee.rerank.rules import make_rules
+from marquee.retrieval.ladder import Ladder, Pool, widen
 from marquee.retrieval.port import ANYWHERE, Retriever, Where
 from marquee.retrieval.taste import Taste, make_taste
 
@@ -77,18 +80,19 @@ class Pipeline:
         """Answer a request from the highest rung of the ladder that can.
 
         Raises:
-            RequestError: A filter names an unknown genre, a film is both liked and disliked, or the explanations would
-                be too long.
+            RequestError: A filter or rule names an unknown genre or column, or doesn't fit it, a film is both liked and
+                disliked or pinned twice, or the explanations would be too long.
         """
         trace = trace or Trace()
         rankings = self.rank(request, trace)
         ranked = time.perf_counter()
+        unknown = (one for ranking in rankings for one in ranking.taste.unknown)
         answer = RecommendationResponse(
             recommendations=self._describe(rankings, request.explain),
             served_by=max((ranking.pool.rung for ranking in rankings), key=LADDER.index),
             degraded=list(dict.fromkeys(reason for ranking in rankings for reason in ranking.degraded(request.top_n))),
             notes=evidence(self.bundle, rankings),
-            unknown_ids=list(dict.fromkeys(unknown for ranking in rankings for unknown in ranking.taste.unknown)),
+            unknown_ids=list(dict.fromkeys([*unknown, *rankings[0].rules.unknown])),
             model_version=self.version,
             request_id=request_id,
         )
@@ -103,7 +107,8 @@ class Pipeline:
         """
         started = time.perf_counter()
         tastes = resolve(self.bundle, request)
-
+        series = self.films.franchises if request.one_per_franchise else None
+        rules = make_rules(self.catalog, request, tastes[0].allowed, series)
         pools = self.ladder.candidates(tastes)
         people = list(zip(tastes, pools, strict=True))
         interests: list[tuple[Taste, Pool]] = []
@@ -112,11 +117,25 @@ class Pipeline:
             interests = list(zip(parts, self.ladder.candidates(parts, pools[0].rung), strict=True))
         retrieved = time.perf_counter()
 
-        series = self.films.franchises if request.one_per_franchise else None
-        if request.people or interests:
-            rankings = rank_together(self.bundle, people, interests, request, series)
-        else:
-            rankings = [rank(self.bundle, tastes[0], pools[0], request, series)]
+        while True:
+            if request.people or interests:
+                rankings = rank_together(self.bundle, people, interests, request, rules)
+            else:
+                rankings = [rank(self.bundle, *people[0], request, rules)]
+            shown = rankings[0].pool.rows[rankings[0].shown]
+            if len(shown) == request.top_n or not request.max_per:
+                break
+            # The candidates have too few kinds of films; the catalogue may have more.
+            missing = [
+                np.setdiff1d(rules.missing(self.bundle, taste, shown, request.top_n), pool.rows)
+                for taste, pool in people
+            ]
+            if not any(map(len, missing)):
+                break
+            people = [
+                (taste, widen(self.bundle, taste, pool, added))
+                for (taste, pool), added in zip(people, missing, strict=True)
+            ]
         trace.n_candidates = len(rankings[0].pool.rows)
         trace.retrieval_ms = (retrieved - started) * 1e3
         trace.rerank_ms = (time.perf_counter() - retrieved) * 1e3
@@ -196,7 +215,12 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
         named += seeds + dislikes
         unknown = list(dict.fromkeys(unknown_seeds + unknown_dislikes + unknown_excluded))
         resolved.append((seeds, dislikes, unknown))
-    where = Where.of(request.filters, tuple(int(catalog.movie_ids[row]) for row in dict.fromkeys(named + excluded)))
+    only = None
+    if request.only_movie_ids is not None or request.only_item_ids is not None:
+        rows, _ = catalog.rows_of_items(request.only_item_ids or ())
+        only = (*(request.only_movie_ids or ()), *catalog.movie_ids[rows].tolist())
+    excluded_ids = tuple(int(catalog.movie_ids[row]) for row in dict.fromkeys(named + excluded))
+    where = Where.of(request.filters, excluded_ids, only)
     allowed = where.mask(catalog)
     return [
         make_taste(bundle, seeds, where, allowed, dislikes=dislikes, unknown=unknown)

@@ -21,10 +21,13 @@ OPTIONS = {
     "disliked_movie_ids": "--dislike",
     "genres_any": "--genres",
     "genres_none": "--without-genres",
+    "columns": "--where",
 }
 
 _PERSON_HELP = "Titles of the films of one of several people, separated by ';'. Repeat for each person."
 _INTERESTS_HELP = "Divide the list between very different tastes among the liked films."
+_WHERE_HELP = "Only films that meet a condition on a column: 'price<=10', series=Dune, brand!=Acme. Can be repeated."
+_MAX_PER_HELP = "At most so many films per value of a column, such as series=1. Can be repeated."
 _OPERATOR_HELP = "Show the operator's view to everyone who can reach the page [MARQUEE_OPERATOR, on at 127.0.0.1]."
 
 
@@ -40,6 +43,8 @@ def recommend(
     without_genres: Annotated[str, typer.Option(help="No films with one of these genres.")] = "",
     year_min: Annotated[int | None, typer.Option(help="Only films of this year or later.")] = None,
     year_max: Annotated[int | None, typer.Option(help="Only films of this year or earlier.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help=_WHERE_HELP)] = None,
+    max_per: Annotated[list[str] | None, typer.Option(help=_MAX_PER_HELP)] = None,
     diversity: Annotated[
         float | None, typer.Option(help="Diversity of the list, 0 to 1; by default the bundle's.")
     ] = None,
@@ -56,12 +61,18 @@ def recommend(
     as_json: Json = False,
 ) -> None:
     """Recommend films for a few liked films, with the current bundle."""
+    from marquee.api.conditions import conditions_of_texts
     from marquee.api.contracts import response_json
 
     pipeline = open_pipeline(store)
     liked = _ids(movie_ids, "--movie-ids") + [_by_title(pipeline, title) for title in like or []]
     people = [[_by_title(pipeline, title) for title in _split(titles, ";")] for titles in person or []]
+    limits = [one.partition("=") for one in max_per or []]
     of_genres = {"genres_any": _split(genres), "genres_none": _split(without_genres)}
+    try:
+        columns = conditions_of_texts(where or [])
+    except ValueError as error:
+        raise RequestError(f"--where {error}", fix="--where 'price<=10' --where series=Dune") from None
     request = _request(
         {
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
@@ -70,7 +81,8 @@ def recommend(
             "disliked_movie_ids": [_by_title(pipeline, title) for title in dislike or []],
             "people": [{"movie_ids": films} for films in people],
             "top_n": top_n,
-            "filters": {**of_genres, "year_min": year_min, "year_max": year_max},
+            "filters": {**of_genres, "year_min": year_min, "year_max": year_max, "columns": columns},
+            "max_per": {name: int(most) if most.isdecimal() else most for name, _, most in limits},
             "diversity": diversity,
             "novelty": novelty,
             "sort": sort,

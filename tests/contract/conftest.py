@@ -164,7 +164,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def contents(make_contents: Any) -> Any:
-    return make_contents(n_movies=900, seed=7, dimensions=64)
+    return make_contents(n_movies=900, seed=7, dimensions=64, columns=True)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import httpx2
 import numpy as np
 import pytest
 
+from marquee.api.conditions import Condition
 from marquee.retrieval.exact import ExactSearch
 from marquee.retrieval.http import RetrievalClient
 from marquee.retrieval.port import Query, Where
@@ -18,6 +19,7 @@ PATHS = {
     "invocations": ("v1", "/invocations"),
     "invocations-v2": ("v2", "/invocations"),
 }
+CHEAP, BRANDS, TAGS = Condition(max=7.5), Condition(any=("ACME", "Apex")), Condition(all=("new",), none=("sale",))
 
 
 @pytest.fixture(params=PATHS)
@@ -41,6 +43,8 @@ def queries(bundle, rng, n=40):
             year_min=int(rng.integers(1950, 1990)) if rng.random() < 0.3 else None,
             year_max=int(rng.integers(1990, 2020)) if rng.random() < 0.3 else None,
             exclude_movie_ids=tuple(int(movie) for movie in rng.choice(movies, rng.integers(0, 8), replace=False)),
+            only_movie_ids=tuple(rng.choice(movies, 400, replace=False).tolist()) if rng.random() < 0.2 else None,
+            columns={"price": CHEAP, "brand": BRANDS, "tag": TAGS} if rng.random() < 0.3 else {},
         )
         seeds = rng.choice(movies, rng.integers(1, 12), replace=False)
         yield Query(tuple(int(movie) for movie in seeds), int(rng.integers(1, 300)), where)
@@ -94,6 +98,8 @@ def test_many_queries_in_one_request(post, bundle, rng):
         (PATHS["v1"][1], b'{"instances": []}', "0 instances"),
         (PATHS["v1"][1], b'{"instances": [{"movie_ids": [2]}]}', "no film has any of the ids 2"),
         (PATHS["v1"][1], b'{"instances": [{"movie_ids": [1], "genres_any": ["Opera"]}]}', "'Opera'"),
+        (PATHS["v1"][1], b'{"instances": [{"movie_ids": [1], "columns": {"colour": "red"}}]}', "no column 'colour'"),
+        (PATHS["v1"][1], b'{"instances": [{"movie_ids": [1], "columns": {"brand": {"min": 1}}}]}', "has words"),
         (PATHS["v2"][1], b'{"inputs": [{"name": "nope", "datatype": "INT64", "shape": [1], "data": [1]}]}', "'nope'"),
         (
             PATHS["v2"][1],

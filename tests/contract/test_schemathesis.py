@@ -15,18 +15,22 @@ from marquee.settings import Settings
 from marquee_reranker.app import create_app
 
 # Requests that fit the document and are refused all the same, for a reason that no schema can say: genres and
-# contradictions depend on the films, years on each other, accounts on the address, and 7.0 is a whole number for JSON
-# Schema but not for us.
+# contradictions depend on the films, columns on the catalogue, years on each other, accounts on the address, and 7.0 is
+# a whole number for JSON Schema but not for us.
 EXCUSED = re.compile(
     r"no film has the genre|both liked and disliked|year_min is after year_max|several people's request has no account"
-    r"|must be a whole number from .*, not -?(\d+\.0|\d(\.\d+)?e\+\d+)\b"
+    r"|the catalogue has no column|the column '.*' has|is empty: give a value|min is above max|columns has \d+ entries"
+    r"|give either movie_ids or item_ids, or columns|two pins have|beyond top_n|give one of movie_id|pinned twice"
+    r"|give a column, one of|must be a whole number from .*, not -?(\d+\.0|\d(\.\d+)?e\+\d+)\b"
 )
 
 
 @pytest.mark.slow
 def test_every_answer_is_one_that_is_documented(tmp_path, make_contents):
     publish(tmp_path, make_contents(), force=True)
-    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings(artifacts=tmp_path)))
+    app = create_app(Settings(artifacts=tmp_path))
+    without_long_lists(app.openapi())
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     schema = schema.exclude(path="/recommend")  # the same handler as /v1/recommendations
     schema.config.seed = 20261124  # what CI runs must not depend on luck
     schema.config.update(continue_on_failure=True)
@@ -51,6 +55,14 @@ def test_every_answer_is_one_that_is_documented(tmp_path, make_contents):
     assert {"COVERAGE", "FUZZING", "STATEFUL_TESTING"} <= set(cases)
     assert {200, 404, 405, 415, 422} <= set(statuses)
     assert max(statuses) < 500, statuses
+
+
+def without_long_lists(node):
+    """Take out bounds of thousands of entries, in place: lists of that length take seconds to make."""
+    if isinstance(node, dict) and node.get("maxItems", 0) >= 1000:
+        del node["maxItems"]
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        without_long_lists(inner)
 
 
 def excused(check, answer):

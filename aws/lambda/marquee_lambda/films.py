@@ -38,7 +38,7 @@ def movie(pipeline: Pipeline, movie_id: str, _: Mapping[str, Sequence[str]]) -> 
 def similar(pipeline: Pipeline, movie_id: str, query: Mapping[str, Sequence[str]]) -> BaseModel:
     """Films like one film."""
     asked = parse_parameters(SimilarQuery, query)
-    movies = pipeline.films.similar(_movie_id(movie_id), asked.top_n, Where.of(asked))
+    movies = pipeline.films.similar(_movie_id(movie_id), asked.top_n, Where.of(asked.filters))
     return MovieList(movies=movies, model_version=pipeline.version)
 
 

@@ -1,33 +1,38 @@
 """Models of the API's requests and responses, shared by the HTTP server, Lambda, the command line and the clients."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
-from marquee.base_model import FrozenBaseModel
+from marquee.api.conditions import TEXT, Columns, text_or_number
+from marquee.base_model import OMITTED, FrozenBaseModel
 from marquee.models.catalog import ItemId
 from marquee.models.weights import NOVELTY, Rung
 
 MAX_IDS = 100
 MAX_PEOPLE = 8
 MAX_TOP_N = 100
-MAX_BODY_BYTES = 32 * 1024
+MAX_AVAILABLE = 10_000
+MAX_BOOSTED = 1000
+MAX_BODY_BYTES = 512 * 1024  # as many ids of 40 characters, and as much again
 # Of explanations in an answer. The rest is small, and both together pass Lambda: 6 MiB, with quotes escaped.
 MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
 _SEEDS = ("tmdb_ids", "movie_ids", "item_ids")
 _EMPTY = {"maxItems": 0}
 
 
-def _own_id(value: Any) -> Any:
-    # One message for both types of the union.
-    if isinstance(value, bool) or not isinstance(value, str | int):
+def _given_id(value: object) -> ItemId:
+    """An id of a catalogue's own data; 12.0 is 12, as in JSON schema."""
+    given = text_or_number(value)
+    if isinstance(given, float) and not given.is_integer():
         raise ValueError("must be text or a whole number")
-    return value
+    return int(given) if isinstance(given, float) else given
 
 
 MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
-OwnIds = Annotated[list[Annotated[ItemId, BeforeValidator(_own_id)]], Field(max_length=MAX_IDS)]
+GivenId = Annotated[ItemId, PlainValidator(_given_id), WithJsonSchema({"anyOf": [TEXT, {"type": "integer"}]})]
+OwnIds = Annotated[list[GivenId], Field(max_length=MAX_IDS)]
 Genre = Annotated[str, Field(min_length=1, max_length=50)]
 Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -38,12 +43,8 @@ def _requires(name: str, min_items: int = 1, **others: dict[str, Any]) -> dict[s
     return {"required": [name], "properties": {name: {"minItems": min_items}, **others}}
 
 
-# The default of an optional field that is left out of JSON while it is None.
-OMITTED: Any = Field(default=None, exclude_if=lambda value: value is None)
-
-
-class Filters(FrozenBaseModel, use_attribute_docstrings=True):  # parameters of a query, too
-    """Restrictions on the recommended films. They apply before retrieval's cut, so answers stay full."""
+class FilmFilters(FrozenBaseModel, use_attribute_docstrings=True):  # parameters of a query, too
+    """Restrictions by genre and year."""
 
     genres_any: Annotated[list[Genre], Field(max_length=30)] = []
     """Keep films with at least one of these genres."""
@@ -59,6 +60,54 @@ class Filters(FrozenBaseModel, use_attribute_docstrings=True):  # parameters of 
         if self.year_min and self.year_max and self.year_min > self.year_max:
             raise ValueError("year_min is after year_max: swap them")
         return self
+
+
+class Filters(FilmFilters):
+    """Restrictions on the recommended films. They apply before retrieval's cut, so answers stay full."""
+
+    columns: Columns = {}
+    """Keep films that meet these conditions on columns of the catalogue; `genre` and `year` are columns too."""
+
+
+class Boost(FrozenBaseModel):
+    """A change of some films' place in the order."""
+
+    movie_ids: Annotated[list[MovieId], Field(max_length=MAX_BOOSTED)] = []
+    """The films, as MovieLens ids."""
+    item_ids: Annotated[list[GivenId], Field(max_length=MAX_BOOSTED)] = []
+    """The films, as the catalogue's own ids."""
+    columns: Columns = {}
+    """Or all films that meet these conditions."""
+    by: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
+    """Added to the score that orders the list: about 1 is noticeable, 10 decides. Below 0 it buries the films."""
+
+    @model_validator(mode="after")
+    def _is_of_something(self) -> Self:
+        if bool(self.columns) == bool(self.movie_ids or self.item_ids):
+            raise ValueError("give either movie_ids or item_ids, or columns: a boost is for films by one of them")
+        return self
+
+
+class Pin(FrozenBaseModel):
+    """A film at a position of the answer. Give one of the ids."""
+
+    movie_id: MovieId | None = OMITTED
+    tmdb_id: MovieId | None = OMITTED
+    item_id: GivenId | None = OMITTED
+    """The catalogue's own id."""
+    position: Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_N)]
+    """Position in the answer, from 1; a shorter answer has the film at its end."""
+
+    @model_validator(mode="after")
+    def _has_an_id(self) -> Self:
+        if [self.movie_id, self.tmdb_id, self.item_id].count(None) != 2:
+            raise ValueError("give one of movie_id, tmdb_id and item_id")
+        return self
+
+
+MaxPer = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_N)]
+_T = TypeVar("_T")
+Available = Annotated[list[_T], Field(min_length=1, max_length=MAX_AVAILABLE)] | None
 
 
 class _Taste(FrozenBaseModel):
@@ -126,6 +175,16 @@ class RecommendationRequest(_Taste):
     novelty: Share = NOVELTY
     """How much the order leaves out general popularity: 0 puts the most probable films first, which are mostly
     well-known ones, 1 the least obvious that still fit."""
+    boost: Annotated[list[Boost], Field(max_length=20)] = []
+    """Films to raise or bury. Their `affinity_score` stays the same; several boosts of a film add up."""
+    pin: Annotated[list[Pin], Field(max_length=MAX_TOP_N)] = []
+    """Films to show at given positions, unless they are excluded or filtered out: `notes` then says so."""
+    only_movie_ids: Available[MovieId] = None
+    """The only films that may be recommended, such as the available ones, as MovieLens ids; default: all."""
+    only_item_ids: Available[GivenId] = None
+    """The same as the catalogue's own ids; a film of either list may be recommended."""
+    max_per: Annotated[dict[str, MaxPer], Field(max_length=5, examples=[{"series": 1, "brand": 2}])] = {}
+    """How many films there may be of each value of a column, such as one per series; others are not limited."""
     sort: Literal["fit", "affinity"] = "fit"
     """Order of the answer: `fit` as they were picked by `novelty`, or by `affinity_score`."""
     several_interests: bool = False
@@ -145,6 +204,11 @@ class RecommendationRequest(_Taste):
             raise ValueError("people are at least two: give one person's films without people")
         if self.people and self.several_interests:
             raise ValueError("several_interests is for one person: leave it out or give no people")
+        positions = [pin.position for pin in self.pin]
+        if twice := next((one for one in positions if positions.count(one) > 1), None):
+            raise ValueError(f"two pins have position {twice}: give each its own")
+        if max(positions, default=0) > self.top_n:
+            raise ValueError(f"a pin has position {max(positions)}, beyond top_n: give 1 to {self.top_n}")
         return self
 
     @property
@@ -173,6 +237,10 @@ class Explanation(FrozenBaseModel):
     """One entry per seed, strongest first."""
     terms: dict[str, float]
     """Other terms: `prior` (the film's general appeal), `genre`, `year`, `popularity`, `dislikes`."""
+    boost: float | None = OMITTED
+    """What `boost` added to the film's place in the order, beside `score`; only if it did."""
+    pinned: bool | None = OMITTED
+    """Only if the film is here because of `pin`."""
 
 
 class PersonAffinity(FrozenBaseModel):
@@ -211,15 +279,16 @@ class Recommendation(Movie):
 
 
 class Note(FrozenBaseModel):
-    """What to know about a list: how thin the evidence for it is."""
+    """What to know about a list, such as how thin the evidence for it is."""
 
-    code: Literal["few_likes", "one_seed", "nothing_close"]
+    code: Literal["few_likes", "one_seed", "nothing_close", "not_pinned"]
     """`few_likes`: few people in the training data liked some of the seeds; `one_seed`: somebody named only one film;
-    `nothing_close`: no film that may be recommended fits the seeds much more than it fits anybody."""
+    `nothing_close`: no film that may be recommended fits the seeds much more than it fits anybody; `not_pinned`: films
+    of `pin` may not be recommended."""
     detail: str
     """The same as a sentence for people."""
     movie_ids: list[int]
-    """The seeds that it is about."""
+    """The films that it is about."""
     item_ids: list[ItemId] | None = OMITTED
     """The same by the ids of the catalogue's own data, if it has such."""
 

@@ -24,7 +24,7 @@ CODES = {
     503: "overloaded",
 }
 # Details of a 413 and of a 500.
-BODY_TOO_LONG = f"the body is longer than {MAX_BODY_BYTES} bytes: send at most 100 ids per list"
+BODY_TOO_LONG = f"the body is longer than {MAX_BODY_BYTES} bytes: send fewer ids"
 INTERNAL = "this is a fault of ours, and logged under the request_id: please report it with that id"
 
 

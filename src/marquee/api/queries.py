@@ -1,11 +1,12 @@
 """Parameters of GET routes in paths and queries, for the HTTP server and Lambda alike."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from marquee.api.contracts import MAX_TOP_N, Filters
+from marquee.api.conditions import conditions_of_texts
+from marquee.api.contracts import MAX_TOP_N, FilmFilters, Filters
 from marquee.api.problems import ProblemError
 from marquee.api.request_body import Schema, summary, validation_messages
 from marquee.base_model import FrozenBaseModel, json_schema
@@ -34,7 +35,7 @@ class SearchQuery(_Eager):
     """How many films at most."""
 
 
-class SimilarQuery(Filters, _Eager):
+class SimilarQuery(FilmFilters, _Eager):
     """Of `GET /v1/movies/{movie_id}/similar`."""
 
     top_n: int = Field(10, ge=1, le=MAX_TOP_N)
@@ -44,6 +45,23 @@ class SimilarQuery(Filters, _Eager):
     """Keep films of this year or later."""
     year_max: int | None = Field(None, ge=1870, le=2100)
     """Keep films of this year or earlier."""
+    where: Annotated[list[str], Field(max_length=100)] = []
+    """Conditions on columns, `price<=10` or `series=Dune`, with one of `=` (any of several), `!=`, `&=` (all), `>=`,
+    `<=`."""
+
+    @model_validator(mode="after")
+    def _has_conditions(self) -> Self:
+        try:
+            self.filters  # noqa: B018 - fails where it is wrong
+        except ValidationError as error:
+            raise ValueError(summary(validation_messages(error.errors(), json_schema(Filters)))) from None
+        return self
+
+    @property
+    def filters(self) -> Filters:
+        """The same as in a body."""
+        given = self.model_dump(exclude={"top_n", "where"})
+        return Filters.model_validate({**given, "columns": conditions_of_texts(self.where)})
 
 
 class SampleQuery(_Eager):

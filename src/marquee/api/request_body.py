@@ -85,9 +85,11 @@ def _message(error: Mapping[str, Any], schema: Schema) -> str:
         close = difflib.get_close_matches(str(loc[-1]), fields, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         return f"there is no such field; {hint}the fields are {', '.join(fields)}"
-    expected = _describe(_at(schema, loc), schema)
+    expected = _describe(_at(schema, loc))
     if kind == "missing":
         return f"is missing; give {expected}"
+    if kind == "too_short":
+        return "is empty: give at least one entry, or leave it out"
     if kind == "too_long":
         return f"has {error['ctx']['actual_length']} entries; give {expected}"
     return f"must be {expected}, not {_show(error.get('input'))}"
@@ -96,18 +98,25 @@ def _message(error: Mapping[str, Any], schema: Schema) -> str:
 def _at(schema: Schema, loc: Sequence[str | int]) -> Schema:
     node = schema
     for part in loc:
-        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
-        # `X | None` is anyOf [X, null]; the null is left out of the words.
-        node = next((choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"), node)
+        named = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+        node = node.get("items", {}) if isinstance(part, int) else named
+        node = _first_choice(node)
         if reference := node.get("$ref"):
-            node = schema.get("$defs", {}).get(reference.rsplit("/", 1)[-1], {})
+            node = _first_choice(schema.get("$defs", {}).get(reference.rsplit("/", 1)[-1], {}))
     return node
 
 
-def _describe(node: Schema, schema: Schema) -> str:
+def _first_choice(node: Schema) -> Schema:
+    """Of `X | None`, which is anyOf [X, null], X; of a condition the object, not its short forms."""
+    if "properties" in node:  # whose anyOf says what is required
+        return node
+    return next((choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"), node)
+
+
+def _describe(node: Schema) -> str:
     if node.get("type") == "object":
-        example = schema.get("examples", [None])[0] if node is schema else None
-        fields = ", ".join(node["properties"])
+        example = node.get("examples", [None])[0]
+        fields = ", ".join(node.get("properties", ()))
         return f"an object such as {json.dumps(example)}" if example else f"an object with any of {fields}"
     words = _EXPECTED.get(node.get("type", ""), "something else")
     return words.format_map({"minLength": 0, "maxLength": None, "maxItems": None, **node})

@@ -41,16 +41,21 @@ class Labels:
         """The words of one item, by its row of the catalogue."""
         return [self.names[at] for at in self.indices[self.indptr[row] : self.indptr[row + 1]]]
 
-    def positions(self, words: Iterable[str]) -> list[int]:
-        """Positions in `names` of those words that some item has, whatever their case."""
-        return [at for word in words for at in self._by_folded.get(word.casefold(), ())]
+    def having(self, words: Iterable[str]) -> Mask:
+        """(n,) bool: items with any of these words, whatever their case."""
+        starts, rows = self._by_word
+        found = np.zeros(len(self), dtype=bool)
+        for word in words:
+            for at in self._by_folded.get(word.casefold(), ()):
+                found[rows[starts[at] : starts[at + 1]]] = True
+        return found
 
-    def counts(self, words: Iterable[str]) -> Rows:
-        """(n,) int64: how many of the words each item has."""
-        wanted = np.zeros(len(self.names) + 1, dtype=np.int64)
-        wanted[self.positions(words)] = 1
-        totals = np.concatenate([[0], np.cumsum(wanted[self.indices])])
-        return np.asarray(totals[self.indptr[1:]] - totals[self.indptr[:-1]])
+    def groups(self, rows: Rows) -> tuple[Rows, Rows]:
+        """(e,) int64 each: positions in `rows`, and a word of the item there, as its position in `names`."""
+        lengths = self.indptr[rows + 1] - self.indptr[rows]
+        before = np.cumsum(lengths) - lengths
+        at = np.arange(lengths.sum()) + np.repeat(self.indptr[rows] - before, lengths)
+        return np.repeat(np.arange(len(rows)), lengths), self.indices[at].astype(np.int64)
 
     @cached_property
     def _by_folded(self) -> dict[str, list[int]]:
@@ -58,6 +63,13 @@ class Labels:
         for at, name in enumerate(self.names):
             found.setdefault(name.casefold(), []).append(at)
         return found
+
+    @cached_property
+    def _by_word(self) -> tuple[Rows, Rows]:
+        """(c + 1,) int64, where each word's items begin in the other array: their rows."""
+        rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        order = np.argsort(self.indices, kind="stable")
+        return np.searchsorted(self.indices[order], np.arange(len(self.names) + 1)).astype(np.int64), rows[order]
 
 
 @dataclass(frozen=True)
@@ -69,14 +81,21 @@ class Numbers:
     def __len__(self) -> int:
         return len(self.values)
 
+    def having(self, numbers: Iterable[float]) -> Mask:
+        """(n,) bool: items with any of these numbers."""
+        return np.isin(self.values, list(numbers))
+
     def between(self, low: float | None, high: float | None) -> Mask:
         """(n,) bool: items whose number is known and within both ends, where these are given."""
-        allowed = ~np.isnan(self.values)
-        if low is not None:
-            allowed &= self.values >= low
+        allowed = ~np.isnan(self.values) if low is None else self.values >= low
         if high is not None:
             allowed &= self.values <= high
         return np.asarray(allowed)
+
+    def groups(self, rows: Rows) -> tuple[Rows, NDArray[np.float64]]:
+        """(e,) each: positions in `rows` of the items whose number is known, and the numbers."""
+        known = np.flatnonzero(~np.isnan(self.values[rows]))
+        return known, self.values[rows[known]]
 
 
 Column = Labels | Numbers

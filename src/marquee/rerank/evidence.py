@@ -19,12 +19,14 @@ N_CLOSEST = 10
 
 
 def evidence(bundle: Bundle, rankings: Sequence[Ranking]) -> list[Note]:
-    """Notes on the seeds of an answer's people; none where nobody has a known seed."""
+    """Notes on the seeds of an answer's people that the catalogue has, and on films that could not be pinned."""
     catalog = bundle.catalog
     tastes = [ranking.taste for ranking in rankings if ranking.taste.seeds]
     notes = []
 
-    def note(code: Literal["few_likes", "one_seed", "nothing_close"], detail: str, rows: Sequence[int]) -> None:
+    def note(
+        code: Literal["few_likes", "one_seed", "nothing_close", "not_pinned"], detail: str, rows: Sequence[int]
+    ) -> None:
         own = [catalog.item_ids[row] for row in rows] if catalog.item_ids else None
         ids = [int(catalog.movie_ids[row]) for row in rows]
         notes.append(Note(code=code, detail=detail, movie_ids=ids, item_ids=own))
@@ -42,11 +44,11 @@ def evidence(bundle: Bundle, rankings: Sequence[Ranking]) -> list[Note]:
     if single := [taste.seeds[0] for taste in tastes if len(taste.seeds) == 1]:
         note("one_seed", f"One {catalog.noun[0]} says little about a taste: add two or three more.", single)
     if tastes and all(_nothing_close(bundle, ranking) for ranking in rankings if ranking.taste.seeds):
-        note(
-            "nothing_close",
-            f"No {catalog.noun[0]} that may be shown is close to these: the list is the nearest there is.",
-            seeds,
-        )
+        close = f"No {catalog.noun[0]} that may be shown is close to these: the list is the nearest there is."
+        note("nothing_close", close, seeds)
+    if blocked := rankings[0].rules.not_pinned:
+        titles = ", ".join(catalog.titles[row] for row in blocked)
+        note("not_pinned", f"Not pinned, since the request excludes, filters out or names them: {titles}.", blocked)
     return notes
 
 

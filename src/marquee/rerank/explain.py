@@ -32,7 +32,7 @@ def explain(bundle: Bundle, ranking: Ranking, log_odds: LogOdds) -> list[Explana
         shares += slope * unit * item_cf.contributions(seeds, rows)
     if item_cf.history and (unit := blend.units.get("history")):
         shares += slope * unit * item_cf.history.contributions(seeds, rows)
-    accounts = []
+    accounts, pinned = [], {row for _, row in ranking.rules.pins}
     for column, position in enumerate(ranking.shown):
         because = [
             SeedContribution(
@@ -51,7 +51,9 @@ def explain(bundle: Bundle, ranking: Ranking, log_odds: LogOdds) -> list[Explana
         score = round(float(log_odds[column]), 4)
         # The rest is what the models say of the film whoever asks: biases, and averages over the catalogue.
         prior = round(score - (sum(entry.contribution for entry in because) + sum(terms.values())), 4)
-        accounts.append(Explanation(score=score, because=because, terms={"prior": prior, **terms}))
+        boost = 0.0 if ranking.rules.boost is None else float(ranking.rules.boost[rows[column]])
+        rules = {"boost": boost or None, "pinned": int(rows[column]) in pinned or None}
+        accounts.append(Explanation(score=score, because=because, terms={"prior": prior, **terms}, **rules))
     return accounts
 
 

@@ -9,14 +9,16 @@ N. Tintarev, "Ensuring fairness in group recommendations by rank-sensitive balan
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from marquee.api.contracts import RecommendationRequest
 from marquee.bundle.bundle import Bundle
 from marquee.models import Array, LogOdds, Rows
-from marquee.rerank.mmr import Likeness, Series, greedy
+from marquee.rerank.mmr import Likeness, greedy
 from marquee.rerank.ranker import Blend, Ranking, lambda_mmr, likeness, log_odds, score
+from marquee.rerank.rules import NO_RULES, Rules
 from marquee.retrieval.ladder import Pool, widen
 from marquee.retrieval.taste import Taste, make_taste
 
@@ -33,21 +35,23 @@ def rank_together(
     people: Sequence[tuple[Taste, Pool]],
     interests: Sequence[tuple[Taste, Pool]],
     request: RecommendationRequest,
-    series: Series,
+    rules: Rules,
 ) -> list[Ranking]:
     """Pick films for several people, or for the several interests of one person.
 
     The answer gives the scores of `people`; `interests` are those of the only person, empty where each person's taste
     is to get its share. Returns one ranking per person, all of the same films in the same order.
     """
-    rows, rankings = score_alike(bundle, [*people, *interests], request.novelty)
+    widened = [(taste, rules.widened(bundle, taste, pool)) for taste, pool in people]
+    rows, rankings = score_alike(bundle, [*widened, *interests], request.novelty, rules)
     described, voters = rankings[: len(people)], rankings[len(people) :] or rankings
     picked = fair_picks(
         np.stack([liking(bundle, voter, voter.order) for voter in voters]),
         likeness(bundle, rows),
         n=request.top_n,
         lam=lambda_mmr(bundle, request.diversity),
-        series=None if series is None else series[rows],
+        limits=rules.limits(rows),
+        first=rules.first(rows),
     )
     positions = [np.argsort(ranking.pool.rows) for ranking in described]
     by_fit = request.sort == "fit"
@@ -56,19 +60,19 @@ def rank_together(
         reasons = [reason for ranking in rankings for reason in ranking.pool.degraded]
         described[0].pool.degraded = list(dict.fromkeys(reasons))
     worth = np.mean(each, axis=0)
-    shown = picked[np.lexsort((picked, -worth[picked]))]
+    shown = rules.placed(picked[np.lexsort((picked, -worth[picked]))], rows)
     return [
         replace(ranking, picked=at[picked], shown=at[shown]) for ranking, at in zip(described, positions, strict=True)
     ]
 
 
 def score_alike(
-    bundle: Bundle, tastes: Sequence[tuple[Taste, Pool]], novelty: float = 0.0
+    bundle: Bundle, tastes: Sequence[tuple[Taste, Pool]], novelty: float = 0.0, rules: Rules = NO_RULES
 ) -> tuple[Rows, list[Ranking]]:
     """Every taste's scores of the candidates that any taste found; and their sorted rows."""
     rows = np.unique(np.concatenate([pool.rows for _, pool in tastes]))
     return rows, [
-        score(bundle, taste, widen(bundle, taste, pool, np.setdiff1d(rows, pool.rows)), novelty)
+        score(bundle, taste, widen(bundle, taste, pool, np.setdiff1d(rows, pool.rows)), novelty, rules)
         for taste, pool in tastes
     ]
 
@@ -79,11 +83,11 @@ def liking(bundle: Bundle, ranking: Ranking, blend: Blend) -> LogOdds:
     return np.asarray(1.0 / (1.0 + np.exp(-log_odds(bundle, ranking.pool.rung, blend.score)[by_row])))
 
 
-def fair_picks(liking: LogOdds, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> Rows:
+def fair_picks(liking: LogOdds, likeness: Likeness, *, n: int, lam: float, **options: Any) -> Rows:
     """Pick n of m candidates for p tastes: the greedy maximum of the Nash product.
 
     `liking` is (p, m) float64 in (0, 1), the probability that each taste likes each candidate; the rest is as for
-    `marquee.rerank.mmr.mmr`. Returns (k,) int64 positions in the order of picking, k <= min(n, m).
+    `marquee.rerank.mmr.greedy`. Returns (k,) int64 positions in the order of picking, k <= min(n, m).
     """
     if liking.shape[1] == 0:
         return np.empty(0, dtype=np.int64)
@@ -94,7 +98,7 @@ def fair_picks(liking: LogOdds, likeness: Likeness, *, n: int, lam: float, serie
         grown = np.log1p(liking / has).sum(axis=0)
         return np.asarray(grown / grown.max(), dtype=np.float32)
 
-    return greedy(gain, likeness, n=n, lam=lam, series=series)
+    return greedy(gain, likeness, n=n, lam=lam, **options)
 
 
 def split_interests(bundle: Bundle, taste: Taste) -> list[Taste]:

@@ -4,14 +4,24 @@ J. Carbonell and J. Goldstein, "The use of MMR, diversity-based reranking", SIGI
 [0, 1] within the request first, so that lambda means the same in every request.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marquee.models import Array, Rows
 
-Series = Rows | None
-"""(m,) int64, the same number for films of one series; None where it doesn't matter."""
+_NONE = np.empty(0, dtype=np.int64)
+
+
+class Limit(NamedTuple):
+    """At most `most` films of each group; (e,) `positions` of candidates, and (e,) `groups` that these are in."""
+
+    positions: Rows
+    groups: NDArray[np.int64] | NDArray[np.float64]
+    most: int
 
 
 class Likeness:
@@ -39,46 +49,65 @@ class Likeness:
         return np.stack([self.to(position) for position in range(len(self._genres))])
 
 
-def mmr(relevance: Array, likeness: Likeness, *, n: int, lam: float, series: Series = None) -> Rows:
-    """Pick n of m candidates, or all if there are fewer, greedily by (m,) float32 relevance of any scale.
-
-    `lam` = 1 picks by relevance alone, 0 by difference alone, after a first pick by relevance. Returns (k,) int64
-    positions in the order of picking; ties go to the earlier candidate.
-    """
-    if len(relevance) == 0:
-        return np.empty(0, dtype=np.int64)
-    span = float(relevance.max() - relevance.min())
-    scaled = (relevance - relevance.min()) / span if span > 0 else np.zeros_like(relevance)
-    if lam >= 1.0 and series is None:
-        return np.argsort(-scaled, kind="stable")[:n]
-    worth = np.asarray(scaled, dtype=np.float32)
-    return greedy(lambda _: worth, likeness, n=n, lam=lam, series=series)
-
-
-def greedy(
-    gain: Callable[[Rows], Array],
+def mmr(
+    relevance: Array,
     likeness: Likeness,
     *,
     n: int,
     lam: float,
-    series: Series = None,
+    scale: Array | None = None,
+    limits: Sequence[Limit] = (),
+    first: Rows = _NONE,
+) -> Rows:
+    """Pick n of m candidates, or all if there are fewer, greedily by (m,) float32 relevance of any scale.
+
+    `lam` = 1 picks by relevance alone, 0 by difference alone, after a first pick by relevance. `scale` are the scores
+    whose range becomes [0, 1], if not those of `relevance`; the rest is as for `greedy`. Returns (k,) int64 positions
+    in the order of picking; ties go to the earlier candidate.
+    """
+    if len(relevance) == 0:
+        return _NONE
+    scale = relevance if scale is None or len(scale) == 0 else scale
+    span = float(scale.max() - scale.min()) or 1.0
+    scaled = (relevance - scale.min()) / span
+    if lam >= 1.0 and not limits and not len(first):
+        return np.argsort(-scaled, kind="stable")[:n]
+    worth = np.asarray(scaled, dtype=np.float32)
+    return greedy(lambda _: worth, likeness, n=n, lam=lam, limits=limits, first=first)
+
+
+def greedy(
+    gain: Callable[[Rows], Array],
+    likeness: Likeness | None,
+    *,
+    n: int,
+    lam: float,
+    limits: Sequence[Limit] = (),
+    first: Rows = _NONE,
 ) -> Rows:
     """Pick greedily: at each step the candidate with the most gain for the least likeness to those picked.
 
     `gain` is given the positions picked so far, and returns (m,) float32 in [0, 1]: what each candidate is worth now.
+    Without `likeness` only the gain counts. The positions `first` are picked before all others, whatever the limits.
     """
-    value = gain(np.empty(0, dtype=np.int64)).copy()
+    value = gain(_NONE).copy()
     nearest = np.full(len(value), -np.inf, dtype=np.float32)  # to what is picked so far
     free = np.zeros(len(value), dtype=np.float32)  # minus infinity once it isn't
     picked = np.empty(min(n, len(value)), dtype=np.int64)
+    counts: list[Counter[float]] = [Counter() for _ in limits]
     for step in range(len(picked)):
-        best = int(np.argmax(value))
-        picked[step] = best
-        free[best if series is None else series == series[best]] = -np.inf
-        np.maximum(nearest, likeness.to(best), out=nearest)
+        if limits and step >= len(first) and value.max() == -np.inf:
+            return picked[:step]
+        picked[step] = best = int(first[step] if step < len(first) else np.argmax(value))
+        free[best] = -np.inf
+        for (positions, groups, most), count in zip(limits, counts, strict=True):
+            for group in groups[positions == best].tolist():
+                count[group] += 1
+                if count[group] == most:
+                    free[positions[groups == group]] = -np.inf
         value = lam * gain(picked[: step + 1])
-        value -= (1 - lam) * nearest
+        if likeness is not None:
+            np.maximum(nearest, likeness.to(best), out=nearest)
+            value -= (1 - lam) * nearest
         value += free
-        if series is not None and value.max() == -np.inf:
-            return picked[: step + 1]
     return picked

@@ -6,6 +6,7 @@ than without the seeds, as pointwise mutual information does (docs/adr/0016).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +15,12 @@ from marquee.bundle.bundle import Bundle
 from marquee.models import Array, LogOdds, Rows
 from marquee.models.standardise import Moments
 from marquee.models.weights import Rung
-from marquee.rerank.mmr import Likeness, Series, mmr
+from marquee.rerank.mmr import Likeness, mmr
+from marquee.rerank.rules import NO_RULES, Rules
 from marquee.retrieval.ladder import Pool
 from marquee.retrieval.taste import Taste, Terms, View, weighted_sum
 
-TERMS = ("tower", "item_cf", "history", "genre", "year", "popularity", "dislikes")
+TERMS = ("tower", "item_cf", "history", "genre", "year", "popularity", "dislikes", "boost")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Ranking:
     pool: Pool
     probable: Blend
     order: Blend
+    rules: Rules = NO_RULES
     picked: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     shown: Rows = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
@@ -83,16 +86,28 @@ class Ranking:
         return self.pool.degraded + (["fewer_films_than_asked"] if len(self.shown) < top_n else [])
 
 
-def rank(bundle: Bundle, taste: Taste, pool: Pool, request: RecommendationRequest, series: Series) -> Ranking:
+def rank(bundle: Bundle, taste: Taste, pool: Pool, request: RecommendationRequest, rules: Rules) -> Ranking:
     """Score candidates, pick the films to show, and sort them: diversity chooses films, it doesn't order them."""
-    scored = score(bundle, taste, pool, request.novelty)
-    picked = pick(bundle, pool.rows, scored.order.score, n=request.top_n, diversity=request.diversity, series=series)
-    by = scored.order if request.sort == "fit" else scored.probable
-    return replace(scored, picked=picked, shown=picked[np.lexsort((pool.rows[picked], -by.score[picked]))])
+    scored = score(bundle, taste, rules.widened(bundle, taste, pool), request.novelty, rules)
+    rows, order = scored.pool.rows, scored.order
+    found = slice(len(pool.rows))  # what rules add doesn't change the scale
+    picked = pick(
+        bundle,
+        rows,
+        order.score,
+        n=request.top_n,
+        diversity=request.diversity,
+        scale=(order.score if rules.boost is None else order.score - rules.boost[rows])[found],
+        limits=rules.limits(rows),
+        first=rules.first(rows),
+    )
+    by = order if request.sort == "fit" else scored.probable
+    shown = rules.placed(picked[np.lexsort((rows[picked], -by.score[picked]))], rows)
+    return replace(scored, picked=picked, shown=shown)
 
 
-def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ranking:
-    """Both blends of a taste's candidates, mixed by a `novelty` in [0, 1] into their order.
+def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0, rules: Rules = NO_RULES) -> Ranking:
+    """Both blends of a taste's candidates, mixed by a `novelty` in [0, 1] into their order, which rules may change.
 
     In the probable blend the tower, the view for a few seeds and the discount on hits fade out with the number of
     seeds; the view for long histories takes their weight. Without seeds popularity alone decides.
@@ -101,7 +116,7 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
     m, popularity = len(rows), catalog.log_popularity[rows]
     if pool.rung == "popularity" or taste.few is None or taste.content is None or taste.lift is None:
         known = Blend.of(m, {"popularity": (View(popularity), 1.0)} | _dislikes(bundle, taste, rows, 0.0))
-        return Ranking(taste, pool, known, known)
+        return Ranking(taste, pool, known, _boosted(known, rows, rules), rules)
 
     few = 1.0 - taste.share
     # One seed says so little that hits are the best guess; each further one pays for leaving them.
@@ -122,7 +137,16 @@ def score(bundle: Bundle, taste: Taste, pool: Pool, novelty: float = 0.0) -> Ran
     dislikes = _dislikes(bundle, taste, rows, taste.few.moments.unit(weights.alpha_cf))
     probable = Blend.of(m, terms | dislikes)
     fitting = Blend.of(m, {name: (view.of(rows), weight) for name, (view, weight) in taste.lift.items()} | dislikes)
-    return Ranking(taste, pool, probable, probable.mixed(fitting, lift_share(novelty, len(seeds))))
+    order = probable.mixed(fitting, lift_share(novelty, len(seeds)))
+    return Ranking(taste, pool, probable, _boosted(order, rows, rules), rules)
+
+
+def _boosted(order: Blend, rows: Rows, rules: Rules) -> Blend:
+    """The order, and what rules add to it."""
+    if rules.boost is None:
+        return order
+    by = rules.boost[rows]
+    return Blend(order.score + by, [*order.parts, {"boost": (View(by), 1.0)}])
 
 
 def lift_share(novelty: float, k: int) -> float:
@@ -141,21 +165,12 @@ def _dislikes(bundle: Bundle, taste: Taste, rows: Rows, unit: float) -> Terms:
     return {"dislikes": (View(pull[rows]), -bundle.rerank.weights.dislike_weight * unit)}
 
 
-def pick(
-    bundle: Bundle, rows: Rows, scores: Array, *, n: int, diversity: float | None = None, series: Series = None
-) -> Rows:
+def pick(bundle: Bundle, rows: Rows, scores: Array, *, n: int, diversity: float | None = None, **options: Any) -> Rows:
     """Positions of n films to show among m candidates, in the order in which MMR takes them.
 
-    `rows` and `scores` are the candidates' (m,); `series` is of the whole catalogue. Without `diversity` the bundle's
-    is taken.
+    `rows` and `scores` are the candidates' (m,); `options` are `mmr`'s. Without `diversity` the bundle's is taken.
     """
-    return mmr(
-        scores,
-        likeness(bundle, rows),
-        n=n,
-        lam=lambda_mmr(bundle, diversity),
-        series=None if series is None else series[rows],
-    )
+    return mmr(scores, likeness(bundle, rows), n=n, lam=lambda_mmr(bundle, diversity), **options)
 
 
 def lambda_mmr(bundle: Bundle, diversity: float | None) -> float:

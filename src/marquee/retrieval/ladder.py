@@ -84,7 +84,8 @@ class Ladder:
         return Pool("popularity", top_k(popularity, k, taste.allowed)[0], None, degraded)
 
     def _retrieve(self, taste: Taste, k: int) -> Pool:
-        if self._retriever is None and taste.user is not None and taste.products is not None:
+        local = self._retriever is None or not taste.allowed.any()  # where nothing is, there is nothing to ask
+        if local and taste.user is not None and taste.products is not None:
             pool = Pool("two_tower", *self._search.best(taste.user, taste.products, k, taste.allowed))
         else:
             pool = self._ask(self._retriever or self._search, taste, k)
@@ -112,9 +113,10 @@ class Ladder:
             scores = scores[np.isin(movie_ids, unknown, invert=True)]
         found = np.asarray(rows, dtype=np.int64)
         valid = taste.allowed[found]
-        if taste.allowed.any() and not valid.any():
-            message = f"no candidate of {version} is a film of {self._bundle.version}"
-            raise RetrievalUnavailable("version_skew", message)
+        # Half of k is more than an answer has. A server that knows no such filter would leave fewer.
+        if not valid.any() or (not valid.all() and 2 * valid.sum() < min(k, taste.allowed.sum())):
+            message = f"{valid.sum()} candidates of {version} are films of {self._bundle.version} that may be shown"
+            raise RetrievalUnavailable("version_skew" if degraded else "bad_answer", message)
         return Pool("two_tower", found[valid], np.asarray(scores, dtype=np.float32)[valid], degraded)
 
 

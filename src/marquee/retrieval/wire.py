@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from marquee.api.contracts import MAX_IDS, MAX_PEOPLE
+from marquee.api.conditions import Columns
+from marquee.api.contracts import MAX_AVAILABLE, MAX_IDS, MAX_PEOPLE
 from marquee.base_model import FrozenBaseModel
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
@@ -48,6 +49,8 @@ class Instance(FrozenBaseModel):
     year_min: Year | None = None
     year_max: Year | None = None
     exclude_movie_ids: Annotated[tuple[Id, ...], Field(max_length=MAX_EXCLUDED)] = ()
+    only_movie_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=2 * MAX_AVAILABLE)] | None = None
+    columns: Columns = {}
 
 
 # V2's inputs: name -> whether a query has a row of values (and not one value), and their type.
@@ -59,6 +62,8 @@ INPUTS: dict[str, tuple[bool, str]] = {
     "year_min": (False, "INT64"),
     "year_max": (False, "INT64"),
     "exclude_movie_ids": (True, "INT64"),
+    "only_movie_ids": (True, "INT64"),
+    "columns": (False, "BYTES"),  # JSON
 }
 OUTPUTS = {"movie_ids": "INT64", "scores": "FP32", "counts": "INT64"}
 JSON_LENGTH = "Inference-Header-Content-Length"  # header: bytes of JSON before the tensors' bytes
@@ -145,8 +150,8 @@ def _queries(instances: list[Any], name: str) -> list[Query]:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in (f"{name}[{index}]", *first["loc"]))
             raise RequestError(f"{place}: {first['msg']}", fix="see docs/retrieval.md") from None
-        where = Where(valid.genres_any, valid.genres_none, valid.year_min, valid.year_max, valid.exclude_movie_ids)
-        queries.append(Query(valid.movie_ids, valid.k, where))
+        fields = dict(valid)
+        queries.append(Query(fields.pop("movie_ids"), fields.pop("k"), Where(**fields)))
     return queries
 
 
@@ -166,7 +171,7 @@ def _parse_tensors(tensors: Any) -> list[Query]:
     # Queries have different lengths and tensors haven't, so what filled up a row stands for "not given".
     rows = zip(*columns.values(), strict=True)
     instances = [
-        {name: value for name, value in zip(columns, row, strict=True) if value not in ([], 0)} for row in rows
+        {name: value for name, value in zip(columns, row, strict=True) if value not in ([], 0, {})} for row in rows
     ]
     return _queries(instances, "queries")
 
@@ -186,12 +191,24 @@ def _column(name: str, tensor: dict[str, Any]) -> list[Any]:
     if len(shape) != 1 + is_row or prod(shape) != len(values) or shape[0] > MAX_QUERIES:
         problem = f"input {name} has shape {shape} and {len(values)} values"
         raise RequestError(problem, fix=f"send {wanted}, at most {MAX_QUERIES} queries")
+    if name == "columns":
+        return [_conditions(value) for value in values]
     if not is_row:
         return values
     width = shape[1]
     filler = "" if datatype == "BYTES" else 0
     rows = [values[start * width : (start + 1) * width] for start in range(shape[0])]
     return [[value for value in row if value != filler] for row in rows]
+
+
+def _conditions(text: Any) -> Any:
+    try:
+        columns = json.loads(text or "{}")
+    except (TypeError, ValueError, RecursionError):
+        columns = None
+    if not isinstance(columns, dict):
+        raise RequestError("input columns is not JSON objects", fix='send \'{"price": {"max": 10}}\', or "" for none')
+    return columns
 
 
 def render_v1(found: Sequence[Candidates]) -> Reply:
@@ -224,7 +241,8 @@ def render_v2(found: Sequence[Candidates], request_id: Any = None, *, binary: bo
 
 def ask(query: Query, protocol: Protocol, model_version: str) -> bytes:
     """A client's request; fields that have their defaults are left out. V2 asks for the answer's tensors as bytes."""
-    given = {name: value for name, value in vars(query.where).items() if value not in ((), [], None)}
+    where = vars(query.where) | {"columns": {name: one.model_dump() for name, one in query.where.columns.items()}}
+    given = {name: value for name, value in where.items() if value not in ((), [], None, {})}
     fields: dict[str, Any] = {"movie_ids": query.seed_movie_ids, "k": query.k, **given}
     body: dict[str, Any] = {"instances": [fields], "model_version": model_version}
     if protocol == "v2":
@@ -232,6 +250,8 @@ def ask(query: Query, protocol: Protocol, model_version: str) -> bytes:
         for name, value in fields.items():
             is_row, datatype = INPUTS[name]
             shape, data = ([1, len(value)], value) if is_row else ([1], [value])
+            if name == "columns":
+                data = [json.dumps(value)]
             tensors.append({"name": name, "datatype": datatype, "shape": shape, "data": data})
         body = {"inputs": tensors, "parameters": {"model_version": model_version, "binary_data_output": True}}
     return json.dumps(body, separators=(",", ":")).encode()

@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from marquee.api.contracts import OMITTED
-from marquee.base_model import FrozenBaseModel
+from marquee.base_model import OMITTED, FrozenBaseModel
 
 Kind = Literal["like", "dislike", "genre_any", "genre_none", "year_min", "year_max", "novelty", "diversity"]
 

@@ -122,7 +122,7 @@ def test_a_bare_event(function, endpoint, api):
         ('{"tmdb_ids": ["1"]}', 422),
         ('{"tmdb_ids": [1], "topn": 3}', 422),
         ('{"tmdb_ids": [1], "filters": {"genres_any": ["Opera"]}}', 422),
-        (" " * 40_000, 413),
+        (" " * 600_000, 413),
     ],
 )
 def test_bad_input_gets_the_apis_problem(function, api, make_event, body, status):

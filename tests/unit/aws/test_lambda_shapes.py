@@ -141,6 +141,8 @@ GETS = [
     ("/v1/movies/0", ""),
     ("/v1/movies/7/similar", "top_n=3&genres_any=Drama&genres_any=Comedy&year_min=1960"),
     ("/v1/movies/7/similar", "genres_any=Western"),
+    ("/v1/movies/7/similar", "top_n=3&where=year%3E%3D1960"),
+    ("/v1/movies/7/similar", "where=price%3C%3D5"),
     ("/v1/understand", "q=something+like+film+7+but+no+horror"),
     ("/v1/posters/7", ""),
     ("/ui/catalog.json", ""),

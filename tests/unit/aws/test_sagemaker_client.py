@@ -7,6 +7,7 @@ import pytest
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
+from marquee.api.conditions import Condition
 from marquee.api.contracts import RecommendationRequest
 from marquee.api.request_context import RequestContext, deadline, request_context
 from marquee.errors import ConfigError, RetrievalUnavailable
@@ -44,7 +45,8 @@ def reason(client, bundle, where=ANY):
 def test_the_same_bytes_as_in_process(front, make, bundle):
     client = make()
     search = ExactSearch(bundle)
-    for k, where in ((1, Where()), (50, Where(exclude_movie_ids=SEEDS)), (200, Where(genres_any=("Drama",)))):
+    dramas = Where(columns={"genre": Condition(all=("Drama",))}, only_movie_ids=tuple(range(1, 100)))
+    for k, where in ((1, Where()), (50, Where(exclude_movie_ids=SEEDS)), (200, dramas)):
         found = client.retriever(bundle.version).candidates(SEEDS, k, where)
         expected = search.candidates(SEEDS, k, where)
         assert found.movie_ids.tobytes() == expected.movie_ids.tobytes()

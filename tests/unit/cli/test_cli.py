@@ -109,6 +109,17 @@ def test_recommend_leaves_out_what_is_disliked(run, store, liked):
     assert not {first["title"], second["title"]} & {film["title"] for film in json.loads(out)["recommendations"]}
 
 
+def test_recommend_by_columns(run, store):
+    where = ("--where", "genre=drama", "--where", "genre!=Crime", "--where", "year>=1990")
+    code, out, _ = run("recommend", "-s", store, "--like", TITLE, *where, "--max-per", "year=1", "--json")
+    assert code == 0
+    films = json.loads(out)["recommendations"]
+    assert all("Drama" in film["genres"] and "Crime" not in film["genres"] for film in films)
+    years = [film["year"] for film in films]
+    assert len(set(years)) == len(years) > 1
+    assert min(years) >= 1990
+
+
 def test_recommend_for_several_people(run, store):
     first, second, third = load_sample().catalog.titles[:3]
     people = ("--person", first, "--person", f"{second}; {third}")
@@ -131,6 +142,11 @@ def test_recommend_for_several_people(run, store):
         (("--tmdb-ids", "1", "--year-min", "1700"), "--year-min: must be a whole number from 1870 to 2100, not 1700"),
         (("--tmdb-ids", "1", "--genres", "Crime," * 31), "--genres: has 31 entries"),
         (("--like", "zzzz"), "no film is called 'zzzz'"),
+        (("--like", TITLE, "--where", "year"), "--where 'year': give a column"),
+        (("--like", TITLE, "--where", "year<=soon"), "--where: must be a number"),
+        (("--like", TITLE, "--where", "price=3"), "no column 'price'"),
+        (("--like", TITLE, "--max-per", "year=0"), "--max-per: must be a whole number from 1 to 100, not 0"),
+        (("--like", TITLE, "--max-per", "year"), "--max-per: must be a whole number from 1 to 100"),
         (("--tmdb-ids", "1", "--genres", "Polka"), "no film has the genre 'Polka'"),
     ],
 )

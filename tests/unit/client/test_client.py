@@ -69,6 +69,19 @@ def test_answers_are_the_contracts_of_the_core(url, store):
         assert client.similar(4) == pipeline.films.similar(4, 10)
         comedies = Filters(genres_any=["Comedy", "Drama"], year_min=1980)
         assert client.similar(4, filters=comedies) == pipeline.films.similar(4, 10, Where.of(comedies))
+        both = {"genre": {"all": ["Comedy"], "none": ["Horror"]}, "year": {"min": 1960, "max": 2010.5}}
+        filters = Filters.model_validate({"columns": both})
+        assert client.similar(4, filters=filters) == pipeline.films.similar(4, 10, Where.of(filters)) != []
+        rules = {"boost": [{"columns": {"genre": "Drama"}, "by": 2}], "pin": [{"movie_id": 40, "position": 2}]}
+        answer = client.recommend(tmdb_ids=[1001], filters={"columns": both}, max_per={"year": 1}, **rules, top_n=3)
+        assert [film.movie_id for film in answer.recommendations] == [
+            film.movie_id
+            for film in pipeline.recommend(
+                RecommendationRequest.model_validate(
+                    {"tmdb_ids": [1001], "filters": {"columns": both}, "max_per": {"year": 1}, "top_n": 3, **rules}
+                )
+            ).recommendations
+        ]
         assert client.movie(4) == pipeline.films.details(4)
         assert client.model() == model_card(pipeline.bundle.manifest)
         assert client.sample(seed=7) == client.sample(seed=7)

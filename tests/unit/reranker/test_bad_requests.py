@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import re
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from marquee.api import problems
-from marquee.api.contracts import RecommendationRequest
+from marquee.api.contracts import MAX_BODY_BYTES, RecommendationRequest
 
 JSON = {"content-type": "application/json"}
 FIELDS = ", ".join(RecommendationRequest.model_fields)
@@ -20,7 +21,11 @@ CODES = set(re.findall(r"^\| `(\w+)` \| \d+ \|", (Path(__file__).parents[3] / "d
 
 INVALID = {
     "no seeds": ("{}", "body", "give at least one film in tmdb_ids, movie_ids or item_ids"),
-    "empty lists": ('{"tmdb_ids": [], "movie_ids": []}', "body", "give at least one film in tmdb_ids, movie_ids or item_ids"),
+    "empty lists": (
+        '{"tmdb_ids": [], "movie_ids": []}',
+        "body",
+        "give at least one film in tmdb_ids, movie_ids or item_ids",
+    ),
     "a list": ("[1]", "body", f"must be an object such as {EXAMPLE}, not a list"),
     "a number": ("7", "body", f"must be an object such as {EXAMPLE}, not 7"),
     "unknown field": ('{"tmdb_ids": [1], "seeds": 1}', "seeds", f"there is no such field; the fields are {FIELDS}"),
@@ -28,7 +33,7 @@ INVALID = {
     "field of filters": (
         '{"tmdb_ids": [1], "filters": {"year": 1999}}',
         "filters.year",
-        "the fields are genres_any, genres_none, year_min, year_max",
+        "the fields are genres_any, genres_none, year_min, year_max, columns",
     ),
     "emoji field": ('{"\\ud83c\\udfac": 1, "tmdb_ids": [1]}', "🎬", "there is no such field"),
     "101 ids": (json.dumps({"tmdb_ids": [1] * 101}), "tmdb_ids", "has 101 entries; give a list of at most 100"),
@@ -65,6 +70,49 @@ INVALID = {
         "year_min is after year_max: swap them",
     ),
 }
+RULES = {
+    "condition empty": (
+        {"filters": {"columns": {"price": {}}}},
+        "filters.columns.price",
+        "is empty: give a value, a list",
+    ),
+    "condition of no values": (
+        {"filters": {"columns": {"price": []}}},
+        "filters.columns.price",
+        "is empty: give a value",
+    ),
+    "condition null": ({"filters": {"columns": {"a": None}}}, "filters.columns.a", "must be an object such as"),
+    "condition true": ({"filters": {"columns": {"a": True}}}, "filters.columns.a.any[0]", "must be text of 1 to 200"),
+    "condition misspelt": ({"filters": {"columns": {"a": {"maxx": 1}}}}, "filters.columns.a.maxx", "did you mean max?"),
+    "range of text": ({"filters": {"columns": {"a": {"max": "1"}}}}, "filters.columns.a.max", "must be a number from"),
+    "range reversed": ({"filters": {"columns": {"a": {"min": 2, "max": 1}}}}, "filters.columns.a", "swap them"),
+    "columns a list": ({"filters": {"columns": ["a"]}}, "filters.columns", "must be an object such as"),
+    "boost of nothing": ({"boost": [{"by": 1}]}, "boost[0]", "give either movie_ids or item_ids, or columns"),
+    "boost by nothing": ({"boost": [{"movie_ids": [4]}]}, "boost[0].by", "is missing; give a number from -100 to 100"),
+    "boost of 1.5": ({"boost": [{"item_ids": [True], "by": 1}]}, "boost[0].item_ids[0]", "must be text of 1 to 200"),
+    "pins at one place": (
+        {"pin": [{"movie_id": 4, "position": 1}, {"movie_id": 7, "position": 1}]},
+        "body",
+        "two pins have position 1: give each its own",
+    ),
+    "pin beyond the list": ({"pin": [{"movie_id": 4, "position": 11}]}, "body", "beyond top_n: give 1 to 10"),
+    "pin of nothing": ({"pin": [{"position": 1}]}, "pin[0]", "give one of movie_id, tmdb_id and item_id"),
+    "max_per 0": ({"max_per": {"brand": 0}}, "max_per.brand", "must be a whole number from 1 to 100, not 0"),
+    "nothing available": (
+        {"only_movie_ids": []},
+        "only_movie_ids",
+        "is empty: give at least one entry, or leave it out",
+    ),
+    "10001 available": ({"only_movie_ids": [1] * 10_001}, "only_movie_ids", "give a list of at most 10000"),
+}
+RULES["boost NaN"] = (
+    {"boost": [{"movie_ids": [4], "by": math.nan}]},
+    "boost[0].by",
+    "must be a number from -100 to 100",
+)
+RULES["range NaN"] = ({"filters": {"columns": {"a": {"min": math.nan}}}}, "filters.columns.a.min", "must be a number")
+RULES["id in people"] = ({"people": [{"movie_ids": [1.0]}]}, "people[0].movie_ids[0]", "must be a whole number from 1")
+INVALID |= {name: (json.dumps({"tmdb_ids": [1]} | one), field, says) for name, (one, field, says) in RULES.items()}
 
 
 def problem_of(response, status):
@@ -196,8 +244,8 @@ def test_413_with_and_without_content_length(client, path, body):
     assert response.headers["connection"] == "close"
 
 
-def test_a_body_of_just_32_kib_is_read(client):
-    body = b'{"tmdb_ids": [1001]}'.ljust(32 * 1024)
+def test_the_longest_body_is_read(client):
+    body = b'{"tmdb_ids": [1001]}'.ljust(MAX_BODY_BYTES)
     assert client.post("/recommend", content=body, headers=JSON).status_code == 200
     assert client.post("/recommend", content=body + b" ", headers=JSON).status_code == 413
 
@@ -245,7 +293,7 @@ def test_405_says_what_is_allowed(client, method):
     [
         ("POST", "/recommend", b"{", "not_json"),
         ("POST", "/recommend", b"{}", "invalid_field"),
-        ("POST", "/recommend", b" " * 40_000, "too_long"),
+        ("POST", "/recommend", b" " * 600_000, "too_long"),
         ("GET", "/recommend", None, "method_not_allowed"),
         ("GET", "/nothing", None, "not_found"),
         ("GET", "/v1/movies/2/similar", None, "unknown_movie"),

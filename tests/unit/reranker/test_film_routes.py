@@ -92,12 +92,17 @@ def test_short_answers_are_sent_as_they_are(client):
     assert "content-encoding" not in answer.headers
 
 
+def is_newer_drama_or_horror(film):
+    return film["year"] >= 1980 and {"Drama", "Horror"} & set(film["genres"])
+
+
 @pytest.mark.parametrize(
     ("query", "fits"),
     [
         ("genres_any=Horror&genres_any=comedy", lambda film: {"Horror", "Comedy"} & set(film["genres"])),
         ("genres_none=Drama", lambda film: "Drama" not in film["genres"]),
         ("year_min=1980&year_max=1999", lambda film: 1980 <= film["year"] <= 1999),
+        ("where=year%3E%3D1980&where=genre=drama&where=genre=Horror", is_newer_drama_or_horror),
     ],
 )
 def test_films_like_one_pass_the_filters(client, query, fits):
@@ -115,6 +120,9 @@ def test_films_like_one_pass_the_filters(client, query, fits):
         ("year_min=2000&year_max=1990", "year_min is after year_max"),
         ("year_min=1500", "1870"),
         ("year_min=soon", "whole number"),
+        ("where=price", "as in series=Dune"),
+        ("where=price%3C=5", "the catalogue has no column 'price': use one of genre, year"),
+        ("where=year%3C=5&where=year%3E=6", "columns.year: min is above max"),
     ],
 )
 def test_filters_that_make_no_sense_are_refused(client, query, says):

@@ -25,7 +25,7 @@ def test_a_line_per_request_with_the_same_keys(make_app, json_logs):
             client.post("/recommend", json=bad),
             client.post("/recommend", json={CANARY: 1}),
             client.post("/recommend", content=CANARY),
-            client.post("/recommend", content=b"x" * 40_000),
+            client.post("/recommend", content=b"x" * 600_000),
             client.get("/v1/movies/1/similar"),
             client.get("/v1/movies?q=film"),
             client.get("/livez"),

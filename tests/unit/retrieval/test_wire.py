@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marquee.api.conditions import Condition
 from marquee.errors import RequestError
 from marquee.retrieval.port import Candidates, Query, Where
 from marquee.retrieval.wire import JSON_LENGTH, MAX_BODY_BYTES, MAX_K, MAX_QUERIES, ask, parse_request, read_answer
@@ -15,11 +16,26 @@ from marquee.retrieval.wire import JSON_LENGTH, MAX_BODY_BYTES, MAX_K, MAX_QUERI
 ids = st.integers(1, 2**31)
 genres = st.lists(st.text(min_size=1, max_size=20), max_size=3).map(tuple)
 years = st.none() | st.integers(1870, 2100)
+values = st.lists(st.text(min_size=1, max_size=20) | st.integers(-9, 9) | st.floats(-9, 9), min_size=1, max_size=3)
+bounds = st.floats(-9, 9)
+conditions = st.dictionaries(st.sampled_from(["any", "all", "none"]), values.map(tuple), min_size=1) | st.builds(
+    lambda ends: {"min": min(ends), "max": max(ends)}, st.tuples(bounds, bounds)
+)
+columns = st.dictionaries(st.text(max_size=9), conditions.map(Condition.model_validate), max_size=3)
 queries = st.builds(
     Query,
     st.lists(ids, min_size=1, max_size=100).map(tuple),
     st.integers(1, 1000),
-    st.builds(Where, genres, genres, years, years, st.lists(ids, max_size=20).map(tuple)),
+    st.builds(
+        Where,
+        genres,
+        genres,
+        years,
+        years,
+        st.lists(ids, max_size=20).map(tuple),
+        st.none() | st.lists(ids, min_size=1, max_size=20).map(tuple),
+        columns,
+    ),
 )
 protocols = st.sampled_from(["v1", "v2"])
 
@@ -35,7 +51,8 @@ def test_a_query_arrives_as_it_was_sent(query, protocol, version):
 @pytest.mark.parametrize("protocol", ["v1", "v2"])
 def test_the_longest_query_of_one_request_passes(protocol):
     """200 films of one person, and all that 8 people can name, are within the servers' limits."""
-    longest = Query(tuple(range(1, 201)), 1000, Where(exclude_movie_ids=tuple(range(2**31 - 3401, 2**31 - 1))))
+    far = tuple(range(2**31 - 20_001, 2**31 - 1))
+    longest = Query(tuple(range(1, 201)), 1000, Where(exclude_movie_ids=far[:3400], only_movie_ids=far))
     body = ask(longest, protocol, "v")
     assert parse_request(body)[0] == [longest]
     assert len(body) < MAX_BODY_BYTES
@@ -103,6 +120,9 @@ TENSOR = {"name": "movie_ids", "datatype": "INT64", "shape": [1, 2], "data": [1,
         ({"data": [1, 4.5]}, "queries[0].movie_ids.1"),
         ({"data": [0, 0]}, "queries[0].movie_ids"),
         ({"shape": [65, 0], "data": []}, "at most 64 queries"),
+        ({"name": "columns", "datatype": "BYTES", "shape": [1], "data": ["x"]}, "input columns is not JSON"),
+        ({"name": "columns", "datatype": "BYTES", "shape": [1], "data": ["[1]"]}, "input columns is not JSON"),
+        ({"name": "columns", "datatype": "BYTES", "shape": [1], "data": [[]]}, "0 values"),
     ],
 )
 def test_bad_tensors(change, complaint):

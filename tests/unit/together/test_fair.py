@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.rerank.groups import HEAD_START, fair_picks
-from marquee.rerank.mmr import Likeness
+from marquee.rerank.mmr import Likeness, Limit
 
 
 def no_likeness(m):
@@ -49,7 +49,9 @@ def test_picks_are_unique_and_of_different_series(p, m, n, lam, seed):
     genres = (rng.random((m, 4)) < 0.5).astype(np.float32)
     likeness = Likeness(genres, rng.normal(size=(m, 3)).astype(np.float32), 0.6)
     series = rng.integers(0, 8, m)
-    picked = fair_picks(rng.uniform(0.01, 0.99, (p, m)), likeness, n=n, lam=lam, series=series)
+    picked = fair_picks(
+        rng.uniform(0.01, 0.99, (p, m)), likeness, n=n, lam=lam, limits=[Limit(np.arange(m), series, 1)]
+    )
     assert len(set(series[picked].tolist())) == len(picked) == min(n, len(set(series.tolist())))
 
 

@@ -60,7 +60,7 @@ def movie(request: Request, movie_id: MovieIdInPath) -> Response:
 def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQuery, Query()]) -> Response:
     """Films that fit people who like a film more than they fit anybody; with the filters of recommendations."""
     pipeline = pipeline_of(request)
-    movies = pipeline.films.similar(movie_id, query.top_n, Where.of(query))
+    movies = pipeline.films.similar(movie_id, query.top_n, Where.of(query.filters))
     return cached_response(request, MovieList(movies=movies, model_version=pipeline.version))
 
 

@@ -21,7 +21,7 @@ from marquee_reranker.responses import cached_response, json_response, pipeline_
 from marquee_reranker.telemetry import log_answer, log_fields
 
 # Bounds of requests that are computed on the event loop, which answers nobody else meanwhile.
-FAST_FILMS, FAST_NAMED, FAST_TOP_N = 100_000, 30, 30
+FAST_FILMS, FAST_NAMED, FAST_TOP_N, FAST_BYTES = 100_000, 30, 30, 16_384
 
 router = APIRouter()
 
@@ -47,9 +47,12 @@ def recommend_in_older_shape(request: Request, body: RequestBody) -> Response:
 def recommend_fast(scope: Scope, body: bytes) -> Response | None:
     """The answer of `recommend`, where it takes about a millisecond; None for others, and for whatever goes wrong."""
     pipeline: Pipeline = scope["app"].state.live.get()
+    if len(body) > FAST_BYTES:
+        return None
     try:
         request = parse_request(dict(scope["headers"]).get(b"content-type", b"").decode("latin-1"), body)
-        slow = request.people or request.several_interests or request.one_per_franchise or request.explain
+        limited = request.one_per_franchise or request.max_per
+        slow = request.people or request.several_interests or limited or request.explain
         disliked = [*request.disliked_movie_ids, *request.disliked_tmdb_ids, *request.disliked_item_ids]
         n_named = request.n_seeds + len(disliked)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
