@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -203,12 +203,12 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
     """
     catalog = bundle.catalog
     people: Sequence[Person | RecommendationRequest] = request.people or [request]
-    excluded, unknown_excluded = _rows(catalog, request.exclude_movie_ids, request.exclude_tmdb_ids)
+    excluded, unknown_excluded = rows_named(catalog, request, "exclude_")
     named: list[int] = []
     resolved = []
     for person in people:
-        seeds, unknown_seeds = _rows(catalog, person.movie_ids, person.tmdb_ids)
-        dislikes, unknown_dislikes = _rows(catalog, person.disliked_movie_ids, person.disliked_tmdb_ids)
+        seeds, unknown_seeds = rows_named(catalog, person, "")
+        dislikes, unknown_dislikes = rows_named(catalog, person, "disliked_")
         if both := sorted(set(seeds) & set(dislikes)):
             titles = ", ".join(catalog.titles[row] for row in both)
             raise LikedAndDisliked(f"{titles}: both liked and disliked", fix="give each film on one side only")
@@ -228,9 +228,12 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
     ]
 
 
-def _rows(catalog: Catalog, movie_ids: Sequence[int], tmdb_ids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Rows of films by either id, each film once, and the ids that no film has."""
-    by_movie, unknown_movies = catalog.rows_of_movies(movie_ids)
-    by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(tmdb_ids)
-    rows = dict.fromkeys(int(catalog.same_film[row]) for row in by_movie + by_tmdb)
-    return list(rows), unknown_movies + unknown_tmdb
+def rows_named(
+    catalog: Catalog, request: Person | RecommendationRequest, prefix: Literal["", "disliked_", "exclude_"]
+) -> tuple[list[int], list[int | str]]:
+    """Rows of films by any id, each film once, and the ids that no film has."""
+    by_movie, unknown_movies = catalog.rows_of_movies(getattr(request, f"{prefix}movie_ids"))
+    by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(getattr(request, f"{prefix}tmdb_ids"))
+    by_item, unknown_items = catalog.rows_of_items(getattr(request, f"{prefix}item_ids"))
+    rows = dict.fromkeys(int(catalog.same_film[row]) for row in by_movie + by_tmdb + by_item)
+    return list(rows), [*unknown_movies, *unknown_tmdb, *unknown_items]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from marquee.errors import RequestError
+from marquee.models.catalog import FILMS
 from marquee.models.weights import NOVELTY
 from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Store
 from marquee_cli.output import err, out, print_recommendations
@@ -33,6 +34,7 @@ _OPERATOR_HELP = "Show the operator's view to everyone who can reach the page [M
 def recommend(
     tmdb_ids: Annotated[str, typer.Option(help="TMDB ids of liked films, separated by commas.")] = "",
     movie_ids: Annotated[str, typer.Option(help="MovieLens ids of liked films, separated by commas.")] = "",
+    item_ids: Annotated[str, typer.Option(help="Liked items, by the ids of your own data, with commas.")] = "",
     like: Annotated[list[str] | None, typer.Option(help="Title of a liked film. Can be repeated.")] = None,
     dislike: Annotated[list[str] | None, typer.Option(help="Title of a disliked film. Can be repeated.")] = None,
     person: Annotated[list[str] | None, typer.Option(help=_PERSON_HELP)] = None,
@@ -75,6 +77,7 @@ def recommend(
         {
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
             "movie_ids": liked,
+            "item_ids": _split(item_ids),
             "disliked_movie_ids": [_by_title(pipeline, title) for title in dislike or []],
             "people": [{"movie_ids": films} for films in people],
             "top_n": top_n,
@@ -92,7 +95,7 @@ def recommend(
     if as_json:
         sys.stdout.write(response_json(response).decode() + "\n")
     else:
-        print_recommendations(response, _for_whom(pipeline, request))
+        print_recommendations(response, _for_whom(pipeline, request), pipeline.catalog.noun[0])
 
 
 def serve(
@@ -142,7 +145,7 @@ def demo(
         out.print(f"using the bundle in {store}; --retrain makes a new one", markup=False)
     pipeline = open_pipeline(store)
     request, title = sample_request(pipeline)
-    print_recommendations(pipeline.recommend(_request(request)), title)
+    print_recommendations(pipeline.recommend(_request(request)), title, pipeline.catalog.noun[0])
     if serve_page:
         serve(store=store, port=port)
 
@@ -151,6 +154,14 @@ def sample_request(pipeline: Any) -> tuple[dict[str, Any], str]:
     """The sample request and its title; films are found by title if the data has no TMDB ids."""
     asked = {"tmdb_ids": list(SAMPLE), "top_n": SAMPLE_TOP_N}
     known, _ = pipeline.catalog.rows_of_tmdb(SAMPLE)
+    if pipeline.catalog.noun != FILMS:
+        popular = pipeline.catalog.popularity.argsort()[::-1][:3].tolist()
+        ids = [
+            pipeline.catalog.item_ids[row] if pipeline.catalog.item_ids else int(pipeline.catalog.movie_ids[row])
+            for row in popular
+        ]
+        asked = {"item_ids": ids, "top_n": SAMPLE_TOP_N}
+        return asked, f"for {asked}, that is {', '.join(pipeline.catalog.titles[row] for row in popular)}"
     if known:
         liked = ", ".join(pipeline.catalog.titles[row] for row in known)
         return asked, f"for {asked}, that is {liked}"
@@ -193,17 +204,16 @@ def _for_whom(pipeline: Any, request: Any) -> str:
     """Titles of the films in the request, since a title may be misspelt or ambiguous."""
     people = []
     for person in request.people or [request]:
-        likes = _known(pipeline, person.movie_ids, person.tmdb_ids)
-        dislikes = _known(pipeline, person.disliked_movie_ids, person.disliked_tmdb_ids)
+        likes, dislikes = _known(pipeline, person, ""), _known(pipeline, person, "disliked_")
         people.append(", ".join([*likes, *(f"not {title}" for title in dislikes)]))
     films = "; ".join(filter(None, people))
     return f"for {films}" if films else ""
 
 
-def _known(pipeline: Any, movie_ids: list[int], tmdb_ids: list[int]) -> list[str]:
-    catalog = pipeline.catalog
-    rows = dict.fromkeys(catalog.rows_of_movies(movie_ids)[0] + catalog.rows_of_tmdb(tmdb_ids)[0])
-    films = map(pipeline.films.film, rows)
+def _known(pipeline: Any, person: Any, prefix: Literal["", "disliked_"]) -> list[str]:
+    from marquee.pipeline import rows_named
+
+    films = map(pipeline.films.film, rows_named(pipeline.catalog, person, prefix)[0])
     return [f"{film.title} ({film.year})" if film.year else film.title for film in films]
 
 

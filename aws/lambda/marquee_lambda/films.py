@@ -49,7 +49,7 @@ def understand(pipeline: Pipeline, _: str, query: Mapping[str, Sequence[str]]) -
 
 def model(pipeline: Pipeline, _: str, __: Mapping[str, Sequence[str]]) -> BaseModel:
     """The model card."""
-    return model_card(pipeline.bundle.manifest)
+    return model_card(pipeline.bundle.manifest, pipeline.catalog.noun)
 
 
 def catalog(pipeline: Pipeline, _: str, __: Mapping[str, Sequence[str]]) -> bytes:

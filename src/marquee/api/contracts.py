@@ -17,12 +17,22 @@ MAX_BOOSTED = 1000
 MAX_BODY_BYTES = 512 * 1024  # as many ids of 40 characters, and as much again
 # Of explanations in an answer. The rest is small, and both together pass Lambda: 6 MiB, with quotes escaped.
 MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
-_SEEDS = ("tmdb_ids", "movie_ids")
+_SEEDS = ("tmdb_ids", "movie_ids", "item_ids")
 _EMPTY = {"maxItems": 0}
+
+
+def _given_id(value: object) -> ItemId:
+    """An id of a catalogue's own data; 12.0 is 12, as in JSON schema."""
+    given = text_or_number(value)
+    if isinstance(given, float) and not given.is_integer():
+        raise ValueError("must be text or a whole number")
+    return int(given) if isinstance(given, float) else given
+
 
 MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
-GivenId = Annotated[ItemId, PlainValidator(text_or_number), WithJsonSchema({"anyOf": [TEXT, {"type": "integer"}]})]
+GivenId = Annotated[ItemId, PlainValidator(_given_id), WithJsonSchema({"anyOf": [TEXT, {"type": "integer"}]})]
+OwnIds = Annotated[list[GivenId], Field(max_length=MAX_IDS)]
 Genre = Annotated[str, Field(min_length=1, max_length=50)]
 Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -105,15 +115,19 @@ class _Taste(FrozenBaseModel):
     """Films that the person likes, as TMDB ids."""
     movie_ids: Ids = []
     """Films that the person likes, as MovieLens ids."""
+    item_ids: OwnIds = []
+    """Items that the person likes, by the ids of the catalogue's own data, as text or numbers."""
     disliked_tmdb_ids: Ids = []
     """Films that the person dislikes, as TMDB ids: never recommended, and similar films rank lower."""
     disliked_movie_ids: Ids = []
     """Films that the person dislikes, as MovieLens ids."""
+    disliked_item_ids: OwnIds = []
+    """Items that the person dislikes, by the ids of the catalogue's own data."""
 
     @property
     def n_seeds(self) -> int:
         """Number of liked films."""
-        return len(self.tmdb_ids) + len(self.movie_ids)
+        return len(self.tmdb_ids) + len(self.movie_ids) + len(self.item_ids)
 
 
 class Person(_Taste):
@@ -125,7 +139,7 @@ class Person(_Taste):
     @model_validator(mode="after")
     def _has_seeds(self) -> Self:
         if not self.n_seeds:
-            raise ValueError("give each person at least one film in tmdb_ids or movie_ids")
+            raise ValueError("give each person at least one film in tmdb_ids, movie_ids or item_ids")
         return self
 
 
@@ -150,6 +164,8 @@ class RecommendationRequest(_Taste):
     """Films to leave out, such as seen or unavailable ones, as TMDB ids. They do not influence the ranking."""
     exclude_movie_ids: Ids = []
     """Films to leave out, as MovieLens ids."""
+    exclude_item_ids: OwnIds = []
+    """Items to leave out, by the ids of the catalogue's own data."""
     filters: Filters = Filters()
     """Restrictions on the recommended films."""
     top_n: Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_N)] = 10
@@ -181,7 +197,7 @@ class RecommendationRequest(_Taste):
     @model_validator(mode="after")
     def _is_for_one_or_several(self) -> Self:
         if not self.n_seeds:
-            raise ValueError("give at least one film in tmdb_ids or movie_ids")
+            raise ValueError("give at least one film in tmdb_ids, movie_ids or item_ids")
         if self.people and any(getattr(self, name) for name in _Taste.model_fields):
             raise ValueError("give the films either of one person or in people, not both")
         if len(self.people) == 1:
@@ -205,6 +221,8 @@ class SeedContribution(FrozenBaseModel):
     """Contribution of one liked film (seed) to a film's score."""
 
     movie_id: int
+    item_id: ItemId | None = OMITTED
+    """Only of catalogues with ids of their own."""
     title: str
     contribution: float
     """Contribution in log-odds; negative if the seed counts against the film."""
@@ -238,6 +256,9 @@ class Movie(FrozenBaseModel):
     """A film of the catalogue."""
 
     movie_id: int
+    """MovieLens id; of catalogues with ids of their own a number from 1, which may differ in the next version."""
+    item_id: ItemId | None = OMITTED
+    """The id of the catalogue's own data, where `movie_id` isn't it."""
     tmdb_id: int | None
     title: str
     year: int | None
@@ -268,6 +289,8 @@ class Note(FrozenBaseModel):
     """The same as a sentence for people."""
     movie_ids: list[int]
     """The films that it is about."""
+    item_ids: list[ItemId] | None = OMITTED
+    """The same by the ids of the catalogue's own data, if it has such."""
 
 
 class RecommendationResponse(FrozenBaseModel):

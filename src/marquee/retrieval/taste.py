@@ -67,7 +67,7 @@ class Taste:
     dislikes: list[int]
     where: Where
     allowed: Mask
-    unknown: list[int]
+    unknown: list[int | str]
     few: View | None = None
     history: View | None = None
     share: float = 0.0
@@ -97,7 +97,7 @@ def make_taste(
     allowed: Mask,
     *,
     dislikes: Sequence[int] = (),
-    unknown: Sequence[int] = (),
+    unknown: Sequence[int | str] = (),
 ) -> Taste:
     """A taste with its scores; `allowed` is the mask of `where`, which several tastes can share."""
     given = list(seeds), list(dislikes), where, allowed, list(unknown)

@@ -20,8 +20,12 @@ EXAMPLE = '{"tmdb_ids": [1585, 4935, 597], "top_n": 5}'
 CODES = set(re.findall(r"^\| `(\w+)` \| \d+ \|", (Path(__file__).parents[3] / "docs/api.md").read_text(), re.MULTILINE))
 
 INVALID = {
-    "no seeds": ("{}", "body", "give at least one film in tmdb_ids or movie_ids"),
-    "empty lists": ('{"tmdb_ids": [], "movie_ids": []}', "body", "give at least one film in tmdb_ids or movie_ids"),
+    "no seeds": ("{}", "body", "give at least one film in tmdb_ids, movie_ids or item_ids"),
+    "empty lists": (
+        '{"tmdb_ids": [], "movie_ids": []}',
+        "body",
+        "give at least one film in tmdb_ids, movie_ids or item_ids",
+    ),
     "a list": ("[1]", "body", f"must be an object such as {EXAMPLE}, not a list"),
     "a number": ("7", "body", f"must be an object such as {EXAMPLE}, not 7"),
     "unknown field": ('{"tmdb_ids": [1], "seeds": 1}', "seeds", f"there is no such field; the fields are {FIELDS}"),

@@ -53,7 +53,8 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
         request = parse_request(dict(scope["headers"]).get(b"content-type", b"").decode("latin-1"), body)
         limited = request.one_per_franchise or request.max_per
         slow = request.people or request.several_interests or limited or request.explain
-        n_named = request.n_seeds + len(request.disliked_movie_ids) + len(request.disliked_tmdb_ids)
+        disliked = [*request.disliked_movie_ids, *request.disliked_tmdb_ids, *request.disliked_item_ids]
+        n_named = request.n_seeds + len(disliked)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
             return None
         return json_response(_recommend(scope, pipeline, request))
@@ -100,7 +101,8 @@ def about_the_model(request: Request) -> Response:
 
     The answer has an `ETag`; with `If-None-Match` it is 304 while the bundle is the same.
     """
-    return cached_response(request, model_card(pipeline_of(request).bundle.manifest))
+    bundle = pipeline_of(request).bundle
+    return cached_response(request, model_card(bundle.manifest, bundle.catalog.noun))
 
 
 @router.get("/livez", operation_id="livez", response_model=Alive)
