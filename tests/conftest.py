@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from marquee.models.columns import Labels, Numbers
 from marquee.models.item_cf import ItemCF
 from marquee.models.two_tower import TwoTower
 from marquee.models.weights import RerankConfig
+from tests.waiting import free_port
 
 ContentsFactory = Callable[..., Bundle]
 BRANDS = ("Acme", "Apex", "Noname", "Zenith")
@@ -92,6 +93,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
         counts = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
         terminalreporter.write_line(f"{len(skipped)} tests skipped: {counts}", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The URL of an S3 server."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture(scope="session")

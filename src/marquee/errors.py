@@ -16,7 +16,7 @@ class MarqueeError(Exception):
 
 
 class DataError(MarqueeError):
-    """The ratings or films can't be read as MovieLens data."""
+    """The data can't be read, or nothing can be learned from it."""
 
     exit_code = 3
 

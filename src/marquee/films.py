@@ -50,6 +50,7 @@ class Films:
         movies, tmdb, years, genres = self._columns
         fields = {
             "movie_id": movies[row],
+            "item_id": self.catalog.item_id(row),
             "tmdb_id": tmdb[row] or None,
             "title": self.catalog.titles[row],
             "year": years[row] or None,

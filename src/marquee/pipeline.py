@@ -240,5 +240,7 @@ def rows_named(
     by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(getattr(request, f"{prefix}tmdb_ids"))
     imdb = {int(given[2:]): given for given in getattr(request, f"{prefix}imdb_ids")}
     by_imdb, unknown_imdb = catalog.rows_of_imdb(imdb)
-    rows = dict.fromkeys(int(catalog.same_film[row]) for row in by_movie + by_tmdb + by_imdb)
-    return list(rows), [*unknown_movies, *unknown_tmdb, *(imdb[number] for number in unknown_imdb)]
+    by_item, unknown_items = catalog.rows_of_items(getattr(request, f"{prefix}item_ids"))
+    rows = dict.fromkeys(int(catalog.same_film[row]) for row in by_movie + by_tmdb + by_imdb + by_item)
+    named = [imdb[number] for number in unknown_imdb]
+    return list(rows), [*unknown_movies, *unknown_tmdb, *named, *unknown_items]

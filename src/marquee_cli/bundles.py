@@ -172,13 +172,14 @@ def card(
 
     if as_json and as_markdown:
         raise ConfigError("--json and --markdown exclude each other", fix="give one of them")
-    made = model_card(load(store, version).manifest)
+    bundle = load(store, version)
+    made = model_card(bundle.manifest, bundle.catalog.noun)
     if as_json:
         print_json(json.loads(response_json(made)))
     elif as_markdown:
-        sys.stdout.write(markdown(made))
+        sys.stdout.write(markdown(made, bundle.catalog.noun))
     else:
-        out.print(Markdown(markdown(made)))
+        out.print(Markdown(markdown(made, bundle.catalog.noun)))
 
 
 def import_(

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from marquee.api.contracts import Recommendation, RecommendationResponse
 from marquee.errors import MarqueeError
+from marquee.models.catalog import FILMS
 
 if TYPE_CHECKING:
     from marquee.bundle import Bundle
@@ -54,21 +55,26 @@ def print_published(published: "Bundle", where: str = "") -> None:
         out.print(f"  {note}", markup=False)
 
 
-def print_recommendations(response: RecommendationResponse, title: str) -> None:
+def print_recommendations(response: RecommendationResponse, title: str, noun: str = FILMS[0]) -> None:
     """Print recommendations as a table, with the title above and their origin below."""
+    own = any(film.item_id is not None for film in response.recommendations)
+    genres = any(film.genres for film in response.recommendations)
+    years = any(film.year for film in response.recommendations)
     rows = [
         (
             number,
+            *([film.item_id] if own else []),
             film.title,
-            film.year or "",
-            ", ".join(film.genres),
+            *([film.year or ""] if years else []),
+            *([", ".join(film.genres)] if genres else []),
             f"{film.affinity_score:.2f}",
             *([" ".join(f"{person.affinity_score:.2f}" for person in film.for_people)] if film.for_people else []),
             *([_why(film)] if film.explanation else []),
         )
         for number, film in enumerate(response.recommendations, start=1)
     ]
-    columns = [">", "film", ">year", "genres", ">affinity"]
+    columns = [">", *(["id"] if own else []), noun, *([">year"] if years else []), *(["genres"] if genres else [])]
+    columns += [">affinity"]
     columns += ["of each"] if any(film.for_people for film in response.recommendations) else []
     columns += ["because"] if any(film.explanation for film in response.recommendations) else []
     if title:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from marquee.errors import RequestError
+from marquee.models.catalog import FILMS
 from marquee.models.weights import NOVELTY
 from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Store
 from marquee_cli.output import err, out, print_recommendations
@@ -36,6 +37,7 @@ def recommend(
     tmdb_ids: Annotated[str, typer.Option(help="TMDB ids of liked films, separated by commas.")] = "",
     movie_ids: Annotated[str, typer.Option(help="MovieLens ids of liked films, separated by commas.")] = "",
     imdb_ids: Annotated[str, typer.Option(help="IMDb ids of liked films, tt0133093, separated by commas.")] = "",
+    item_ids: Annotated[str, typer.Option(help="Liked items, by the ids of your own data, with commas.")] = "",
     like: Annotated[
         list[str] | None, typer.Option(help="Title of a liked film, or its IMDb id. Can be repeated.")
     ] = None,
@@ -82,6 +84,7 @@ def recommend(
             "tmdb_ids": _ids(tmdb_ids, "--tmdb-ids"),
             "movie_ids": liked,
             "imdb_ids": _split(imdb_ids),
+            "item_ids": _split(item_ids),
             "disliked_movie_ids": [film_called(pipeline, title, "--dislike") for title in dislike or []],
             "ratings": ratings_in(pipeline, ratings) if ratings else [],
             "people": [{"movie_ids": films} for films in people],
@@ -100,7 +103,7 @@ def recommend(
     if as_json:
         sys.stdout.write(response_json(response).decode() + "\n")
     else:
-        print_recommendations(response, _for_whom(pipeline, request))
+        print_recommendations(response, _for_whom(pipeline, request), pipeline.catalog.noun[0])
 
 
 def serve(
@@ -150,7 +153,7 @@ def demo(
         out.print(f"using the bundle in {store}; --retrain makes a new one", markup=False)
     pipeline = open_pipeline(store)
     request, title = sample_request(pipeline)
-    print_recommendations(pipeline.recommend(_request(request)), title)
+    print_recommendations(pipeline.recommend(_request(request)), title, pipeline.catalog.noun[0])
     if serve_page:
         serve(store=store, port=port)
 
@@ -159,6 +162,14 @@ def sample_request(pipeline: Any) -> tuple[dict[str, Any], str]:
     """The sample request and its title; films are found by title if the data has no TMDB ids."""
     asked = {"tmdb_ids": list(SAMPLE), "top_n": SAMPLE_TOP_N}
     known, _ = pipeline.catalog.rows_of_tmdb(SAMPLE)
+    if pipeline.catalog.noun != FILMS:
+        popular = pipeline.catalog.popularity.argsort()[::-1][:3].tolist()
+        ids = [
+            pipeline.catalog.item_ids[row] if pipeline.catalog.item_ids else int(pipeline.catalog.movie_ids[row])
+            for row in popular
+        ]
+        asked = {"item_ids": ids, "top_n": SAMPLE_TOP_N}
+        return asked, f"for {asked}, that is {', '.join(pipeline.catalog.titles[row] for row in popular)}"
     if known:
         liked = ", ".join(pipeline.catalog.titles[row] for row in known)
         return asked, f"for {asked}, that is {liked}"

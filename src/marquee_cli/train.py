@@ -13,14 +13,17 @@ FRONT_SHOWN = 8
 
 
 def data(folder: Data = None, name: Dataset = DATASET, as_json: Json = False) -> None:
-    """Find, check and describe the ratings for training."""
+    """Find, check and describe the data for training, and how its columns are read."""
     from marquee_training.data.sources import describe, obtain
 
     facts = describe(obtain(folder, name=name))
     if as_json:
         print_json(facts)
-    else:
-        print_table("", ["", ""], [(name, _words(value)) for name, value in facts.items()])
+        return
+    columns = facts.pop("columns", [])
+    print_table("", ["", ""], [(name, _words(value)) for name, value in facts.items()])
+    if columns:
+        print_table("", [name.replace("_", " ") for name in columns[0]], [list(one.values()) for one in columns])
 
 
 def train(
@@ -50,7 +53,7 @@ def train(
 
 
 def train_and_publish(
-    folder: Path | None,
+    folder: str | None,
     name: str,
     store: str,
     config: str,
@@ -69,13 +72,13 @@ def train_and_publish(
     with distributed.process_group():
         reporter = Reporter(quiet=quiet or not distributed.is_leader())
         reporter.say(
-            f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} films, "
+            f"training on {dataset.name}: {len(dataset.ratings):,} ratings, {len(dataset.movies):,} {dataset.noun[1]}, "
             f"configuration {config}" + (f", {distributed.size()} processes" if distributed.size() > 1 else "")
         )
         return run(dataset, chosen, store, reporter=reporter, force=force, channel=channel)
 
 
-def _inputs(folder: Path | None, name: str, config: str, *, real_only: bool = False) -> tuple[Any, str, Any]:
+def _inputs(folder: str | None, name: str, config: str, *, real_only: bool = False) -> tuple[Any, str, Any]:
     """The data set, the configuration's name, and the configuration."""
     from marquee_training.config import fitting, load_config
     from marquee_training.data.sources import obtain

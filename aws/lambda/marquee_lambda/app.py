@@ -14,8 +14,9 @@ from aws_lambda_powertools.event_handler import api_gateway
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, CORSConfig, Response
 
 from marquee.api import problems
-from marquee.api.contracts import Alive, RecommendationRequest, response_json
+from marquee.api.contracts import RecommendationRequest, response_json
 from marquee.api.older_shape import older_shape
+from marquee.api.probes import Alive
 from marquee.api.problems import ProblemError
 from marquee.api.ratings import ResolveRequest
 from marquee.api.request_body import Body, parse_request

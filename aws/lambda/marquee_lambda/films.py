@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import BaseModel
 
-from marquee.api.contracts import MovieList, Ready
+from marquee.api.contracts import MovieList
+from marquee.api.probes import Ready
 from marquee.api.queries import MoviePath, SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery, parse_parameters
 from marquee.bundle.card import model_card
 from marquee.films import well_known
@@ -49,7 +50,7 @@ def understand(pipeline: Pipeline, _: str, query: Mapping[str, Sequence[str]]) -
 
 def model(pipeline: Pipeline, _: str, __: Mapping[str, Sequence[str]]) -> BaseModel:
     """The model card."""
-    return model_card(pipeline.bundle.manifest)
+    return model_card(pipeline.bundle.manifest, pipeline.catalog.noun)
 
 
 def catalog(pipeline: Pipeline, _: str, __: Mapping[str, Sequence[str]]) -> bytes:

@@ -20,16 +20,26 @@ MAX_BODY_BYTES = 512 * 1024  # as many ids of 40 characters, and as much again
 BODY_LIMITS = {"/v1/resolve": 1024 * 1024}  # of paths whose bodies can be longer than that
 # Of explanations in an answer. The rest is small, and both together pass Lambda: 6 MiB, with quotes escaped.
 MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
-_SEEDS = ("tmdb_ids", "movie_ids", "imdb_ids")
+_SEEDS = ("tmdb_ids", "movie_ids", "imdb_ids", "item_ids")
 _EMPTY = {"maxItems": 0}
 FILM_IDS = ("movie_id", "tmdb_id", "imdb_id", "item_id")
+
+
+def _given_id(value: object) -> ItemId:
+    """An id of a catalogue's own data; 12.0 is 12, as in JSON schema."""
+    given = text_or_number(value)
+    if isinstance(given, float) and not given.is_integer():
+        raise ValueError("must be text or a whole number")
+    return int(given) if isinstance(given, float) else given
+
 
 MovieId = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Ids = Annotated[list[MovieId], Field(max_length=MAX_IDS)]
 ImdbId = Annotated[str, Field(pattern=r"^tt\d{1,10}$")]
 ImdbIds = Annotated[list[ImdbId], Field(max_length=MAX_IDS)]
 ManyIds = Annotated[list[MovieId], Field(max_length=MAX_RATINGS)]
-GivenId = Annotated[ItemId, PlainValidator(text_or_number), WithJsonSchema({"anyOf": [TEXT, {"type": "integer"}]})]
+GivenId = Annotated[ItemId, PlainValidator(_given_id), WithJsonSchema({"anyOf": [TEXT, {"type": "integer"}]})]
+OwnIds = Annotated[list[GivenId], Field(max_length=MAX_IDS)]
 Genre = Annotated[str, Field(min_length=1, max_length=50)]
 Year = Annotated[int, Field(strict=True, ge=1870, le=2100)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -119,17 +129,21 @@ class _Taste(FrozenBaseModel):
     """Films that the person likes, as MovieLens ids."""
     imdb_ids: ImdbIds = []
     """Films that the person likes, as IMDb ids: `tt0133093`."""
+    item_ids: OwnIds = []
+    """Items that the person likes, by the ids of the catalogue's own data, as text or numbers."""
     disliked_tmdb_ids: Ids = []
     """Films that the person dislikes, as TMDB ids: never recommended, and similar films rank lower."""
     disliked_movie_ids: Ids = []
     """Films that the person dislikes, as MovieLens ids."""
     disliked_imdb_ids: ImdbIds = []
     """Films that the person dislikes, as IMDb ids."""
+    disliked_item_ids: OwnIds = []
+    """Items that the person dislikes, by the ids of the catalogue's own data."""
 
     @property
     def n_seeds(self) -> int:
         """Number of liked films."""
-        return len(self.tmdb_ids) + len(self.movie_ids) + len(self.imdb_ids)
+        return len(self.tmdb_ids) + len(self.movie_ids) + len(self.imdb_ids) + len(self.item_ids)
 
 
 class Person(_Taste):
@@ -141,7 +155,7 @@ class Person(_Taste):
     @model_validator(mode="after")
     def _has_seeds(self) -> Self:
         if not self.n_seeds:
-            raise ValueError("give each person at least one film in tmdb_ids, movie_ids or imdb_ids")
+            raise ValueError("give each person at least one film in tmdb_ids, movie_ids, imdb_ids or item_ids")
         return self
 
 
@@ -199,6 +213,8 @@ class RecommendationRequest(_Taste):
     """Films to leave out, as MovieLens ids."""
     exclude_imdb_ids: Annotated[list[ImdbId], Field(max_length=MAX_RATINGS)] = []
     """Films to leave out, as IMDb ids."""
+    exclude_item_ids: Annotated[list[GivenId], Field(max_length=MAX_RATINGS)] = []
+    """Items to leave out, by the ids of the catalogue's own data."""
     filters: Filters = Filters()
     """Restrictions on the recommended films."""
     top_n: Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_N)] = 10
@@ -230,7 +246,7 @@ class RecommendationRequest(_Taste):
     @model_validator(mode="after")
     def _is_for_one_or_several(self) -> Self:
         if not self.n_seeds:
-            raise ValueError("give at least one film in tmdb_ids, movie_ids, imdb_ids or ratings")
+            raise ValueError("give at least one film in tmdb_ids, movie_ids, imdb_ids, item_ids or ratings")
         if self.people and any(getattr(self, name) for name in _FOR_ONE):
             raise ValueError("give the films either of one person or in people, not both")
         if len(self.people) == 1:
@@ -254,6 +270,8 @@ class SeedContribution(FrozenBaseModel):
     """Contribution of one liked film (seed) to a film's score."""
 
     movie_id: int
+    item_id: ItemId | None = OMITTED
+    """Only of catalogues with ids of their own."""
     title: str
     contribution: float
     """Contribution in log-odds; negative if the seed counts against the film."""
@@ -287,6 +305,9 @@ class Movie(FrozenBaseModel):
     """A film of the catalogue."""
 
     movie_id: int
+    """MovieLens id; of catalogues with ids of their own a number from 1, which may differ in the next version."""
+    item_id: ItemId | None = OMITTED
+    """The id of the catalogue's own data, where `movie_id` isn't it."""
     tmdb_id: int | None
     title: str
     year: int | None
@@ -319,6 +340,8 @@ class Note(FrozenBaseModel):
     """The same as a sentence for people."""
     movie_ids: list[int]
     """The films that it is about."""
+    item_ids: list[ItemId] | None = OMITTED
+    """The same by the ids of the catalogue's own data, if it has such."""
 
 
 class RecommendationResponse(FrozenBaseModel):
@@ -354,19 +377,6 @@ class MovieList(FrozenBaseModel):
     """Films found by a search, or similar to one."""
 
     movies: list[Movie]
-    model_version: str
-
-
-class Alive(FrozenBaseModel):
-    """The process answers."""
-
-    status: str = "alive"
-
-
-class Ready(FrozenBaseModel):
-    """A bundle is loaded."""
-
-    status: str = "ready"
     model_version: str
 
 

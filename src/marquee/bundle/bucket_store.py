@@ -61,8 +61,8 @@ class BucketStore(Store):
         self.address = address.rstrip("/")
         self._lease_seconds = lease_seconds
         # Pointers are read every few seconds, and should fail soon; a version's files may be long.
-        self._soon = _connect(self.address, seconds=5.0, retries=1)
-        self._bucket = _connect(self.address, seconds=600.0, retries=4)
+        self._soon = connect(self.address, seconds=5.0, retries=1)
+        self._bucket = connect(self.address, seconds=600.0, retries=4)
         given = cache or os.environ.get("MARQUEE_CACHE_DIR")  # commands have no settings
         root = Path(given or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marquee" / "stores")
         self._local = FolderStore(root / hashlib.sha256(self.address.encode()).hexdigest()[:16])
@@ -355,7 +355,7 @@ def _written_once(path: Path) -> Iterator[Path]:
         raise
 
 
-def _connect(address: str, *, seconds: float, retries: int) -> Any:
+def connect(address: str, *, seconds: float, retries: int) -> Any:
     """A client of a bucket's folder, with a time limit per request."""
     endpoints = (value for name, value in os.environ.items() if name.startswith(_ENDPOINTS))
     options: Any = {"timeout": f"{seconds:g}s", "connect_timeout": "2s"}

@@ -15,6 +15,7 @@ from typing import Any
 
 from marquee.base_model import FrozenBaseModel
 from marquee.bundle.manifest import Manifest
+from marquee.models.catalog import FILMS
 
 SEEDS = ("1", "3", "5", "10")
 SMALL_PANEL = 1000
@@ -26,6 +27,7 @@ _PROTOCOL = re.compile(
     r"few-seeds/[12] positive>=(?P<positive>[\d.]+|mean) min_positives=(?P<least>\d+) draws=(?P<draws>\d+) "
     r"folds=(?P<run>\d+)/(?P<folds>\d+) seed=\d+"
 )
+_FILMS = re.compile(r"(?<![$\w])film(s?)\b")
 _WITH_NEIGHBORS = ("few_seed_ridge", "edlae", "ease")
 
 
@@ -100,11 +102,11 @@ class ModelCard(FrozenBaseModel):
     """Facts that the bundle does not record."""
 
 
-def model_card(manifest: Manifest) -> ModelCard:
-    """Model card of a bundle."""
+def model_card(manifest: Manifest, noun: tuple[str, str] = FILMS) -> ModelCard:
+    """Model card of a bundle, whose catalogue calls its items so."""
     metrics, data, counts = manifest.metrics, manifest.data, manifest.data.counts
     beyond, intervals = metrics.beyond.get(metrics.seeds, {}), metrics.beyond_ci95.get(metrics.seeds, {})
-    return ModelCard(
+    card = ModelCard(
         version=manifest.version,
         created=manifest.created,
         marquee=manifest.code_version.marquee,
@@ -144,6 +146,18 @@ def model_card(manifest: Manifest) -> ModelCard:
         limits=[*_limits_by_metrics(manifest), *_limits_by_data(manifest)],
         unknown=_unknown(manifest),
     )
+    if noun == FILMS:
+        return card
+    return ModelCard.model_validate(_worded(card.model_dump(exclude={"data"}), noun) | {"data": card.data})
+
+
+def _worded(value: Any, noun: tuple[str, str]) -> Any:
+    """The value with another noun in its texts."""
+    if isinstance(value, str):
+        return _FILMS.sub(lambda found: noun[bool(found[1])], value)
+    if isinstance(value, dict):
+        return {key: _worded(entry, noun) for key, entry in value.items()}
+    return [_worded(entry, noun) for entry in value] if isinstance(value, list) else value
 
 
 def describe_source(source: str) -> str:
@@ -238,7 +252,7 @@ def _percent(share: float) -> str:
     return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %"
 
 
-def markdown(card: ModelCard) -> str:
+def markdown(card: ModelCard, noun: tuple[str, str] = FILMS) -> str:
     """The card as a Markdown document; sections without figures are left out."""
     counts = {name: value for name, value in card.data if isinstance(value, int)} | {"films": card.films}
     facts = {name: str(value) if name.endswith("_year") else f"{value:,}" for name, value in counts.items()}
@@ -258,7 +272,8 @@ def markdown(card: ModelCard) -> str:
         "limits": _bullets(card.limits) or _TEXTS["no_limits"],
         "unknown": _bullets(card.unknown),
     }
-    layout = files("marquee.bundle").joinpath("card.md").read_text("utf-8")
+    values |= {name: _worded(text, noun) for name, text in values.items() if name not in ("name", "source")}
+    layout = _worded(files("marquee.bundle").joinpath("card.md").read_text("utf-8"), noun)
     sections = [Template(section) for section in re.split(r"\n(?=## )", layout)]
     filled = (section for section in sections if all(values[name] for name in section.get_identifiers()))
     return "\n".join(section.substitute(values) for section in filled)

@@ -59,8 +59,12 @@ class Catalog:
         return {int(tmdb): int(row) for tmdb, row in zip(self.tmdb_ids, self.same_film, strict=True) if tmdb}
 
     @cached_property
-    def _row_of_item(self) -> dict[ItemId, int]:
-        return {item: row for row, item in enumerate(self.item_ids or self.movie_ids.tolist())}
+    def _row_of_item(self) -> dict[str, int]:
+        return {str(item): row for row, item in enumerate(self.item_ids or self.movie_ids.tolist())}
+
+    def item_id(self, row: int) -> ItemId | None:
+        """An item's id as the data has it, by its row; None where `movie_ids` are the data's own."""
+        return None if self.item_ids is None else self.item_ids[row]
 
     @cached_property
     def imdb_ids(self) -> dict[int, int]:
@@ -78,12 +82,13 @@ class Catalog:
     def same_film(self) -> Rows:
         """(n,) int64: for each film the row of the most liked one with its TMDB id, or with its title and year.
 
-        MovieLens has some films twice; to a person they are one.
+        MovieLens has some films twice; to a person they are one. Other items may share a title and a year.
         """
         first: dict[object, int] = {}
+        films = self.noun == FILMS
         tmdb_ids, years, rows = self.tmdb_ids.tolist(), self.years.tolist(), list(range(len(self)))
         for row in np.argsort(-self.popularity, kind="stable").tolist():
-            keys = [tmdb_ids[row] or None, (self.titles[row].casefold(), years[row]) if years[row] else None]
+            keys = [tmdb_ids[row] or None, (self.titles[row].casefold(), years[row]) if years[row] and films else None]
             rows[row] = next((first[key] for key in keys if key in first), row)
             for key in filter(None, keys):
                 first.setdefault(key, rows[row])
@@ -164,8 +169,9 @@ class Catalog:
         return self._row_of_movie[movie_id]
 
     def rows_of_items(self, ids: Iterable[ItemId]) -> tuple[list[int], list[ItemId]]:
-        """Rows of ids as the data has them, in their order, and the ids that no item has."""
-        return _look_up(self._row_of_item, ids)
+        """Rows of ids as the data has them, in their order, and the ids that no item has; a number may be text."""
+        rows, unknown = _look_up(self._row_of_item, given := {str(item): item for item in ids})
+        return rows, [given[item] for item in unknown]
 
     def rows_of_imdb(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
         """Rows of the numbers in IMDb ids, in their order, and those that no film has."""

@@ -37,6 +37,7 @@ def explain(bundle: Bundle, ranking: Ranking, log_odds: LogOdds) -> list[Explana
         because = [
             SeedContribution(
                 movie_id=int(catalog.movie_ids[seed]),
+                item_id=catalog.item_id(seed),
                 title=catalog.titles[seed],
                 contribution=round(float(share), 4),
             )

@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import obstore
 import pytest
-from moto.server import ThreadedMotoServer
 
 from marquee.bundle import (
     Live,
@@ -33,16 +32,6 @@ from marquee.errors import BundleError, ConfigError, StoreUnreachable
 from tests.waiting import free_port
 
 DOOMED = Path(__file__).with_name("doomed.py")
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """The URL of an S3 server."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """The one shape that ratings of any source are read into."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from marquee.models.catalog import FILMS, ItemId
+from marquee.models.columns import Column
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class Dataset:
         genome: The tag genome, where there is one.
         sha256: Hash over the files, or over the arguments of the generator.
         notes: What was left out, and other facts that a person should know.
+        item_ids: The n ids as the data has them, where `movie_id` can't hold them.
+        noun: What an item is called, one and several.
+        columns: Further columns of the n items, by name.
+        texts: A text on each of the n items; may be empty.
+        read: How each column of a mapped file is read: table, column, read_as, type, example.
     """
 
     name: str
@@ -48,3 +57,8 @@ class Dataset:
     genome: Genome | None
     sha256: str
     notes: tuple[str, ...] = ()
+    item_ids: tuple[ItemId, ...] | None = None
+    noun: tuple[str, str] = FILMS
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    read: tuple[Mapping[str, str], ...] = ()

@@ -1,51 +1,65 @@
 """What is known of films beside who liked them: the catalogue, and content features for the item tower."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from marquee.models.catalog import Catalog
-from marquee.models.columns import Numbers
+from marquee.models.columns import Column, Labels, Numbers
 from marquee_training.data.dataset import Dataset
 
 MAX_TAGS = 200
 MIN_TAGGED_FILMS = 5
 GENOME_DIMENSIONS = 64
+TEXT_DIMENSIONS = 64
 FIRST_DECADE, N_DECADES = 1900, 13
 
 
 def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
     """The films of a data set, whose (n,) likes are given in their order."""
     movies = dataset.movies
-    flags = movies["genres"].str.get_dummies("|").drop(columns="", errors="ignore").sort_index(axis=1)
-    imdb_ids = movies.get("imdb_id", movies["movie_id"] * 0).to_numpy(np.float64)
+    own = Labels.of([[name for name in names.split("|") if name] for names in movies["genres"]])
+    genres = np.zeros((len(movies), len(own.names)), dtype=np.bool_)
+    genres[np.repeat(np.arange(len(movies)), np.diff(own.indptr)), own.indices] = True
+    columns = dict(dataset.columns)
+    if "imdb_id" in movies and (imdb_ids := movies["imdb_id"].to_numpy(np.float64)).any():
+        columns["imdb_id"] = Numbers(np.where(imdb_ids > 0, imdb_ids, np.nan))
     return Catalog(
         movie_ids=movies["movie_id"].to_numpy(np.int64),
         tmdb_ids=movies["tmdb_id"].to_numpy(np.int64),
         titles=tuple(map(str, movies["title"])),
         years=movies["year"].to_numpy(np.int16),
-        genre_names=tuple(map(str, flags.columns)),
-        genres=flags.to_numpy(np.bool_),
+        genre_names=own.names,
+        genres=genres,
         popularity=popularity,
-        columns={"imdb_id": Numbers(np.where(imdb_ids > 0, imdb_ids, np.nan))} if imdb_ids.any() else {},
+        item_ids=dataset.item_ids,
+        columns=columns,
+        noun=dataset.noun,
     )
 
 
 def most_features(dataset: Dataset) -> int:
     """About how many columns `content_matrix` will have, at most."""
-    return N_DECADES + 1 + MAX_TAGS * bool(len(dataset.tags)) + GENOME_DIMENSIONS * bool(dataset.genome)
+    blocks = GENOME_DIMENSIONS * bool(dataset.genome) + TEXT_DIMENSIONS * bool(dataset.texts)
+    return N_DECADES + 1 + MAX_TAGS * (bool(len(dataset.tags)) + len(dataset.columns)) + blocks
 
 
 def content_matrix(dataset: Dataset, catalog: Catalog) -> tuple[NDArray[np.float32], list[str]]:
     """Features of every film, each block with rows of about unit length.
 
     Genres (a film's genres share one unit), decade and year, the most used tags (log counts, weighted by rarity as
-    TF-IDF does), and the tag genome, cut to its GENOME_DIMENSIONS strongest directions.
+    TF-IDF does), the tag genome, cut to its GENOME_DIMENSIONS strongest directions, a team's own columns, and texts by
+    latent semantic analysis.
 
     Returns:
         (n, f) float32, and the f names.
     """
     blocks = [_genres(catalog), _years(catalog), _tags(dataset, catalog), _genome(dataset, catalog)]
+    blocks += [_column(name, column) for name, column in dataset.columns.items()]
+    if dataset.texts:
+        blocks.append(_texts(dataset.texts))
     features = np.concatenate([block for block, _ in blocks], axis=1).astype(np.float32)
     return features, [name for _, names in blocks for name in names]
 
@@ -80,6 +94,38 @@ def _tags(dataset: Dataset, catalog: Catalog) -> Block:
     matrix *= np.log(len(catalog) / np.maximum((matrix > 0).sum(axis=0), 1)).astype(np.float32)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     return np.divide(matrix, norms, out=matrix, where=norms > 0), [f"tag:{tag}" for tag in kept]
+
+
+def _column(name: str, column: Column) -> Block:
+    """Of words the most used as flags, weighted by rarity; of numbers the rank, from -1 to 1, 0 where unknown."""
+    if isinstance(column, Numbers):
+        ranks = pd.Series(column.values).rank(pct=True) * 2 - 1
+        return ranks.fillna(0).to_numpy(np.float32)[:, None], [name]
+    counts = np.bincount(column.indices, minlength=len(column.names))
+    used = np.flatnonzero(counts >= MIN_TAGGED_FILMS)
+    kept = np.sort(used[np.argsort(-counts[used], kind="stable")[:MAX_TAGS]])
+    at = np.full(len(counts), -1)
+    at[kept] = np.arange(len(kept))
+    rows, places = np.repeat(np.arange(len(column)), np.diff(column.indptr)), at[column.indices]
+    matrix = np.zeros((len(column), len(kept)), dtype=np.float32)
+    matrix[rows[places >= 0], places[places >= 0]] = 1
+    matrix *= np.log(len(column) / np.maximum(counts[kept], 1)).astype(np.float32)
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return np.divide(matrix, norms, out=matrix, where=norms > 0), [f"{name}:{column.names[index]}" for index in kept]
+
+
+def _texts(texts: Sequence[str]) -> Block:
+    from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415 - takes seconds to import
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+
+    try:
+        words = TfidfVectorizer(min_df=2, max_features=20_000, sublinear_tf=True, dtype=np.float32).fit_transform(texts)
+    except ValueError:  # no word is in two texts
+        return np.zeros((len(texts), 0), dtype=np.float32), []
+    d = min(TEXT_DIMENSIONS, *words.shape)
+    vectors = TruncatedSVD(d, random_state=0).fit_transform(words)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, norms, out=vectors, where=norms > 0), [f"text:{index}" for index in range(d)]
 
 
 def _genome(dataset: Dataset, catalog: Catalog) -> Block:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from marquee.errors import DataError
 from marquee_training.data.dataset import Dataset, Genome
+from marquee_training.data.mapping import NAME
 from marquee_training.data.read_csv import FileFormat, Table, read_table, require_known, require_unique, require_valid
 from marquee_training.data.row_errors import Kind
 from marquee_training.data.titles import split_title
@@ -140,20 +141,32 @@ def _times(ratings: Table, notes: list[str]) -> NDArray[np.int64]:
 
 
 def _with_bars(movies: Table, notes: list[str]) -> list[str]:
-    """Each film's genres as MovieLens writes them, "Action|Comedy", out of lists with another separator or in JSON."""
-    cells = [cell.strip() for cell in movies.columns["genres"].to_pylist()]
-    in_brackets = {row: _bracketed(cell) for row, cell in enumerate(cells) if cell.startswith("[")}
-    valid = np.array([in_brackets.get(row, "") is not None for row in range(len(cells))], dtype=np.bool_)
+    """Each film's genres as MovieLens writes them, "Action|Comedy"."""
+    cells = movies.columns["genres"].to_pylist()
+    genres, mark, valid = split_genres(cells)
     fix = """write them as Action|Comedy, or as a list of texts, ["Action", "Comedy"]"""
     require_valid(movies, "genres", valid, what="genres is '{value}', which is no list of names", fix=fix)
-    plain = [cell for row, cell in enumerate(cells) if row not in in_brackets and cell != NO_GENRES]
-    others = [mark for mark in (";", ",", "/") if any(mark in cell for cell in plain)]
-    mark = "|" if not others or any("|" in cell for cell in plain) else others[0]
-    if mark != "|":
+    if mark:
         notes.append(f"{movies.path.name}: genres are separated by {mark!r}, and read so")
-    elif odd := [cell for cell in plain if "," in cell or ";" in cell]:
+    elif odd := [cell for cell in cells if {",", ";"} & set(cell) and not cell.strip().startswith("[")]:
         notes.append(f"{movies.path.name}: genres are separated by |, but {len(odd):,} films have such as {odd[0]!r}")
-    return [in_brackets.get(row, cell.replace(mark, "|")) or "" for row, cell in enumerate(cells)]
+    return genres
+
+
+def split_genres(cells: Sequence[str]) -> tuple[list[str], str, NDArray[np.bool_]]:
+    """Genres with bars between, "Action|Comedy", out of text with another separator, or of lists in JSON.
+
+    Returns:
+        Each cell's genres, the separator if it isn't a bar, and (n,) bool, which cells are valid.
+    """
+    cells = [cell.strip().removeprefix(NO_GENRES) for cell in cells]
+    in_brackets = {row: _bracketed(cell) for row, cell in enumerate(cells) if cell.startswith("[")}
+    valid = np.array([in_brackets.get(row, "") is not None for row in range(len(cells))], dtype=np.bool_)
+    plain = [cell for row, cell in enumerate(cells) if row not in in_brackets]
+    others = [mark for mark in (";", ">", ",", "/") if any(mark in cell for cell in plain)]
+    mark = "|" if not others or any("|" in cell for cell in plain) else others[0]
+    genres = [in_brackets.get(row, cell.replace(mark, "|")) or "" for row, cell in enumerate(cells)]
+    return genres, mark.replace("|", ""), valid
 
 
 def _bracketed(cell: str) -> str | None:
@@ -286,7 +299,7 @@ class _Files:
         for name, formats in by_name.items():
             if _existing(self.folder, formats["movies"].name):
                 fix = f"copy {name} there, beside {formats['movies'].name}"
-        what = f"none of {', '.join(by_name)} is there (or gzipped, .gz)"
+        what = f"none of {', '.join(by_name)} is there (or gzipped, .gz), and no {NAME} for data of another kind"
         raise DataError(f"{self.folder} holds no ratings: {what}", fix=fix)
 
 

@@ -27,6 +27,7 @@ import pandas as pd
 
 from marquee.errors import DataError
 from marquee_training.data.dataset import Dataset
+from marquee_training.data.mapped import is_mapped, load_mapped
 from marquee_training.data.movielens import GENRES_100K, load_movielens
 from marquee_training.data.synthetic import synthesize
 from marquee_training.progress import ByteProgress, say
@@ -47,20 +48,21 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError,
 
 
 def obtain(
-    folder: Path | None = None, *, name: str = DEFAULT, cache: Path | None = None, real_only: bool = False
+    place: Path | str | None = None, *, name: str = DEFAULT, cache: Path | None = None, real_only: bool = False
 ) -> Dataset:
     """The ratings to train on. Each source that is skipped says why, in a line on stderr.
 
-    A folder that is given is final, whatever is wrong with it. Without one, the GroupLens data set of that name is
+    A place that is given is final, whatever is wrong with it: a mapping file, a folder with one, or a folder of
+    MovieLens' files. Without one, the GroupLens data set of that name is
     fetched; only the default one has further sources behind it, since somebody who asks for another doesn't want less.
     Downloads are cached, by default in `marquee` below $XDG_CACHE_HOME or ~/.cache. With `real_only`, synthetic
     ratings are an error.
 
     Raises:
-        DataError: The folder's files are broken, or a data set asked for by name, or any real one, can't be had.
+        DataError: The place's files are broken, or a data set asked for by name, or any real one, can't be had.
     """
-    if folder is not None:
-        return load_movielens(folder)
+    if place is not None:
+        return load_mapped(str(place)) if is_mapped(str(place)) else load_movielens(Path(place))
     cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marquee"
     try:
         return _cached(cache / name, lambda place: fetch_grouplens(name, place), f"GroupLens, {name}")
@@ -114,21 +116,23 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     people = int(ratings["user_id"].nunique())
     stars = ratings["rating"].value_counts(normalize=True).sort_index()
     years = movies.loc[movies["year"] > 0, "year"]
+    several = "items" if dataset.read else "films"
     return {
         "name": dataset.name,
         "source": dataset.source,
         "ratings": len(ratings),
         "people": people,
-        "films": len(movies),
-        "films_rated": int(ratings["movie_id"].nunique()),
+        several: len(movies),
+        f"{several}_rated": int(ratings["movie_id"].nunique()),
         "density": len(ratings) / max(1, people * len(movies)),
         "stars": {f"{value:g}": round(float(share), 4) for value, share in stars.items()},
         "years": f"{int(years.min())} to {int(years.max())}" if len(years) else "unknown",
-        "films_with_tmdb_id": round(float((movies["tmdb_id"] > 0).mean()), 4) if len(movies) else 0.0,
+        f"{several}_with_tmdb_id": round(float((movies["tmdb_id"] > 0).mean()), 4) if len(movies) else 0.0,
         "tags": len(dataset.tags),
         "genome_tags": len(dataset.genome.tags) if dataset.genome else 0,
         "sha256": dataset.sha256,
         "notes": list(dataset.notes),
+        **({"columns": [dict(fact) for fact in dataset.read]} if dataset.read else {}),
     }
 
 

@@ -6,13 +6,9 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from marquee.api.contracts import (
-    Alive,
-    Ready,
-    RecommendationRequest,
-    RecommendationResponse,
-)
+from marquee.api.contracts import RecommendationRequest, RecommendationResponse
 from marquee.api.older_shape import OlderResponse, older_shape
+from marquee.api.probes import Alive, Ready
 from marquee.api.problems import ProblemError, not_ready
 from marquee.api.request_body import parse_request
 from marquee.bundle.card import ModelCard, model_card
@@ -59,8 +55,8 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
         request = parse_request(media_type, body, RecommendationRequest)
         limited = request.one_per_franchise or request.max_per
         slow = request.people or request.several_interests or limited or request.explain
-        n_named = request.n_seeds + len(request.disliked_movie_ids) + len(request.disliked_tmdb_ids)
-        n_named += len(request.disliked_imdb_ids)
+        disliked = [*request.disliked_movie_ids, *request.disliked_tmdb_ids, *request.disliked_item_ids]
+        n_named = request.n_seeds + len(disliked) + len(request.disliked_imdb_ids)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
             return None
         return json_response(_recommend(scope, pipeline, request))
@@ -107,7 +103,8 @@ def about_the_model(request: Request) -> Response:
 
     The answer has an `ETag`; with `If-None-Match` it is 304 while the bundle is the same.
     """
-    return cached_response(request, model_card(pipeline_of(request).bundle.manifest))
+    bundle = pipeline_of(request).bundle
+    return cached_response(request, model_card(bundle.manifest, bundle.catalog.noun))
 
 
 @router.get("/livez", operation_id="livez", response_model=Alive)
