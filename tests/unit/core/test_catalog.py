@@ -47,4 +47,4 @@ def test_of_a_catalogue_without_ids_of_its_own_item_ids_are_movie_ids(make_conte
 @pytest.mark.parametrize("wrong", ["1.5", "true", "null", "[1]"])
 def test_an_id_is_text_or_a_whole_number(wrong):
     with pytest.raises(ProblemError, match=r"item_ids\[1\]: must be text"):
-        parse_request("application/json", f'{{"item_ids": ["a", {wrong}]}}'.encode())
+        parse_request("application/json", f'{{"item_ids": ["a", {wrong}]}}'.encode(), RecommendationRequest)
