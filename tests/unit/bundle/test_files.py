@@ -132,9 +132,10 @@ def test_what_is_not_in_the_format_is_refused_by_name(make_contents: Any, name: 
         decode(files | {name: raw}, manifest, {})
 
 
-def test_columns_count_words_and_find_ranges() -> None:
+def test_columns_find_words_and_ranges() -> None:
     series = Labels.of([["Dune"], [], ["Dune", "SF"], ["Emma"]])
-    assert series.counts(["dune", "sf", "unheard of"]).tolist() == [1, 0, 2, 0]
+    assert series.having(["dune", "unheard of"]).tolist() == [True, False, True, False]
+    assert [places.tolist() for places in series.groups(np.array([2, 1, 3]))] == [[0, 0, 2], [0, 2, 1]]
     assert [series.words(row) for row in range(4)] == [["Dune"], [], ["Dune", "SF"], ["Emma"]]
     prices = Numbers(np.array([1.0, np.nan, 3.0, 9.0]))
     assert prices.between(None, 3).tolist() == [True, False, True, False]

@@ -14,8 +14,9 @@ from tests.exports import ODD, bundle_of, films_of, imdb_csv, letterboxd_zip, tr
 def rated_store(tmp_path_factory, make_contents):
     """A store of a thousand films, and its bundle: tests.exports knows some of them."""
     bundle = bundle_of(make_contents(1000))
-    publish(tmp_path_factory.mktemp("rated") / "store", bundle, force=True)
-    return tmp_path_factory.getbasetemp() / "rated0" / "store", bundle
+    store = tmp_path_factory.mktemp("rated")
+    publish(store, bundle, force=True)
+    return store, bundle
 
 
 @pytest.mark.parametrize("kind", ["zip", "csv", "json"])

@@ -93,7 +93,7 @@ def test_an_affinity_depends_on_the_liked_films_alone(contents, rung, seeds, exc
     config = RerankConfig(n_candidates=pool[0], n_item_cf_candidates=pool[1])
     pipeline = Pipeline(replace(contents, rerank=config), None if rung == "two_tower" else Down())
     answer = ask(pipeline, movie_ids=seeds, exclude_movie_ids=excluded, filters=filters, top_n=100, **dials)
-    assert answer.served_by == rung
+    assert answer.served_by == rung or not answer.recommendations  # no server is asked if nothing is allowed
     for film in answer.recommendations:
         assert film.affinity_score == expected[MOVIES.index(film.movie_id)]
 
