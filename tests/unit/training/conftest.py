@@ -98,6 +98,7 @@ def make_dataset(world):
             "year": np.full(60, 1990, dtype=np.int16),
             "genres": [genres[number % 3] for number in range(60)],
             "tmdb_id": world.movie_ids + 5000,
+            "imdb_id": world.movie_ids + 7000,
         }
     )
     tags = pd.DataFrame(

@@ -37,7 +37,7 @@ class Dataset:
             unknown); one row per (user, film).
         movies: `movie_id` int32 (unique, ascending), `title` str (without the year, articles in reading order),
             `year` int16 (0 = unknown), `genres` str ("Comedy|Drama", empty = none), `tmdb_id` int64 (0 = unknown),
-            `imdb_id` int64, the number in "tt0133093" (0 = unknown; may be missing).
+            `imdb_id` int64, the number in "tt0133093" (0 = unknown).
         tags: `movie_id` int32, `tag` str (lower case), `count` int32 (people who gave it); may be empty.
         genome: The tag genome, where there is one.
         sha256: Hash over the files, or over the arguments of the generator.

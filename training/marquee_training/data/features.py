@@ -24,7 +24,7 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
     genres = np.zeros((len(movies), len(own.names)), dtype=np.bool_)
     genres[np.repeat(np.arange(len(movies)), np.diff(own.indptr)), own.indices] = True
     columns = dict(dataset.columns)
-    if "imdb_id" in movies and (imdb_ids := movies["imdb_id"].to_numpy(np.float64)).any():
+    if (imdb_ids := movies["imdb_id"].to_numpy(np.float64)).any():
         columns["imdb_id"] = Numbers(np.where(imdb_ids > 0, imdb_ids, np.nan))
     return Catalog(
         movie_ids=movies["movie_id"].to_numpy(np.int64),
