@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from marquee.added import extended
 from marquee.api.contracts import (
     MAX_EXPLANATION_BYTES,
     Explanation,
@@ -19,6 +20,7 @@ from marquee.api.contracts import (
     RecommendationRequest,
     RecommendationResponse,
 )
+from marquee.api.items import AddedItems
 from marquee.bundle.bundle import Bundle
 from marquee.errors import AnswerTooLong, LikedAndDisliked
 from marquee.films import Films
@@ -68,6 +70,15 @@ class Pipeline:
     def version(self) -> str:
         """The bundle's version."""
         return self.bundle.version
+
+    def with_items(self, added: AddedItems) -> "Pipeline":
+        """A pipeline with items that came, changed or went since the bundle was made; shares what it can."""
+        other = copy.copy(self)
+        other.bundle = extended(self.bundle, added)
+        other.catalog = other.bundle.catalog
+        other.films = Films(other.bundle, self.films)
+        other.ladder = self.ladder.of(other.bundle)
+        return other
 
     def with_retriever(self, retriever: Retriever) -> "Pipeline":
         """A pipeline with candidates from elsewhere, which shares what was computed from the bundle."""

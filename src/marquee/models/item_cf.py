@@ -33,6 +33,7 @@ class ItemCF:
         factors: (n, d) float32, unit rows (zero for films without ratings); None in the neighbour layout.
         prior: (n,) float32, each film's score before any seed; None counts as 0. With a prior the seeds' weights are
             for their sum divided by the root of their number, so that the two keep their proportion.
+        added: (n, m) float16, what each seed adds to the last m films, which are nobody's neighbours; None counts as 0.
         history: A second set of weights, for people who show many films (docs/adr/0011); None = there is none.
     """
 
@@ -41,6 +42,7 @@ class ItemCF:
     values: NDArray[Any] | None = None
     factors: Array | None = None
     prior: Array | None = None
+    added: NDArray[np.float16] | None = None
     history: "ItemCF | None" = None
 
     def __len__(self) -> int:
@@ -69,7 +71,40 @@ class ItemCF:
         for row in sorted(seed_rows):  # sorted: the sum must not depend on the order of the seeds
             span = slice(int(indptr[row]), int(indptr[row + 1]))
             total[indices[span]] += values[span]
+        if self.added is not None:
+            total[-self.added.shape[1] :] += self.added[sorted(seed_rows)].sum(axis=0, dtype=np.float32)
         return total
+
+    def extended(self, shares: NDArray[np.float64]) -> "ItemCF":
+        """The view with m further films behind the n, which are mixtures of them, by (n, m) shares.
+
+        As a seed each keeps as many of its strongest weights as other films have at most.
+        """
+        n, m = shares.shape
+        history = None if self.history is None else self.history.extended(shares)
+        prior = None if self.prior is None else np.concatenate([self.prior, shares.T @ self.prior]).astype(np.float32)
+        if self.factors is not None:
+            factors = np.concatenate([self.factors, shares.T @ self.factors]).astype(np.float32)
+            return ItemCF(factors=factors, prior=prior, history=history)
+        indptr, indices, values = self._csr()
+        most, seeds = int(np.diff(indptr).max(initial=0)), np.repeat(np.arange(n), np.diff(indptr))
+        added = np.zeros((n + m, m), dtype=np.float16)
+        rows, weights = [indices], [values]
+        for at, mixture in enumerate(shares.T):
+            added[:n, at] = np.bincount(seeds, values * mixture[indices], minlength=n)
+            pull = np.bincount(indices, values * mixture[seeds], minlength=n)
+            strongest = np.sort(np.argpartition(-np.abs(pull), most - 1)[:most]) if most else indices[:0]
+            rows.append(strongest.astype(np.int32))
+            weights.append(pull[strongest].astype(values.dtype))
+        ends = indptr[-1] + most * np.arange(1, m + 1)
+        return ItemCF(
+            np.concatenate([indptr, ends]),
+            np.concatenate(rows),
+            np.concatenate(weights),
+            prior=prior,
+            added=added,
+            history=history,
+        )
 
     def contributions(self, seed_rows: Sequence[int], rows: Rows) -> Array:
         """(k, m) float32: each of k seeds' share of their pull on each of m films."""

@@ -5,11 +5,12 @@ one sum, one matrix product and one tanh, and the item tower's outputs are preco
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marquee.errors import BundleError
 from marquee.models import Array
@@ -71,6 +72,14 @@ class TwoTower:
     def scores(self, seed_rows: Sequence[int]) -> Array:
         """(n,) float32 score of every film for a set of seeds."""
         return np.asarray(self.item_vectors @ self.encode(seed_rows) + self.item_bias, dtype=np.float32)
+
+    def extended(self, shares: NDArray[np.float64]) -> "TwoTower":
+        """The tower with m further films behind the n, which are mixtures of them, by (n, m) shares."""
+        more: dict[str, Any] = {
+            name: np.concatenate([own, (shares.T @ own).astype(np.float32)])
+            for name, own in ((name, getattr(self, name)) for name in _ARRAYS)
+        }
+        return replace(self, **more)
 
     def arrays(self) -> dict[str, Array]:
         """The arrays by the names that the bundle's file uses."""
