@@ -92,21 +92,32 @@ def typed(catalog: Catalog, item_id: str) -> ItemId:
     return int(item_id) if numbers and item_id.isdecimal() and str(int(item_id)) == item_id else item_id
 
 
-def extended(bundle: Bundle, added: AddedItems) -> Bundle:
-    """The bundle with the items that it lacks behind its own, the changed ones as they are now, and without others."""
-    n, catalog = len(bundle.catalog), with_items(bundle.catalog, added)
-    if len(catalog) == n:
-        return replace(bundle, catalog=catalog)
-    liked = np.flatnonzero(bundle.catalog.popularity)
-    fitted = liked if len(liked) else np.arange(n)
-    shares = np.zeros((n, len(catalog) - n))
-    shares[fitted] = mixtures(catalog_features(catalog), fitted, np.arange(n, len(catalog)))
-    return replace(
-        bundle,
-        catalog=catalog,
-        two_tower=bundle.two_tower.extended(shares),
-        item_cf=bundle.item_cf.extended(shares),
-    )
+class Extension:
+    """Makes extended bundles of one bundle: what takes seconds is computed once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        catalog = bundle.catalog
+        liked = np.flatnonzero(catalog.popularity)
+        fitted = liked if len(liked) else np.arange(len(catalog))
+        content = catalog_features(catalog, catalog)
+        self._mixtures = np.zeros(content.shape, dtype=np.float32)
+        self._mixtures[fitted] = mixtures(content, fitted)
+        self._item_cf = bundle.item_cf.mixed(self._mixtures)
+
+    def of(self, added: AddedItems) -> Bundle:
+        """The bundle with the items that it lacks behind its own, and without those that were removed."""
+        bundle = self._bundle
+        n, catalog = len(bundle.catalog), with_items(bundle.catalog, added)
+        if len(catalog) == n:
+            return replace(bundle, catalog=catalog)
+        features = catalog_features(catalog, bundle.catalog)[n:]
+        return replace(
+            bundle,
+            catalog=catalog,
+            two_tower=bundle.two_tower.extended(self._mixtures, features),
+            item_cf=bundle.item_cf.extended(self._item_cf, features),
+        )
 
 
 def with_items(catalog: Catalog, added: AddedItems) -> Catalog:

@@ -31,7 +31,8 @@ class NewFilms:
         """Those of a catalogue with (n, f) content features."""
         n_ratings = np.bincount(interactions.ratings.indices, minlength=interactions.n_movies)
         rows = np.flatnonzero(n_ratings == 0)[-MAX_FILMS:]
-        return cls(rows, fitted, mixtures(content, fitted, rows))
+        content = np.column_stack([content, np.ones(len(content), dtype=np.float32)])
+        return cls(rows, fitted, mixtures(content, fitted) @ content[rows].T)
 
     def fill(self, parameters: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, ...) parameters of all films with those of the new films."""

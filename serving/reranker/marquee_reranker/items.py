@@ -26,6 +26,7 @@ class ItemsFollower:
         try:
             raw, _ = self.store.document(NAME)
             if self._made is not None and self._base is base and self._raw == raw:
+                base.extension  # noqa: B018 - computed at the second look, so that no server waits for it to get ready
                 return self._made
             made = base
             if raw is not None:

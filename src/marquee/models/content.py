@@ -1,7 +1,5 @@
 """Content features of a catalogue's items: genres, years and further columns."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,11 +34,15 @@ def year_features(catalog: Catalog) -> Block:
     return np.concatenate([trend, one_hot], axis=1).astype(np.float32), names
 
 
-def column_features(name: str, column: Column) -> Block:
-    """Of words the most used as flags, weighted by rarity; of numbers the rank, from -1 to 1, 0 where unknown."""
+def column_features(name: str, column: Column, n: int | None = None) -> Block:
+    """Of words the most used as flags, weighted by rarity; of numbers the rank, from -1 to 1, 0 where unknown.
+
+    Use, rarity and rank are those among the first `n` items, by default all.
+    """
+    n = len(column) if n is None else n
     if isinstance(column, Numbers):
-        return _ranks(column.values)[:, None], [name]
-    counts = np.bincount(column.indices, minlength=len(column.names))
+        return _ranks(column.values, n)[:, None], [name]
+    counts = np.bincount(column.indices[: column.indptr[n]], minlength=len(column.names))
     used = np.flatnonzero(counts >= MIN_ITEMS)
     kept = np.sort(used[np.argsort(-counts[used], kind="stable")[:MAX_WORDS]])
     at = np.full(len(counts), -1)
@@ -48,36 +50,42 @@ def column_features(name: str, column: Column) -> Block:
     rows, places = np.repeat(np.arange(len(column)), np.diff(column.indptr)), at[column.indices]
     matrix = np.zeros((len(column), len(kept)), dtype=np.float32)
     matrix[rows[places >= 0], places[places >= 0]] = 1
-    matrix *= np.log(len(column) / np.maximum(counts[kept], 1)).astype(np.float32)
+    matrix *= np.log(n / np.maximum(counts[kept], 1)).astype(np.float32)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     return np.divide(matrix, norms, out=matrix, where=norms > 0), [f"{name}:{column.names[index]}" for index in kept]
 
 
-def catalog_features(catalog: Catalog, left_out: Sequence[str] = ("imdb_id",)) -> Array:
-    """(n, f) float32: what the catalogue itself says of its items."""
-    own = (column_features(name, column) for name, column in catalog.columns.items() if name not in left_out)
-    blocks = [genre_features(catalog), year_features(catalog), *own]
-    return np.concatenate([block for block, _ in blocks], axis=1).astype(np.float32)
+def catalog_features(catalog: Catalog, measure: Catalog) -> Array:
+    """(m, f) float32: what the catalogue itself says of its items, and a constant, as features of a `measure`.
+
+    That is the same catalogue, or the one that it extends.
+    """
+    genres, names = genre_features(catalog)
+    of_measure = [names.index(f"genre:{name}") for name in measure.genre_names]
+    blocks = [genres[:, of_measure], year_features(catalog)[0]]
+    blocks += [
+        column_features(name, catalog.columns[name], len(measure))[0] for name in measure.columns if name != "imdb_id"
+    ]
+    return np.concatenate([*blocks, np.ones((len(catalog), 1))], axis=1).astype(np.float32)
 
 
-def mixtures(content: Array, fitted: Rows, new: Rows) -> NDArray[np.float64]:
-    """(c, m) float64: shares of c fitted items in each of m new ones, by (n, f) content.
+def mixtures(content: Array, fitted: Rows) -> NDArray[np.float64]:
+    """(c, f) float64 shares of c fitted items in f mixtures, by the (n, f) content of all, which ends with a constant.
 
-    A new item's parameters are the fitted items' times its column. Ridge regression of the parameters on the content in
-    closed form, as in Z. Gantner et al., "Learning attribute-to-feature mappings for cold-start recommendations",
+    The parameters of any item are the mixtures' times its content. Ridge regression of the parameters on the content
+    in closed form, as in Z. Gantner et al., "Learning attribute-to-feature mappings for cold-start recommendations",
     ICDM 2010.
     """
-    known, unknown = (np.column_stack([content[rows], np.ones(len(rows))]) for rows in (fitted, new))
-    penalty = np.diag([L2] * content.shape[1] + [1e-6])  # spares the constant
-    return np.asarray(known @ np.linalg.solve(known.T @ known + penalty, unknown.T))
+    known = content[fitted].astype(np.float64)
+    penalty = np.diag([L2] * (content.shape[1] - 1) + [1e-6])  # spares the constant
+    return np.asarray(np.linalg.solve(known.T @ known + penalty, known.T).T)
 
 
-def _ranks(values: NDArray[np.float64]) -> Array:
-    """(n,) float32 from -1 to 1, equal values by their mean rank; 0 where unknown."""
+def _ranks(values: NDArray[np.float64], n: int) -> Array:
+    """Ranks from -1 to 1 among the first n values, equal values by their mean rank; 0 where unknown."""
     known = ~np.isnan(values)
+    measure = np.sort(values[:n][known[:n]])
     ranks = np.zeros(len(values), dtype=np.float32)
-    if known.any():
-        _, at, counts = np.unique(values[known], return_inverse=True, return_counts=True)
-        last = np.cumsum(counts)
-        ranks[known] = ((last - (counts - 1) / 2) / known.sum() * 2 - 1)[at]
+    below, upto = (np.searchsorted(measure, values[known], side=side) for side in ("left", "right"))
+    ranks[known] = (below + np.maximum(upto, below + 1) + 1) / 2 / max(len(measure), 1) * 2 - 1
     return ranks

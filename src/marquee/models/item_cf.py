@@ -75,34 +75,44 @@ class ItemCF:
             total[-self.added.shape[1] :] += self.added[sorted(seed_rows)].sum(axis=0, dtype=np.float32)
         return total
 
-    def extended(self, shares: NDArray[np.float64]) -> "ItemCF":
-        """The view with m further films behind the n, which are mixtures of them, by (n, m) shares.
+    def mixed(self, mixtures: Array) -> "Mixed":
+        """What the view says of f mixtures of films, by their (n, f) shares; takes seconds for thousands of films."""
+        history = None if self.history is None else self.history.mixed(mixtures)
+        prior = None if self.prior is None else self.prior @ mixtures
+        if self.factors is not None:
+            return Mixed(factors=mixtures.T @ self.factors, prior=prior, history=history)
+        indptr, indices, values = self._csr()
+        n, f = mixtures.shape
+        seeds, weights = np.repeat(np.arange(n), np.diff(indptr)), values.astype(np.float64)
+        added, pull = np.empty((n, f), dtype=np.float32), np.empty((f, n), dtype=np.float32)
+        for at, shares in enumerate(mixtures.T):
+            added[:, at] = np.bincount(seeds, weights * shares[indices], minlength=n)
+            pull[at] = np.bincount(indices, weights * shares[seeds], minlength=n)
+        return Mixed(added, pull, prior=prior, history=history)
+
+    def extended(self, mixed: "Mixed", features: Array) -> "ItemCF":
+        """The view with m further films behind the n, each a sum of f mixtures, by (m, f) features.
 
         As a seed each keeps as many of its strongest weights as other films have at most.
         """
-        n, m = shares.shape
-        history = None if self.history is None else self.history.extended(shares)
-        prior = None if self.prior is None else np.concatenate([self.prior, shares.T @ self.prior]).astype(np.float32)
+        m = len(features)
+        history = None
+        if self.history is not None and mixed.history is not None:
+            history = self.history.extended(mixed.history, features)
+        prior = None if self.prior is None else np.concatenate([self.prior, features @ mixed.prior]).astype(np.float32)
         if self.factors is not None:
-            factors = np.concatenate([self.factors, shares.T @ self.factors]).astype(np.float32)
+            factors = np.concatenate([self.factors, features @ mixed.factors]).astype(np.float32)
             return ItemCF(factors=factors, prior=prior, history=history)
         indptr, indices, values = self._csr()
-        most, seeds = int(np.diff(indptr).max(initial=0)), np.repeat(np.arange(n), np.diff(indptr))
-        added = np.zeros((n + m, m), dtype=np.float16)
-        rows, weights = [indices], [values]
-        for at, mixture in enumerate(shares.T):
-            added[:n, at] = np.bincount(seeds, values * mixture[indices], minlength=n)
-            pull = np.bincount(indices, values * mixture[seeds], minlength=n)
-            strongest = np.sort(np.argpartition(-np.abs(pull), most - 1)[:most]) if most else indices[:0]
-            rows.append(strongest.astype(np.int32))
-            weights.append(pull[strongest].astype(values.dtype))
-        ends = indptr[-1] + most * np.arange(1, m + 1)
+        most = int(np.diff(indptr).max(initial=0))
+        pull = features @ mixed.pull
+        near = np.sort(np.argpartition(-np.abs(pull), max(most - 1, 0), axis=1)[:, :most], axis=1)
         return ItemCF(
-            np.concatenate([indptr, ends]),
-            np.concatenate(rows),
-            np.concatenate(weights),
+            np.concatenate([indptr, indptr[-1] + most * np.arange(1, m + 1)]),
+            np.concatenate([indices, near.ravel().astype(np.int32)]),
+            np.concatenate([values, np.take_along_axis(pull, near, axis=1).ravel().astype(values.dtype)]),
             prior=prior,
-            added=added,
+            added=np.concatenate([mixed.added @ features.T, np.zeros((m, m))]).astype(np.float16),
             history=history,
         )
 
@@ -147,3 +157,22 @@ class ItemCF:
         if not sound:
             raise BundleError("the item-item view's indptr, indices and values don't fit each other")
         return view
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What an item-item view says of f mixtures of its n films.
+
+    Attributes:
+        added: (n, f) float32, what each film adds to them as a seed; None in the factor layout.
+        pull: (f, n) float32, what they add to each film as seeds; None in the factor layout.
+        factors: (f, d) float32, in the factor layout.
+        prior: (f,) float32; None where the view has none.
+        history: The same of the second set of weights.
+    """
+
+    added: Any = None
+    pull: Any = None
+    factors: Any = None
+    prior: Any = None
+    history: "Mixed | None" = None

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marquee.errors import BundleError
 from marquee.models import Array
@@ -73,12 +72,12 @@ class TwoTower:
         """(n,) float32 score of every film for a set of seeds."""
         return np.asarray(self.item_vectors @ self.encode(seed_rows) + self.item_bias, dtype=np.float32)
 
-    def extended(self, shares: NDArray[np.float64]) -> "TwoTower":
-        """The tower with m further films behind the n, which are mixtures of them, by (n, m) shares."""
-        more: dict[str, Any] = {
-            name: np.concatenate([own, (shares.T @ own).astype(np.float32)])
-            for name, own in ((name, getattr(self, name)) for name in _ARRAYS)
-        }
+    def extended(self, mixtures: Array, features: Array) -> "TwoTower":
+        """The tower with m further films behind the n: (m, f) sums of f mixtures of them, by their (n, f) shares."""
+        more: dict[str, Any] = {}
+        for name in _ARRAYS:
+            own = getattr(self, name)
+            more[name] = np.concatenate([own, (features @ (mixtures.T @ own)).astype(np.float32)])
         return replace(self, **more)
 
     def arrays(self) -> dict[str, Array]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marquee.added import MAX_ITEMS, change, check_item, extended, read_added, typed
+from marquee.added import MAX_ITEMS, Extension, change, check_item, read_added, typed
 from marquee.api.contracts import Filters, RecommendationRequest
 from marquee.api.items import AddedItems, Item
 from marquee.bundle.address import open_store
@@ -78,9 +78,10 @@ def test_what_is_known_of_other_items_stays(bundle: Bundle) -> None:
 
 
 def test_a_new_item_is_a_mixture_of_those_of_like_content(bundle: Bundle) -> None:
-    made = extended(bundle, listed(("new", MOON)))
-    shares = mixtures(catalog_features(made.catalog), np.flatnonzero(bundle.catalog.popularity), np.array([N]))[:, 0]
+    made = Extension(bundle).of(listed(("new", MOON)))
     fitted = np.flatnonzero(bundle.catalog.popularity)
+    features = catalog_features(made.catalog, bundle.catalog)
+    shares = mixtures(features[:N], fitted) @ features[N]
     tower, was = made.two_tower, bundle.two_tower
     np.testing.assert_allclose(tower.item_vectors[N], shares @ was.item_vectors[fitted], atol=1e-5)
     for seeds in ([2], [5, 7, 30]):
@@ -119,10 +120,10 @@ def test_a_removed_item_is_nowhere(bundle: Bundle) -> None:
 
 def test_ids_that_fit_are_movie_ids(make_contents) -> None:
     catalog = make_contents(N).catalog
-    made = extended(replace(make_contents(N)), listed((5000, MOON)))
+    made = Extension(make_contents(N)).of(listed((5000, MOON)))
     assert made.catalog.item_ids is None
     assert made.catalog.movie_ids[-1] == 5000
-    mixed = extended(make_contents(N), listed((5000, MOON), ("b-1", MOON)))
+    mixed = Extension(make_contents(N)).of(listed((5000, MOON), ("b-1", MOON)))
     assert mixed.catalog.item_ids[-2:] == (5000, "b-1")
     assert mixed.catalog.item_ids[:N] == tuple(catalog.movie_ids.tolist())
     assert len(set(mixed.catalog.movie_ids.tolist())) == N + 2
