@@ -27,8 +27,8 @@
 - name: MARQUEE_ITEMS_TOKEN
   valueFrom: {secretKeyRef: {name: {{ .existingSecret | quote }}, key: {{ .key | quote }}}}
 {{- end }}
-{{- if .seconds }}
-- {name: MARQUEE_ITEMS_SECONDS, value: {{ .seconds | quote }}}
+{{- if or .seconds .existingSecret }}
+- {name: MARQUEE_ITEMS_SECONDS, value: {{ .seconds | default 0.5 | quote }}}
 {{- end }}
 {{- end }}
 {{- with .Values.reranker.rootPath }}
