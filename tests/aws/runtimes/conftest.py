@@ -25,7 +25,7 @@ from tests.aws.runtimes.emulator import Lambda
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory, make_contents: Any) -> Path:
     folder = tmp_path_factory.mktemp("store") / "store"
-    contents = make_contents(n_movies=900, seed=7, dimensions=64)
+    contents = make_contents(n_movies=900, seed=7, dimensions=64, columns=True)
     publish(folder, replace(contents, rerank=contents.rerank.model_copy(update={"n_candidates": 200})), force=True)
     return folder
 
