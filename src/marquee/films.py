@@ -33,10 +33,14 @@ ONE_WORD, WORDS = (0.7, 0.5), (0.5, 0.0)
 
 
 class Films:
-    """The films of one bundle. Immutable and thread-safe."""
+    """The films of one bundle. Immutable and thread-safe.
 
-    def __init__(self, bundle: Bundle) -> None:
+    With a `base`, the films of the bundle that this one extends: its indexes, which take seconds to build, are shared.
+    """
+
+    def __init__(self, bundle: Bundle, base: "Films | None" = None) -> None:
         self._bundle = bundle
+        self._base = base
         self.catalog = bundle.catalog
         self._tower = bundle.two_tower
         self._version = bundle.version
@@ -82,7 +86,20 @@ class Films:
 
     def search(self, query: str, limit: int) -> list[Movie]:
         """Films by title, best match first, the more popular first among equals."""
-        return [self.film(row) for row in self._titles.search(query, limit)]
+        found = self._titles.search(query, limit)
+        if self._base is not None:
+            rows, index = self._changed
+            old = [row for row in found if row not in rows and self.catalog.distinct[row]]
+            found = [row for at in index.search(query, limit) if self.catalog.distinct[row := int(rows[at])]] + old
+        return [self.film(row) for row in found[:limit]]
+
+    @cached_property
+    def _changed(self) -> tuple[Rows, TitleIndex]:
+        """(m,) int64 rows of films that the base lacks or calls otherwise, and an index of their titles."""
+        before = self._base.catalog.titles if self._base else ()
+        titles = self.catalog.titles
+        rows = [row for row, title in enumerate(titles) if row >= len(before) or title is not before[row]]
+        return np.array(rows, dtype=np.int64), TitleIndex(self.catalog.select(rows))
 
     def similar(self, movie_id: int, top_n: int, where: Where = ANYWHERE) -> list[Movie]:
         """Films like one film, best first: those that fit people who like it more than they fit anybody."""
@@ -95,11 +112,15 @@ class Films:
     @cached_property
     def franchises(self) -> Rows:
         """(n,) int64: films of one series share a number."""
+        if self._base is not None:
+            known = self._base.franchises
+            return np.concatenate([known, np.arange(len(known), len(self.catalog))])
         return franchises(self.catalog, self._tower.unit_vectors)
 
     @cached_property
     def _titles(self) -> TitleIndex:
-        return TitleIndex(self.catalog)  # on first use: a Lambda never searches
+        # On first use: a Lambda never searches.
+        return TitleIndex(self.catalog) if self._base is None else self._base._titles
 
     def _rank(self, row: int) -> int:
         """Rank by likes, from 1; films with equally many likes share one."""
@@ -139,7 +160,7 @@ class Films:
     @cached_property
     def reader(self) -> Reader:
         """Parses wishes in words about these films."""
-        return Reader(self.catalog, self._titles, self._version)
+        return Reader(self.catalog, self._titles, self._version) if self._base is None else self._base.reader
 
 
 def well_known(catalog: Catalog, n: int, *, seed: int | None = None, genre: str | None = None) -> list[int]:

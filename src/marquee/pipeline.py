@@ -5,11 +5,13 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import fmean
 from typing import Literal, get_args
 
 import numpy as np
 
+from marquee.added import Extension
 from marquee.api.contracts import (
     MAX_EXPLANATION_BYTES,
     Explanation,
@@ -19,6 +21,7 @@ from marquee.api.contracts import (
     RecommendationRequest,
     RecommendationResponse,
 )
+from marquee.api.items import AddedItems
 from marquee.bundle.bundle import Bundle
 from marquee.errors import AnswerTooLong, LikedAndDisliked
 from marquee.films import Films
@@ -68,6 +71,20 @@ class Pipeline:
     def version(self) -> str:
         """The bundle's version."""
         return self.bundle.version
+
+    @cached_property
+    def extension(self) -> Extension:
+        """What makes bundles with further items of this one; takes seconds."""
+        return Extension(self.bundle)
+
+    def with_items(self, added: AddedItems) -> "Pipeline":
+        """A pipeline with items that came, changed or went since the bundle was made; shares what it can."""
+        other = copy.copy(self)
+        other.bundle = self.extension.of(added)
+        other.catalog = other.bundle.catalog
+        other.films = Films(other.bundle, self.films)
+        other.ladder = self.ladder.of(other.bundle)
+        return other
 
     def with_retriever(self, retriever: Retriever) -> "Pipeline":
         """A pipeline with candidates from elsewhere, which shares what was computed from the bundle."""

@@ -91,6 +91,10 @@ class Settings(FrozenBaseModel):
     """Port of /metrics, separate from the public port."""
     reload_seconds: float = Field(5.0, gt=0)
     """Interval of checks for a new bundle, in seconds."""
+    items_seconds: float = Field(0.0, ge=0)
+    """Interval of checks for items that came, changed or went without a new model, in seconds, such as 0.5. 0: none."""
+    items_token: SecretStr = SecretStr("")
+    """Token that changes items: `Authorization: Bearer TOKEN` at /v1/items. Empty: they can't be changed over HTTP."""
     workers: int = Field(1, ge=0, le=64)
     """Number of processes on the port, each ready by itself, as replicas are. 0: one per processor, at most 4."""
     threads: int = Field(1, ge=1)
@@ -174,6 +178,8 @@ def load_settings(**overrides: object) -> Settings:
         meaning = Settings.descriptions().get(str(first["loc"][0]))
         fix = f"see docs/configuration.md: {' '.join(meaning.split())}" if meaning else ""
         raise ConfigError(f"{name}={first.get('input')!r}: {first['msg']}", fix=fix) from None
+    if settings.items_token.get_secret_value() and not settings.items_seconds:
+        raise ConfigError("MARQUEE_ITEMS_TOKEN needs MARQUEE_ITEMS_SECONDS", fix="set MARQUEE_ITEMS_SECONDS=0.5")
     if settings.profile == "aws" and not settings.sagemaker_endpoint:
         fix = "set it to the endpoint's name, or MARQUEE_PROFILE=cluster"
         raise ConfigError("MARQUEE_PROFILE=aws needs MARQUEE_SAGEMAKER_ENDPOINT", fix=fix)

@@ -8,7 +8,7 @@ import typer
 
 from marquee import __version__
 from marquee.errors import MarqueeError
-from marquee_cli import bundles, doctor, recommend, train
+from marquee_cli import bundles, doctor, items, recommend, train
 from marquee_cli.output import err, print_error
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for panel, commands in {
         bundles.promote,
         bundles.list_,
         bundles.prune,
+        items.items,
         bundles.card,
         bundles.import_,
     ),

@@ -72,6 +72,7 @@ def camel(name):
 def test_the_rerankers_settings_are_the_programs():
     ours = {"profile", "root_path", "host", "port", "metrics_port", "retrieval_url", "retrieval_protocol"}
     ours |= {"rollback", "tmdb_key", "artifacts", "cache_dir", "model", "shadow_model", "shadow_share"}
+    ours |= {"items_seconds", "items_token"}
     ours |= {"retrieval_canary_url", "retrieval_canary_share"}
     cluster = {name for name in Settings.model_fields if not name.startswith(("sagemaker_", "aws_"))}
     settings = SCHEMA["properties"]["reranker"]["properties"]["settings"]["properties"]

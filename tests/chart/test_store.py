@@ -220,6 +220,23 @@ def test_shadow_only_where_it_is_said(render, pods):
     assert (shadowed["MARQUEE_SHADOW_MODEL"], shadowed["MARQUEE_SHADOW_SHARE"]) == ("staging", "0.1")
 
 
+def test_items_are_followed_by_the_reranker_which_writes_only_with_a_token(render, pods):
+    def reranker(*options):
+        (spec,) = [spec for owner, _, spec in pods(render(*options)) if owner.endswith("-reranker")]
+        (container,) = spec["containers"]
+        (mount,) = [one for one in container["volumeMounts"] if one["name"] == "artifacts"]
+        return {one["name"]: one for one in container["env"]}, mount.get("readOnly", False)
+
+    env, read_only = reranker()
+    assert not {"MARQUEE_ITEMS_SECONDS", "MARQUEE_ITEMS_TOKEN"} & env.keys()
+    assert read_only
+    env, read_only = reranker("--set", "reranker.items.seconds=0.5")
+    assert (env["MARQUEE_ITEMS_SECONDS"]["value"], read_only) == ("0.5", True)
+    env, read_only = reranker("--set", "reranker.items.seconds=0.5,reranker.items.existingSecret=keys")
+    assert env["MARQUEE_ITEMS_TOKEN"]["valueFrom"]["secretKeyRef"] == {"name": "keys", "key": "items-token"}
+    assert not read_only
+
+
 def test_a_route_gives_another_release_its_weight(render, find):
     route = "reranker.httpRoute.enabled=true,reranker.httpRoute.parentRefs[0].name=public"
     apis = ("-a", "gateway.networking.k8s.io/v1", "--set")

@@ -36,7 +36,7 @@ SHAPES = {
 
 
 # What there is none of here: a picture of a sweep, and a key for posters.
-OFF = {"/v1/operations/sweep.png", "/v1/posters/{movie_id}"}
+OFF = {"/v1/items", "/v1/operations/sweep.png", "/v1/posters/{movie_id}"}
 
 
 @pytest.fixture(scope="module")

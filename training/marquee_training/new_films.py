@@ -1,8 +1,4 @@
-"""New films, which nobody has rated yet: their parameters, from content, by those of the films that were fitted.
-
-Ridge regression of the parameters on the content in closed form, as in Z. Gantner et al., "Learning
-attribute-to-feature mappings for cold-start recommendations", ICDM 2010.
-"""
+"""New films, which nobody has rated yet: their parameters, from content, by those of the films that were fitted."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,9 +6,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from marquee.models.content import mixtures
 from marquee_training.interactions import Interactions
 
-L2 = 1.0
 MAX_FILMS = 1000  # the item-item fits are quadratic in films
 
 
@@ -35,9 +31,8 @@ class NewFilms:
         """Those of a catalogue with (n, f) content features."""
         n_ratings = np.bincount(interactions.ratings.indices, minlength=interactions.n_movies)
         rows = np.flatnonzero(n_ratings == 0)[-MAX_FILMS:]
-        known, new = (np.column_stack([content[part], np.ones(len(part))]) for part in (fitted, rows))
-        penalty = np.diag([L2] * content.shape[1] + [1e-6])  # spares the constant
-        return cls(rows, fitted, known @ np.linalg.solve(known.T @ known + penalty, new.T))
+        content = np.column_stack([content, np.ones(len(content), dtype=np.float32)])
+        return cls(rows, fitted, mixtures(content, fitted) @ content[rows].T)
 
     def fill(self, parameters: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, ...) parameters of all films with those of the new films."""

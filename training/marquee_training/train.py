@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from marquee import __version__
+from marquee.added import read_added
 from marquee.bundle.address import Place, open_store
 from marquee.bundle.bundle import Bundle
 from marquee.bundle.manifest import DataInfo
@@ -25,6 +26,7 @@ from marquee_training import distributed
 from marquee_training.calibrate import RUNGS, calibrate, concatenate, filters_of, reliability
 from marquee_training.config import TrainingConfig
 from marquee_training.cross_validate import FoldResult, cross_validate
+from marquee_training.data.added import with_added
 from marquee_training.data.dataset import Dataset
 from marquee_training.evaluation.cases import main_k
 from marquee_training.evaluation.judge import pooled, pooled_people, summarise, summarise_beyond
@@ -64,8 +66,12 @@ def train(
     pointer_name(channel)  # refuses a wrong name before the work
     if distributed.is_leader():
         store.check()
+    added = read_added(store)
+    dataset = with_added(dataset, added)
     # Only work of this code on this data with this configuration is resumed.
-    parts = json.dumps([__version__, dataset.sha256, config.model_dump(mode="json")], sort_keys=True)
+    parts = json.dumps(
+        [__version__, dataset.sha256, added.model_dump(mode="json"), config.model_dump(mode="json")], sort_keys=True
+    )
     key = hashlib.sha256(parts.encode()).hexdigest()[:16]
     distributed.check_same(key, "ratings, configuration or version of Marquee", fix="give all of them the same")
     everybody, films = prepare(dataset, config)

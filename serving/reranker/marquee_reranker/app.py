@@ -20,11 +20,12 @@ from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker import openapi
 from marquee_reranker.admission import Admission
+from marquee_reranker.items import ItemsFollower
 from marquee_reranker.middleware import Admit, Observe, refuse_early
 from marquee_reranker.operations import Operations
 from marquee_reranker.posters.fetch import Posters
 from marquee_reranker.responses import install_exception_handlers
-from marquee_reranker.routes import films, operations, page, recommend
+from marquee_reranker.routes import films, items, operations, page, recommend
 from marquee_reranker.shadow import Shadow
 from marquee_reranker.telemetry import Telemetry
 
@@ -59,6 +60,8 @@ def create_app(
     live: Live[Pipeline] = follow(
         model=settings.model,
         build=lambda bundle: build(bundle, make_retriever(bundle)),
+        amend=ItemsFollower(store).amend if settings.items_seconds else lambda pipeline: pipeline,
+        amend_seconds=settings.items_seconds,
         on_change=telemetry.bundle_checked,
     )
     telemetry.store_reachable.set_function(lambda: live.trouble is None)
@@ -90,10 +93,11 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.telemetry, app.state.live, app.state.draining = telemetry, live, False
-    app.state.settings, app.state.posters = settings, posters
+    app.state.settings, app.state.posters, app.state.store = settings, posters, store
     app.state.shadow = shadow
     app.state.operations = Operations(settings, telemetry, store, live)
-    routers = [module.router for module in (films, recommend, page, operations)]
+    routers = [module.router for module in (films, recommend, items, page, operations)]
+    app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)
     install_exception_handlers(app, retry_after=math.ceil(settings.reload_seconds))
@@ -123,7 +127,7 @@ def create_app(
     app.add_middleware(
         Observe,
         telemetry=telemetry,
-        routes=[route for router in routers for route in router.routes],
+        routes=app.state.routes,
         root_path=settings.root_path,
         cross_origin=bool(settings.cors_origins),
     )

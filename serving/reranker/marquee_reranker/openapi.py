@@ -1,5 +1,7 @@
 """The OpenAPI document, as far as FastAPI can't derive it from the routes."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -7,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from marquee.api.contracts import Problem, RecommendationRequest
+from marquee.api.items import Item
 from marquee.api.problems import CODES, INTERNAL, MEDIA_TYPE, status_title, too_slow
 from marquee.api.ratings import ResolveRequest
 
@@ -54,12 +57,16 @@ def problems_at(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {key: value for status in (*statuses, 500) for key, value in problem_at(status, *_PROBLEMS[status]).items()}
 
 
-def with_request_body(response_model: type[BaseModel], body: type[BaseModel] = RecommendationRequest) -> dict[str, Any]:
+def with_request_body(
+    response_model: type[BaseModel],
+    body: type[BaseModel] = RecommendationRequest,
+    others: Mapping[int | str, dict[str, Any]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Arguments of a route that takes a body, which FastAPI doesn't see (`requests.py`)."""
     schema = {"$ref": REF.format(model=body.__name__)}
     return {
         "response_model": response_model,
-        "responses": problems_at(400, 408, 413, 415, 422, 503),
+        "responses": {**problems_at(400, 408, 413, 415, 422, 503), **others},
         "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
     }
 
@@ -77,7 +84,7 @@ def install(app: FastAPI) -> None:
                 license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             )
             schemas = document["components"]["schemas"]
-            for model in (RecommendationRequest, ResolveRequest, Problem):
+            for model in (RecommendationRequest, ResolveRequest, Item, Problem):
                 schema = model.model_json_schema(ref_template=REF)
                 schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
             document["components"]["schemas"] = dict(sorted(schemas.items()))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Path, Request
 
 from marquee.api.contracts import RecommendationRequest
+from marquee.api.items import Item
 from marquee.api.queries import MAX_ID, MoviePath, SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
 from marquee.api.ratings import ResolveRequest
 from marquee.api.request_body import parse_request
@@ -15,6 +16,11 @@ MovieIdInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="A MovieLens id
 async def recommendation_request(request: Request) -> RecommendationRequest:
     """The parsed body; a FastAPI dependency, since FastAPI's own parser isn't strict."""
     return parse_request(request.headers.get("content-type", ""), await request.body(), RecommendationRequest)
+
+
+async def item_request(request: Request) -> Item:
+    """The same for an item."""
+    return parse_request(request.headers.get("content-type", ""), await request.body(), Item)
 
 
 async def resolve_request(request: Request) -> ResolveRequest:

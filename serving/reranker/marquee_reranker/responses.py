@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from marquee.api import problems
@@ -90,5 +91,7 @@ def _http_problem(request: Request, error: HTTPException) -> ProblemError:
     if error.status_code == 404:
         return problems.not_found(path)
     if error.status_code == 405:
-        return problems.method_not_allowed(request.method, path, (error.headers or {}).get("Allow", "another method"))
+        routes = (route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE)
+        allowed = {method for route in routes for method in getattr(route, "methods", ())}
+        return problems.method_not_allowed(request.method, path, ", ".join(sorted(allowed)))
     return ProblemError(error.status_code, str(error.detail), headers=error.headers)

@@ -13,6 +13,7 @@ ONE_MINUTE = {"Cache-Control": "private, max-age=60"}
 # A status's default code. docs/api.md lists all codes; a test compares the two.
 CODES = {
     400: "not_json",
+    401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
     408: "too_slow",

@@ -69,6 +69,7 @@ class BucketStore(Store):
         self.work = self._local.work
         self._tags: dict[str, Any] = {}  # of pointers, as the publisher read them last
         self._polled: dict[str, tuple[str, Pointer]] = {}  # of servers: ETag and pointer
+        self._documents: dict[str, tuple[bytes, Any]] = {}  # as they were read last, and their properties
         self._trouble: str | None = None
 
     @property
@@ -195,6 +196,30 @@ class BucketStore(Store):
         check_version_name(version)
         self._delete(version)
         self.forget(version)
+
+    def document(self, name: str) -> tuple[bytes | None, Any]:
+        """See `Store`. Only asks whether it has changed."""
+        known = self._documents.get(name)
+        options = {"if_none_match": known[1]["e_tag"]} if known else {}
+        try:
+            meta, raw = self._get(name, **options)
+        except FileNotFoundError:
+            self._documents.pop(name, None)
+            return None, None
+        except NotModifiedError:
+            return known or (None, None)
+        self._documents[name] = raw, meta
+        return raw, meta
+
+    def replace_document(self, name: str, raw: bytes, known: Any) -> bool:
+        """See `Store`."""
+        try:
+            mode: Any = update_of(known) if known else "create"
+            self._reach(obstore.put, self._soon, name, raw, mode=mode)
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+            # A write whose answer was lost is sent again, and then fails because of itself.
+            return self.document(name)[0] == raw
+        return True
 
     @contextmanager
     def locked(self, timeout: float = 60.0) -> Iterator[None]:

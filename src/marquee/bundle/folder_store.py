@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from marquee.bundle.disk import LACKING, on_disk, sync_folder, warn_once, write_durably
 from marquee.bundle.examine import is_version_folder, is_version_name, read_manifest
@@ -29,6 +30,7 @@ from marquee.errors import BundleError, StoreBusy
 
 LOCK_NAME = ".publish.lock"
 _POINTER_LIMIT = 65_536
+DOCUMENT_SECONDS = 10.0
 
 
 class FolderStore(Store):
@@ -64,13 +66,8 @@ class FolderStore(Store):
         self.write_pointer(pointer, channel)
 
     def write_pointer(self, pointer: Pointer, channel: str = CURRENT) -> None:
-        """Replace a pointer: a reader sees the old one or the new one, even if the power fails. Raises OSError."""
-        path = self.path / pointer_name(channel)
-        path.parent.mkdir(exist_ok=True)
-        temporary = path.with_name(f"{path.name}{TEMPORARY}{secrets.token_hex(4)}")
-        write_durably(temporary, pointer_bytes(pointer))
-        temporary.replace(path)
-        sync_folder(path.parent)
+        """Replace a pointer. Raises OSError."""
+        _replace(self.path / pointer_name(channel), pointer_bytes(pointer))
 
     @on_disk("read the store")
     def channels(self) -> list[str]:
@@ -125,6 +122,30 @@ class FolderStore(Store):
         path.rename(hidden)
         shutil.rmtree(hidden)
 
+    @on_disk("read the store")
+    def document(self, name: str) -> tuple[bytes | None, bytes | None]:
+        """See `Store`."""
+        try:
+            raw = (self.path / name).read_bytes()
+        except FileNotFoundError:
+            raw = None
+        return raw, raw
+
+    @on_disk("write to the store")
+    def replace_document(self, name: str, raw: bytes, known: Any) -> bool:
+        """See `Store`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / f".{name}.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            _wait_for(descriptor, path, DOCUMENT_SECONDS)
+            if self.document(name)[0] != known:
+                return False
+            _replace(self.path / name, raw)
+        finally:
+            os.close(descriptor)
+        return True
+
     @contextmanager
     def locked(self, timeout: float = 60.0) -> Iterator[None]:
         """See `Store`."""
@@ -168,6 +189,15 @@ class FolderStore(Store):
                     shutil.rmtree(path)
                 else:
                     path.unlink()
+
+
+def _replace(path: Path, raw: bytes) -> None:
+    """Replace a file: a reader sees the old content or the new one, even if the power fails. Raises OSError."""
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f"{path.name}{TEMPORARY}{secrets.token_hex(4)}")
+    write_durably(temporary, raw)
+    temporary.replace(path)
+    sync_folder(path.parent)
 
 
 @contextmanager

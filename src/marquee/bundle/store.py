@@ -5,6 +5,7 @@ import secrets
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -107,6 +108,18 @@ class Store(ABC):
     @abstractmethod
     def remove(self, version: str) -> None:
         """Delete a version. The caller holds the lock."""
+
+    @abstractmethod
+    def document(self, name: str) -> tuple[bytes | None, Any]:
+        """The content of a small file beside the pointers, None if there is none, and what stands for this state of it.
+
+        Raises:
+            BundleError: The store can't be reached.
+        """
+
+    @abstractmethod
+    def replace_document(self, name: str, raw: bytes, known: Any) -> bool:
+        """Write such a file, as a whole, if it is as it was when `known` was read; returns whether it was."""
 
     @abstractmethod
     def locked(self, timeout: float = 60.0) -> AbstractContextManager[None]:

@@ -34,6 +34,8 @@ class Live(Generic[T]):
         interval: Seconds between checks of the pointer. Polling, since file notifications miss NFS, volumes that are
             swapped by symlink, and object stores.
         retry: Seconds until a refused bundle is tried again, since its files may still be arriving.
+        amend: Makes what is served of what was built, for changes without a new bundle; the same object again while
+            nothing changes. Called after each build and every `amend_seconds`; 0 is never.
         on_change: Called once when a bundle goes live or is refused, with the outcome and the version in use.
     """
 
@@ -43,6 +45,8 @@ class Live(Generic[T]):
     build: Callable[[Bundle], T] = lambda bundle: cast("T", bundle)
     interval: float = 5.0
     retry: float = 60.0
+    amend: Callable[[T], T] = lambda built: built
+    amend_seconds: float = 0.0
     on_change: Callable[[Outcome, str | None], object] = lambda *_: None
 
     def __post_init__(self) -> None:
@@ -50,6 +54,7 @@ class Live(Generic[T]):
         # one read of one reference sees all of it.
         self._store = open_store(self.place)
         self._built: tuple[tuple[str, T], ...] = ()
+        self._base: T | None = None  # what the live one is an amendment of
         self._seen = ""  # the sha256 of the live bundle's manifest
         self._refused = ""
         self._refused_at = 0.0
@@ -90,6 +95,13 @@ class Live(Generic[T]):
                 self.on_change(outcome, self._version())
             return outcome
 
+    def amend_now(self) -> None:
+        """Serve what `amend` makes of the live bundle now; what it raises changes nothing."""
+        with self._checking:
+            if self._built and self._base is not None:
+                (version, _), *before = self._built
+                self._built = ((version, self.amend(self._base)), *before)
+
     def start(self, *, wait: bool = True) -> None:
         """Check now, then go on checking in a background thread; without `wait`, the first check is there, too."""
         if wait:
@@ -108,9 +120,14 @@ class Live(Generic[T]):
             self._thread = None
 
     def _run(self, pause: float) -> None:
-        while not self._stop.wait(pause):
+        due = 0.0 if pause == 0.0 else time.monotonic() + pause
+        while not self._stop.wait(pause if due == 0.0 else min(pause, self.amend_seconds or pause)):
             pause = self.interval
             try:
+                if time.monotonic() < due:
+                    self.amend_now()
+                    continue
+                due = time.monotonic() + pause
                 self.check()
             except Exception:  # a watcher that died would leave the server on an old model for ever
                 logger.exception("the check for a new bundle failed")
@@ -127,7 +144,8 @@ class Live(Generic[T]):
             return "unchanged"
         try:
             bundle = load(self._store, self.model, fall_back=not self.ready)
-            self._built = ((bundle.version, self.build(bundle)), *self._built[:1])
+            self._base = built = self.build(bundle)
+            self._built = ((bundle.version, self.amend(built)), *self._built[:1])
         except BundleError as error:
             return self._refuse(pointed, error)
         except Exception as error:  # whatever goes wrong here must not end the old bundle's service

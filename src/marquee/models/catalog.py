@@ -34,6 +34,7 @@ class Catalog:
         item_ids: n ids as the data has them, where `movie_ids` can't hold them; these are 1 to n then.
         columns: Further columns of the data by name. `imdb_id` is the number in a film's IMDb id.
         noun: What an item is called, one and several.
+        withdrawn: Rows of items that are not to be recommended or found any more.
     """
 
     movie_ids: Rows
@@ -46,6 +47,7 @@ class Catalog:
     item_ids: tuple[ItemId, ...] | None = None
     columns: Mapping[str, Column] = field(default_factory=dict)
     noun: tuple[str, str] = FILMS
+    withdrawn: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.movie_ids)
@@ -96,8 +98,10 @@ class Catalog:
 
     @cached_property
     def distinct(self) -> Mask:
-        """(n,) bool: films that stand for themselves in `same_film`."""
-        return np.asarray(self.same_film == np.arange(len(self)))
+        """(n,) bool: films that stand for themselves in `same_film`, without those withdrawn."""
+        found = self.same_film == np.arange(len(self))
+        found[list(self.withdrawn)] = False
+        return np.asarray(found)
 
     @cached_property
     def log_popularity(self) -> Array:
@@ -177,14 +181,30 @@ class Catalog:
         """Rows of the numbers in IMDb ids, in their order, and those that no film has."""
         return _look_up(self._row_of_imdb, ids)
 
+    def select(self, rows: Sequence[int]) -> "Catalog":
+        """Some of the films, by row, without further columns."""
+        at, own = np.array(rows, dtype=np.int64), self.item_ids
+        return Catalog(
+            self.movie_ids[at],
+            self.tmdb_ids[at],
+            tuple(self.titles[row] for row in rows),
+            self.years[at],
+            self.genre_names,
+            self.genres[at],
+            self.popularity[at],
+            None if own is None else tuple(own[row] for row in rows),
+            noun=self.noun,
+        )
+
     def column(self, name: str) -> Column | None:
         """A column by its name, `genre` and `year` among them; None where there is none."""
         if name == "genre":
-            return self._genre_column
+            return self.genre_column
         return self._year_column if name == "year" else self.columns.get(name)
 
     @cached_property
-    def _genre_column(self) -> Labels:
+    def genre_column(self) -> Labels:
+        """The genres as a column."""
         rows, of_row = np.nonzero(self.genres)
         indptr = np.searchsorted(rows, np.arange(len(self) + 1)).astype(np.int64)
         return Labels(self.genre_names, indptr, of_row.astype(np.int32))

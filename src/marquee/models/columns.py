@@ -1,6 +1,6 @@
 """Columns of a catalogue beside titles, years and genres, as a team's own table of items has them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -41,6 +41,20 @@ class Labels:
         """The words of one item, by its row of the catalogue."""
         return [self.names[at] for at in self.indices[self.indptr[row] : self.indptr[row + 1]]]
 
+    def changed(self, n: int, words: Mapping[int, Sequence[str]]) -> Self:
+        """The column of n items, at least as many as now, of which those in these rows have these words."""
+        names = tuple(sorted({*self.names, *(word for own in words.values() for word in own)}))
+        at = {name: index for index, name in enumerate(names)}
+        moved = np.array([at[name] for name in self.names], dtype=np.int32)
+        rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        stay = ~np.isin(rows, list(words))
+        new = [(row, at[word]) for row, own in words.items() for word in dict.fromkeys(own)]
+        added = np.array(new, dtype=np.int64).reshape(-1, 2)
+        rows = np.concatenate([rows[stay], added[:, 0]])
+        indices = np.concatenate([moved[self.indices[stay]], added[:, 1].astype(np.int32)])
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
+        return type(self)(names, indptr, indices[np.lexsort((indices, rows))])
+
     def having(self, words: Iterable[str]) -> Mask:
         """(n,) bool: items with any of these words, whatever their case."""
         starts, rows = self._by_word
@@ -80,6 +94,12 @@ class Numbers:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def changed(self, n: int, numbers: Mapping[int, float]) -> Self:
+        """The column of n items, at least as many as now, of which those in these rows have these numbers."""
+        values = np.concatenate([self.values, np.full(n - len(self), np.nan)])
+        values[list(numbers)] = list(numbers.values())
+        return type(self)(values)
 
     def having(self, numbers: Iterable[float]) -> Mask:
         """(n,) bool: items with any of these numbers."""

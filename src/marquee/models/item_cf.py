@@ -33,6 +33,7 @@ class ItemCF:
         factors: (n, d) float32, unit rows (zero for films without ratings); None in the neighbour layout.
         prior: (n,) float32, each film's score before any seed; None counts as 0. With a prior the seeds' weights are
             for their sum divided by the root of their number, so that the two keep their proportion.
+        added: (n, m) float16, what each seed adds to the last m films, which are nobody's neighbours; None counts as 0.
         history: A second set of weights, for people who show many films (docs/adr/0011); None = there is none.
     """
 
@@ -41,6 +42,7 @@ class ItemCF:
     values: NDArray[Any] | None = None
     factors: Array | None = None
     prior: Array | None = None
+    added: NDArray[np.float16] | None = None
     history: "ItemCF | None" = None
 
     def __len__(self) -> int:
@@ -69,7 +71,50 @@ class ItemCF:
         for row in sorted(seed_rows):  # sorted: the sum must not depend on the order of the seeds
             span = slice(int(indptr[row]), int(indptr[row + 1]))
             total[indices[span]] += values[span]
+        if self.added is not None:
+            total[-self.added.shape[1] :] += self.added[sorted(seed_rows)].sum(axis=0, dtype=np.float32)
         return total
+
+    def mixed(self, mixtures: Array) -> "Mixed":
+        """What the view says of f mixtures of films, by their (n, f) shares; takes seconds for thousands of films."""
+        history = None if self.history is None else self.history.mixed(mixtures)
+        prior = None if self.prior is None else self.prior @ mixtures
+        if self.factors is not None:
+            return Mixed(factors=mixtures.T @ self.factors, prior=prior, history=history)
+        indptr, indices, values = self._csr()
+        n, f = mixtures.shape
+        seeds, weights = np.repeat(np.arange(n), np.diff(indptr)), values.astype(np.float64)
+        added, pull = np.empty((n, f), dtype=np.float32), np.empty((f, n), dtype=np.float32)
+        for at, shares in enumerate(mixtures.T):
+            added[:, at] = np.bincount(seeds, weights * shares[indices], minlength=n)
+            pull[at] = np.bincount(indices, weights * shares[seeds], minlength=n)
+        return Mixed(added, pull, prior=prior, history=history)
+
+    def extended(self, mixed: "Mixed", features: Array) -> "ItemCF":
+        """The view with m further films behind the n, each a sum of f mixtures, by (m, f) features.
+
+        As a seed each keeps as many of its strongest weights as other films have at most.
+        """
+        m = len(features)
+        history = None
+        if self.history is not None and mixed.history is not None:
+            history = self.history.extended(mixed.history, features)
+        prior = None if self.prior is None else np.concatenate([self.prior, features @ mixed.prior]).astype(np.float32)
+        if self.factors is not None:
+            factors = np.concatenate([self.factors, features @ mixed.factors]).astype(np.float32)
+            return ItemCF(factors=factors, prior=prior, history=history)
+        indptr, indices, values = self._csr()
+        most = int(np.diff(indptr).max(initial=0))
+        pull = features @ mixed.pull
+        near = np.sort(np.argpartition(-np.abs(pull), max(most - 1, 0), axis=1)[:, :most], axis=1)
+        return ItemCF(
+            np.concatenate([indptr, indptr[-1] + most * np.arange(1, m + 1)]),
+            np.concatenate([indices, near.ravel().astype(np.int32)]),
+            np.concatenate([values, np.take_along_axis(pull, near, axis=1).ravel().astype(values.dtype)]),
+            prior=prior,
+            added=np.concatenate([mixed.added @ features.T, np.zeros((m, m))]).astype(np.float16),
+            history=history,
+        )
 
     def contributions(self, seed_rows: Sequence[int], rows: Rows) -> Array:
         """(k, m) float32: each of k seeds' share of their pull on each of m films."""
@@ -112,3 +157,22 @@ class ItemCF:
         if not sound:
             raise BundleError("the item-item view's indptr, indices and values don't fit each other")
         return view
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What an item-item view says of f mixtures of its n films.
+
+    Attributes:
+        added: (n, f) float32, what each film adds to them as a seed; None in the factor layout.
+        pull: (f, n) float32, what they add to each film as seeds; None in the factor layout.
+        factors: (f, d) float32, in the factor layout.
+        prior: (f,) float32; None where the view has none.
+        history: The same of the second set of weights.
+    """
+
+    added: Any = None
+    pull: Any = None
+    factors: Any = None
+    prior: Any = None
+    history: "Mixed | None" = None

@@ -5,9 +5,9 @@ one sum, one matrix product and one tanh, and the item tower's outputs are preco
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -71,6 +71,14 @@ class TwoTower:
     def scores(self, seed_rows: Sequence[int]) -> Array:
         """(n,) float32 score of every film for a set of seeds."""
         return np.asarray(self.item_vectors @ self.encode(seed_rows) + self.item_bias, dtype=np.float32)
+
+    def extended(self, mixtures: Array, features: Array) -> "TwoTower":
+        """The tower with m further films behind the n: (m, f) sums of f mixtures of them, by their (n, f) shares."""
+        more: dict[str, Any] = {}
+        for name in _ARRAYS:
+            own = getattr(self, name)
+            more[name] = np.concatenate([own, (features @ (mixtures.T @ own)).astype(np.float32)])
+        return replace(self, **more)
 
     def arrays(self) -> dict[str, Array]:
         """The arrays by the names that the bundle's file uses."""

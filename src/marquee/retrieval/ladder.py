@@ -40,6 +40,10 @@ class Ladder:
         self._retriever = retriever
         self._search = ExactSearch(bundle)
 
+    def of(self, bundle: Bundle) -> "Ladder":
+        """The ladder of another bundle, with the same retriever."""
+        return Ladder(bundle, self._retriever)
+
     @property
     def in_process(self) -> bool:
         """Whether no other server is asked."""

@@ -103,7 +103,7 @@ OLDER = {"MARQUEE_ARTIFACTS": "MARQUEE_ARTIFACTS_DIR"}
 DEFAULTS = {"AWS_REGION"}
 # What a function has no use for: it doesn't listen, queue, reload or ask over HTTP, and it logs JSON.
 OF_SERVERS = {"HOST", "PORT", "METRICS_PORT", "RELOAD_SECONDS", "THREADS", "LOG_FORMAT", "SHUTDOWN_SECONDS"}
-OF_SERVERS |= {"KEEP_ALIVE_SECONDS", "READ_SECONDS", "WORKERS"}
+OF_SERVERS |= {"KEEP_ALIVE_SECONDS", "READ_SECONDS", "WORKERS", "ITEMS_SECONDS", "ITEMS_TOKEN"}
 OF_SERVERS |= {"MAX_INFLIGHT", "MAX_QUEUE", "QUEUE_SECONDS", "CACHE_DIR", "MODEL", "SHADOW_MODEL", "SHADOW_SHARE"}
 OF_SERVERS |= {
     "OPERATOR",
@@ -157,7 +157,7 @@ def test_every_setting_in_helms_values_is_one_that_settings_know_and_back():
         "MARQUEE_ROOT_PATH",
     }
     by_the_chart |= {f"MARQUEE_{name}" for name in ("RETRIEVAL_CANARY_URL", "RETRIEVAL_CANARY_SHARE")}
-    by_the_chart |= {"MARQUEE_SHADOW_MODEL", "MARQUEE_SHADOW_SHARE"}
+    by_the_chart |= {"MARQUEE_SHADOW_MODEL", "MARQUEE_SHADOW_SHARE", "MARQUEE_ITEMS_TOKEN", "MARQUEE_ITEMS_SECONDS"}
     of_aws = {name for name in KNOWN if name.startswith(("MARQUEE_SAGEMAKER_", "MARQUEE_AWS_"))}
     assert keys("reranker") == KNOWN - by_the_chart - of_aws
 

@@ -292,3 +292,17 @@ def test_readers_load_complete_versions_while_one_of_two_publishers_is_killed(
     seen.add(load(reader).version)
     assert len(seen) >= 2
     assert promote(reader, moves[0]["version"]).version == load(reader).version
+
+
+def test_a_document_changes_by_compare_and_swap(open_bucket: Any) -> None:
+    one, other = open_bucket(), open_bucket("two")
+    nothing, known = one.document("ADDED.json")
+    assert nothing is None
+    assert one.replace_document("ADDED.json", b"1", known)
+    assert not other.replace_document("ADDED.json", b"2", None)
+    assert one.replace_document("ADDED.json", b"1", known)  # sent again, since the answer was lost
+    raw, known = other.document("ADDED.json")
+    assert (raw, other.document("ADDED.json")[0]) == (b"1", b"1")
+    assert other.replace_document("ADDED.json", b"3", known)
+    assert one.document("ADDED.json")[0] == b"3"
+    assert not other.replace_document("ADDED.json", b"4", known)

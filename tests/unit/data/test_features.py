@@ -114,11 +114,11 @@ def test_a_genome_without_differences_is_zero(six):
 
 
 def test_at_most_so_many_tags_the_most_used_ones(six, monkeypatch):
-    monkeypatch.setattr(features, "MIN_TAGGED_FILMS", 1)
-    monkeypatch.setattr(features, "MAX_TAGS", 1)
+    monkeypatch.setattr(features, "MIN_ITEMS", 1)
+    monkeypatch.setattr(features, "MAX_WORDS", 1)
     _, names = content_matrix(six, catalog_of(six))
     assert [name for name in names if name.startswith("tag:")] == ["tag:slow"]
-    monkeypatch.setattr(features, "MAX_TAGS", 2)
+    monkeypatch.setattr(features, "MAX_WORDS", 2)
     _, names = content_matrix(six, catalog_of(six))
     assert [name for name in names if name.startswith("tag:")] == ["tag:odd", "tag:slow"]
 

@@ -7,14 +7,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from marquee.models.catalog import Catalog
-from marquee.models.columns import Column, Labels, Numbers
+from marquee.models.columns import Labels, Numbers
+from marquee.models.content import (
+    MAX_WORDS,
+    MIN_ITEMS,
+    N_DECADES,
+    Block,
+    column_features,
+    genre_features,
+    year_features,
+)
 from marquee_training.data.dataset import Dataset
 
-MAX_TAGS = 200
-MIN_TAGGED_FILMS = 5
 GENOME_DIMENSIONS = 64
 TEXT_DIMENSIONS = 64
-FIRST_DECADE, N_DECADES = 1900, 13
 
 
 def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
@@ -43,7 +49,7 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
 def most_features(dataset: Dataset) -> int:
     """About how many columns `content_matrix` will have, at most."""
     blocks = GENOME_DIMENSIONS * bool(dataset.genome) + TEXT_DIMENSIONS * bool(dataset.texts)
-    return N_DECADES + 1 + MAX_TAGS * (bool(len(dataset.tags)) + len(dataset.columns)) + blocks
+    return N_DECADES + 1 + MAX_WORDS * (bool(len(dataset.tags)) + len(dataset.columns)) + blocks
 
 
 def content_matrix(dataset: Dataset, catalog: Catalog) -> tuple[NDArray[np.float32], list[str]]:
@@ -56,37 +62,18 @@ def content_matrix(dataset: Dataset, catalog: Catalog) -> tuple[NDArray[np.float
     Returns:
         (n, f) float32, and the f names.
     """
-    blocks = [_genres(catalog), _years(catalog), _tags(dataset, catalog), _genome(dataset, catalog)]
-    blocks += [_column(name, column) for name, column in dataset.columns.items()]
+    blocks = [genre_features(catalog), year_features(catalog), _tags(dataset, catalog), _genome(dataset, catalog)]
+    blocks += [column_features(name, column) for name, column in dataset.columns.items()]
     if dataset.texts:
         blocks.append(_texts(dataset.texts))
     features = np.concatenate([block for block, _ in blocks], axis=1).astype(np.float32)
     return features, [name for _, names in blocks for name in names]
 
 
-Block = tuple[NDArray[np.float32], list[str]]
-
-
-def _genres(catalog: Catalog) -> Block:
-    own = catalog.genres.astype(np.float32)
-    names = [f"genre:{name}" for name in catalog.genre_names]
-    return own / np.sqrt(np.maximum(own.sum(axis=1, keepdims=True), 1)), names
-
-
-def _years(catalog: Catalog) -> Block:
-    known = catalog.years > 0
-    years = catalog.years.astype(np.float32)
-    decades = np.clip((catalog.years - FIRST_DECADE) // 10, 0, N_DECADES - 1)
-    one_hot = np.eye(N_DECADES, dtype=np.float32)[decades] * known[:, None]
-    trend = np.where(known, np.clip((years - 1990) / 20, -3, 3), 0)[:, None]
-    names = ["year"] + [f"decade:{FIRST_DECADE + 10 * index}" for index in range(N_DECADES)]
-    return np.concatenate([trend, one_hot], axis=1).astype(np.float32), names
-
-
 def _tags(dataset: Dataset, catalog: Catalog) -> Block:
     tags = dataset.tags
     films_per_tag = tags.groupby("tag").size().sort_index()
-    kept = films_per_tag[films_per_tag >= MIN_TAGGED_FILMS].nlargest(MAX_TAGS, keep="first").index.sort_values()
+    kept = films_per_tag[films_per_tag >= MIN_ITEMS].nlargest(MAX_WORDS, keep="first").index.sort_values()
     matrix = np.zeros((len(catalog), len(kept)), dtype=np.float32)
     used = tags[tags["tag"].isin(kept)]
     rows = np.searchsorted(catalog.movie_ids, used["movie_id"].to_numpy())
@@ -94,24 +81,6 @@ def _tags(dataset: Dataset, catalog: Catalog) -> Block:
     matrix *= np.log(len(catalog) / np.maximum((matrix > 0).sum(axis=0), 1)).astype(np.float32)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     return np.divide(matrix, norms, out=matrix, where=norms > 0), [f"tag:{tag}" for tag in kept]
-
-
-def _column(name: str, column: Column) -> Block:
-    """Of words the most used as flags, weighted by rarity; of numbers the rank, from -1 to 1, 0 where unknown."""
-    if isinstance(column, Numbers):
-        ranks = pd.Series(column.values).rank(pct=True) * 2 - 1
-        return ranks.fillna(0).to_numpy(np.float32)[:, None], [name]
-    counts = np.bincount(column.indices, minlength=len(column.names))
-    used = np.flatnonzero(counts >= MIN_TAGGED_FILMS)
-    kept = np.sort(used[np.argsort(-counts[used], kind="stable")[:MAX_TAGS]])
-    at = np.full(len(counts), -1)
-    at[kept] = np.arange(len(kept))
-    rows, places = np.repeat(np.arange(len(column)), np.diff(column.indptr)), at[column.indices]
-    matrix = np.zeros((len(column), len(kept)), dtype=np.float32)
-    matrix[rows[places >= 0], places[places >= 0]] = 1
-    matrix *= np.log(len(column) / np.maximum(counts[kept], 1)).astype(np.float32)
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, norms, out=matrix, where=norms > 0), [f"{name}:{column.names[index]}" for index in kept]
 
 
 def _texts(texts: Sequence[str]) -> Block:

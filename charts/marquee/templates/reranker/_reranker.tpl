@@ -22,6 +22,15 @@
 - {name: MARQUEE_SHADOW_SHARE, value: {{ .share | quote }}}
 {{- end }}
 {{- end }}
+{{- with .Values.reranker.items }}
+{{- if .existingSecret }}
+- name: MARQUEE_ITEMS_TOKEN
+  valueFrom: {secretKeyRef: {name: {{ .existingSecret | quote }}, key: {{ .key | quote }}}}
+{{- end }}
+{{- if or .seconds .existingSecret }}
+- {name: MARQUEE_ITEMS_SECONDS, value: {{ .seconds | default 0.5 | quote }}}
+{{- end }}
+{{- end }}
 {{- with .Values.reranker.rootPath }}
 - {name: MARQUEE_ROOT_PATH, value: {{ . | quote }}}
 {{- end }}
