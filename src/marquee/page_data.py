@@ -1,4 +1,4 @@
-"""What the web page knows of a bundle before anybody asks: genres, popular films, examples of tastes."""
+"""What the web page knows of a bundle before anybody asks: its noun, genres, popular films, examples of tastes."""
 
 import json
 import tomllib

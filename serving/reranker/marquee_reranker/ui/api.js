@@ -22,7 +22,10 @@ export function stop(kind) {
 
 // In the page, films of a catalogue with ids of its own have these as `movie_id`, and the server's in `number`.
 let ownIds = false;
-const reviver = (_, value) => (value?.item_id === undefined ? value : { ...value, number: value.movie_id, movie_id: String(value.item_id) });
+function reviver(key, value, context) {
+  if (key === "item_id" && typeof value === "number") return context?.source ?? String(value); // the text has all digits
+  return (value?.item_id ?? null) === null ? value : { ...value, number: value.movie_id, movie_id: value.item_id };
+}
 const write = (body) => (ownIds ? JSON.stringify(body).replace(/"(\w*)movie_id(s?)":/g, '"$1item_id$2":') : JSON.stringify(body));
 
 /** The JSON of an answer. Throws an AskError, or an AbortError if a newer request of this kind took its place. */

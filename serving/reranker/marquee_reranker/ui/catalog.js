@@ -13,7 +13,7 @@ const PLAIN = {
   "what to watch next": "what else fits", "watch together": "choose together", "who watches": "who chooses", "watch list": "wish list",
   seen: "known", saw: "know", "still to see": "still to try", "of star wars or toy story, say, only": "of each series, only",
   "here, search for one, or start from a taste": "here, or search for one",
-  "drop an export of letterboxd, imdb, trakt or movielens": "drop a CSV file with titles, or ids, and stars",
+  "drop an export of letterboxd, imdb, trakt or movielens anywhere here": "drop a CSV file anywhere here, with titles or ids, and stars",
 };
 const WORDS = new RegExp(`\\b(?:${Object.keys(PLAIN).join("|")}|(?:a )?films?)\\b`, "gi");
 
@@ -36,3 +36,4 @@ for (const it of isFilms ? [] : document.querySelectorAll("title, meta[name=desc
   for (const name of ["placeholder", "aria-label", "title", "content"]) if (it.hasAttribute(name)) it.setAttribute(name, reword(it.getAttribute(name)));
 }
 $("sources").hidden = !isFilms;
+document.body.classList.toggle("no-facts", catalog.years?.length === 0 && catalog.genres.length === 0);
