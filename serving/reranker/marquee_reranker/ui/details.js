@@ -80,7 +80,8 @@ async function show() {
   });
 }
 
-dialog.addEventListener("close", () => current().film && details(null));
+// The event comes a moment after the dialog has closed, which "forward" may have opened again by then.
+dialog.addEventListener("close", () => !dialog.open && current().film && details(null));
 // A click beside the panel hits the dialog itself, whose content fills it.
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 onChange((state, before) => { if (state.film !== before.film) show(); });
