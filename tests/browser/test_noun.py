@@ -16,9 +16,12 @@ LONG = "The Extraordinary Voyages " + "of-a-title-without-a-single-space" * 3
 ODD_ID = "978-0,1%2C/#?" + "0123456789" * 6
 # What is on the page for the eye or for a screen reader, and the fields' hints.
 SAID = """() => [document.title, document.body.innerText, ...[...document.querySelectorAll("body *")].flatMap((it) => (
-  [it.getAttribute("aria-label"), it.getAttribute("title"), it.getAttribute("placeholder"), it.getAttribute("aria-valuetext")]
+  ["aria-label", "title", "placeholder", "aria-valuetext"].map((name) => it.getAttribute(name))
 ))].filter(Boolean).join("\\n")"""
-OF_FILMS = re.compile(r"films?\b|\bmovies?\b|\bwatch|\bseen\b|tmdb|imdb|movielens|letterboxd|trakt|justwatch|alien|matrix|star wars", re.I)
+OF_FILMS = re.compile(
+    r"films?\b|\bmovies?\b|\bwatch|\bseen\b|tmdb|imdb|movielens|letterboxd|trakt|justwatch|alien|matrix|star wars",
+    re.IGNORECASE,
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,8 @@ def check(page, state):
     assert OF_FILMS.findall(page.evaluate(SAID)) == [], state
     if not page.locator("dialog[open]").count():
         assert_tidy(page)
-    assert page.locator("dialog[open]").evaluate_all("all => all.every((box) => box.scrollWidth <= box.clientWidth)"), state
+    wide = "all => all.some((box) => box.scrollWidth > box.clientWidth)"
+    assert not page.locator("dialog[open]").evaluate_all(wide), state
     assert_accessible(page, state)
 
 
@@ -129,7 +133,9 @@ def test_links_and_lists_outlive_a_training(new_page, serving, store, books, tmp
         lists = page.evaluate("JSON.stringify(localStorage)")
     later = new_page()
     stored = json.loads(lists)
-    later.add_init_script(f"for (const [key, value] of Object.entries({json.dumps(stored)})) localStorage.setItem(key, value);")
+    later.add_init_script(
+        f"for (const [key, value] of Object.entries({json.dumps(stored)})) localStorage.setItem(key, value);"
+    )
     known = json.loads(next(iter(stored.values())))["seen"][0]
     with serving(other) as url:
         later.goto(f"{url}/{address}&film=978-00001")
@@ -137,11 +143,12 @@ def test_links_and_lists_outlive_a_training(new_page, serving, store, books, tmp
         expect(dialog.get_by_role("heading", name="Dracula")).to_be_visible()
         expect(dialog).to_contain_text("of 50 books")
         later.keyboard.press("Escape")
-        expect(later.locator("#picked button")).to_have_text(["Emma×", "Dracula×"])
+        expect(later.locator("#picked button")).to_have_text([re.compile("^Emma"), re.compile("^Dracula")])
         expect(later.locator("#films article").first).to_be_visible()
         with later.expect_request("**/v1/recommendations") as sent:
             later.get_by_role("button", name="Recommend from my ratings").click()
         body = sent.value.post_data_json
         assert body["item_ids"] == [ODD_ID, "978-00001"]
         assert [rating["item_id"] for rating in body["ratings"]] == [known["movie_id"]]
+        assert known["movie_id"] in map(str, books.catalog.item_ids)  # with all digits
         expect(later.locator("#status")).to_contain_text("Picked from 50 books")

@@ -40,7 +40,7 @@ export function freeName(people) {
 
 // The address: the part behind "#". What is left out has its default; what makes no sense is ignored, since people edit
 // and shorten links. Ids are MovieLens ids, or the
-// data's own; commas within these, and within names, are escaped. The second person's films are "films2", and so on.
+// data's own; commas within these, and within genres, are escaped. The second person's films are "films2", and so on.
 
 const PERSON = { films: "likes", not: "dislikes" };
 const suffix = (index) => (index ? index + 1 : "");
@@ -70,7 +70,7 @@ function read(hash) {
   const text = (name) => given.get(name) ?? "";
   const count = readNumber(2, MOST_PEOPLE)(text("people")) ?? 1;
   const people = Array.from({ length: count }, (_, index) => ({
-    name: unescaped(text(`name${index + 1}`)).trim().slice(0, LONGEST_NAME) || defaultName(index),
+    name: text(`name${index + 1}`).trim().slice(0, LONGEST_NAME) || defaultName(index),
     likes: readIds(text(`films${suffix(index)}`)), dislikes: readIds(text(`not${suffix(index)}`)),
   }));
   const who = Number(text("who")) - 1;
@@ -81,17 +81,17 @@ function read(hash) {
 /** "#films=1,7&from=1990", or "" for a state in which nothing was chosen. */
 export function write(state) {
   const parts = [];
-  const add = (name, value) => parts.push(`${name}=${[value].flat().map(escaped).map(encodeURIComponent).join(",")}`);
+  const add = (name, value) => parts.push(`${name}=${[value].flat().map(encodeURIComponent).join(",")}`);
   const people = everyone(state);
   people.forEach((person, index) => {
-    for (const [name, key] of Object.entries(PERSON)) if (person[key].length) add(name + suffix(index), person[key]);
+    for (const [name, key] of Object.entries(PERSON)) if (person[key].length) add(name + suffix(index), person[key].map(escaped));
     if (person.name !== defaultName(index)) add(`name${index + 1}`, person.name);
   });
   if (people.length > 1) add("people", people.length);
   if (state.who) add("who", state.who + 1);
   for (const [name, key] of FIELDS) {
     const value = state[key];
-    if (value !== null && value !== false && value.length !== 0) add(name, value === true ? 1 : value);
+    if (value !== null && value !== false && value.length !== 0) add(name, value === true ? 1 : [value].flat().map(escaped));
   }
   return parts.length ? `#${parts.join("&")}` : "";
 }
