@@ -1,7 +1,7 @@
 // One's own ratings: a file that is dropped or chosen is read here, and only its rows are sent, to find their films. What
 // isn't certain is asked. The lists that come of it, their export, and the way to the portrait.
 import { ask, attempt } from "./api.js";
-import { say } from "./catalog.js";
+import { isFilms, say } from "./catalog.js";
 import { $, element, list } from "./dom.js";
 import { remember, withYear } from "./films.js";
 import { add, clear, csv, listed, onLists, remove } from "./lists.js";
@@ -106,7 +106,7 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
 
 function save(name) {
   const address = URL.createObjectURL(new Blob(["\ufeff", csv(name)], { type: "text/csv" }));
-  element("a", { href: address, download: `marquee-${name}.csv` }).click();
+  element("a", { href: address, download: `marquee-${isFilms ? name : LISTS[name].toLowerCase()}.csv` }).click();
   URL.revokeObjectURL(address);
 }
 

@@ -39,8 +39,8 @@ export function freeName(people) {
 }
 
 // The address: the part behind "#". What is left out has its default; what makes no sense is ignored, since people edit
-// and shorten links. Ids are MovieLens ids, or the
-// data's own; commas within these, and within genres, are escaped. The second person's films are "films2", and so on.
+// and shorten links. Ids are MovieLens ids, or the data's own; commas within these, and within genres, are escaped. The
+// second person's films are "films2", and so on.
 
 const PERSON = { films: "likes", not: "dislikes" };
 const suffix = (index) => (index ? index + 1 : "");
