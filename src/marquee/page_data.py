@@ -1,4 +1,4 @@
-"""What the web page knows of a bundle before anybody asks: genres, popular films, examples of tastes."""
+"""What the web page knows of a bundle before anybody asks: its noun, genres, popular films, examples of tastes."""
 
 import json
 import tomllib
@@ -27,6 +27,8 @@ def page_data(pipeline: Pipeline, novelty: float, *, posters: bool, operator: bo
         "popular": [pipeline.films.fields(row) for row in popular.tolist()],
         "years": [int(years.min()), int(years.max())] if len(years) else [],
         "n_films": len(catalog),
+        "noun": catalog.noun,
+        "own_ids": catalog.item_ids is not None,
         "tastes": _tastes(pipeline),
         "posters": posters,
         "operator": operator,

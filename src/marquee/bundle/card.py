@@ -154,7 +154,7 @@ def model_card(manifest: Manifest, noun: tuple[str, str] = FILMS) -> ModelCard:
 def _worded(value: Any, noun: tuple[str, str]) -> Any:
     """The value with another noun in its texts."""
     if isinstance(value, str):
-        return _FILMS.sub(lambda found: noun[bool(found[1])], value)
+        return _FILMS.sub(lambda found: noun[bool(found[1])], value).replace("they watch", "they choose")
     if isinstance(value, dict):
         return {key: _worded(entry, noun) for key, entry in value.items()}
     return [_worded(entry, noun) for entry in value] if isinstance(value, list) else value

@@ -169,7 +169,8 @@ class Catalog:
     def row_of_movie(self, movie_id: int) -> int:
         """A film's row; UnknownMovie if no film has this MovieLens id."""
         if movie_id not in self._row_of_movie:
-            raise UnknownMovie(f"no film has the MovieLens id {movie_id}", fix="search with /v1/movies?q=")
+            kind = "MovieLens id" if self.noun == FILMS else "movie_id"
+            raise UnknownMovie(f"no {self.noun[0]} has the {kind} {movie_id}", fix="search with /v1/movies?q=")
         return self._row_of_movie[movie_id]
 
     def rows_of_items(self, ids: Iterable[ItemId]) -> tuple[list[int], list[ItemId]]:

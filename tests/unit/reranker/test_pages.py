@@ -48,6 +48,7 @@ def test_the_page_knows_the_catalogue(client):
     catalog = catalog_of(client)
     assert catalog["genres"] == ["Action", "Comedy", "Drama", "Horror"]
     assert catalog["n_films"] == 50
+    assert (catalog["noun"], catalog["own_ids"]) == (["film", "films"], False)
     assert catalog["diversity"] == 0.1  # 1 - lambda_mmr of this bundle
     assert catalog["novelty"] == 0.5
     assert len(catalog["popular"]) == 12

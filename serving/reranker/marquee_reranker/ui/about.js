@@ -1,6 +1,7 @@
 // "About this model": the model card. The browser's own dialog closes with Escape, keeps the focus inside and returns it.
 import { ask, attempt } from "./api.js";
 import { $, element, list, table } from "./dom.js";
+import { say } from "./catalog.js";
 import { whole } from "./words.js";
 
 const MEANINGS = {
@@ -28,7 +29,7 @@ function facts(card) {
   const people = data.people === null ? "people" : `${whole(data.people)} people`;
   const pairs = [
     ["Trained on", data.name + (data.ratings === null ? "" : `: ${whole(data.ratings)} ratings by ${people}`)],
-    ["Films", whole(card.films) + (data.rated_films === null ? "" : `, of which ${whole(data.rated_films)} were rated by anybody`)],
+    [say`Films`, whole(card.films) + (data.rated_films === null ? "" : `, of which ${whole(data.rated_films)} were rated by anybody`)],
     ["Newest rating", data.newest_rating_year ?? UNKNOWN],
     ["Tested on", card.people_judging === null ? UNKNOWN : `${whole(card.people_judging)} people it never saw`],
     ["Made", `${card.created.slice(0, 10)}, version ${card.version}`],
@@ -45,7 +46,7 @@ export function sections(card) {
   if (card.accuracy.length) {
     const seeds = SEEDS.filter((k) => card.accuracy.some((row) => row.values[k]));
     const rows = card.accuracy.map((row) => [row.label, ...seeds.map((k) => estimate(row.values[k]))]);
-    const caption = "NDCG@10 by the number of films given, with 95 % intervals. 1: the person likes the whole list.";
+    const caption = say`NDCG@10 by the number of films given, with 95 % intervals. 1: the person likes the whole list.`;
     add("How good it is", element("p", {}, card.how_judged), table(caption, ["", ...seeds], rows));
   }
   const [ours, hits] = ["pipeline", "popularity"].map((model) => card.beyond_accuracy.find((row) => row.model === model)?.values);
@@ -53,7 +54,7 @@ export function sections(card) {
     const cell = (values, name) => estimate(values?.[name] && { mean: values[name].mean }, SHARES.has(name) ? percent : hundredth);
     const rows = Object.keys(MEANINGS).filter((name) => ours[name]).map((name) => [MEANINGS[name], cell(ours, name), cell(hits, name)]);
     const given = ["5", "3", "1"].find((k) => card.accuracy.some((row) => row.values[k])) ?? "5";
-    parts.push(table(`Beyond accuracy, films given: ${given}`, ["", "this model", "the most liked films"], rows));
+    parts.push(table(say`Beyond accuracy, films given: ${given}`, ["", "this model", say`the most liked films`], rows));
   }
   if (card.calibration.length) {
     const rows = card.calibration.map(({ rung, ece }) => [RUNGS[rung] ?? rung, ece === null ? UNKNOWN : `${(100 * ece).toFixed(1)} points`]);

@@ -20,18 +20,27 @@ export function stop(kind) {
   running[kind]?.abort();
 }
 
+// In the page, films of a catalogue with ids of its own have these as `movie_id`, and the server's in `number`.
+let ownIds = false;
+function reviver(key, value, context) {
+  if (key === "item_id" && typeof value === "number") return context?.source ?? String(value); // the text has all digits
+  return (value?.item_id ?? null) === null ? value : { ...value, number: value.movie_id, movie_id: value.item_id };
+}
+const write = (body) => (ownIds ? JSON.stringify(body).replace(/"(\w*)movie_id(s?)":/g, '"$1item_id$2":') : JSON.stringify(body));
+
 /** The JSON of an answer. Throws an AskError, or an AbortError if a newer request of this kind took its place. */
 export async function ask(kind, url, body) {
   stop(kind);
   const { signal } = running[kind] = new AbortController();
   const options = body === undefined ? { signal } : {
-    signal, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    signal, method: "POST", headers: { "Content-Type": "application/json" }, body: write(body),
   };
   let response;
   let answer;
   try {
     response = await fetch(at(url), options);
-    answer = await response.json().catch((error) => { if (response.ok) throw error; });
+    const text = await response.text();
+    try { answer = JSON.parse(text, reviver); } catch (error) { if (response.ok) throw error; }
   } catch {
     signal.throwIfAborted();
     throw new AskError(navigator.onLine === false ? "You are offline." : "The server can't be reached just now.");
@@ -46,8 +55,10 @@ export async function ask(kind, url, body) {
 
 /** The facts about the catalogue: in the page, or of an API elsewhere; none if it can't be asked. */
 export async function askCatalog(element) {
-  if (!elsewhere) return JSON.parse(element.textContent);
-  return fetch(at("/ui/catalog.json")).then((answer) => (answer.ok ? answer.json() : {}), () => ({}));
+  const text = elsewhere ? await fetch(at("/ui/catalog.json")).then((answer) => (answer.ok ? answer.text() : "{}"), () => "{}") : element.textContent;
+  const catalog = JSON.parse(text, reviver);
+  ownIds = catalog.own_ids;
+  return catalog;
 }
 
 /** Runs `work`. An AskError goes to `failed`; a request that a newer one replaced ends in silence. */

@@ -7,7 +7,7 @@ import "./ratings.js";
 import "./about.js";
 import "./details.js";
 import { $, nameDocument } from "./dom.js";
-import { catalog } from "./films.js";
+import { catalog } from "./catalog.js";
 import { change, current, onChange } from "./state.js";
 
 // Two tabs, "Films" and "Operator". The second one exists only where the server allows it, and its code is loaded when it opens.

@@ -1,8 +1,9 @@
 // A film's card: its poster, facts, how well it fits and why, and what can be done with it.
 import { at } from "./api.js";
+import { catalog, say } from "./catalog.js";
 import { toast } from "./choices.js";
 import { element, icon } from "./dom.js";
-import { catalog, remember, short, withYear } from "./films.js";
+import { remember, short, withYear } from "./films.js";
 import { add, listed, remove } from "./lists.js";
 import { poster } from "./poster.js";
 import { change, current, details, put, write } from "./state.js";
@@ -12,8 +13,8 @@ const withoutPoster = new Set();
 const MOST_NAMED = 3;
 
 // Cards have no place for this one.
-export const MORE_ACTIONS = [["watch", "Watch list", (film) => (
-  listed("watch").has(film.movie_id) ? remove("watch", film.movie_id) : keep("watch", film, "On your watch list.")
+export const MORE_ACTIONS = [["watch", say`Watch list`, (film) => (
+  listed("watch").has(film.movie_id) ? remove("watch", film.movie_id) : keep("watch", film, say`On your watch list.`)
 )]];
 
 function keep(name, { movie_id, tmdb_id, imdb_id, title, year, genres, popularity_rank: rank }, words) {
@@ -25,16 +26,16 @@ function keep(name, { movie_id, tmdb_id, imdb_id, title, year, genres, popularit
 export const ACTIONS = [
   ["like", "Like", (film) => put("likes", film.movie_id, `${film.title} added${forSelected(current())}.`)],
   ["dislike", "Not for me:", (film) => put("dislikes", film.movie_id, `Less like ${film.title}${forSelected(current())}.`)],
-  ["seen", "Seen", (film) => keep("seen", film, "Seen: it is on your list, and not recommended again.")],
+  ["seen", say`Seen`, (film) => keep("seen", film, say`Seen: it is on your list, and not recommended again.`)],
   ["hide", "Hide", (film) => put("hidden", film.movie_id, `${film.title} hidden.`)],
-  ["near", "More like", (film) => change({ near: film.movie_id, film: null }, `Films like ${film.title}.`)],
+  ["near", "More like", (film) => change({ near: film.movie_id, film: null }, say`Films like ${film.title}.`)],
 ];
 
 export function picture(film) {
   const box = element("div", { class: "poster" }, poster(film));
   if (catalog.posters && !withoutPoster.has(film.movie_id)) {
     box.append(element("img", {
-      src: at(`/v1/posters/${film.movie_id}`), alt: "", loading: "lazy", decoding: "async", width: "342", height: "513",
+      src: at(`/v1/posters/${film.number ?? film.movie_id}`), alt: "", loading: "lazy", decoding: "async", width: "342", height: "513",
       onerror: (event) => { withoutPoster.add(film.movie_id); event.target.remove(); },
     }));
   }
@@ -72,7 +73,7 @@ function becauseOfGroup(people, names) {
   const rest = speaking.length - MOST_NAMED;
   if (rest > 0) speaking = speaking.sort((a, b) => b.strength - a.strength).slice(0, MOST_NAMED);
   const parts = speaking.flatMap(({ name, seeds }, index) => [index ? "; " : "Because of ", possessive(name), " ", ...bold(seeds)]);
-  return rest > 0 ? [...parts, rest > 1 ? `; and films of ${rest} more people` : "; and films of one more person"] : parts;
+  return rest > 0 ? [...parts, rest > 1 ? say`; and films of ${rest} more people` : say`; and films of one more person`] : parts;
 }
 
 function because(explanation) {

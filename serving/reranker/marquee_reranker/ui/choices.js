@@ -1,15 +1,16 @@
 // What the recommendations are based on: as chips that a click removes, as dials and filters, and as the steps that can be
 // undone. A toast says what changed.
+import { catalog, say } from "./catalog.js";
 import { $, element, goToResults, replaceItems } from "./dom.js";
-import { catalog, learn, nameOf } from "./films.js";
+import { learn, nameOf } from "./films.js";
 import { listed, onLists } from "./lists.js";
 import { canUndo, change, current, isGroup, isRated, NO_FILTERS, onChange, put, startOver, undo, UNDONE } from "./state.js";
 import { DIALS, SWITCHES, whole } from "./words.js";
 
 // A dial that nobody touched uses the model's own setting.
 const STANDARD = { diversity: catalog.diversity ?? 0, novelty: catalog.novelty ?? 0 };
-const MIX_HELP = "Each of the tastes among your films gets its share of the list.";
-const MIX_HELP_GROUP = "Not while several people have films: the list is for all of your tastes already.";
+const MIX_HELP = say`Each of the tastes among your films gets its share of the list.`;
+const MIX_HELP_GROUP = say`Not while several people have films: the list is for all of your tastes already.`;
 const TOAST_MS = 7000;
 const years = { from: $("year-from"), to: $("year-to") };
 const genres = { any: $("genres"), none: $("genres-none") };
@@ -34,9 +35,9 @@ function genre(key, sign, prefix) {
 function year(key) {
   const value = current()[key];
   const input = element("input", {
-    type: "number", inputmode: "numeric", min: "1870", max: "2100", value, "aria-label": `Films ${key} the year`,
+    type: "number", inputmode: "numeric", min: "1870", max: "2100", value, "aria-label": say`Films ${key} the year`,
     onchange: () => {
-      if (input.validity.valid && input.value) change({ [key]: Number(input.value) }, `Films ${key} ${input.value}.`);
+      if (input.validity.valid && input.value) change({ [key]: Number(input.value) }, say`Films ${key} ${input.value}.`);
       else input.value = value;
     },
   });
@@ -57,7 +58,7 @@ function switched(key) {
 
 function showChips() {
   const state = current();
-  const mine = `Your ${whole(listed("seen").size)} films rated or seen`;
+  const mine = say`Your ${whole(listed("seen").size)} films rated or seen`;
   const chips = [
     ...(isRated(state) ? [chip("like", mine, mine.toLowerCase(), () => change({ mine: false }, "Your ratings are kept, but not used."))] : []),
     ...state.likes.map(film("like", "", "liked ")), ...state.dislikes.map(film("dislike", "Less like", "less like ")),
@@ -94,7 +95,7 @@ for (const [key, words] of Object.entries(SWITCHES)) {
 }
 for (const [key, input] of Object.entries(years)) {
   input.addEventListener("change", ({ target: { value, validity } }) => {
-    if (validity.valid) change({ [key]: value ? Number(value) : null }, value ? `Films ${key} ${value}.` : "Years widened.");
+    if (validity.valid) change({ [key]: value ? Number(value) : null }, value ? say`Films ${key} ${value}.` : "Years widened.");
   });
 }
 $("reset-dials").addEventListener("click", () => {
@@ -119,6 +120,7 @@ function showDials() {
   }
 }
 
+years.from.closest("fieldset").hidden = catalog.years?.length === 0;
 if (catalog.years?.length) [years.from.placeholder, years.to.placeholder] = catalog.years;
 $("dials").open = matchMedia("(min-width: 62rem)").matches;
 

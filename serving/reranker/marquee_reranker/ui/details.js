@@ -2,8 +2,9 @@
 // look it up. The browser's own dialog closes with Escape, keeps the focus inside and returns it.
 import { ask, attempt } from "./api.js";
 import { ACTIONS, bar, MORE_ACTIONS, opener, picture } from "./cards.js";
+import { isFilms, say } from "./catalog.js";
 import { $, element, icon } from "./dom.js";
-import { nameOf, remember, short, withYear } from "./films.js";
+import { addressOf, nameOf, remember, short, withYear } from "./films.js";
 import { shown } from "./results.js";
 import { current, details, onChange } from "./state.js";
 import { groupMatch, match, percent, reasons, whole } from "./words.js";
@@ -24,7 +25,7 @@ function elsewhere({ tmdb_id: id, imdb_id: imdb, title, year }) {
 function popularity({ likes, popularity_rank: rank, n_films: total }) {
   if (!likes) return "Nobody in the data liked it, so little is known of who would.";
   const people = likes === 1 ? "One person in the data liked it" : `${whole(likes)} people in the data liked it`;
-  return `${people}: number ${whole(rank)} of ${whole(total)} films.`;
+  return say`${people}: number ${whole(rank)} of ${whole(total)} films.`;
 }
 
 // What speaks for it; for several people how well it fits each.
@@ -38,7 +39,7 @@ function rows(explanation, people) {
 function why({ affinity_score: score, explanation, for_people: people }) {
   if (score === undefined) return [];
   const words = people ? groupMatch(score, people.map((person) => person.affinity_score), shown.names)
-    : `${match(score)}: ${percent(score)} of people with such taste liked a film with this score.`;
+    : say`${match(score)}: ${percent(score)} of people with such taste liked a film with this score.`;
   const bars = rows(explanation, people).map(([text, share]) => element("li", {}, element("span", {}, text), bar(share)));
   return [element("h3", {}, "Why it is here"), element("p", {}, words), element("ul", { class: "shares" }, ...bars)];
 }
@@ -54,8 +55,8 @@ function fill(film, more, similar) {
     ...why(film),
     ...(similar.length ? [element("h3", {}, "People who like it also like"), element("ul", { class: "links" },
       ...similar.map((other) => element("li", {}, opener(other, withYear({ ...other, title: short(other.title) })))))] : []),
-    element("h3", {}, "Elsewhere"), element("ul", { class: "links" }, ...elsewhere(film).map(([name, href]) => (
-      element("li", {}, element("a", { href, target: "_blank", rel: "noopener" }, name))))),
+    ...(isFilms ? [element("h3", {}, "Elsewhere"), element("ul", { class: "links" }, ...elsewhere(film).map(([name, href]) => (
+      element("li", {}, element("a", { href, target: "_blank", rel: "noopener" }, name)))))] : []),
   );
 }
 
@@ -70,12 +71,12 @@ async function show() {
     $("film-body").replaceChildren("One moment…");
   }
   await attempt(async () => {
-    const [more, { movies }] = await Promise.all([
-      ask("details", `/v1/movies/${id}`), ask("details similar", `/v1/movies/${id}/similar?top_n=${N_SIMILAR}`)]);
+    const address = await addressOf(id, "details");
+    const [more, { movies }] = await Promise.all([ask("details", address), ask("details similar", `${address}/similar?top_n=${N_SIMILAR}`)]);
     movies.forEach(remember);
     if (current().film === id) fill(shown.films.get(id) ?? more, more, movies);
   }, ({ status, message }) => {
-    if (current().film === id) $("film-body").replaceChildren(element("p", { role: "alert" }, status === 404 ? "This film is not known here." : message));
+    if (current().film === id) $("film-body").replaceChildren(element("p", { role: "alert" }, status === 404 ? say`This film is not known here.` : message));
   });
 }
 

@@ -1,15 +1,18 @@
 // Reads exports of ratings in the browser: Letterboxd (files or the whole zip), IMDb, Trakt, MovieLens, plain CSV. The same
 // rules as in Python, src/marquee/ratings/exports.py, which a test compares.
+import { catalog, isFilms, say } from "./catalog.js";
+
 const MOST_BYTES = 20 * 2 ** 20;
 // Files of an archive, of Letterboxd or Trakt, that say what was seen.
 const SEEN = /(rating|watched|diary|history).*\.(csv|json)$/;
-const FIX = "Give an export of Letterboxd (.zip or .csv), IMDb (.csv), Trakt (.json) or MovieLens (.csv), or a CSV file whose first line is such as title,year,rating.";
+const FIX = !isFilms ? "Give a CSV file whose first line is such as title,rating or id,rating."
+  : "Give an export of Letterboxd (.zip or .csv), IMDb (.csv), Trakt (.json) or MovieLens (.csv), or a CSV file whose first line is such as title,year,rating.";
 const COLUMNS = {
   title: ["name", "title", "film", "movie", "film title", "movie title"], year: ["year", "release year"],
   stars: ["your rating", "my rating", "rating", "stars", "score"],
   at: ["watched date", "watcheddate", "date rated", "rated at", "last watched at", "watched at", "date", "timestamp"],
   imdb_id: ["const", "imdb id", "imdbid", "imdb", "tconst"], tmdb_id: ["tmdb id", "tmdbid", "tmdb"],
-  movie_id: ["movie id", "movieid"], kind: ["title type", "type"],
+  movie_id: ["movie id", "movieid", ...(isFilms ? [] : ["id", "item id"])], kind: ["title type", "type"],
 };
 
 /** What is wrong with a file, for people. */
@@ -46,7 +49,7 @@ function row(record, scale) {
   const imdb = Number(String(record.imdb_id ?? "").match(/(?<!\d)0*(\d{1,10})(?!\d)/)?.[1] ?? 0);
   const made = {
     title: title.slice(0, 500), year, stars, at: time(record.at), imdb_id: imdb ? `tt${String(imdb).padStart(7, "0")}` : null,
-    tmdb_id: id(record.tmdb_id), movie_id: id(record.movie_id), series: /series|episode|show/i.test(record.kind ?? "") || null,
+    tmdb_id: id(record.tmdb_id), movie_id: catalog.own_ids ? record.movie_id : id(record.movie_id), series: /series|episode|show/i.test(record.kind ?? "") || null,
   };
   if (!title && !made.imdb_id && !made.tmdb_id && !made.movie_id) throw new ExportError("it has neither a title nor an id");
   return Object.fromEntries(Object.entries(made).filter(([, value]) => value !== null && value !== ""));
@@ -77,7 +80,7 @@ function csvRecords(text, name) {
   const at = Object.fromEntries(Object.entries(COLUMNS).map(([field, names]) => [field, header.indexOf(names.find((one) => header.includes(one)))])
     .filter(([, index]) => index >= 0));
   if (!("title" in at || "imdb_id" in at || "tmdb_id" in at || "movie_id" in at)) {
-    throw new ExportError(`${name}the first line names no title or id of films, but ${header.join(", ").slice(0, 120)}. ${FIX}`);
+    throw new ExportError(say`${name}the first line names no title or id of films, but ${header.join(", ").slice(0, 120)}. ${FIX}`);
   }
   const records = body.filter(([, cells]) => cells.some((cell) => cell.trim())).map(([line, cells]) => [`line ${line}`, cells.length > header.length ? null
     : Object.fromEntries(Object.entries(at).map(([field, index]) => [field, (cells[index] ?? "").trim()]))]);
@@ -89,7 +92,7 @@ function csvRecords(text, name) {
 function traktRecords(text) {
   let entries;
   try { entries = [JSON.parse(text)].flat(); } catch (error) { throw new ExportError(`The file is not JSON: ${error.message}. Download the export again.`); }
-  if (!entries.some((entry) => entry?.movie || entry?.show)) throw new ExportError(`The JSON has no list of films with a "movie" each, as Trakt's has. ${FIX}`);
+  if (!entries.some((entry) => entry?.movie || entry?.show)) throw new ExportError(isFilms ? `The JSON has no list of films with a "movie" each, as Trakt's has. ${FIX}` : FIX);
   return [entries.map((entry, index) => {
     const film = entry?.movie ?? entry?.show;
     if (typeof film !== "object" || !film || entry.episode || entry.season) return [`entry ${index + 1}`, null];
@@ -155,7 +158,7 @@ function rowsOf(part, name) {
   if (!text) throw new ExportError(`The file is empty. ${FIX}`);
   const [records, scale] = /^[[{]/.test(text) ? traktRecords(text) : csvRecords(text, name);
   return records.map(([place, record]) => [place, () => {
-    if (!record) throw new ExportError("it is no film, or has more cells than the first line");
+    if (!record) throw new ExportError(say`it is no film, or has more cells than the first line`);
     return row(record, scale);
   }]);
 }

@@ -1,12 +1,11 @@
-// Films that this page has seen, by MovieLens id, and the facts about the catalogue that the server put into the page.
-import { ask, askCatalog, attempt } from "./api.js";
-import { $ } from "./dom.js";
+// Films that this page has seen, by their ids.
+import { ask, AskError, attempt } from "./api.js";
+import { catalog, say } from "./catalog.js";
 
 const known = new Map();
 const missing = new Set();
 const pending = new Map();
 
-export const catalog = await askCatalog($("catalog"));
 for (const film of [...(catalog.popular ?? []), ...(catalog.tastes ?? []).flatMap(({ films }) => films)]) remember(film);
 
 export function remember(film) {
@@ -20,12 +19,20 @@ export const withYear = (film) => (film.year ? `${film.title} (${film.year})` : 
 /** What to call a film whose title may not have arrived yet. */
 export function nameOf(id) {
   if (known.has(id)) return withYear({ ...known.get(id), title: short(known.get(id).title) });
-  return missing.has(id) ? `Film ${id}, not known here` : `Film ${id}`;
+  return missing.has(id) ? say`Film ${id}, not known here` : say`Film ${id}`;
+}
+
+/** The address of a film in the API, for a request of this kind. The server's own number of an item may change with each training. */
+export async function addressOf(id, kind) {
+  if (!catalog.own_ids) return `/v1/movies/${id}`;
+  const { films: [found] } = await ask(`${kind} address`, "/v1/resolve", { rows: [{ movie_id: id }] });
+  if (!found) throw new AskError(say`This film is not known here.`, 404);
+  return `/v1/movies/${found.movie.number}`;
 }
 
 // Only an id without a film is remembered as missing; after any other failure the next call asks again.
 async function fetchFilm(id) {
-  await attempt(async () => remember(await ask(`film ${id}`, `/v1/movies/${id}`)), ({ status }) => status === 404 && missing.add(id));
+  await attempt(async () => remember(await ask(`film ${id}`, await addressOf(id, `film ${id}`))), ({ status }) => status === 404 && missing.add(id));
   pending.delete(id);
 }
 

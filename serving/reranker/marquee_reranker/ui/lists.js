@@ -1,5 +1,7 @@
 // What a person has seen, with stars where it was rated, and wants to see. It is kept in this browser alone: localStorage.
-const KEY = "marquee-lists";
+import { catalog, isFilms } from "./catalog.js";
+
+const KEY = ["marquee-lists", ...(isFilms ? [] : catalog.noun), ...(catalog.own_ids ? ["own"] : [])].join("-");
 const MOST_RATINGS = 2000; // of a request
 const listeners = [];
 let lists = load();
@@ -7,7 +9,7 @@ let lists = load();
 function load() {
   let stored = null;
   try { stored = JSON.parse(localStorage.getItem(KEY)); } catch { /* another page's, or storage is off */ }
-  const byId = (entries) => new Map((Array.isArray(entries) ? entries : []).filter((film) => film?.movie_id > 0).map((film) => [film.movie_id, film]));
+  const byId = (entries) => new Map((Array.isArray(entries) ? entries : []).filter((film) => (catalog.own_ids ? film?.movie_id : film?.movie_id > 0)).map((film) => [film.movie_id, film]));
   return { seen: byId(stored?.seen), watch: byId(stored?.watch) };
 }
 
@@ -17,7 +19,7 @@ function save() {
   for (const listener of listeners) listener();
 }
 
-/** Films of a list, "seen" or "watch", by MovieLens id: as the API gives them, and `stars`, `at` and `rank` where known. */
+/** Films of a list, "seen" or "watch", by their ids: as the API gives them, and `stars`, `at` and `rank` where known. */
 export const listed = (name) => lists[name];
 export const onLists = (listener) => listeners.push(listener);
 
@@ -48,8 +50,9 @@ export function ratings() {
 /** A list as CSV, which this page, Letterboxd and spreadsheets read. */
 export function csv(name) {
   const cell = (value) => (/[",\r\n]/.test(value ?? "") ? `"${value.replaceAll('"', '""')}"` : value ?? "");
-  const lines = [...lists[name].values()].map((film) => [film.title, film.year, film.stars, film.at, film.imdb_id, film.tmdb_id].map((it) => cell(it && String(it))));
-  return [["Title", "Year", "Rating", "WatchedDate", "imdbID", "tmdbID"], ...lines].map((line) => `${line.join(",")}\r\n`).join("");
+  const [head, ids] = isFilms ? [["WatchedDate", "imdbID", "tmdbID"], ["imdb_id", "tmdb_id"]] : [["Date", "Id"], ["movie_id"]];
+  const lines = [...lists[name].values()].map((film) => ["title", "year", "stars", "at", ...ids].map((key) => cell(film[key] && String(film[key]))));
+  return [["Title", "Year", "Rating", ...head], ...lines].map((line) => `${line.join(",")}\r\n`).join("");
 }
 
 window.addEventListener("storage", ({ key }) => { // another tab of this page

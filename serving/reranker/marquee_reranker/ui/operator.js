@@ -1,8 +1,9 @@
 // The operator's tab: load of this process, versions in the store, one request as a picture, the model card.
 import { sections } from "./about.js";
 import { ask, at, attempt } from "./api.js";
+import { catalog, say } from "./catalog.js";
 import { $, element, shape, table } from "./dom.js";
-import { catalog, learn, withYear } from "./films.js";
+import { learn, withYear } from "./films.js";
 import { requestOf } from "./results.js";
 import { current } from "./state.js";
 import { joinNames, possessive, whole } from "./words.js";
@@ -145,12 +146,12 @@ function picture(answer, width) {
 async function explain() {
   const state = current();
   const likes = state.likes.length ? state.likes : (catalog.popular ?? []).slice(0, 3).map((film) => film.movie_id);
-  if (!likes.length) return [element("p", {}, "There are no films yet.")];
+  if (!likes.length) return [element("p", {}, say`There are no films yet.`)];
   // One person's request; of several people it is the selected one's.
   const answer = await ask("explain", "/v1/explain", { ...requestOf({ ...state, likes, people: [] }), top_n: 12 });
   const name = state.people[state.who]?.name;
-  const picked = name ? `A request for ${possessive(name)} films alone, since the picture is of one person` : "Your request of the other tab";
-  const about = state.likes.length ? picked : `A request for three popular films, since ${joinNames([name ?? "You"])} picked none`;
+  const picked = name ? say`A request for ${possessive(name)} films alone, since the picture is of one person` : "Your request of the other tab";
+  const about = state.likes.length ? picked : say`A request for three popular films, since ${joinNames([name ?? "You"])} picked none`;
   return [element("p", { class: "hint" }, `${about}, as the stages saw it.`), ...picture(answer, $("request").clientWidth)];
 }
 

@@ -1,4 +1,5 @@
 // Who watches: a button for each person, and the selected one's name. Shown from the second person on.
+import { say } from "./catalog.js";
 import { $, element, replaceItems } from "./dom.js";
 import {
   change, current, everyone, freeName, LONGEST_NAME, MOST_PEOPLE, onChange, requesters, select, selectPerson,
@@ -11,14 +12,14 @@ const addAnother = element("button", { type: "button", class: "quiet", id: "pers
 function add() {
   const people = everyone(current());
   const person = { name: freeName(people), likes: [], dislikes: [] };
-  change({ ...selectPerson([...people, person], people.length), near: null }, `${person.name} added: pick films that they like.`);
+  change({ ...selectPerson([...people, person], people.length), near: null }, say`${person.name} added: pick films that they like.`);
   search.focus();
 }
 
 function button({ name: text, likes }, index) {
   return element("li", {}, element("button", {
     type: "button", "aria-pressed": index === current().who, onclick: () => select(index),
-    "aria-label": `${text}, ${likes.length === 1 ? "1 film" : `${likes.length} films`}`,
+    "aria-label": `${text}, ${likes.length === 1 ? say`1 film` : say`${likes.length} films`}`,
   }, text, " ", element("span", { class: "count" }, String(likes.length))));
 }
 
@@ -29,7 +30,7 @@ function leftOut(state) {
   const text = joinNames(without);
   const verb = without.length > 1 || text === "you" ? "have" : "has";
   const whom = requesters(state).length ? `${joinNames(requesters(state).map((person) => person.name))} only` : "nobody yet";
-  return `${text[0].toUpperCase()}${text.slice(1)} ${verb} no film yet, so the list is for ${whom}.`;
+  return say`${text[0].toUpperCase()}${text.slice(1)} ${verb} no film yet, so the list is for ${whom}.`;
 }
 
 function show() {
@@ -38,7 +39,7 @@ function show() {
   $("people").hidden = !person;
   $("together").hidden = Boolean(person);
   document.querySelector("label[for=search]").textContent = !person || possessive(person.name) === "your"
-    ? "Films you like" : `Films ${person.name} likes`;
+    ? say`Films you like` : say`Films ${person.name} likes`;
   $("people-status").textContent = leftOut(state);
   if (!person) return;
   const another = state.people.length < MOST_PEOPLE ? [element("li", {}, addAnother)] : [];

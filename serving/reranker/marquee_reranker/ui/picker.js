@@ -1,12 +1,13 @@
 // Three ways to name films: the search for titles (a combobox as in the ARIA Authoring Practices), a wish in words, and
 // ready-made tastes.
 import { ask, attempt, stop } from "./api.js";
+import { catalog, isFilms, say } from "./catalog.js";
 import { toast } from "./choices.js";
 import { $, element, goToResults } from "./dom.js";
-import { catalog, learn, nameOf, remember, withYear } from "./films.js";
+import { learn, nameOf, remember, short, withYear } from "./films.js";
 import { onLists } from "./lists.js";
 import { change, current, isRated, onChange, put } from "./state.js";
-import { forSelected } from "./words.js";
+import { forSelected, joinNames } from "./words.js";
 
 const WAIT_MS = 90;
 const N_SURPRISE = 3;
@@ -25,8 +26,8 @@ async function suggest() {
     movies.forEach(remember);
     suggestions = movies.filter((film) => !current().likes.includes(film.movie_id));
     const newest = catalog.years?.length ? `; the newest here are from ${catalog.years[1]}` : "";
-    if (suggestions.length) showList(suggestions.length === 1 ? "1 film found." : `${suggestions.length} films found.`);
-    else showList(movies.length ? "You have picked that one." : `No film has “${query}” in its title${newest}.`);
+    if (suggestions.length) showList(suggestions.length === 1 ? say`1 film found.` : say`${suggestions.length} films found.`);
+    else showList(movies.length ? "You have picked that one." : say`No film has “${query}” in its title${newest}.`);
   }, (error) => { suggestions = []; showList(error.message); });
 }
 
@@ -112,7 +113,16 @@ function summary(parts, { year_min: from, year_max: to } = {}) {
   return [...new Set(words)].join(", ");
 }
 
-const EXAMPLES = ["like Alien but funny, 90s", "like Amelie, before 1970", "like The Godfather, after 2000, no war"];
+const NAMES = (catalog.popular ?? []).map(({ title }) => short(title)).filter((title) => title.length < 40).slice(0, 3);
+const EXAMPLES = isFilms ? ["like Alien but funny, 90s", "like Amelie, before 1970", "like The Godfather, after 2000, no war"]
+  : NAMES.map((title) => `like ${title}`);
+const KNOWN = joinNames(["titles", catalog.genres?.length && "genres", catalog.years?.length && "years", "fame"].filter(Boolean));
+const HELP = isFilms ? "This line knows titles, genres, years and fame, but no people, studios, countries or moods." : `This line knows ${KNOWN}.`;
+if (!isFilms) {
+  search.placeholder = NAMES.length ? `Type a title, such as “${NAMES[0]}”` : "Type a title";
+  $("sentence").placeholder = EXAMPLES[0] ?? "";
+  $("tastes-title").hidden = !catalog.tastes?.length;
+}
 const KEYS = { like: "likes", dislike: "dislikes" };
 
 // The request without the films that are only guesses.
@@ -122,9 +132,26 @@ function certain({ request, parts }) {
   return { ...request, movie_ids: sure(request.movie_ids), disliked_movie_ids: sure(request.disliked_movie_ids) };
 }
 
+// A wish has the server's numbers of films, of which the page knows the films.
+async function withOwnIds({ request, parts, ...rest }) {
+  const named = parts.filter(({ kind }) => kind in KEYS);
+  const numbers = catalog.own_ids ? union(named.map(({ value }) => value), named.flatMap(({ choices = [] }) => choices.map(({ movie_id: id }) => id))) : [];
+  const own = new Map(await Promise.all(numbers.map(async (number) => {
+    const film = await ask(`number ${number}`, `/v1/movies/${number}`);
+    remember(film);
+    return [number, film.movie_id];
+  })));
+  const idOf = (number) => own.get(number) ?? number;
+  const { movie_ids: likes = [], disliked_movie_ids: dislikes = [] } = request;
+  return {
+    ...rest, request: { ...request, movie_ids: likes.map(idOf), disliked_movie_ids: dislikes.map(idOf) },
+    parts: parts.map((part) => ({ ...part, value: idOf(part.value), ...(part.choices && { choices: part.choices.map((one) => ({ ...one, movie_id: idOf(one.movie_id) })) }) })),
+  };
+}
+
 // A question for each guess: a button takes a film, and the question goes.
 function question({ text, kind, choices }) {
-  const newest = catalog.years?.length ? ` The newest films here are from ${catalog.years[1]}.` : "";
+  const newest = catalog.years?.length ? say` The newest films here are from ${catalog.years[1]}.` : "";
   const words = choices.length > 1 ? "one of these?" : `this?${newest}`;
   const line = element("p", { class: "choices" }, `“${text}”: did you mean ${words}`, ...choices.map(({ movie_id: id, label }) => element("button", {
     type: "button", class: "quiet", onclick: async () => {
@@ -143,9 +170,9 @@ function report({ request, parts, not_understood: rest }) {
   if (sure.length) lines.push(["Understood: ", element("b", {}, summary(sure, request.filters)), "."]);
   if (rest.length) {
     const texts = rest.map((text) => `“${text}”`).join(", ");
-    lines.push([`Not understood: ${texts}. This line knows titles, genres, years and fame, but no people, studios, countries or moods.`]);
+    lines.push([`Not understood: ${texts}. ${HELP}`]);
   }
-  if (!parts.length) lines.push(["Try a film’s title, a genre or years."]);
+  if (!parts.length) lines.push([isFilms ? "Try a film’s title, a genre or years." : say`Try a film’s title.`]);
   $("heard").replaceChildren(...lines.map((line) => element("p", {}, ...line)), ...less(parts, sure).map(question));
 }
 
@@ -153,7 +180,7 @@ $("sentence-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("sentence").value.trim();
   if (text) attempt(async () => {
-    const answer = await ask("sentence", `/v1/understand?q=${encodeURIComponent(text)}`);
+    const answer = await withOwnIds(await ask("sentence", `/v1/understand?q=${encodeURIComponent(text)}`));
     report(answer);
     if (!answer.parts.length) return;
     const request = certain(answer);
@@ -187,7 +214,10 @@ $("surprise").addEventListener("click", () => attempt(async () => {
 }, (error) => toast(error.message)));
 
 // Once films are chosen, the examples make room for them; "Start over" brings them back.
-const showExamples = () => { $("tastes").hidden = $("examples").hidden = current().likes.length > 0 || isRated(current()); };
+const showExamples = () => {
+  $("tastes").hidden = current().likes.length > 0 || isRated(current());
+  $("examples").hidden = $("tastes").hidden || !EXAMPLES.length;
+};
 onChange(showExamples);
 onLists(showExamples);
 showExamples();

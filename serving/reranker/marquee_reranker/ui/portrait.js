@@ -1,8 +1,9 @@
 // A portrait of a taste out of one's ratings: decades, genres, how niche, and popular films of the best genres that are not
 // seen yet. Drawn on a canvas, which can be saved as a picture, and said in words for screen readers.
 import { ask, attempt } from "./api.js";
+import { catalog, say } from "./catalog.js";
 import { $, element } from "./dom.js";
-import { catalog, remember, short, withYear } from "./films.js";
+import { remember, short, withYear } from "./films.js";
 import { add, listed, ratings } from "./lists.js";
 import { toast } from "./choices.js";
 import { joinNames, percent, whole } from "./words.js";
@@ -47,7 +48,7 @@ const niche = ({ famous }) => NICHE.find(([most]) => famous <= most)[1];
 function sentences({ films, rated, average, decades, best, famous, median }) {
   const [decade] = decades.reduce((a, b) => (b[1] > a[1] ? b : a), [0, 0]);
   return [
-    `${whole(films.length)} films${rated.length ? `, ${average.toFixed(1)} stars on average` : ""}.`,
+    say`${whole(films.length)} films${rated.length ? `, ${average.toFixed(1)} stars on average` : ""}.`,
     decade ? `Most are of the ${decade}s.` : "",
     best.length ? `${rated.length ? "Rated the highest" : "The most"}: ${joinNames(best.map(({ name }) => name))}.` : "",
     median ? `${niche({ famous })}: ${percent(famous)} are among the best known, and half are beyond number ${whole(median)}.` : "",
@@ -55,7 +56,9 @@ function sentences({ films, rated, average, decades, best, famous, median }) {
 }
 
 function draw(canvas, it) {
-  Object.assign(canvas, { width: SCALE * WIDE, height: SCALE * HIGH });
+  // Catalogues without years or genres have a shorter one.
+  const [noYears, noGenres] = [it.decades.length ? 0 : 266, it.genres.length ? 0 : 298];
+  Object.assign(canvas, { width: SCALE * WIDE, height: SCALE * (HIGH - noYears - noGenres) });
   const pen = canvas.getContext("2d");
   pen.scale(SCALE, SCALE);
   const right = WIDE - LEFT;
@@ -68,10 +71,10 @@ function draw(canvas, it) {
   const heading = (words, x, y) => text(words.toUpperCase(), x, y, 15, { weight: 700, colour: INK.bar });
   box(0, 0, WIDE, HIGH, INK.paper);
   box(0, 0, WIDE, 14, INK.glow);
-  text("My taste in films", LEFT, 92, 46, { weight: 800 });
-  text([`${whole(it.films.length)} films`, it.rated.length && `${it.average.toFixed(1)} ★ on average`].filter(Boolean).join("   ·   "), LEFT, 130, 22, { colour: INK.soft });
+  text(say`My taste in films`, LEFT, 92, 46, { weight: 800 });
+  text([say`${whole(it.films.length)} films`, it.rated.length && `${it.average.toFixed(1)} ★ on average`].filter(Boolean).join("   ·   "), LEFT, 130, 22, { colour: INK.soft });
 
-  heading("Decades", LEFT, 196);
+  if (!noYears) heading("Decades", LEFT, 196);
   const most = Math.max(...it.decades.map(([, count]) => count), 1);
   const step = (right - LEFT) / Math.max(it.decades.length, 6);
   it.decades.forEach(([decade, count], index) => {
@@ -81,7 +84,8 @@ function draw(canvas, it) {
     text(String(count), x + (step - 12) / 2, 368 - h, 14, { colour: INK.soft, align: "center" });
   });
 
-  heading("Genres", LEFT, 462);
+  pen.translate(0, -noYears);
+  if (!noGenres) heading("Genres", LEFT, 462);
   it.genres.forEach(({ name, count, above }, index) => {
     const y = 500 + 36 * index;
     text(name, LEFT, y, 19, { weight: it.best.some((one) => one.name === name) ? 700 : 400, most: 150 });
@@ -91,13 +95,14 @@ function draw(canvas, it) {
     text(`${whole(count)}${stars}`, right, y, 16, { colour: INK.soft, align: "right" });
   });
 
+  pen.translate(0, -noGenres);
   heading("How niche", LEFT, 760);
   text(niche(it), LEFT, 796, 26, { weight: 700 });
   box(LEFT, 814, right - LEFT, 12, INK.line, 6);
   box(LEFT, 814, Math.max(12, (right - LEFT) * (1 - it.famous)), 12, INK.bar, 6);
-  if (it.median) text(`Half are beyond number ${whole(it.median)} of ${whole(catalog.n_films)} films by fame.`, LEFT, 854, 17, { colour: INK.soft });
+  if (it.median) text(say`Half are beyond number ${whole(it.median)} of ${whole(catalog.n_films)} films by fame.`, LEFT, 854, 17, { colour: INK.soft });
   if (it.blind.length) {
-    heading("Still to see", LEFT, 902);
+    heading(say`Still to see`, LEFT, 902);
     pen.font = `600 20px ${FONT}`;
     const join = (films) => films.map((film) => short(film.title)).join("  ·  ");
     let shown = it.blind;
@@ -138,12 +143,12 @@ export async function open() {
   const watch = (film) => element("button", { type: "button", class: "quiet", onclick: ({ currentTarget }) => {
     add("watch", [film]);
     currentTarget.disabled = true;
-    currentTarget.textContent = `${withYear(film)} is on your watch list`;
+    currentTarget.textContent = say`${withYear(film)} is on your watch list`;
   } }, `+ ${withYear({ ...film, title: short(film.title) })}`);
   $("portrait-body").replaceChildren(canvas,
     element("div", { class: "choices" }, element("button", { type: "button", class: "primary", onclick: () => save(canvas) }, "Save as a picture")),
     ...(it.blind.length ? [element("h3", {}, "Blind spots"), element("p", { class: "hint" },
-      `Well-known films of ${joinNames(it.best.map(({ name }) => name))} that you have not rated. A click puts one on your watch list.`),
+      say`Well-known films of ${joinNames(it.best.map(({ name }) => name))} that you have not rated. A click puts one on your watch list.`),
     element("div", { class: "choices" }, ...it.blind.map(watch))] : []));
   $("portrait").showModal();
 }

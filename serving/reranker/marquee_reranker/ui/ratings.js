@@ -1,6 +1,7 @@
 // One's own ratings: a file that is dropped or chosen is read here, and only its rows are sent, to find their films. What
 // isn't certain is asked. The lists that come of it, their export, and the way to the portrait.
 import { ask, attempt } from "./api.js";
+import { isFilms, say } from "./catalog.js";
 import { $, element, list } from "./dom.js";
 import { remember, withYear } from "./films.js";
 import { add, clear, csv, listed, onLists, remove } from "./lists.js";
@@ -8,9 +9,9 @@ import { change, current, isRated, onChange } from "./state.js";
 import { whole } from "./words.js";
 
 const MOST_ROWS = 2000; // of a request
-const HOW = "Drop an export of Letterboxd, IMDb, Trakt or MovieLens anywhere here. It is read in your browser: only titles, years, ids and stars are sent, to find the films.";
-const LISTS = { seen: "Seen", watch: "Watch list" };
-const films = (n) => (n === 1 ? "1 film" : `${whole(n)} films`);
+const HOW = say`Drop an export of Letterboxd, IMDb, Trakt or MovieLens anywhere here. It is read in your browser: only titles, years, ids and stars are sent, to find the films.`;
+const LISTS = { seen: say`Seen`, watch: say`Watch list` };
+const films = (n) => (n === 1 ? say`1 film` : say`${whole(n)} films`);
 const button = (words, onclick, kind = "quiet") => element("button", { type: "button", class: kind, onclick }, words);
 
 function fold(summary, texts) {
@@ -38,17 +39,17 @@ function answered(item) {
 }
 
 function report({ rows, problems }, name, found, doubts, unknown) {
-  const say = (row) => withYear({ title: row.title ?? row.imdb_id ?? `Film ${row.tmdb_id ?? row.movie_id}`, year: row.year });
+  const titleOf = (row) => withYear({ title: row.title ?? row.imdb_id ?? say`Film ${row.tmdb_id ?? row.movie_id}`, year: row.year });
   $("import-title").textContent = `${whole(found.length)} of ${films(rows.length)} found`;
   const questions = element("section", { id: "import-questions" }, element("h3", {}, doubts.length === 1 ? "One question" : `${doubts.length} questions`),
-    element("p", { class: "hint" }, "Which film is meant? What you leave open is left out."),
+    element("p", { class: "hint" }, say`Which film is meant? What you leave open is left out.`),
     element("ul", { class: "questions" }, ...doubts.map(({ row, choices }) => question(rows[row], choices))));
   const done = button("Show my recommendations", () => $("import").close(), "primary");
   $("import-body").replaceChildren(
     element("p", {}, found.length ? `Of ${name}. They are your ratings now: the list is made from them, and none of them is recommended again.`
-      : `None of the films in ${name} is in this catalogue.`),
+      : say`None of the films in ${name} is in this catalogue.`),
     element("p", {}, found.length ? done : ""), ...(doubts.length ? [questions] : []),
-    ...fold(`${films(unknown.length)} not in this catalogue`, unknown.map((at) => say(rows[at]))),
+    ...fold(`${films(unknown.length)} not in this catalogue`, unknown.map((at) => titleOf(rows[at]))),
     ...fold(`${problems.length === 1 ? "1 row" : `${whole(problems.length)} rows`} left out`, problems),
   );
 }
@@ -69,7 +70,7 @@ async function take(file) {
     // A damaged archive: a RangeError beyond its end, or a TypeError of the stream.
     return refuse(error instanceof ExportError ? error : { message: `${file.name} can't be read (${error.message}). Download the export again.` });
   }
-  if (!read.rows.length) return refuse({ message: `${file.name} has no row with a film. ${read.problems[0] ?? ""}` });
+  if (!read.rows.length) return refuse({ message: say`${file.name} has no row with a film. ${read.problems[0] ?? ""}` });
   await attempt(async () => {
     const [found, doubts, unknown] = [[], [], []];
     for (let start = 0; start < read.rows.length; start += MOST_ROWS) {
@@ -105,7 +106,7 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
 
 function save(name) {
   const address = URL.createObjectURL(new Blob(["\ufeff", csv(name)], { type: "text/csv" }));
-  element("a", { href: address, download: `marquee-${name}.csv` }).click();
+  element("a", { href: address, download: `marquee-${isFilms ? name : LISTS[name].toLowerCase()}.csv` }).click();
   URL.revokeObjectURL(address);
 }
 
@@ -116,7 +117,7 @@ function showLists() {
       element("button", { type: "button", class: "link", "aria-label": `Remove ${withYear(film)}`, onclick: () => remove(name, film.movie_id) }, "Remove")));
     return element("section", {}, element("h3", {}, `${title}: ${films(entries.length)}`),
       entries.length ? element("div", { class: "choices" }, button("Save as CSV", () => save(name)), button("Forget them all", () => clear(name), "link"))
-        : element("p", { class: "hint" }, "Empty. The buttons of a film put it here."),
+        : element("p", { class: "hint" }, say`Empty. The buttons of a film put it here.`),
       element("ul", { class: "entries" }, ...items));
   }));
 }
@@ -124,7 +125,7 @@ function showLists() {
 function show() {
   const [seen, watch] = ["seen", "watch"].map((name) => listed(name).size);
   const rated = [...listed("seen").values()].filter(({ stars }) => stars).length;
-  $("mine-words").textContent = seen ? `${films(seen)} seen, ${whole(rated)} with stars. They are stored in this browser alone.` : HOW;
+  $("mine-words").textContent = seen ? say`${films(seen)} seen, ${whole(rated)} with stars. They are stored in this browser alone.` : HOW;
   $("mine-use").hidden = !seen || isRated(current());
   $("mine-use").disabled = current().people.length > 0;
   $("mine-portrait").hidden = !seen;

@@ -1,8 +1,9 @@
 // The list of films: asks for it when what is wanted has changed, shows it, and says what went wrong and what happens next.
 import { ask, AskError, attempt, stop } from "./api.js";
+import { catalog, say } from "./catalog.js";
 import { card } from "./cards.js";
 import { $, goToResults, nameDocument, replaceItems } from "./dom.js";
-import { catalog, learn, nameOf } from "./films.js";
+import { addressOf, learn, nameOf } from "./films.js";
 import { listed, onLists, ratings } from "./lists.js";
 import { change, current, isGroup, isRated, NO_FILTERS, onChange, requesters, sameList, unwanted } from "./state.js";
 import { degraded, joinNames, possessive, servedBy } from "./words.js";
@@ -62,9 +63,9 @@ async function begin(state) {
   const wanted = ({ genres }) => genres.filter((name) => state.any.includes(name)).length; // a romcom before other comedies
   const shown = films.filter((film) => fits(film, state) && !unwanted(state).includes(film.movie_id))
     .sort((a, b) => wanted(b) - wanted(a)).slice(0, PAGE);
-  let words = "Search for a film or two, and recommendations appear here.";
-  if (shown.length) words = "Like a film or two here, search for one, or start from a taste.";
-  else if (filtered(state)) words = "No well-known film fits these filters. Search for a film you like, or remove the filters.";
+  let words = say`Search for a film or two, and recommendations appear here.`;
+  if (shown.length) words = say`Like a film or two here, search for one, or start from a taste.`;
+  else if (filtered(state)) words = say`No well-known film fits these filters. Search for a film you like, or remove the filters.`;
   show(shown, { title: "Where to begin", words, buttons: [!shown.length && filtered(state) && "unfilter", shown.length && !state.any.length && "reroll"] });
 }
 
@@ -73,9 +74,9 @@ async function near(state) {
   const query = new URLSearchParams({ top_n: topN, ...years });
   any.forEach((name) => query.append("genres_any", name));
   none.forEach((name) => query.append("genres_none", name));
-  const [{ movies }] = await Promise.all([ask("list", `/v1/movies/${state.near}/similar?${query}`), learn([state.near])]);
+  const [{ movies }] = await Promise.all([addressOf(state.near, "near").then((address) => ask("list", `${address}/similar?${query}`)), learn([state.near])]);
   const words = `For anybody who likes it${filtered(state) ? ", within your filters" : ""}. Your own recommendations are kept.`;
-  show(movies.filter((film) => !listed("seen").has(film.movie_id)), { title: `Films like ${nameOf(state.near)}`, words, buttons: ["back", hasMore(movies)] });
+  show(movies.filter((film) => !listed("seen").has(film.movie_id)), { title: say`Films like ${nameOf(state.near)}`, words, buttons: ["back", hasMore(movies)] });
 }
 
 async function recommend(state) {
@@ -91,13 +92,13 @@ async function recommend(state) {
   const known = (id) => !answer.unknown_ids.includes(id);
   const strangers = people.filter(({ likes }) => group && !likes.some(known)).map(({ name }) => possessive(name));
   const note = (reason) => (reason === "no_known_seeds" && strangers.length
-    ? `None of ${joinNames(strangers)} films is known here.` : degraded(reason));
+    ? say`None of ${joinNames(strangers)} films is known here.` : degraded(reason));
   const first = rated ? "my ratings" : nameOf(people[0].likes[0]);
   show(films, {
     name: group ? undefined : people[0].likes.length > 1 && !rated ? `Like ${first} and ${people[0].likes.length - 1} more` : `Like ${first}`,
     title: group ? `Recommendations for ${names.length > MOST_NAMED ? `the ${names.length} of you` : joinNames(names)}` : "Recommendations",
     words: films.length ? servedBy(answer.served_by, people[0].likes.filter(known).length, group, rated)
-      : "No film fits these filters. Widen the years or remove a genre.",
+      : say`No film fits these filters. Widen the years or remove a genre.`,
     names, notes: films.length ? [...new Set([...answer.degraded.map(note), ...(answer.notes ?? []).map(({ detail }) => detail)])] : [],
     buttons: [hasMore(answer.recommendations), !films.length && filtered(state) && "unfilter"],
   });

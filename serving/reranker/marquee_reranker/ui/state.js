@@ -1,7 +1,7 @@
 // What is wanted, who wants it, its history and its address. Each change is an entry of the browser's history, so that
 // undo, the back button and a shared link are the same thing. `likes` and `dislikes` are the selected person's; `people`
 // is empty while there is only one.
-import { catalog } from "./films.js";
+import { catalog } from "./catalog.js";
 import { listed } from "./lists.js";
 
 export const MOST_PEOPLE = 8;
@@ -39,29 +39,29 @@ export function freeName(people) {
 }
 
 // The address: the part behind "#". What is left out has its default; what makes no sense is ignored, since people edit
-// and shorten links. Ids are MovieLens ids. The second person's films are "films2", and so on.
+// and shorten links. Ids are MovieLens ids, or the data's own; commas within these, and within genres, are escaped. The
+// second person's films are "films2", and so on.
 
 const PERSON = { films: "likes", not: "dislikes" };
 const suffix = (index) => (index ? index + 1 : "");
 
-function readIds(text) {
-  const ids = text.split(",").map(Number).filter((id) => Number.isInteger(id) && id > 0 && id < 2 ** 31);
-  return [...new Set(ids)].slice(0, MOST_IDS);
-}
-
+const escaped = (value) => String(value).replace(/[%,]/g, encodeURIComponent);
+const unescaped = (text) => text.replace(/%(25|2C)/g, decodeURIComponent);
 const readNumber = (low, high, whole = true) => (text) => {
   const value = text ? Number(text) : NaN;
   return value >= low && value <= high && (!whole || Number.isInteger(value)) ? value : null;
 };
-const readGenres = (text) => text.split(",").filter((name) => name && (catalog.genres ?? [name]).includes(name)).slice(0, 30);
+const readId = catalog.own_ids ? (text) => unescaped(text) || null : readNumber(1, 2 ** 31 - 1);
+const readIds = (text) => [...new Set(text.split(",").map(readId))].filter((id) => id !== null).slice(0, MOST_IDS);
+const readGenres = (text) => text.split(",").map(unescaped).filter((name) => name && (catalog.genres ?? [name]).includes(name)).slice(0, 30);
 const readSwitch = (text) => text === "1";
 
 // [name in the address, key of the state, how to read it]
 const FIELDS = [
   ["hide", "hidden", readIds], ["mix", "mix", readSwitch], ["mine", "mine", readSwitch], ["series", "series", readSwitch],
   ["diversity", "diversity", readNumber(0, 1, false)], ["novelty", "novelty", readNumber(0, 1, false)],
-  ["from", "from", readNumber(1870, 2100)], ["to", "to", readNumber(1870, 2100)], ["near", "near", readNumber(1, 2 ** 31 - 1)],
-  ["film", "film", readNumber(1, 2 ** 31 - 1)],
+  ["from", "from", readNumber(1870, 2100)], ["to", "to", readNumber(1870, 2100)], ["near", "near", readId],
+  ["film", "film", readId],
   ["genres", "any", readGenres], ["without", "none", readGenres], ["tab", "tab", (text) => (text === "operator" ? text : null)],
 ];
 
@@ -84,14 +84,14 @@ export function write(state) {
   const add = (name, value) => parts.push(`${name}=${[value].flat().map(encodeURIComponent).join(",")}`);
   const people = everyone(state);
   people.forEach((person, index) => {
-    for (const [name, key] of Object.entries(PERSON)) if (person[key].length) add(name + suffix(index), person[key]);
+    for (const [name, key] of Object.entries(PERSON)) if (person[key].length) add(name + suffix(index), person[key].map(escaped));
     if (person.name !== defaultName(index)) add(`name${index + 1}`, person.name);
   });
   if (people.length > 1) add("people", people.length);
   if (state.who) add("who", state.who + 1);
   for (const [name, key] of FIELDS) {
     const value = state[key];
-    if (value !== null && value !== false && value.length !== 0) add(name, value === true ? 1 : value);
+    if (value !== null && value !== false && value.length !== 0) add(name, value === true ? 1 : [value].flat().map(escaped));
   }
   return parts.length ? `#${parts.join("&")}` : "";
 }

@@ -1,5 +1,5 @@
 // What the page says: numbers and names of the API, and lists of people, in words.
-import { catalog } from "./films.js";
+import { catalog, say } from "./catalog.js";
 import { defaultName } from "./state.js";
 
 export const whole = (value) => value.toLocaleString("en");
@@ -20,11 +20,11 @@ const upTo = (steps) => (value) => steps.find(([most]) => value <= most)[1];
 
 /** Words for a dial's position, 0 to 1. */
 export const DIALS = {
-  diversity: upTo([[0, "closest films"], [0.2, "mostly close films"], [0.45, "some variety"], [0.75, "varied"], [1, "as varied as can be"]]),
+  diversity: upTo([[0, say`closest films`], [0.2, say`mostly close films`], [0.45, "some variety"], [0.75, "varied"], [1, "as varied as can be"]]),
   novelty: upTo([[0, "famous or not"], [0.3, "slightly lesser known"], [0.65, "lesser known"], [1, "hidden gems"]]),
 };
 
-export const SWITCHES = { mix: "A mix of my tastes", series: "One film per series" };
+export const SWITCHES = { mix: "A mix of my tastes", series: say`One film per series` };
 
 const LEVELS = [[0.3, "Hardly"], [0.45, "Fair"], [0.6, "Good"], [0.75, "Very good"], [1, "Great"]];
 const level = upTo(LEVELS);
@@ -45,17 +45,17 @@ export function groupMatch(share, scores, names) {
 
 /** Which model picked the films, for `nLikes` films and `nRated` ratings of one person, or for several people. */
 export function servedBy(rung, nLikes, isGroup, nRated) {
-  if (rung === "item_cf") return "Picked by a simpler model: films that people like together.";
-  if (rung === "popularity" && isGroup) return "Partly just widely liked films: there was nothing to go by for one of you.";
-  if (rung === "popularity") return "Widely liked films: there was nothing of yours to go by.";
-  const films = isGroup ? "what each of you likes" : nRated ? `the ${whole(nRated)} you rated or saw` : nLikes === 1 ? "the one you like" : `the ${nLikes} you like`;
-  return `Picked from ${catalog.n_films ? whole(catalog.n_films) : "all"} films, for ${films}.`; // a page that waited for a bundle has no count
+  if (rung === "item_cf") return say`Picked by a simpler model: films that people like together.`;
+  if (rung === "popularity" && isGroup) return say`Partly just widely liked films: there was nothing to go by for one of you.`;
+  if (rung === "popularity") return say`Widely liked films: there was nothing of yours to go by.`;
+  const films = isGroup ? "what each of you likes" : nRated ? say`the ${whole(nRated)} you rated or saw` : nLikes === 1 ? "the one you like" : `the ${nLikes} you like`;
+  return say`Picked from ${catalog.n_films ? whole(catalog.n_films) : "all"} films, for ${films}.`; // a page that waited for a bundle has no count
 }
 
 const DEGRADED = {
-  fewer_films_than_asked: "Few films fit what you asked for.",
-  no_known_seeds: "None of the films you picked is known here.",
-  seeds_without_neighbors: "Too little is known about the films you picked.",
+  fewer_films_than_asked: say`Few films fit what you asked for.`,
+  no_known_seeds: say`None of the films you picked is known here.`,
+  seeds_without_neighbors: say`Too little is known about the films you picked.`,
   version_skew: "A new model is being rolled out.",
 };
 
