@@ -1,5 +1,7 @@
 """What the page does without a network, what it weighs, how fast and how steady it is, and what axe finds in it."""
 
+import re
+
 import pytest
 
 from marquee_reranker.routes.page import UI
@@ -49,7 +51,11 @@ def test_cut_off_it_keeps_what_it_shows_and_goes_on_by_itself(new_page, url):
 
 
 def test_its_weight():
-    assert sum(path.stat().st_size for path in UI.iterdir() if path.suffix in {".html", ".js", ".css"}) < MOST_BYTES
+    """What a first visit loads; the rest is imported when it is wanted."""
+    files = {path.name: path.read_bytes() for path in UI.iterdir() if path.suffix in {".html", ".js", ".css"}}
+    later = {name.decode() for text in files.values() for name in re.findall(rb'import\("\./(\w+\.js)"\)', text)}
+    assert "exports.js" in later
+    assert sum(len(text) for name, text in files.items() if name not in later) < MOST_BYTES
 
 
 @pytest.mark.parametrize("width", [360, 1440])

@@ -51,7 +51,7 @@ def test_an_item_reaches_all_replicas_survives_them_and_goes(make_app, until):
         (ON, "PUT", "b", MOON, {}, 401, "needs the header Authorization"),
         (ON, "PUT", "b", MOON, {"Authorization": "Bearer other"}, 401, "needs the header Authorization"),
         (ON, "PUT", "b", {"year": 2026}, TOKEN, 422, "title: is missing"),
-        (ON, "PUT", "b", MOON | {"yaer": 1}, TOKEN, 422, "did you mean year?"),
+        (ON, "PUT", "b", MOON | {"yaer": 1}, TOKEN, 422, "did you mean year?"),  # codespell:ignore yaer
         (ON, "PUT", "b", {"title": "x", "columns": {"genre": "Drama"}}, TOKEN, 422, "give genres and year beside"),
         (ON, "DELETE", "unheard-of", None, TOKEN, 404, "no item has the id 'unheard-of'"),
     ],
