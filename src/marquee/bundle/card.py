@@ -146,13 +146,13 @@ def model_card(manifest: Manifest, noun: tuple[str, str] = FILMS) -> ModelCard:
         limits=[*_limits_by_metrics(manifest), *_limits_by_data(manifest)],
         unknown=_unknown(manifest),
     )
-    if noun == FILMS:
-        return card
     return ModelCard.model_validate(_worded(card.model_dump(exclude={"data"}), noun) | {"data": card.data})
 
 
 def _worded(value: Any, noun: tuple[str, str]) -> Any:
     """The value with another noun in its texts."""
+    if noun == FILMS:
+        return value
     if isinstance(value, str):
         return _FILMS.sub(lambda found: noun[bool(found[1])], value).replace("they watch", "they choose")
     if isinstance(value, dict):
