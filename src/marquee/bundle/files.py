@@ -56,7 +56,7 @@ _VIEW_DTYPES: Dtypes = {
 }
 _ITEM_CF_DTYPES: Dtypes = {f"{view}{name}": kinds for view in ("", HISTORY) for name, kinds in _VIEW_DTYPES.items()}
 # The names that safetensors gives to these dtypes.
-_SAFETENSORS = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "BOOL": "?"}
+_SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "BOOL": "?"}
 
 
 class ItemNames(FrozenBaseModel):

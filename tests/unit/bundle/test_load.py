@@ -31,7 +31,7 @@ def in_a_map(array: Any) -> bool:
 
 @pytest.mark.parametrize("factors", [True, False])
 def test_mapped_arrays_stay_in_their_files(tmp_path: Path, make_contents: Any, factors: bool) -> None:
-    publish(tmp_path, make_contents(seed=2, factors=factors), force=True)
+    publish(tmp_path, make_contents(seed=2, factors=factors, columns=True), force=True)
     copied, mapped = load(tmp_path), load(tmp_path, mapped=True)
     for part in ("two_tower", "item_cf"):
         arrays = getattr(mapped, part).arrays()
@@ -43,6 +43,12 @@ def test_mapped_arrays_stay_in_their_files(tmp_path: Path, make_contents: Any, f
             assert arrays[name].dtype == array.dtype
             assert np.array_equal(arrays[name], array)
     assert in_a_map(mapped.catalog.years)
+    for name, column in copied.catalog.columns.items():
+        for part, array in vars(column).items():
+            if isinstance(array, np.ndarray):
+                same = vars(mapped.catalog.columns[name])[part]
+                assert in_a_map(same), name
+                np.testing.assert_equal(same, array)
     assert mapped.catalog.titles == copied.catalog.titles
 
 
