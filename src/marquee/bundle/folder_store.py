@@ -139,6 +139,8 @@ class FolderStore(Store):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             _wait_for(descriptor, path, DOCUMENT_SECONDS)
+            for leftover in self.path.glob(f"{name}{TEMPORARY}*"):
+                leftover.unlink()
             if self.document(name)[0] != known:
                 return False
             _replace(self.path / name, raw)
@@ -183,7 +185,9 @@ class FolderStore(Store):
 
     def _remove_leftovers(self) -> None:
         # The lock's holder is alone, so every temporary file belongs to a publisher that died.
-        for pattern in (f"{VERSIONS}/{TEMPORARY}*", f"*.json{TEMPORARY}*", f"channels/*.json{TEMPORARY}*"):
+        # Those of documents belong to holders of their own locks.
+        pointers = f"{pointer_name(CURRENT)}{TEMPORARY}*"
+        for pattern in (f"{VERSIONS}/{TEMPORARY}*", pointers, f"channels/*.json{TEMPORARY}*"):
             for path in self.path.glob(pattern):
                 if path.is_dir():
                     shutil.rmtree(path)

@@ -120,15 +120,15 @@ class Live(Generic[T]):
             self._thread = None
 
     def _run(self, pause: float) -> None:
-        due = 0.0 if pause == 0.0 else time.monotonic() + pause
-        while not self._stop.wait(pause if due == 0.0 else min(pause, self.amend_seconds or pause)):
-            pause = self.interval
+        due, tick = time.monotonic() + pause, min(self.interval, self.amend_seconds or self.interval)
+        while not self._stop.wait(min(pause, tick)):
+            pause = tick
             try:
-                if time.monotonic() < due:
+                if time.monotonic() >= due:
+                    due = time.monotonic() + self.interval
+                    self.check()
+                if self.amend_seconds:
                     self.amend_now()
-                    continue
-                due = time.monotonic() + pause
-                self.check()
             except Exception:  # a watcher that died would leave the server on an old model for ever
                 logger.exception("the check for a new bundle failed")
 

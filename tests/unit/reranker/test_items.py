@@ -24,7 +24,8 @@ def found(client, **filters):
 
 
 def test_an_item_reaches_all_replicas_survives_them_and_goes(make_app, until):
-    with TestClient(make_app(**ON)) as one, TestClient(make_app(items_seconds=0.05)) as other:
+    with TestClient(make_app(**ON)) as one, TestClient(make_app(items_seconds=0.05, reload_seconds=0.05)) as other:
+        # Whichever of the two intervals is the longer one.
         put = one.put("/v1/items/b-1", json=MOON, headers=TOKEN)
         assert (put.status_code, put.json()["item_id"], put.json()["item"]["title"]) == (200, "b-1", "Moon Harbour")
         assert found(one, columns={"price": {"max": 13}}) == {"Moon Harbour"}
