@@ -252,12 +252,6 @@ def resolve(bundle: Bundle, request: RecommendationRequest) -> list[Taste]:
 def rows_named(
     catalog: Catalog, request: Person | RecommendationRequest, prefix: Literal["", "disliked_", "exclude_"]
 ) -> tuple[list[int], list[int | str]]:
-    """Rows of films by any id, each film once, and the ids that no film has."""
-    by_movie, unknown_movies = catalog.rows_of_movies(getattr(request, f"{prefix}movie_ids"))
-    by_tmdb, unknown_tmdb = catalog.rows_of_tmdb(getattr(request, f"{prefix}tmdb_ids"))
-    imdb = {int(given[2:]): given for given in getattr(request, f"{prefix}imdb_ids")}
-    by_imdb, unknown_imdb = catalog.rows_of_imdb(imdb)
-    by_item, unknown_items = catalog.rows_of_items(getattr(request, f"{prefix}item_ids"))
-    rows = dict.fromkeys(int(catalog.same_film[row]) for row in by_movie + by_tmdb + by_imdb + by_item)
-    named = [imdb[number] for number in unknown_imdb]
-    return list(rows), [*unknown_movies, *unknown_tmdb, *named, *unknown_items]
+    """Rows of the films that a request likes, dislikes or excludes, each film once, and the ids that no film has."""
+    kinds = ("movie_ids", "tmdb_ids", "imdb_ids", "item_ids")
+    return catalog.rows_of(**{kind: getattr(request, prefix + kind) for kind in kinds})

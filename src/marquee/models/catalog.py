@@ -1,9 +1,9 @@
 """The catalogue: what a bundle knows about each film, and the row numbers of ids."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,6 +181,32 @@ class Catalog:
     def rows_of_imdb(self, ids: Iterable[int]) -> tuple[list[int], list[int]]:
         """Rows of the numbers in IMDb ids, in their order, and those that no film has."""
         return _look_up(self._row_of_imdb, ids)
+
+    def rows_of(self, **ids: Iterable[Any]) -> tuple[list[int], list[ItemId]]:
+        """Rows of films by ids of several kinds, in the order given, each film once, and the ids that no film has.
+
+        The kinds are `movie_ids`, `tmdb_ids`, `imdb_ids` (as `tt0133093`) and `item_ids`.
+        """
+        look_up: dict[str, Callable[[Iterable[Any]], tuple[list[int], list[Any]]]] = {
+            "movie_ids": self.rows_of_movies,
+            "tmdb_ids": self.rows_of_tmdb,
+            "imdb_ids": self._rows_of_imdb_texts,
+            "item_ids": self.rows_of_items,
+        }
+        found = [look_up[kind](given) for kind, given in ids.items()]
+        rows = dict.fromkeys(int(self.same_film[row]) for own, _ in found for row in own)
+        return list(rows), [one for _, unknown in found for one in unknown]
+
+    def _rows_of_imdb_texts(self, ids: Iterable[str]) -> tuple[list[int], list[str]]:
+        given = {int(text[2:]): text for text in ids}
+        rows, unknown = self.rows_of_imdb(given)
+        return rows, [given[number] for number in unknown]
+
+    def rows_named(
+        self, film: object, kinds: Sequence[str] = ("movie_id", "item_id", "tmdb_id", "imdb_id")
+    ) -> tuple[list[int], list[ItemId]]:
+        """The same by those of an object's ids that are not None, such as a rating's."""
+        return self.rows_of(**{f"{kind}s": [one] for kind in kinds if (one := getattr(film, kind, None)) is not None})
 
     def select(self, rows: Sequence[int]) -> "Catalog":
         """Some of the films, by row, without further columns."""

@@ -56,15 +56,13 @@ class Resolver:
 
     def _by_id(self, row: RatingRow, names: set[str]) -> int | None:
         catalog = self.catalog
-        found = [
-            *catalog.rows_of_items([row.item_id] if row.item_id is not None else [])[0],
-            *catalog.rows_of_imdb([int(row.imdb_id[2:])] if row.imdb_id else [])[0],
-            *catalog.rows_of_tmdb([row.tmdb_id] if row.tmdb_id else [])[0],
-        ]
-        if not found and row.movie_id and catalog.item_ids is None:
-            # A column of this name can hold anybody's numbers, so the title has to agree.
-            by_movie, _ = catalog.rows_of_movies([row.movie_id])
-            found = [at for at in by_movie if not names or names & names_of(catalog.titles[at])]
+        if rows := catalog.rows_named(row, ("item_id", "imdb_id", "tmdb_id"))[0]:
+            return rows[0]
+        if not row.movie_id or catalog.item_ids is not None:
+            return None
+        # A column of this name can hold anybody's numbers, so the title has to agree.
+        by_movie, _ = catalog.rows_of_movies([row.movie_id])
+        found = [at for at in by_movie if not names or names & names_of(catalog.titles[at])]
         return int(catalog.same_film[found[0]]) if found else None
 
     def _of_year(self, rows: list[int], year: int) -> Match:

@@ -42,11 +42,11 @@ def choose_seeds(catalog: Catalog, ratings: Sequence[Rating]) -> Rated:
     rating_of: dict[int, Rating] = {}
     unknown: list[int | str] = []
     for rating in sorted(ratings, key=lambda one: (one.stars is not None, seconds(one.at))):
-        row, ids = _row_of(catalog, rating)
-        if row is None:
-            unknown += ids[:1]
+        rows, missing = catalog.rows_named(rating)
+        if rows:
+            rating_of[rows[0]] = rating
         else:
-            rating_of[row] = rating
+            unknown += missing[:1]
     stars = {row: rating.stars for row, rating in rating_of.items() if rating.stars is not None and rating.seen}
     if len(set(stars.values())) < 2:
         stars |= {row: 5.0 for row, rating in rating_of.items() if rating.seen and (not stars or row in stars)}
@@ -63,16 +63,3 @@ def choose_seeds(catalog: Catalog, ratings: Sequence[Rating]) -> Rated:
         named=list(rating_of),
         unknown=unknown,
     )
-
-
-def _row_of(catalog: Catalog, rating: Rating) -> tuple[int | None, list[int | str]]:
-    """The row of the first of a rating's ids that some film has, and its ids."""
-    imdb = int(rating.imdb_id[2:]) if rating.imdb_id else None
-    found = [
-        *catalog.rows_of_movies([] if rating.movie_id is None else [rating.movie_id])[0],
-        *catalog.rows_of_items([] if rating.item_id is None else [rating.item_id])[0],
-        *catalog.rows_of_tmdb([] if rating.tmdb_id is None else [rating.tmdb_id])[0],
-        *catalog.rows_of_imdb([] if imdb is None else [imdb])[0],
-    ]
-    ids = rating.movie_id, rating.item_id, rating.tmdb_id, rating.imdb_id
-    return int(catalog.same_film[found[0]]) if found else None, [one for one in ids if one is not None]

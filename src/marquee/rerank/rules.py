@@ -1,6 +1,5 @@
 """Rules of a request for its list: films to raise, bury or pin, and at most how many of a kind."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,22 +81,21 @@ def make_rules(catalog: Catalog, request: RecommendationRequest, allowed: Mask, 
         RequestError: A column is unknown or doesn't fit its condition, or a film is pinned twice.
     """
     unknown: list[ItemId] = []
-
-    def find(movies: Sequence[int], items: Sequence[ItemId], tmdb: Sequence[int] = ()) -> list[int]:
-        found = catalog.rows_of_movies(movies), catalog.rows_of_items(items), catalog.rows_of_tmdb(tmdb)
-        unknown.extend(one for _, missing in found for one in missing)
-        return list(dict.fromkeys(int(catalog.same_film[row]) for rows, _ in found for row in rows))
-
-    boost = np.zeros(len(catalog), dtype=np.float32)
-    for one in request.boost:
-        of: Mask | list[int] = find(one.movie_ids, one.item_ids)
-        if one.columns:
-            of = np.all([meeting(catalog, name, condition) for name, condition in one.columns.items()], axis=0)
-        boost[of] += np.float32(one.by)
+    boost = None
+    if request.boost:
+        boost = np.zeros(len(catalog), dtype=np.float32)
+        for one in request.boost:
+            of: Mask | list[int]
+            of, missing = catalog.rows_of(movie_ids=one.movie_ids, item_ids=one.item_ids)
+            unknown += missing
+            if one.columns:
+                of = np.all([meeting(catalog, name, condition) for name, condition in one.columns.items()], axis=0)
+            boost[of] += np.float32(one.by)
     pins: dict[int, int] = {}
     for pin in sorted(request.pin, key=lambda pin: pin.position):
-        own = [] if pin.item_id is None else [pin.item_id]
-        for row in find([pin.movie_id] if pin.movie_id else [], own, [pin.tmdb_id] if pin.tmdb_id else []):
+        rows, missing = catalog.rows_named(pin)
+        unknown += missing
+        for row in rows:
             if row in pins:
                 raise RequestError(f"{catalog.titles[row]} is pinned twice", fix="pin each film once")
             pins[row] = pin.position
@@ -105,7 +103,7 @@ def make_rules(catalog: Catalog, request: RecommendationRequest, allowed: Mask, 
     if series is not None:
         kinds.append((Numbers(series.astype(np.float64)), 1))
     return Rules(
-        boost if request.boost else None,
+        boost,
         tuple((place, row) for row, place in pins.items() if allowed[row]),
         tuple(row for row in pins if not allowed[row]),
         tuple(kinds),
