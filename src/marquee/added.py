@@ -151,8 +151,6 @@ def _changed_rows(catalog: Catalog, rows: dict[int, Item], new: list[AddedItem])
         for name, value in (given | ({"imdb_id": [int(item.imdb_id[2:])]} if item.imdb_id else {})).items():
             columns.setdefault(name, {})[row] = value
     labels = catalog.genre_column.changed(total, genres)
-    flags = np.zeros((total, len(labels.names)), dtype=np.bool_)
-    flags[np.repeat(np.arange(total), np.diff(labels.indptr)), labels.indices] = True
     names = dict.fromkeys([*catalog.columns, *columns])
     return replace(
         catalog,
@@ -161,7 +159,7 @@ def _changed_rows(catalog: Catalog, rows: dict[int, Item], new: list[AddedItem])
         titles=tuple(titles),
         years=years,
         genre_names=labels.names,
-        genres=flags,
+        genres=labels.flags,
         popularity=np.concatenate([catalog.popularity, np.zeros(len(new), dtype=np.int32)]),
         columns={name: _changed_column(catalog.columns.get(name), n, total, columns.get(name, {})) for name in names},
     )

@@ -52,7 +52,7 @@ class Films:
     def fields(self, row: int) -> dict[str, Any]:
         """The fields of a `Movie`, by its row of the catalogue."""
         movies, tmdb, years, genres = self._columns
-        fields = {
+        fields: dict[str, Any] = {
             "movie_id": movies[row],
             "item_id": self.catalog.item_id(row),
             "tmdb_id": tmdb[row] or None,
@@ -60,8 +60,9 @@ class Films:
             "year": years[row] or None,
             "genres": genres[row],
         }
-        number = self.catalog.imdb_ids.get(row)
-        return fields | {"imdb_id": f"tt{number:07d}"} if number else fields
+        if number := self.catalog.imdb_ids.get(row):
+            fields["imdb_id"] = f"tt{number:07d}"
+        return fields
 
     @cached_property
     def _columns(self) -> tuple[list[int], list[int], list[int], list[list[str]]]:
@@ -124,11 +125,8 @@ class Films:
 
     def _rank(self, row: int) -> int:
         """Rank by likes, from 1; films with equally many likes share one."""
-        return (
-            1
-            + len(self._ascending_likes)
-            - int(np.searchsorted(self._ascending_likes, self.catalog.popularity[row], side="right"))
-        )
+        likes = self._ascending_likes
+        return 1 + len(likes) - int(np.searchsorted(likes, self.catalog.popularity[row], side="right"))
 
     @cached_property
     def _ascending_likes(self) -> Rows:

@@ -38,7 +38,7 @@ def film_called(pipeline: Any, title: str, option: str = "--like") -> int:
     choices = choices or films.search(title, 4)
     if choices and (asked := _ask(f"{what}. Which is meant?", choices)):
         return int(asked.movie_id)
-    named = " or ".join(f'{option} "{_label(film)}"' for film in choices)
+    named = " or ".join(f'{option} "{label(film)}"' for film in choices)
     raise RequestError(what, fix=f"leave it out, or say which is meant: {named}" if named else "try fewer words of it")
 
 
@@ -67,7 +67,7 @@ def ratings_in(pipeline: Any, path: Path) -> list[dict[str, Any]]:
             if film := _ask(f"{path.name} has {name}. Which film is that?", choices):
                 found.append((row, film))
         elif choices:
-            doubts.append(f"{name}: perhaps {' or '.join(map(_label, choices))}")
+            doubts.append(f"{name}: perhaps {' or '.join(map(label, choices))}")
         else:
             unknown.append(name)
     err.print(f"{path.name}: {len(found):,} of {len(export.rows):,} films found", markup=False)
@@ -91,12 +91,13 @@ def _ask(question: str, choices: Sequence[Any]) -> Any:
         return None
     err.print(question, markup=False)
     for number, film in enumerate(choices, start=1):
-        err.print(f"  {number}  {_label(film)}", markup=False)
+        err.print(f"  {number}  {label(film)}", markup=False)
     answer = typer.prompt("number, or Enter for none of them", default="", show_default=False, err=True)
     return choices[int(answer) - 1] if answer.isdecimal() and 1 <= int(answer) <= len(choices) else None
 
 
-def _label(film: Any) -> str:
+def label(film: Any) -> str:
+    """Title and year."""
     return f"{film.title} ({film.year})" if film.year else film.title
 
 

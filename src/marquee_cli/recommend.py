@@ -11,7 +11,7 @@ from marquee.models.catalog import FILMS
 from marquee.models.weights import NOVELTY
 from marquee_cli.options import DATASET, STORE, Config, Data, Dataset, Json, Store
 from marquee_cli.output import err, out, print_recommendations
-from marquee_cli.ratings import film_called, ratings_in
+from marquee_cli.ratings import film_called, label, ratings_in
 
 # Films of the sample request, by TMDB id, and their titles for data sets without TMDB ids.
 SAMPLE = {1585: "It's a Wonderful Life", 4935: "Howl's Moving Castle", 597: "Titanic"}
@@ -223,8 +223,7 @@ def _for_whom(pipeline: Any, request: Any) -> str:
 def _named(pipeline: Any, person: Any, prefix: Literal["", "disliked_"]) -> list[str]:
     from marquee.pipeline import rows_named
 
-    films = map(pipeline.films.film, rows_named(pipeline.catalog, person, prefix)[0])
-    return [f"{film.title} ({film.year})" if film.year else film.title for film in films]
+    return [label(pipeline.films.film(row)) for row in rows_named(pipeline.catalog, person, prefix)[0]]
 
 
 def _ids(text: str, option: str) -> list[int]:

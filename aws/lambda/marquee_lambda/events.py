@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote_plus
 
+from marquee.api.contracts import SEEDS
 from marquee.api.probes import Alive
 from marquee.api.root_path import without_root
 
@@ -19,7 +20,7 @@ LIMITS: dict[Kind, int] = {"http": 6 * 1024**2, "rest": 6 * 1024**2, "alb": 10**
 ROOM = 16 * 1024
 # Keys of pings that keep a function warm: EventBridge and serverless-plugin-warmup send `source`, others the rest.
 PINGS = frozenset({"source", "warmer", "warmup", "keep_warm", "ping"})
-REQUEST = frozenset({"tmdb_ids", "movie_ids", "item_ids", "people", "body", "httpMethod", "requestContext"})
+REQUEST = frozenset({*SEEDS, "ratings", "people", "body", "httpMethod", "requestContext"})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from marquee.api.contracts import Problem, RecommendationRequest
 from marquee.api.items import Item
-from marquee.api.problems import CODES, INTERNAL, MEDIA_TYPE, status_title, too_slow
+from marquee.api.problems import CODES, INTERNAL, MEDIA_TYPE, status_title, too_long, too_slow
 from marquee.api.ratings import ResolveRequest
 
 REF = "#/components/schemas/{model}"
@@ -23,10 +23,7 @@ _PROBLEMS = {
     400: ("The body is not JSON.", "the body is not JSON (EOF while parsing an object): send an object such as ..."),
     404: ("No such film.", "no film has the MovieLens id 999: search with /v1/movies?q="),
     408: ("The body came too slowly.", too_slow("body", 10).detail),
-    413: (
-        "The body is too long.",
-        "the body is longer than 524288 bytes: send fewer ids or rows",
-    ),
+    413: ("The body is too long.", too_long().detail),
     415: ("Wrong media type.", "the body is text/plain: send the header Content-Type: application/json"),
     422: ("Invalid request; `errors` lists the fields.", "top_n: must be a whole number from 1 to 100, not 0"),
     500: ("Internal error.", INTERNAL),

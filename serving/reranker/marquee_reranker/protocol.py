@@ -109,9 +109,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._answer(problem, close=True)
 
     def _answer(self, problem: ProblemError, *, close: bool) -> None:
-        names = (b"x-request-id",)
-        given = {name.decode(): value.decode("latin-1") for name, value in self.headers or () if name in names}
-        request_id = RequestContext.from_headers(given).request_id
+        given = dict(self.headers or ()).get(b"x-request-id", b"").decode("latin-1")
+        request_id = RequestContext.from_headers({"x-request-id": given}).request_id
         body = problem.body(request_id)
         headers = {"content-type": MEDIA_TYPE, **problem.headers, "x-request-id": request_id}
         if close:

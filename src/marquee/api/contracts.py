@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 512 * 1024  # as many ids of 40 characters, and as much again
 BODY_LIMITS = {"/v1/resolve": 1024 * 1024}  # of paths whose bodies can be longer than that
 # Of explanations in an answer. The rest is small, and both together pass Lambda: 6 MiB, with quotes escaped.
 MAX_EXPLANATION_BYTES = 4 * 1024 * 1024
-_SEEDS = ("tmdb_ids", "movie_ids", "imdb_ids", "item_ids")
+SEEDS = ("tmdb_ids", "movie_ids", "imdb_ids", "item_ids")
 _EMPTY = {"maxItems": 0}
 FILM_IDS = ("movie_id", "tmdb_id", "imdb_id", "item_id")
 
@@ -150,7 +150,7 @@ class Person(_Taste):
     """One of several people who watch together."""
 
     # The JSON schema of what the validator checks.
-    model_config = ConfigDict(json_schema_extra={"anyOf": [_requires(name) for name in _SEEDS]})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_requires(name) for name in SEEDS]})
 
     @model_validator(mode="after")
     def _has_seeds(self) -> Self:
@@ -196,7 +196,7 @@ class RecommendationRequest(_Taste):
         json_schema_extra={
             "examples": [{"tmdb_ids": [1585, 4935, 597], "top_n": 5}],
             "anyOf": [
-                *(_requires(name, people=_EMPTY) for name in (*_SEEDS, "ratings")),
+                *(_requires(name, people=_EMPTY) for name in (*SEEDS, "ratings")),
                 _requires("people", 2, several_interests={"const": False}, **dict.fromkeys(_FOR_ONE, _EMPTY)),
             ],
         },

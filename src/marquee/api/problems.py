@@ -68,7 +68,12 @@ def check_length(n_bytes: int, path: str) -> None:
     """Raise a `ProblemError`, 413, if a body is too long for the path of its request."""
     limit = BODY_LIMITS.get(path, MAX_BODY_BYTES)
     if n_bytes > limit:
-        raise ProblemError(413, f"the body is longer than {limit} bytes: send fewer ids or rows")
+        raise too_long(limit)
+
+
+def too_long(limit: int = MAX_BODY_BYTES) -> ProblemError:
+    """Problem of a request whose body has more bytes than that: 413."""
+    return ProblemError(413, f"the body is longer than {limit} bytes: send fewer ids or rows")
 
 
 def status_title(status: int) -> str:

@@ -146,13 +146,13 @@ def model_card(manifest: Manifest, noun: tuple[str, str] = FILMS) -> ModelCard:
         limits=[*_limits_by_metrics(manifest), *_limits_by_data(manifest)],
         unknown=_unknown(manifest),
     )
+    if noun == FILMS:
+        return card
     return ModelCard.model_validate(_worded(card.model_dump(exclude={"data"}), noun) | {"data": card.data})
 
 
 def _worded(value: Any, noun: tuple[str, str]) -> Any:
     """The value with another noun in its texts."""
-    if noun == FILMS:
-        return value
     if isinstance(value, str):
         return _FILMS.sub(lambda found: noun[bool(found[1])], value).replace("they watch", "they choose")
     if isinstance(value, dict):
@@ -272,8 +272,10 @@ def markdown(card: ModelCard, noun: tuple[str, str] = FILMS) -> str:
         "limits": _bullets(card.limits) or _TEXTS["no_limits"],
         "unknown": _bullets(card.unknown),
     }
-    values |= {name: _worded(text, noun) for name, text in values.items() if name not in ("name", "source")}
-    layout = _worded(files("marquee.bundle").joinpath("card.md").read_text("utf-8"), noun)
+    layout = files("marquee.bundle").joinpath("card.md").read_text("utf-8")
+    if noun != FILMS:
+        values |= {name: _worded(text, noun) for name, text in values.items() if name not in ("name", "source")}
+        layout = _worded(layout, noun)
     sections = [Template(section) for section in re.split(r"\n(?=## )", layout)]
     filled = (section for section in sections if all(values[name] for name in section.get_identifiers()))
     return "\n".join(section.substitute(values) for section in filled)

@@ -37,6 +37,18 @@ class Labels:
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
+    @property
+    def rows(self) -> Rows:
+        """(e,) int64: the item of each entry of `indices`."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+    @property
+    def flags(self) -> Mask:
+        """(n, c) bool: which words each item has."""
+        found = np.zeros((len(self), len(self.names)), dtype=np.bool_)
+        found[self.rows, self.indices] = True
+        return found
+
     def words(self, row: int) -> list[str]:
         """The words of one item, by its row of the catalogue."""
         return [self.names[at] for at in self.indices[self.indptr[row] : self.indptr[row + 1]]]
@@ -46,7 +58,7 @@ class Labels:
         names = tuple(sorted({*self.names, *(word for own in words.values() for word in own)}))
         at = {name: index for index, name in enumerate(names)}
         moved = np.array([at[name] for name in self.names], dtype=np.int32)
-        rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        rows = self.rows
         stay = ~np.isin(rows, list(words))
         new = [(row, at[word]) for row, own in words.items() for word in dict.fromkeys(own)]
         added = np.array(new, dtype=np.int64).reshape(-1, 2)
@@ -81,8 +93,7 @@ class Labels:
     @cached_property
     def _by_word(self) -> tuple[Rows, Rows]:
         """(c + 1,) int64, where each word's items begin in the other array: their rows."""
-        rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
-        order = np.argsort(self.indices, kind="stable")
+        rows, order = self.rows, np.argsort(self.indices, kind="stable")
         return np.searchsorted(self.indices[order], np.arange(len(self.names) + 1)).astype(np.int64), rows[order]
 
 

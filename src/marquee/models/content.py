@@ -47,7 +47,7 @@ def column_features(name: str, column: Column, n: int | None = None) -> Block:
     kept = np.sort(used[np.argsort(-counts[used], kind="stable")[:MAX_WORDS]])
     at = np.full(len(counts), -1)
     at[kept] = np.arange(len(kept))
-    rows, places = np.repeat(np.arange(len(column)), np.diff(column.indptr)), at[column.indices]
+    rows, places = column.rows, at[column.indices]
     matrix = np.zeros((len(column), len(kept)), dtype=np.float32)
     matrix[rows[places >= 0], places[places >= 0]] = 1
     matrix *= np.log(n / np.maximum(counts[kept], 1)).astype(np.float32)

@@ -1,10 +1,10 @@
 """Runs the command line in process."""
 
-import sys
+from functools import partial
 
 import pytest
 
-from marquee_cli.main import main
+from tests.programs import run_marquee
 
 
 @pytest.fixture
@@ -13,14 +13,4 @@ def run(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("MARQUEE_DATA_DIR", raising=False)  # of who runs the tests
 
-    def go(*arguments):
-        monkeypatch.setattr(sys, "argv", ["marquee", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return go
+    return partial(run_marquee, monkeypatch, capsys)

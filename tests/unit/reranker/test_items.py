@@ -1,14 +1,16 @@
 """Items over HTTP: on this replica at once, on the others within the interval, kept by the store."""
 
+from functools import partial
+
 import pytest
 from fastapi.testclient import TestClient
 
 from marquee.added import read_added
 from marquee.bundle.address import open_store
 from marquee.bundle.publish import publish
-from marquee_cli.main import main
 from marquee_training.data.added import with_added
 from marquee_training.data.synthetic import synthesize
+from tests.programs import run_marquee
 from tests.sample import load_sample
 
 TOKEN = {"Authorization": "Bearer secret"}
@@ -86,14 +88,10 @@ def test_the_next_training_has_the_items(tmp_path, capsys, monkeypatch):
     store = open_store(tmp_path)
     publish(store, load_sample(), force=True)
 
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["marquee", "items", "-s", str(tmp_path), "--add", str(file), *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return stop.value.code
-
-    assert run("--remove", "x") == 0
-    assert "2 items added or changed" in capsys.readouterr().out
+    run = partial(run_marquee, monkeypatch, capsys, "items", "-s", tmp_path, "--add", file)
+    code, out, _ = run("--remove", "x")
+    assert code == 0
+    assert "2 items added or changed" in out
     made = with_added(dataset, read_added(store))
     movies = made.movies
     assert movies["movie_id"].is_monotonic_increasing
@@ -110,5 +108,6 @@ def test_the_next_training_has_the_items(tmp_path, capsys, monkeypatch):
         ("[1]", "line 1: not a JSON object"),
     ):
         file.write_text(line)
-        assert run() == 3
-        assert message in capsys.readouterr().err
+        code, _, err = run()
+        assert code == 3
+        assert message in err

@@ -19,7 +19,6 @@ def with_added(dataset: Dataset, added: AddedItems) -> Dataset:
     n = len(dataset.movies)
     catalog = with_items(to_catalog(dataset, np.zeros(n, dtype=np.int32)), added)
     order = np.argsort(catalog.movie_ids, kind="stable")
-    names = catalog.genre_names
     columns: dict[str, Column] = {}
     for name, column in catalog.columns.items():
         if isinstance(column, Numbers):
@@ -31,7 +30,7 @@ def with_added(dataset: Dataset, added: AddedItems) -> Dataset:
         "movie_id": catalog.movie_ids[order].astype(np.int32),
         "title": [catalog.titles[row] for row in order],
         "year": catalog.years[order],
-        "genres": ["|".join(names[at] for at in np.flatnonzero(own)) for own in catalog.genres[order]],
+        "genres": ["|".join(catalog.genre_column.words(row)) for row in order],
         "tmdb_id": catalog.tmdb_ids[order],
         "imdb_id": np.nan_to_num(imdb_ids.values).astype(np.int64) if isinstance(imdb_ids, Numbers) else 0,
     }

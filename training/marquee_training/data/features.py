@@ -27,8 +27,6 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
     """The films of a data set, whose (n,) likes are given in their order."""
     movies = dataset.movies
     own = Labels.of([[name for name in names.split("|") if name] for names in movies["genres"]])
-    genres = np.zeros((len(movies), len(own.names)), dtype=np.bool_)
-    genres[np.repeat(np.arange(len(movies)), np.diff(own.indptr)), own.indices] = True
     columns = dict(dataset.columns)
     if (imdb_ids := movies["imdb_id"].to_numpy(np.float64)).any():
         columns["imdb_id"] = Numbers(np.where(imdb_ids > 0, imdb_ids, np.nan))
@@ -38,7 +36,7 @@ def to_catalog(dataset: Dataset, popularity: NDArray[np.int32]) -> Catalog:
         titles=tuple(map(str, movies["title"])),
         years=movies["year"].to_numpy(np.int16),
         genre_names=own.names,
-        genres=genres,
+        genres=own.flags,
         popularity=popularity,
         item_ids=dataset.item_ids,
         columns=columns,

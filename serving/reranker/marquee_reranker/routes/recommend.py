@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from marquee.api.contracts import RecommendationRequest, RecommendationResponse
+from marquee.api.contracts import SEEDS, RecommendationRequest, RecommendationResponse
 from marquee.api.older_shape import OlderResponse, older_shape
 from marquee.api.probes import Alive, Ready
 from marquee.api.problems import ProblemError, not_ready
@@ -55,8 +55,7 @@ def recommend_fast(scope: Scope, body: bytes) -> Response | None:
         request = parse_request(media_type, body, RecommendationRequest)
         limited = request.one_per_franchise or request.max_per
         slow = request.people or request.several_interests or limited or request.explain
-        disliked = [*request.disliked_movie_ids, *request.disliked_tmdb_ids, *request.disliked_item_ids]
-        n_named = request.n_seeds + len(disliked) + len(request.disliked_imdb_ids)
+        n_named = request.n_seeds + sum(len(getattr(request, f"disliked_{kind}")) for kind in SEEDS)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
             return None
         return json_response(_recommend(scope, pipeline, request))

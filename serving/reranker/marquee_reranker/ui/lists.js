@@ -2,7 +2,7 @@
 import { catalog, isFilms } from "./catalog.js";
 
 const KEY = ["marquee-lists", ...(isFilms ? [] : catalog.noun), ...(catalog.own_ids ? ["own"] : [])].join("-");
-const MOST_RATINGS = 2000; // of a request
+export const MOST_RATINGS = 2000; // of a request; as many films may be excluded, or resolved
 const listeners = [];
 let lists = load();
 

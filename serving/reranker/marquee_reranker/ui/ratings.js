@@ -4,11 +4,10 @@ import { ask, attempt } from "./api.js";
 import { isFilms, say } from "./catalog.js";
 import { $, element, list } from "./dom.js";
 import { remember, withYear } from "./films.js";
-import { add, clear, csv, listed, onLists, remove } from "./lists.js";
+import { add, clear, csv, listed, MOST_RATINGS, onLists, remove } from "./lists.js";
 import { change, current, isRated, onChange } from "./state.js";
 import { whole } from "./words.js";
 
-const MOST_ROWS = 2000; // of a request
 const HOW = say`Drop an export of Letterboxd, IMDb, Trakt or MovieLens anywhere here. It is read in your browser: only titles, years, ids and stars are sent, to find the films.`;
 const LISTS = { seen: say`Seen`, watch: say`Watch list` };
 const films = (n) => (n === 1 ? say`1 film` : say`${whole(n)} films`);
@@ -73,8 +72,8 @@ async function take(file) {
   if (!read.rows.length) return refuse({ message: say`${file.name} has no row with a film. ${read.problems[0] ?? ""}` });
   await attempt(async () => {
     const [found, doubts, unknown] = [[], [], []];
-    for (let start = 0; start < read.rows.length; start += MOST_ROWS) {
-      const answer = await ask("resolve", "/v1/resolve", { rows: read.rows.slice(start, start + MOST_ROWS) });
+    for (let start = 0; start < read.rows.length; start += MOST_RATINGS) {
+      const answer = await ask("resolve", "/v1/resolve", { rows: read.rows.slice(start, start + MOST_RATINGS) });
       for (const { row, movie, popularity_rank: rank } of answer.films) found.push(entry(read.rows[start + row], movie, rank));
       doubts.push(...answer.doubts.map((doubt) => ({ ...doubt, row: start + doubt.row })));
       unknown.push(...answer.unknown.map((row) => start + row));

@@ -4,14 +4,13 @@ import { catalog, say } from "./catalog.js";
 import { card } from "./cards.js";
 import { $, goToResults, nameDocument, replaceItems } from "./dom.js";
 import { addressOf, learn, nameOf } from "./films.js";
-import { listed, onLists, ratings } from "./lists.js";
+import { listed, MOST_RATINGS, onLists, ratings } from "./lists.js";
 import { change, current, isGroup, isRated, NO_FILTERS, onChange, requesters, sameList, unwanted } from "./state.js";
 import { degraded, joinNames, possessive, servedBy } from "./words.js";
 
 const PAGE = 12;
 const MOST = 96;
 const MOST_NAMED = 4;
-const MOST_EXCLUDED = 2000;
 const BUTTONS = ["more", "back", "reroll", "unfilter"];
 let topN = PAGE;
 let timer;
@@ -39,7 +38,7 @@ function filtersOf(state) {
 export function requestOf(state) {
   const filters = filtersOf(state);
   const tastes = requesters(state).map(({ likes, dislikes }) => ({ movie_ids: likes, disliked_movie_ids: dislikes }));
-  const excluded = [...new Set([...state.hidden, ...(isRated(state) ? [] : listed("seen").keys())])].slice(0, MOST_EXCLUDED);
+  const excluded = [...new Set([...state.hidden, ...(isRated(state) ? [] : listed("seen").keys())])].slice(0, MOST_RATINGS);
   const body = { ...(tastes.length > 1 ? { people: tastes } : tastes[0]), exclude_movie_ids: excluded, filters };
   if (isRated(state)) body.ratings = ratings();
   if (state.mix && tastes.length === 1) body.several_interests = true;

@@ -1,14 +1,14 @@
 """`marquee sweep` as a person uses it."""
 
-import sys
+from functools import partial
 
 import pandas as pd
 import pytest
 
-from marquee_cli.main import main
 from marquee_cli.train import print_sweep
 from marquee_training.data.synthetic import write_movielens
 from marquee_training.sweep.grid import SIZES
+from tests.programs import run_marquee
 
 
 @pytest.fixture
@@ -22,18 +22,7 @@ def run(monkeypatch, capsys, dataset, config, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
 
-    def go(*arguments):
-        command = ["marquee", "sweep", "--data", str(folder), "--config", "mine.toml", *arguments]
-        monkeypatch.setattr(sys, "argv", command)
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return go
+    return partial(run_marquee, monkeypatch, capsys, "sweep", "--data", folder, "--config", "mine.toml")
 
 
 def test_it_writes_a_table_and_a_plot_and_says_what_dials_cost(run, tmp_path):
