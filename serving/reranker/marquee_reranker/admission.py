@@ -79,19 +79,25 @@ class Admission:
             return False
         return len(self._waiting) * self._usual / self.limit > self._target
 
-    async def enter(self) -> float:
-        """Take a place, after waiting if necessary; returns the time, for `leave`. Raises `RefusedError`."""
+    def request(self) -> asyncio.Future[str]:
+        """Ask for a place: the result is "" when there is one, else why it is refused. Raises `RefusedError`."""
         now = self._clock()
+        turn: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         if self.in_progress < self.limit and not self._waiting:
             self._short_at = now
             self.in_progress += 1
-            return now
+            turn.set_result("")
+            return turn
         if len(self._waiting) >= self._max_queue or self.is_overloaded:
             raise RefusedError("queue_full")
         self._queued = True
-        turn: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting.append((now, turn))
         self._admit()
+        return turn
+
+    async def enter(self) -> float:
+        """Take a place, after waiting if necessary; returns the time, for `leave`. Raises `RefusedError`."""
+        turn = self.request()
         try:
             refused = await turn
         except asyncio.CancelledError:

@@ -20,8 +20,9 @@ from marquee.retrieval.port import Retriever
 from marquee.settings import Settings
 from marquee_reranker import openapi
 from marquee_reranker.admission import Admission
+from marquee_reranker.fast_lane import FastLane
 from marquee_reranker.items import ItemsFollower
-from marquee_reranker.middleware import Admit, Observe, refuse_early
+from marquee_reranker.middleware import Admit, Observe, Observer
 from marquee_reranker.operations import Operations
 from marquee_reranker.posters.fetch import Posters
 from marquee_reranker.responses import install_exception_handlers
@@ -102,20 +103,15 @@ def create_app(
         app.include_router(router)
     install_exception_handlers(app, retry_after=math.ceil(settings.reload_seconds))
     openapi.install(app)
-    loop = Admission(1, max_queue=settings.max_queue, queue_seconds=settings.queue_seconds, patience=PATIENCE)
-    app.state.refusal = refuse_early(app, recommend.FAST, loop, telemetry, root_path=settings.root_path)
+    places = partial(Admission, max_queue=settings.max_queue, queue_seconds=settings.queue_seconds)
+    threads, loop = places(settings.max_inflight), places(1, patience=PATIENCE)
+    telemetry.limit.set_function(lambda: threads.limit)
+    telemetry.inflight.set_function(lambda: loop.n_present + threads.n_present)
+    observer = Observer(telemetry, app.state.routes, cross_origin=bool(settings.cors_origins))
+    app.state.fast_lane = FastLane(app.state, loop, observer)
     # From the innermost middleware to the outermost.
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
-    app.add_middleware(
-        Admit,
-        telemetry=telemetry,
-        max_inflight=settings.max_inflight,
-        max_queue=settings.max_queue,
-        queue_seconds=settings.queue_seconds,
-        read_seconds=settings.read_seconds,
-        fast=recommend.FAST,
-        loop=loop,
-    )
+    app.add_middleware(Admit, telemetry=telemetry, read_seconds=settings.read_seconds, threads=threads)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -124,11 +120,5 @@ def create_app(
             allow_headers=["Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    app.add_middleware(
-        Observe,
-        telemetry=telemetry,
-        routes=app.state.routes,
-        root_path=settings.root_path,
-        cross_origin=bool(settings.cors_origins),
-    )
+    app.add_middleware(Observe, observer=observer, root_path=settings.root_path)
     return app

@@ -1,18 +1,18 @@
-"""uvicorn's HTTP protocol with limits for a request's head, in time and in bytes, and cheap refusals under overload."""
+"""uvicorn's HTTP protocol with limits for a request's head, in time and in bytes, and a way into the fast lane."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import Scope
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from marquee.api.problems import MEDIA_TYPE, ProblemError, status_title, too_slow
 from marquee.api.request_context import RequestContext
+from marquee_reranker.fast_lane import FastLane
 
 MAX_HEAD_BYTES = 64 * 1024
-
-Headers = Sequence[tuple[bytes, bytes]]
-"""Of a request, with names in lower case."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -22,18 +22,18 @@ class LimitedProtocol(HttpToolsProtocol):
     begins with the first byte. Heads of more than MAX_HEAD_BYTES get 431. The body's time is limited by
     `middleware.Admit`.
 
-    What `refusal` (of a subclass) gives for a request's method, path and headers is the answer to it, after its body:
-    the application isn't called, since that costs more than all else. Such a body counts as part of the head.
+    Requests that `fast_lane` (of a subclass) takes are answered by it when their body is there, which has the same
+    limits as the head.
     """
 
     seconds = 10.0
-    refusal: Callable[[bytes, bytes, Headers], ProblemError | None] = staticmethod(lambda *_: None)
+    fast_lane: FastLane
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0  # of a head that is not complete
-        self._refused: ProblemError | None = None  # the answer to the present request
+        self._fast: tuple[RequestResponseCycle, ASGI3Application] | None = None  # whose body isn't complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol."""
@@ -65,26 +65,31 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Called by the parser at a head's end."""
-        if self.cycle is None or self.cycle.response_complete:
-            self._refused = self.refusal(self.parser.get_method(), self.url, self.headers)
-        if self._refused is None:
+        super().on_headers_complete()
+        if self._fast is None:
             self._head_bytes = 0
-            super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Called by the parser for each part of a body."""
-        if self._refused is None:
-            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Called by the parser at a request's end."""
-        if self._refused is None:
-            super().on_message_complete()
-            return
+        super().on_message_complete()
         self._head_bytes = 0
-        self._answer(self._refused, close=not self.parser.should_keep_alive())
-        self._refused = None
-        self.on_response_complete()  # waits for the next request
+        if self._fast is not None:
+            self._enter_fast_lane(*self._fast)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if not self.fast_lane.takes(cast("Scope", cycle.scope)):
+            super()._start_asgi_task(cycle, app)
+        elif cycle.more_body:
+            self._fast = cycle, app
+            if not self._head_bytes:  # its head came before the answer to the one before
+                self._head_bytes = 1
+                self._start_timer()
+        else:
+            self._enter_fast_lane(cycle, app)
+
+    def _enter_fast_lane(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._fast = None
+        self.fast_lane.enter(cycle, partial(super()._start_asgi_task, cycle, app))
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(self.seconds, self._give_up)
@@ -95,8 +100,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _give_up(self) -> None:
-        if self._head_bytes and self.cycle is not None and not self.cycle.response_complete:
+        if self._head_bytes and not self._fast and self.cycle is not None and not self.cycle.response_complete:
             self._start_timer()  # the answer to the request before goes first
+        elif self._fast:
+            self._stop_timer()
+            self.fast_lane.give_up(self._fast[0], too_slow("body", self.seconds))
         elif self._head_bytes:
             self._refuse(too_slow("head", self.seconds))
         else:
@@ -104,20 +112,15 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: ProblemError) -> None:
         self._stop_timer()
-        if not self.transport.is_closing():
-            self.logger.info(problem.detail)
-            self._answer(problem, close=True)
-
-    def _answer(self, problem: ProblemError, *, close: bool) -> None:
+        if self.transport.is_closing():
+            return
+        self.logger.info(problem.detail)
         given = dict(self.headers or ()).get(b"x-request-id", b"").decode("latin-1")
         request_id = RequestContext.from_headers({"x-request-id": given}).request_id
         body = problem.body(request_id)
-        headers = {"content-type": MEDIA_TYPE, **problem.headers, "x-request-id": request_id}
-        if close:
-            headers["connection"] = "close"
+        headers = {"content-type": MEDIA_TYPE, "x-request-id": request_id, "connection": "close"}
         headers |= {name.decode(): value.decode() for name, value in self.server_state.default_headers}  # the date
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"HTTP/1.1 {problem.status} {status_title(problem.status)}\r\n{lines}content-length: {len(body)}\r\n\r\n"
         self.transport.write(head.encode() + body)
-        if close:
-            self.transport.close()
+        self.transport.close()

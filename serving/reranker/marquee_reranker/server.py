@@ -87,7 +87,7 @@ def _serve(settings: Settings, listener: socket.socket, registry: CollectorRegis
 def server_config(app: FastAPI) -> uvicorn.Config:
     """How uvicorn runs the application, with its limits on connections."""
     settings: Settings = app.state.settings
-    limits = {"seconds": settings.read_seconds, "refusal": staticmethod(app.state.refusal)}
+    limits = {"seconds": settings.read_seconds, "fast_lane": app.state.fast_lane}
     return uvicorn.Config(
         app,
         http=type("Protocol", (LimitedProtocol,), limits),

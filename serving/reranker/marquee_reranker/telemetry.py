@@ -36,9 +36,9 @@ def log_fields(scope: Scope) -> dict[str, Any]:
     return fields
 
 
-def log_answer(scope: Scope, answer: RecommendationResponse | RequestAccount, trace: Trace) -> None:
-    """Add the rung, its reasons, the candidates and the times of an answer to the request's log line."""
-    log_fields(scope).update(
+def log_answer(fields: dict[str, Any], answer: RecommendationResponse | RequestAccount, trace: Trace) -> None:
+    """Add the rung, its reasons, the candidates and the times of an answer to the fields of a log line."""
+    fields.update(
         served_by=answer.served_by,
         degraded=answer.degraded,
         n_candidates=trace.n_candidates,
@@ -100,10 +100,16 @@ class Telemetry:
             self.retrieval_calls.labels(result, "stable")
 
     def answered(
-        self, scope: Scope, *, route: str, method: str, status: int, seconds: float, failure: Exception | None
+        self,
+        fields: dict[str, Any],
+        *,
+        route: str,
+        method: str,
+        status: int,
+        seconds: float,
+        failure: Exception | None,
     ) -> None:
         """Count an answered request, and write its log line."""
-        fields = log_fields(scope)
         model = fields["model_version"] or ""
         self.requests.labels(route, method, str(status), model).inc()
         self.duration.labels(route, model).observe(seconds)
@@ -112,11 +118,6 @@ class Telemetry:
             self._log.error("request", exc_info=failure, **fields)
         else:
             self._log.info("request", **fields)
-
-    def refused_early(self, route: str) -> None:
-        """Count a request that was refused before it reached the application."""
-        self.shed.labels("queue_full").inc()
-        self.requests.labels(route, "POST", "503", "").inc()
 
     def recommended(self, response: RecommendationResponse, trace: Trace) -> None:
         """Count an answer with recommendations."""

@@ -12,7 +12,6 @@ import pytest
 
 from marquee.retrieval.exact import ExactSearch
 from marquee_reranker.admission import INTERVAL_SECONDS, LEAST, WINDOW, Admission, RefusedError
-from marquee_reranker.protocol import MAX_HEAD_BYTES
 
 N = 200
 ASKED = {"tmdb_ids": [1001, 1004]}
@@ -339,27 +338,26 @@ class Seen:
         self.complete = True
 
 
-def test_under_overload_the_application_is_not_called(connect, monkeypatch):
-    """The answer is the application's own; the connection goes on; slow and long bodies hold nothing."""
+def test_the_fast_lane_refuses_as_the_application_does(connect, monkeypatch):
+    """The answer is the application's own; the connection goes on; slow bodies hold nothing."""
     app, ask = connect
     body = json.dumps(ASKED).encode()
+    chunked = raw_request(b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
     connection, answer = ask()
 
-    def overloaded(state):
-        monkeypatch.setattr(Admission, "is_overloaded", property(lambda _: state))
-
-    async def full(_):
+    def full(_):
         raise RefusedError("queue_full")
 
     with connection, monkeypatch.context() as patched:
-        patched.setattr(Admission, "enter", full)
-        connection.sendall(raw_request(body))
+        patched.setattr(Admission, "request", full)
+        connection.sendall(chunked + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))  # not for the fast lane
         status, headers, refused = answer()
-        overloaded(True)
         request = raw_request(body)
         connection.sendall(request[:-4])  # the answer is not sent before the request's end
         connection.sendall(request[-4:])
         early = answer()
+        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert answer()[0] == 200
     assert status == early[0] == 503
     assert early[2] == refused
     assert headers.pop("date")
@@ -370,27 +368,43 @@ def test_under_overload_the_application_is_not_called(connect, monkeypatch):
     assert metrics.get_sample_value("marquee_requests_total", shown) == 2
     assert metrics.get_sample_value("marquee_shed_total", {"reason": "queue_full"}) == 2
 
+
+def test_the_fast_lane_answers_as_the_application_does(connect):
+    """Alone, several on one connection at once, on the last request of one, and where the application has to do it."""
+    app, ask = connect
+    entered, enter = [], app.state.fast_lane.enter
+    app.state.fast_lane.enter = lambda *args: entered.append(1) or enter(*args)
+    body = json.dumps(ASKED).encode()
     connection, answer = ask()
     with connection:
-        connection.sendall(raw_request(body))
-        assert answer()[0] == 503
-        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n")
-        assert answer()[0] == 200
-        overloaded(False)
-        connection.sendall(raw_request(body))
-        assert answer()[0] == 200
+        connection.sendall(raw_request(body, "traceparent: x", "x-request-id: abc"))
+        status, headers, fast = answer()
+        chunked = raw_request(b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
+        connection.sendall(chunked + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        assert len(entered) == 1
+        slow = answer()
+        assert status == slow[0] == 200
+        assert fast == slow[2]
+        assert slow[1].pop("vary")  # the application may compress, which would take the fast lane too long
+        headers.pop("date"), slow[1].pop("date")
+        assert headers == slow[1]
 
-    overloaded(True)
-    for sent, expected in ((request[:-4], 408), (raw_request(b" " * 8 * MAX_HEAD_BYTES)[:-1], 431)):
-        connection, answer = ask()
-        with connection:
-            connection.sendall(sent)
-            status, headers, _ = answer()
-            assert (status, headers["connection"]) == (expected, "close")
-
-    connection, answer = ask()
-    with connection:
+        explained = json.dumps(ASKED | {"explain": True}).encode()
+        wrong = json.dumps(ASKED | {"top_n": 0}).encode()
+        for sent, expected in ((explained, 200), (wrong, 422), (body, 200)):
+            connection.sendall(raw_request(sent))
+            assert answer()[0] == expected
         connection.sendall(raw_request(body, "connection: close"))
         status, headers, _ = answer()
-        assert (status, headers["connection"]) == (503, "close")
+        assert (status, headers["connection"]) == (200, "close")
         assert not connection.recv(1)
+    assert len(entered) == 5
+    connection, _ = ask()
+    with connection:
+        connection.sendall(raw_request(body) + raw_request(explained) + raw_request(body)[:-4])
+        connection.sendall(raw_request(body)[-4:] + raw_request(body, "connection: close"))
+        seen = b""
+        while data := connection.recv(65536):
+            seen += data
+    assert seen.count(b"HTTP/1.1 200 OK") == 4
+    assert [b'"explanation"' in one for one in seen.split(b"HTTP/1.1 ")[1:]] == [False, True, False, False]

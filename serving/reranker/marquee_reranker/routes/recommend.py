@@ -1,10 +1,10 @@
 """Routes: recommendations, accounts, model card, probes. Those that compute run in threads: probes never wait."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from starlette.datastructures import State
 from starlette.responses import Response
-from starlette.types import Scope
 
 from marquee.api.contracts import SEEDS, RecommendationRequest, RecommendationResponse
 from marquee.api.older_shape import OlderResponse, older_shape
@@ -15,13 +15,13 @@ from marquee.bundle.card import ModelCard, model_card
 from marquee.errors import BundleError, RequestError
 from marquee.inspect_request import RequestAccount, account
 from marquee.pipeline import Pipeline, Trace
-from marquee_reranker.middleware import Fast
 from marquee_reranker.openapi import problems_at, with_request_body
 from marquee_reranker.requests import recommendation_request
 from marquee_reranker.responses import cached_response, json_response, pipeline_of
 from marquee_reranker.telemetry import log_answer, log_fields
 
-# Bounds of requests that are computed on the event loop, which answers nobody else meanwhile.
+# Requests that are computed on the event loop, which answers nobody else meanwhile.
+FAST_PATHS = ("/recommend", "/v1/recommendations")
 FAST_FILMS, FAST_NAMED, FAST_TOP_N, FAST_BYTES = 100_000, 30, 30, 16_384
 
 router = APIRouter()
@@ -36,49 +36,49 @@ def recommend(request: Request, body: RequestBody) -> Response:
 
     `POST /recommend` is the short name of `POST /v1/recommendations`.
     """
-    return json_response(_recommend(request.scope, pipeline_of(request), body))
+    return json_response(_answer(request, body))
 
 
 @router.post("/v0/recommend", operation_id="recommend_in_older_shape", **with_request_body(OlderResponse))
 def recommend_in_older_shape(request: Request, body: RequestBody) -> Response:
     """Recommend with titles such as `Some Movie (2006)` and genres such as `Drama|Fantasy`, for clients of old."""
-    return json_response(older_shape(_recommend(request.scope, pipeline_of(request), body)))
+    return json_response(
+        older_shape(_recommend(request.app.state, log_fields(request.scope), pipeline_of(request), body))
+    )
 
 
-def recommend_fast(scope: Scope, body: bytes) -> Response | None:
-    """The answer of `recommend`, where it takes about a millisecond; None for others, and for whatever goes wrong."""
-    pipeline: Pipeline = scope["app"].state.live.get()
-    if len(body) > FAST_BYTES:
-        return None
+def recommend_fast(state: State, fields: dict[str, Any], media_type: str, body: bytes) -> Response | None:
+    """The answer of `recommend`, where it takes about a millisecond; None for others, and for problems."""
+    pipeline: Pipeline = state.live.get()
     try:
-        media_type = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
         request = parse_request(media_type, body, RecommendationRequest)
         limited = request.one_per_franchise or request.max_per
         slow = request.people or request.several_interests or limited or request.explain
         n_named = request.n_seeds + sum(len(getattr(request, f"disliked_{kind}")) for kind in SEEDS)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
             return None
-        return json_response(_recommend(scope, pipeline, request))
+        return json_response(_recommend(state, fields, pipeline, request))
     except (ProblemError, RequestError):
         return None  # the route answers with a problem
 
 
-def can_be_fast(scope: Scope) -> bool:
+def can_be_fast(state: State) -> bool:
     """Whether there is a model, it retrieves in process, and its catalogue is small enough."""
-    live = scope["app"].state.live
+    live = state.live
     return live.ready and live.get().ladder.in_process and len(live.get().catalog) <= FAST_FILMS
 
 
-FAST = Fast({"/recommend", "/v1/recommendations"}, can_be_fast, recommend_fast)
+def _answer(request: Request, body: RecommendationRequest) -> RecommendationResponse:
+    return _recommend(request.app.state, log_fields(request.scope), pipeline_of(request), body)
 
 
-def _recommend(scope: Scope, pipeline: Pipeline, body: RecommendationRequest) -> RecommendationResponse:
-    fields = log_fields(scope)
+def _recommend(
+    state: State, fields: dict[str, Any], pipeline: Pipeline, body: RecommendationRequest
+) -> RecommendationResponse:
     fields.update(n_seeds=body.n_seeds, model_version=pipeline.version)
     trace = Trace()
     answer = pipeline.recommend(body, request_id=fields["request_id"], trace=trace)
-    log_answer(scope, answer, trace)
-    state = scope["app"].state
+    log_answer(fields, answer, trace)
     state.telemetry.recommended(answer, trace)
     if state.shadow:
         state.shadow.offer(body, answer)
@@ -92,7 +92,7 @@ def explain(request: Request, body: RequestBody) -> Response:
     fields["n_seeds"] = body.n_seeds
     trace = Trace()
     answer = account(pipeline_of(request), body, request_id=fields["request_id"], trace=trace)
-    log_answer(request.scope, answer, trace)  # but not counted, since nobody was recommended anything
+    log_answer(fields, answer, trace)  # but not counted, since nobody was recommended anything
     return json_response(answer)
 
 
