@@ -68,9 +68,10 @@ class ItemCF:
             return np.asarray(self.factors @ self.factors[sorted(seed_rows)].sum(axis=0), dtype=np.float32)
         indptr, indices, values = self._csr()
         total = np.zeros(len(indptr) - 1, dtype=np.float32)
-        for row in sorted(seed_rows):  # sorted: the sum must not depend on the order of the seeds
-            span = slice(int(indptr[row]), int(indptr[row + 1]))
-            total[indices[span]] += values[span]
+        # Sorted, since the sum must not depend on the order of the seeds.
+        spans = [slice(int(indptr[row]), int(indptr[row + 1])) for row in sorted(seed_rows)]
+        added = np.concatenate([values[span] for span in spans], dtype=np.float32)
+        np.add.at(total, np.concatenate([indices[span] for span in spans]), added)
         if self.added is not None:
             total[-self.added.shape[1] :] += self.added[sorted(seed_rows)].sum(axis=0, dtype=np.float32)
         return total

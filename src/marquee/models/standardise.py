@@ -67,5 +67,6 @@ class TowerMoments:
 
     def at(self, user: Array, bias: float) -> Moments:
         """Of the scores for a (d,) user vector, with the films' biases (1) or without (0)."""
-        vector = np.append(user.astype(np.float64), bias)
+        vector = np.empty(len(user) + 1)
+        vector[:-1], vector[-1] = user, bias
         return Moments(float(self.mean @ vector), max(float(vector @ self.covariance @ vector), 0.0) ** 0.5)

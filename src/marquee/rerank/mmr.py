@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from marquee.models import Array, Rows
 
+ROUNDING = 1e-5  # of a likeness
 _NONE = np.empty(0, dtype=np.int64)
 
 
@@ -51,7 +52,7 @@ class Likeness:
 
 def mmr(
     relevance: Array,
-    likeness: Likeness,
+    likeness: Callable[[Rows], Likeness],
     *,
     n: int,
     lam: float,
@@ -61,7 +62,8 @@ def mmr(
 ) -> Rows:
     """Pick n of m candidates, or all if there are fewer, greedily by (m,) float32 relevance of any scale.
 
-    `lam` = 1 picks by relevance alone, 0 by difference alone, after a first pick by relevance. `scale` are the scores
+    `likeness` is made for the positions that can be picked. `lam` = 1 picks by relevance alone, 0 by difference alone,
+    after a first pick by relevance. `scale` are the scores
     whose range becomes [0, 1], if not those of `relevance`; the rest is as for `greedy`. Returns (k,) int64 positions
     in the order of picking; ties go to the earlier candidate.
     """
@@ -73,7 +75,14 @@ def mmr(
     if lam >= 1.0 and not limits and not len(first):
         return np.argsort(-scaled, kind="stable")[:n]
     worth = np.asarray(scaled, dtype=np.float32)
-    return greedy(lambda _: worth, likeness, n=n, lam=lam, limits=limits, first=first)
+    if limits or len(first) or n >= len(worth):
+        return greedy(lambda _: worth, likeness(np.arange(len(worth))), n=n, lam=lam, limits=limits, first=first)
+    # While n films are picked, one of the n most relevant is free, and worth at least what it is when it is just like
+    # another one. Whatever is worth less even when it is as different as can be is not picked.
+    least = lam * np.partition(worth, -n)[-n] - (1 - lam) - ROUNDING
+    able = np.flatnonzero(lam * worth + (1 - lam) >= least)
+    contenders = worth[able]
+    return able[greedy(lambda _: contenders, likeness(able), n=n, lam=lam)]
 
 
 def greedy(
@@ -99,6 +108,8 @@ def greedy(
         if limits and step >= len(first) and value.max() == -np.inf:
             return picked[:step]
         picked[step] = best = int(first[step] if step < len(first) else np.argmax(value))
+        if step + 1 == len(picked):
+            break
         free[best] = -np.inf
         for (positions, groups, most), count in zip(limits, counts, strict=True):
             for group in groups[positions == best].tolist():

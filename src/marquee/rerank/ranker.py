@@ -170,7 +170,8 @@ def pick(bundle: Bundle, rows: Rows, scores: Array, *, n: int, diversity: float 
 
     `rows` and `scores` are the candidates' (m,); `options` are `mmr`'s. Without `diversity` the bundle's is taken.
     """
-    return mmr(scores, likeness(bundle, rows), n=n, lam=lambda_mmr(bundle, diversity), **options)
+    lam = lambda_mmr(bundle, diversity)
+    return mmr(scores, lambda at: likeness(bundle, rows[at]), n=n, lam=lam, **options)
 
 
 def lambda_mmr(bundle: Bundle, diversity: float | None) -> float:

@@ -37,6 +37,8 @@ class Rules:
 
     def widened(self, bundle: Bundle, taste: Taste, pool: Pool) -> Pool:
         """The pool, and behind it what retrieval could not know: pinned films, and the best by lift and boost."""
+        if self.boost is None and not self.pins:
+            return pool
         pinned = np.array([row for _, row in self.pins], dtype=np.int64)
         added = np.setdiff1d(pinned, pool.rows)
         if self.boost is not None:
@@ -44,7 +46,7 @@ class Rules:
             free[pool.rows] = free[pinned] = False
             best, _ = top_k(_fit(bundle, taste) + self.boost, bundle.rerank.n_candidates, free)
             added = np.concatenate([added, np.sort(best)])
-        return widen(bundle, taste, pool, added) if len(added) else pool
+        return widen(bundle, taste, pool, added)
 
     def limits(self, rows: Rows) -> list[Limit]:
         """The limits of `kinds` on candidates."""
@@ -57,6 +59,8 @@ class Rules:
 
     def placed(self, order: Rows, rows: Rows) -> Rows:
         """Positions of candidates in the order of the answer, with the pinned films moved to their places."""
+        if not self.pins:
+            return order
         first = self.first(rows)
         placed = order[~np.isin(order, first)].tolist()
         for (place, _), at in zip(self.pins, first.tolist(), strict=True):
