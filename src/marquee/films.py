@@ -47,22 +47,20 @@ class Films:
 
     def film(self, row: int) -> Movie:
         """A film, by its row of the catalogue."""
-        return Movie(**self.fields(row))
+        return Movie.unchecked(self.fields(row))
 
     def fields(self, row: int) -> dict[str, Any]:
-        """The fields of a `Movie`, by its row of the catalogue."""
+        """All fields of a `Movie`, in their order, by its row of the catalogue."""
         movies, tmdb, years, genres = self._columns
-        fields: dict[str, Any] = {
+        return {
             "movie_id": movies[row],
             "item_id": self.catalog.item_id(row),
             "tmdb_id": tmdb[row] or None,
             "title": self.catalog.titles[row],
             "year": years[row] or None,
             "genres": genres[row],
+            "imdb_id": f"tt{number:07d}" if (number := self.catalog.imdb_ids.get(row)) else None,
         }
-        if number := self.catalog.imdb_ids.get(row):
-            fields["imdb_id"] = f"tt{number:07d}"
-        return fields
 
     @cached_property
     def _columns(self) -> tuple[list[int], list[int], list[int], list[list[str]]]:

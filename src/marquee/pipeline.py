@@ -184,14 +184,16 @@ class Pipeline:
         described = [self._affinities(ranking, explained) for ranking in rankings]
         if len(rankings) == 1:
             return [
-                Recommendation(**film, affinity_score=liked, explanation=why)
+                Recommendation.unchecked({**film, "affinity_score": liked, "explanation": why, "for_people": None})
                 for film, (liked, why) in zip(films, described[0], strict=True)
             ]
         answer = []
         for film, *each in zip(films, *described, strict=True):
             people = [PersonAffinity(affinity_score=liked, explanation=why) for liked, why in each]
             mean = round(fmean(liked for liked, _ in each), 4)
-            answer.append(Recommendation(**film, affinity_score=mean, for_people=people))
+            answer.append(
+                Recommendation.unchecked({**film, "affinity_score": mean, "explanation": None, "for_people": people})
+            )
         return answer
 
     def _affinities(self, ranking: Ranking, explained: bool) -> list[tuple[float, Explanation | None]]:

@@ -9,16 +9,16 @@ from contextlib import suppress
 from typing import NamedTuple, cast
 
 from starlette.datastructures import State
-from starlette.responses import Response
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from marquee.api.problems import ProblemError
+from marquee.api.problems import MEDIA_TYPE, NO_STORE, ProblemError
 from marquee_reranker.admission import Admission, RefusedError
 from marquee_reranker.middleware import CLIENT_GONE, Headers, Observer, overloaded
-from marquee_reranker.responses import problem_response
 from marquee_reranker.routes.recommend import FAST_BYTES, FAST_PATHS, can_be_fast, recommend_fast
 from marquee_reranker.telemetry import log_fields
+
+HEADERS = [(b"cache-control", NO_STORE["Cache-Control"].encode()), (b"content-type", b"application/json")]
 
 
 class FastLane:
@@ -59,8 +59,7 @@ class FastLane:
     def give_up(self, cycle: RequestResponseCycle, problem: ProblemError) -> None:
         """Answer a request that isn't complete with a problem, and close its connection."""
         cycle.keep_alive = False
-        exchange = self._begin(cycle)
-        self._send(exchange, problem_response(exchange.scope, problem))
+        self._send_problem(self._begin(cycle), problem)
 
     def _begin(self, cycle: RequestResponseCycle) -> "_Exchange":
         scope = cast("Scope", cycle.scope)
@@ -71,37 +70,43 @@ class FastLane:
         if refused:
             self._refuse(exchange, refused)
             return
-        entered, response, scope = time.monotonic(), None, exchange.scope
+        entered, answer, scope = time.monotonic(), None, exchange.scope
         media_type = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
         if not exchange.cycle.disconnected:
             with suppress(Exception):  # the application meets it again, and reports it
-                response = recommend_fast(self._state, log_fields(scope), media_type, bytes(exchange.cycle.body))
+                answer = recommend_fast(self._state, log_fields(scope), media_type, bytes(exchange.cycle.body))
         self._queue.leave(entered)
-        if response is None:
+        if answer is None:
             otherwise()
         else:
-            self._send(exchange, response)
+            self._send(exchange, 200, HEADERS, answer)
 
     def _refuse(self, exchange: "_Exchange", reason: str) -> None:
         self._state.telemetry.shed.labels(reason).inc()
         log_fields(exchange.scope)["shed"] = reason
-        self._send(exchange, problem_response(exchange.scope, overloaded()))
+        self._send_problem(exchange, overloaded())
 
-    def _send(self, exchange: "_Exchange", response: Response) -> None:
-        """Send a response at once, head and body, as uvicorn's cycle would in two parts."""
+    def _send_problem(self, exchange: "_Exchange", problem: ProblemError) -> None:
+        headers = {**NO_STORE, **problem.headers, "content-type": MEDIA_TYPE}
+        lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self._send(exchange, problem.status, lines, problem.body(log_fields(exchange.scope)["request_id"]))
+
+    def _send(self, exchange: "_Exchange", status: int, headers: Headers, body: bytes) -> None:
+        """Send an answer at once, head and body, as uvicorn's cycle would in two parts."""
         cycle = exchange.cycle
         cycle.response_started = cycle.response_complete = True
         if not cycle.disconnected:
-            lines = [*cycle.default_headers, *response.raw_headers, *exchange.added]
+            lines = [*cycle.default_headers, *headers, (b"content-length", b"%d" % len(body)), *exchange.added]
             if not cycle.keep_alive:
                 lines.append((b"connection", b"close"))
             head = b"".join(b"%b: %b\r\n" % line for line in lines)
-            cycle.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[response.status_code], head, bytes(response.body)))
+            cycle.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], head, body))
             if not cycle.keep_alive:
                 cycle.transport.close()
             cycle.on_response()
-        status = CLIENT_GONE if cycle.disconnected else response.status_code
-        self._observer.end(exchange.scope, status, time.perf_counter() - exchange.started)
+        self._observer.end(
+            exchange.scope, CLIENT_GONE if cycle.disconnected else status, time.perf_counter() - exchange.started
+        )
 
 
 class _Exchange(NamedTuple):

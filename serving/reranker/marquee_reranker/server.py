@@ -1,5 +1,6 @@
 """Runs the application and, on a port of its own, the metrics: `marquee serve`."""
 
+import gc
 import math
 import signal
 import socket
@@ -37,6 +38,7 @@ class Server(uvicorn.Server):
     """uvicorn that turns unready before it stops listening, and ends with exit code 0."""
 
     _drain_until = math.inf
+    _frozen: object = None  # the pipeline whose objects the garbage collector leaves out
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """On SIGTERM drain; on Ctrl+C, or a second signal, stop at once."""
@@ -51,6 +53,13 @@ class Server(uvicorn.Server):
         """Called ten times a second."""
         if time.monotonic() >= self._drain_until:
             self.should_exit = True
+        live = self.config.app.state.live  # type: ignore[union-attr]
+        if live.ready and live.get() is not self._frozen:
+            # To look through a catalogue's objects takes up to a tenth of a second, in which nobody is answered.
+            self._frozen = live.get()
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
         return await super().on_tick(counter)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -62,6 +62,13 @@ class Telemetry:
         self.duration = seconds(
             "marquee_request_duration_seconds", "Seconds until an answer's last byte.", ["route", MODEL]
         )
+        # Finding a series by its labels takes longer than counting.
+        self._series = cache(
+            lambda route, method, status, model: (
+                self.requests.labels(route, method, status, model),
+                self.duration.labels(route, model),
+            )
+        )
         self.inflight = gauge("marquee_inflight", "Requests in progress or in the queue, without probes.")
         self.limit = gauge("marquee_inflight_limit", "The most requests in progress in threads, by their latency.")
         self.shed = counter("marquee_shed_total", "Requests refused because of load.", ["reason"])
@@ -111,8 +118,9 @@ class Telemetry:
     ) -> None:
         """Count an answered request, and write its log line."""
         model = fields["model_version"] or ""
-        self.requests.labels(route, method, str(status), model).inc()
-        self.duration.labels(route, model).observe(seconds)
+        count, duration = self._series(route, method, str(status), model)
+        count.inc()
+        duration.observe(seconds)
         fields.update(method=method, route=route, status=status, ms=round(seconds * 1e3, 3))
         if failure:
             self._log.error("request", exc_info=failure, **fields)
@@ -161,7 +169,7 @@ def configure_logging(log_format: Literal["auto", "json", "console"] = "auto", s
         processors=[*shared, *renderer],
         logger_factory=structlog.WriteLoggerFactory(stream),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
     processors = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]

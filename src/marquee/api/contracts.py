@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from marquee.api.conditions import TEXT, Columns, text_or_number
-from marquee.base_model import OMITTED, FrozenBaseModel
+from marquee.base_model import EMPTY_DICT, EMPTY_LIST, OMITTED, FrozenBaseModel
 from marquee.models.catalog import ItemId
 from marquee.models.weights import NOVELTY, Rung
 
@@ -77,18 +77,18 @@ class FilmFilters(FrozenBaseModel, use_attribute_docstrings=True):  # parameters
 class Filters(FilmFilters):
     """Restrictions on the recommended films. They apply before retrieval's cut, so answers stay full."""
 
-    columns: Columns = {}
+    columns: Columns = EMPTY_DICT
     """Keep films that meet these conditions on columns of the catalogue; `genre` and `year` are columns too."""
 
 
 class Boost(FrozenBaseModel):
     """A change of some films' place in the order."""
 
-    movie_ids: Annotated[list[MovieId], Field(max_length=MAX_BOOSTED)] = []
+    movie_ids: Annotated[list[MovieId], Field(max_length=MAX_BOOSTED)] = EMPTY_LIST
     """The films, as MovieLens ids."""
-    item_ids: Annotated[list[GivenId], Field(max_length=MAX_BOOSTED)] = []
+    item_ids: Annotated[list[GivenId], Field(max_length=MAX_BOOSTED)] = EMPTY_LIST
     """The films, as the catalogue's own ids."""
-    columns: Columns = {}
+    columns: Columns = EMPTY_DICT
     """Or all films that meet these conditions."""
     by: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
     """Added to the score that orders the list: about 1 is noticeable, 10 decides. Below 0 it buries the films."""
@@ -123,21 +123,21 @@ Available = Annotated[list[_T], Field(min_length=1, max_length=MAX_AVAILABLE)] |
 
 
 class _Taste(FrozenBaseModel):
-    tmdb_ids: Ids = []
+    tmdb_ids: Ids = EMPTY_LIST
     """Films that the person likes, as TMDB ids."""
-    movie_ids: Ids = []
+    movie_ids: Ids = EMPTY_LIST
     """Films that the person likes, as MovieLens ids."""
-    imdb_ids: ImdbIds = []
+    imdb_ids: ImdbIds = EMPTY_LIST
     """Films that the person likes, as IMDb ids: `tt0133093`."""
-    item_ids: OwnIds = []
+    item_ids: OwnIds = EMPTY_LIST
     """Items that the person likes, by the ids of the catalogue's own data, as text or numbers."""
-    disliked_tmdb_ids: Ids = []
+    disliked_tmdb_ids: Ids = EMPTY_LIST
     """Films that the person dislikes, as TMDB ids: never recommended, and similar films rank lower."""
-    disliked_movie_ids: Ids = []
+    disliked_movie_ids: Ids = EMPTY_LIST
     """Films that the person dislikes, as MovieLens ids."""
-    disliked_imdb_ids: ImdbIds = []
+    disliked_imdb_ids: ImdbIds = EMPTY_LIST
     """Films that the person dislikes, as IMDb ids."""
-    disliked_item_ids: OwnIds = []
+    disliked_item_ids: OwnIds = EMPTY_LIST
     """Items that the person dislikes, by the ids of the catalogue's own data."""
 
     @property
@@ -202,18 +202,18 @@ class RecommendationRequest(_Taste):
         },
     )
 
-    people: Annotated[list[Person], Field(max_length=MAX_PEOPLE)] = []
+    people: Annotated[list[Person], Field(max_length=MAX_PEOPLE)] = EMPTY_LIST
     """2 to 8 people who watch together, instead of the lists above; the list takes all their tastes into account."""
-    ratings: Annotated[list[Rating], Field(max_length=MAX_RATINGS)] = []
+    ratings: Annotated[list[Rating], Field(max_length=MAX_RATINGS)] = EMPTY_LIST
     """What one person has rated and seen; never recommended. High stars, by the person's own mean, count as likes, the
     lowest as dislikes, newer ones more (docs/your-ratings.md); without any stars each film seen counts as liked."""
-    exclude_tmdb_ids: ManyIds = []
+    exclude_tmdb_ids: ManyIds = EMPTY_LIST
     """Films to leave out, such as seen or unavailable ones, as TMDB ids. They do not influence the ranking."""
-    exclude_movie_ids: ManyIds = []
+    exclude_movie_ids: ManyIds = EMPTY_LIST
     """Films to leave out, as MovieLens ids."""
-    exclude_imdb_ids: Annotated[list[ImdbId], Field(max_length=MAX_RATINGS)] = []
+    exclude_imdb_ids: Annotated[list[ImdbId], Field(max_length=MAX_RATINGS)] = EMPTY_LIST
     """Films to leave out, as IMDb ids."""
-    exclude_item_ids: Annotated[list[GivenId], Field(max_length=MAX_RATINGS)] = []
+    exclude_item_ids: Annotated[list[GivenId], Field(max_length=MAX_RATINGS)] = EMPTY_LIST
     """Items to leave out, by the ids of the catalogue's own data."""
     filters: Filters = Filters()
     """Restrictions on the recommended films."""
@@ -224,15 +224,15 @@ class RecommendationRequest(_Taste):
     novelty: Share = NOVELTY
     """How much the order leaves out general popularity: 0 puts the most probable films first, which are mostly
     well-known ones, 1 the least obvious that still fit."""
-    boost: Annotated[list[Boost], Field(max_length=20)] = []
+    boost: Annotated[list[Boost], Field(max_length=20)] = EMPTY_LIST
     """Films to raise or bury. Their `affinity_score` stays the same; several boosts of a film add up."""
-    pin: Annotated[list[Pin], Field(max_length=MAX_TOP_N)] = []
+    pin: Annotated[list[Pin], Field(max_length=MAX_TOP_N)] = EMPTY_LIST
     """Films to show at given positions, unless they are excluded or filtered out: `notes` then says so."""
     only_movie_ids: Available[MovieId] = None
     """The only films that may be recommended, such as the available ones, as MovieLens ids; default: all."""
     only_item_ids: Available[GivenId] = None
     """The same as the catalogue's own ids; a film of either list may be recommended."""
-    max_per: Annotated[dict[str, MaxPer], Field(max_length=5, examples=[{"series": 1, "brand": 2}])] = {}
+    max_per: Annotated[dict[str, MaxPer], Field(max_length=5, examples=[{"series": 1, "brand": 2}])] = EMPTY_DICT
     """How many films there may be of each value of a column, such as one per series; others are not limited."""
     sort: Literal["fit", "affinity"] = "fit"
     """Order of the answer: `fit` as they were picked by `novelty`, or by `affinity_score`."""
@@ -353,7 +353,7 @@ class RecommendationResponse(FrozenBaseModel):
     """Rung of the ladder that found the candidates: two_tower, item_cf or popularity; for several people the lowest."""
     degraded: list[str]
     """Reasons why the answer comes from a lower rung or is shorter than requested; usually empty."""
-    notes: list[Note] = []
+    notes: list[Note] = EMPTY_LIST
     """How thin the evidence is, where it is; usually empty for several well-known films."""
     unknown_ids: list[int | str]
     """Ids of the request that are not in the catalogue."""
@@ -390,7 +390,7 @@ class Problem(FrozenBaseModel, extra="ignore"):  # newer servers may add fields
     status: int
     detail: str
     """Description of the error, and the fix."""
-    errors: list[dict[str, str]] = []
+    errors: list[dict[str, str]] = EMPTY_LIST
     """For invalid requests: `field` and `message` of each error."""
     request_id: str = ""
 

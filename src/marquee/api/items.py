@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from marquee.api.conditions import Value
 from marquee.api.contracts import Genre, GivenId, ImdbId, MovieId, Year
-from marquee.base_model import OMITTED, FrozenBaseModel
+from marquee.base_model import EMPTY_DICT, EMPTY_LIST, OMITTED, FrozenBaseModel
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -24,7 +24,7 @@ class Item(FrozenBaseModel):
     """Without the year, in reading order."""
     year: Year | None = None
     """Year of release; null if unknown."""
-    genres: Annotated[list[Genre], Field(max_length=30)] = []
+    genres: Annotated[list[Genre], Field(max_length=30)] = EMPTY_LIST
     """Genres, categories or departments, by which new items find their people."""
     tmdb_id: MovieId | None = OMITTED
     """Of a film, its TMDB id."""
@@ -32,7 +32,7 @@ class Item(FrozenBaseModel):
     """Of a film, its IMDb id, such as `tt0133093`."""
     columns: Annotated[
         dict[ColumnName, Value | Annotated[list[Value], Field(max_length=100)]], Field(max_length=50)
-    ] = {}
+    ] = EMPTY_DICT
     """Values of further columns, for filters and rules, and as features where a model knows the column."""
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.datastructures import State
 from starlette.responses import Response
 
-from marquee.api.contracts import SEEDS, RecommendationRequest, RecommendationResponse
+from marquee.api.contracts import SEEDS, RecommendationRequest, RecommendationResponse, response_json
 from marquee.api.older_shape import OlderResponse, older_shape
 from marquee.api.probes import Alive, Ready
 from marquee.api.problems import ProblemError, not_ready
@@ -47,8 +47,8 @@ def recommend_in_older_shape(request: Request, body: RequestBody) -> Response:
     )
 
 
-def recommend_fast(state: State, fields: dict[str, Any], media_type: str, body: bytes) -> Response | None:
-    """The answer of `recommend`, where it takes about a millisecond; None for others, and for problems."""
+def recommend_fast(state: State, fields: dict[str, Any], media_type: str, body: bytes) -> bytes | None:
+    """The JSON of `recommend`'s answer, where it takes about a millisecond; None for others, and for problems."""
     pipeline: Pipeline = state.live.get()
     try:
         request = parse_request(media_type, body, RecommendationRequest)
@@ -57,7 +57,7 @@ def recommend_fast(state: State, fields: dict[str, Any], media_type: str, body: 
         n_named = request.n_seeds + sum(len(getattr(request, f"disliked_{kind}")) for kind in SEEDS)
         if slow or n_named > FAST_NAMED or request.top_n > FAST_TOP_N:
             return None
-        return json_response(_recommend(state, fields, pipeline, request))
+        return response_json(_recommend(state, fields, pipeline, request))
     except (ProblemError, RequestError):
         return None  # the route answers with a problem
 
