@@ -84,14 +84,16 @@ class FastLane:
     def _refuse(self, exchange: "_Exchange", reason: str) -> None:
         self._state.telemetry.shed.labels(reason).inc()
         log_fields(exchange.scope)["shed"] = reason
-        self._send_problem(exchange, overloaded())
+        # Beyond capacity most requests find the queue full: their log lines would be the greatest part of the work.
+        self._send_problem(exchange, overloaded(), logged=reason != "queue_full")
 
-    def _send_problem(self, exchange: "_Exchange", problem: ProblemError) -> None:
+    def _send_problem(self, exchange: "_Exchange", problem: ProblemError, *, logged: bool = True) -> None:
         headers = {**NO_STORE, **problem.headers, "content-type": MEDIA_TYPE}
         lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        self._send(exchange, problem.status, lines, problem.body(log_fields(exchange.scope)["request_id"]))
+        body = problem.body(log_fields(exchange.scope)["request_id"])
+        self._send(exchange, problem.status, lines, body, logged=logged)
 
-    def _send(self, exchange: "_Exchange", status: int, headers: Headers, body: bytes) -> None:
+    def _send(self, exchange: "_Exchange", status: int, headers: Headers, body: bytes, *, logged: bool = True) -> None:
         """Send an answer at once, head and body, as uvicorn's cycle would in two parts."""
         cycle = exchange.cycle
         cycle.response_started = cycle.response_complete = True
@@ -104,9 +106,8 @@ class FastLane:
             if not cycle.keep_alive:
                 cycle.transport.close()
             cycle.on_response()
-        self._observer.end(
-            exchange.scope, CLIENT_GONE if cycle.disconnected else status, time.perf_counter() - exchange.started
-        )
+        seconds = time.perf_counter() - exchange.started
+        self._observer.end(exchange.scope, CLIENT_GONE if cycle.disconnected else status, seconds, logged=logged)
 
 
 class _Exchange(NamedTuple):

@@ -140,7 +140,9 @@ class Observer:
         scope.setdefault("state", {})["log"] = new_log_fields(context)
         return [(b"x-request-id", context.request_id.encode()), *self._headers]
 
-    def end(self, scope: Scope, status: int, seconds: float, failure: Exception | None = None) -> None:
+    def end(
+        self, scope: Scope, status: int, seconds: float, failure: Exception | None = None, *, logged: bool = True
+    ) -> None:
         """Count an answer and write its log line."""
         # Labels come from closed sets, so that invented paths and methods don't create series.
         method = scope["method"] if scope["method"] in METHODS else "other"
@@ -148,9 +150,10 @@ class Observer:
         if route is None:  # answered before it reached the router
             matched = (known for known in self._routes if known.matches(scope)[0] is not Match.NONE)
             route = getattr(next(matched, None), "path", "unmatched")
-        self._telemetry.answered(
-            log_fields(scope), route=route, method=method, status=status, seconds=seconds, failure=failure
-        )
+        fields = log_fields(scope) | {"method": method, "route": route, "status": status}
+        self._telemetry.answered(fields, seconds)
+        if logged:
+            self._telemetry.log(fields, failure)
 
 
 class Observe:

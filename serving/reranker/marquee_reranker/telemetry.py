@@ -106,22 +106,16 @@ class Telemetry:
         for result in ("ok", "circuit_open", "timeout"):
             self.retrieval_calls.labels(result, "stable")
 
-    def answered(
-        self,
-        fields: dict[str, Any],
-        *,
-        route: str,
-        method: str,
-        status: int,
-        seconds: float,
-        failure: Exception | None,
-    ) -> None:
-        """Count an answered request, and write its log line."""
-        model = fields["model_version"] or ""
-        count, duration = self._series(route, method, str(status), model)
+    def answered(self, fields: dict[str, Any], seconds: float) -> None:
+        """Count an answered request by the fields of its log line, which get its time."""
+        route, method, status = fields["route"], fields["method"], fields["status"]
+        count, duration = self._series(route, method, str(status), fields["model_version"] or "")
         count.inc()
         duration.observe(seconds)
-        fields.update(method=method, route=route, status=status, ms=round(seconds * 1e3, 3))
+        fields["ms"] = round(seconds * 1e3, 3)
+
+    def log(self, fields: dict[str, Any], failure: Exception | None) -> None:
+        """Write a request's log line."""
         if failure:
             self._log.error("request", exc_info=failure, **fields)
         else:
