@@ -22,7 +22,7 @@ _TIMES = (
     "write whole seconds since 1970 (milliseconds divided by 1000), "
     'or times such as "2005-04-02 23:53:47" throughout the file'
 )
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 4_102_444_799  # the years 1 to 2099: more are another unit
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 4_102_444_799  # the years 1 to 2099: more are another unit
 
 BadRow = tuple[int, str, str, str]
 """Line number, what is wrong, the fix, and the line's text; rows with the same fix are counted together."""
@@ -44,8 +44,8 @@ class Kind(Enum):
     )
     SHARE = (pa.float32(), 0, 1, "a number from 0 to 1", "rescale the values to run from 0 to 1")
     # May be empty, which becomes 0.
-    SECONDS = (pa.int64(), _FIRST_SECOND, _LAST_SECOND, "whole seconds since 1970, before the year 2100", _TIMES)
-    TIME = (pa.timestamp("s"), _FIRST_SECOND, _LAST_SECOND, "a time before the year 2100", _TIMES)
+    SECONDS = (pa.int64(), FIRST_SECOND, LAST_SECOND, "whole seconds since 1970, before the year 2100", _TIMES)
+    TIME = (pa.timestamp("s"), FIRST_SECOND, LAST_SECOND, "a time before the year 2100", _TIMES)
     TITLE = (pa.string(), 0, 0, "text", "fill the cell, or remove the row")
     TEXT = (pa.string(), 0, 0, "text or nothing", "")
 
