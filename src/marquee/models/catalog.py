@@ -178,6 +178,13 @@ class Catalog:
             raise UnknownMovie(f"no {self.noun[0]} has the {kind} {movie_id}", fix="search with /v1/movies?q=")
         return self._row_of_movie[movie_id]
 
+    def movie_of_item(self, item_id: ItemId) -> int:
+        """An item's `movie_id`, by its id as the data has it; UnknownMovie if no item has it, or it is withdrawn."""
+        rows, _ = self.rows_of_items([item_id])
+        if not rows or rows[0] in self.withdrawn:
+            raise UnknownMovie(f"no {self.noun[0]} has the id {item_id!r}", fix="search with /v1/movies?q=")
+        return int(self.movie_ids[rows[0]])
+
     def rows_of_items(self, ids: Iterable[ItemId]) -> tuple[list[int], list[ItemId]]:
         """Rows of ids as the data has them, in their order, and the ids that no item has; a number may be text."""
         rows, unknown = _look_up(self._row_of_item, given := {str(item): item for item in ids})
