@@ -128,10 +128,11 @@ def remarks(config: TrainingConfig, everybody: Interactions, panel: Panel, noun:
             'positive_rating = "mean" in a configuration makes a like what is at least the person\'s own mean'
         )
     fitted = chosen_movies(everybody, config.item_cf_min_positives, config.item_cf_max_movies)
+    least, most = config.item_cf_min_positives, config.item_cf_max_movies
     if others := int(np.count_nonzero(everybody.popularity)) - len(fitted):
         found.append(
             f"the item-item view has the {len(fitted):,} most liked {noun}; the Two-Tower alone has {others:,} others "
-            f"(item_cf_min_positives = {config.item_cf_min_positives}, item_cf_max_movies = {config.item_cf_max_movies})"
+            f"(item_cf_min_positives = {least}, item_cf_max_movies = {most})"
         )
     return found
 
