@@ -31,7 +31,10 @@ BadRow = tuple[int, str, str, str]
 class Kind(Enum):
     """What a cell must hold: Arrow type, least and greatest number, description, and the fix."""
 
-    ID = (pa.int32(), 1, MAX_ID, f"a whole number from 1 to {MAX_ID}", "renumber the ids, or remove the row")
+    ID = (
+        *(pa.int32(), 1, MAX_ID, f"a whole number from 1 to {MAX_ID}"),
+        "remove the row, or renumber the ids; ids of other kinds need a mapping, docs/your-catalogue.md",
+    )
     # May be empty. float64, since pandas writes "862.0" where a column has gaps; exact up to 2**53.
     OPTIONAL_ID = (
         *(pa.float64(), 1, 2**53 - 1, f"a whole number from 1 to {2**53 - 1}"),
