@@ -48,8 +48,8 @@ _NAMED = ("title", "imdb_id", "tmdb_id", "movie_id")
 _IN_BRACKETS = re.compile(r"\s*\(((?:18|19|20)\d\d)\)\s*$")
 # Files of an archive, of Letterboxd or Trakt, that say what was seen.
 _SEEN = re.compile(r"(rating|watched|diary|history)[^/\\]*\.(csv|json)$", re.IGNORECASE)
-# What was deleted, and files of an operating system.
-_ASIDE = re.compile(r"(^|[/\\])(deleted|orphaned|__MACOSX|\.)", re.IGNORECASE)
+# What was deleted, lists, and files of an operating system.
+_ASIDE = re.compile(r"(^|[/\\])(deleted|orphaned|lists|likes|__MACOSX|\.)", re.IGNORECASE)
 _YEARS = range(1870, 2101)
 # The place of a row, its cells by COLUMNS or None if it is no film, and what a star is divided by.
 _Record = tuple[str, Mapping[str, Any] | None, int]
@@ -115,11 +115,8 @@ def _files(data: bytes) -> list[tuple[str, bytes]]:
         return [("", data)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            files = [
-                one for one in archive.infolist() if _SEEN.search(name := one.filename) and not _ASIDE.search(name)
-            ]
-            top = min((one.filename.count("/") for one in files), default=0)  # below it are lists and the like
-            chosen = [one for one in files if one.filename.count("/") == top]
+            members = archive.infolist()
+            chosen = [one for one in members if _SEEN.search(one.filename) and not _ASIDE.search(one.filename)]
             if sum(one.file_size for one in chosen) > MAX_BYTES:
                 raise RequestError("the archive's files are too large for ratings", fix=f"give {EXPORTS}")
             found = [(f"{one.filename}, ", archive.read(one)) for one in chosen]

@@ -113,9 +113,11 @@ def test_numbers_out_of_range_cost_no_row():
 
 
 def test_an_archive_of_trakt_has_files_of_other_kinds():
-    data = archive(**{"ratings-movies.json": trakt_json(FILMS), "ratings-lists.json": "[]", "user.json": "{}"})
-    export = read_export(data)
+    history = trakt_json([Film("Alien", 1979, 78748)])
+    files = {"ratings-movies.json": trakt_json(FILMS), "ratings-lists.json": "[]", "user.json": "{}"}
+    export = read_export(archive(**files, **{"history/history-1.json": history}))
     assert seen(export)[:2] == EXPECTED
+    assert "Alien" in {row.title for row in export.rows}
     assert any("no list of films" in problem for problem in export.problems)
 
 

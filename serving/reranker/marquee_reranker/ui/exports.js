@@ -5,7 +5,7 @@ import { catalog, isFilms, say } from "./catalog.js";
 const MOST_BYTES = 20 * 2 ** 20;
 // Files of an archive, of Letterboxd or Trakt, that say what was seen.
 const SEEN = /(rating|watched|diary|history)[^/\\]*\.(csv|json)$/i;
-const ASIDE = /(^|[/\\])(deleted|orphaned|__MACOSX|\.)/i; // what was deleted, and files of an operating system
+const ASIDE = /(^|[/\\])(deleted|orphaned|lists|likes|__MACOSX|\.)/i; // what was deleted, lists, and files of an operating system
 const FIX = !isFilms ? "Give a CSV file whose first line is such as title,rating or id,rating."
   : "Give an export of Letterboxd (.zip or .csv), IMDb (.csv), Trakt (.json) or MovieLens (.csv), or a CSV file whose first line is such as title,year,rating.";
 const COLUMNS = {
@@ -132,19 +132,14 @@ async function unzip(bytes) {
     const path = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
     const begin = view.getUint32(at + 42, true);
     const start = begin + 30 + view.getUint16(begin + 26, true) + view.getUint16(begin + 28, true);
-    if (SEEN.test(path) && !ASIDE.test(path)) members.push({ depth: path.split("/").length, name: path.split("/").at(-1), method, size, data: bytes.subarray(start, start + packed) });
+    if (SEEN.test(path) && !ASIDE.test(path)) members.push({ path, method, size, data: bytes.subarray(start, start + packed) });
     at += 46 + nameLength + extra + comment;
   }
-  // Folders below the first file's have lists and the like.
-  const top = Math.min(...members.map(({ depth }) => depth));
-  const files = new Map(members.filter(({ depth }) => depth === top).map((member) => [member.name, member]));
-  const names = [...files.keys()];
-  if (!names.length) throw new ExportError(`The archive has no file of ratings. ${FIX}`);
-  if (names.reduce((sum, name) => sum + files.get(name).size, 0) > MOST_BYTES) throw new ExportError(`The archive's files are too large for ratings. ${FIX}`);
-  return Promise.all(names.map(async (name) => {
-    const { method, data } = files.get(name);
+  if (!members.length) throw new ExportError(`The archive has no file of ratings. ${FIX}`);
+  if (members.reduce((sum, { size }) => sum + size, 0) > MOST_BYTES) throw new ExportError(`The archive's files are too large for ratings. ${FIX}`);
+  return Promise.all(members.map(async ({ path, method, data }) => {
     const stream = method ? new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate-raw")) : new Blob([data]).stream();
-    return [`${name}, `, new Uint8Array(await new Response(stream).arrayBuffer())];
+    return [`${path}, `, new Uint8Array(await new Response(stream).arrayBuffer())];
   }));
 }
 
