@@ -5,6 +5,7 @@ import functools
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeVar
+from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, ValidationError
@@ -112,16 +113,16 @@ class _Endpoints:
         """Films by title, the best match first."""
         return _Call("/v1/movies", _movies, {"q": q, "limit": limit})
 
-    def movie(self, movie_id: int) -> _Call[MovieDetails]:
-        """One film, and how liked it is."""
-        return _Call(f"/v1/movies/{int(movie_id)}", _parser(MovieDetails))
+    def movie(self, movie_id: int | str) -> _Call[MovieDetails]:
+        """One film, and how liked it is; by its `movie_id`, or by your data's own id as text."""
+        return _Call(_address(movie_id), _parser(MovieDetails))
 
-    def similar(self, movie_id: int, top_n: int = 10, filters: Filters | None = None) -> _Call[list[Movie]]:
-        """Films like one film, best first."""
+    def similar(self, movie_id: int | str, top_n: int = 10, filters: Filters | None = None) -> _Call[list[Movie]]:
+        """Films like one film, best first; by the same ids."""
         params = filters.model_dump(exclude_defaults=True) if filters else {}
         if filters and params.pop("columns", None):
             params["where"] = texts_of_conditions(filters.columns)
-        return _Call(f"/v1/movies/{int(movie_id)}/similar", _movies, {"top_n": top_n, **params})
+        return _Call(f"{_address(movie_id)}/similar", _movies, {"top_n": top_n, **params})
 
     def sample(self, n: int = 12, seed: int | None = None, genre: str | None = None) -> _Call[list[Movie]]:
         """Well-known films to begin with; with a `seed` always the same ones."""
@@ -135,6 +136,10 @@ class _Endpoints:
     def model(self) -> _Call[ModelCard]:
         """The model's card."""
         return _Call("/v1/model", _parser(ModelCard))
+
+
+def _address(of: int | str) -> str:
+    return f"/v1/items/{quote(of, safe='')}" if isinstance(of, str) else f"/v1/movies/{int(of)}"
 
 
 _ENDPOINTS = _Endpoints()

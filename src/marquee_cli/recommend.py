@@ -215,7 +215,7 @@ def _for_whom(pipeline: Any, request: Any) -> str:
         likes, dislikes = _named(pipeline, person, ""), _named(pipeline, person, "disliked_")
         people.append(", ".join([*likes, *(f"not {title}" for title in dislikes)]))
     if rated := getattr(request, "ratings", ()):
-        people[0] = ", ".join(filter(None, [people[0], f"{len(rated):,} ratings"]))
+        people[0] = ", ".join(filter(None, [people[0], f"{len(rated):,} rating{'s' * (len(rated) > 1)}"]))
     films = "; ".join(filter(None, people))
     return f"for {films}" if films else ""
 

@@ -122,6 +122,10 @@ def test_the_browser_reads_files_as_the_command_line_does(page, url, bundle):
         movielens_csv(bundle, films_of(bundle, 30)),
         b'title;year;rating;date\n"A; ""b""";1999;4,5;2024-02-30\nHeat;79;1\nc;;9\r\n\n,,1\nd,1,2,3;4;5;6;7\n',
         b"title,imdb_id,tmdb_id,movie_id,rating,timestamp\nHeat,123456789012345,99999999999,1.5,4,1e400\nA,tt0000012,,,nan,\n",
+        b"title,rating,date\nHeat,1,964982703000000\nAlien,0,-5\nUp,-1,\nDune,,\n",
+        b"title,liked\nHeat,TRUE\nAlien,false\n",
+        b"Title,Rating10,imdbID\nHeat,5,tt0113277\n",
+        b"const,Title,You rated\ntt0113277,Heat,4\n",
         "title\tyear\nAmélie\t2001\n".encode("utf-16"),
         "title,rating\nAmélie (2001),90\n".encode("cp1252"),
     ]

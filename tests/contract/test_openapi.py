@@ -16,6 +16,7 @@ def test_it_documents_routes_problems_and_examples():
         *("POST /v1/explain", "GET /v1/posters/{movie_id}", "GET /v1/operations", "GET /v1/operations/sweep.png"),
         *("GET /v1/movies", "GET /v1/movies/sample", "GET /v1/movies/{movie_id}", "GET /v1/movies/{movie_id}/similar"),
         *("GET /v1/items", "PUT /v1/items/{item_id}", "DELETE /v1/items/{item_id}"),
+        *("GET /v1/items/{item_id}", "GET /v1/items/{item_id}/similar"),
         *("GET /v1/understand", "GET /v1/model", "GET /livez", "GET /readyz"),
     }
     recommend = operations["POST /v1/recommendations"]

@@ -62,4 +62,4 @@ def available() -> tuple[int, str] | None:
 
 
 def _gib(n_bytes: int) -> str:
-    return f"{n_bytes / 2**30:.1f} GiB"
+    return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes >> 20} MiB"

@@ -34,6 +34,7 @@ from marquee_training.evaluation.panel import Panel, choose_panel
 from marquee_training.evaluation.rows import SHORT
 from marquee_training.fit import fit, prepare
 from marquee_training.interactions import Interactions, threshold_text
+from marquee_training.item_cf import chosen_movies
 from marquee_training.progress import Reporter
 
 FEW_LIKES = 0.1
@@ -76,7 +77,7 @@ def train(
     distributed.check_same(key, "ratings, configuration or version of Marquee", fix="give all of them the same")
     everybody, films = prepare(dataset, config)
     panel = choose_panel(config, everybody)
-    for line in remarks(config, everybody, panel):
+    for line in remarks(config, everybody, panel, dataset.noun[1]):
         reporter.say(line)
     work = store.work / key
     results = cross_validate(panel, everybody, films, reporter, work)
@@ -116,7 +117,7 @@ def keep(bundle: Bundle, store: Store, work: Path, error: BundleError, channel: 
         return
 
 
-def remarks(config: TrainingConfig, everybody: Interactions, panel: Panel) -> list[str]:
+def remarks(config: TrainingConfig, everybody: Interactions, panel: Panel, noun: str) -> list[str]:
     """What a person should know before the work: what is not judged, few likes, films that a view leaves out."""
     found = [f"WARNING: not judged: {panel.not_judged}"] if panel.not_judged else []
     likes, ratings = everybody.likes.nnz, everybody.ratings.nnz
@@ -126,11 +127,12 @@ def remarks(config: TrainingConfig, everybody: Interactions, panel: Panel) -> li
             f"WARNING: only {likes:,} of {ratings:,} ratings are likes ({like} or more); "
             'positive_rating = "mean" in a configuration makes a like what is at least the person\'s own mean'
         )
-    taking_part = int((everybody.popularity >= config.item_cf_min_positives).sum())
-    if (left_out := taking_part - config.item_cf_max_movies) > 0:
+    fitted = chosen_movies(everybody, config.item_cf_min_positives, config.item_cf_max_movies)
+    least, most = config.item_cf_min_positives, config.item_cf_max_movies
+    if others := int(np.count_nonzero(everybody.popularity)) - len(fitted):
         found.append(
-            f"the item-item view leaves out the {left_out:,} least liked of {taking_part:,} films "
-            f"(item_cf_max_movies = {config.item_cf_max_movies}); the Two-Tower has them"
+            f"the item-item view has the {len(fitted):,} most liked {noun}; the Two-Tower alone has {others:,} others "
+            f"(item_cf_min_positives = {least}, item_cf_max_movies = {most})"
         )
     return found
 

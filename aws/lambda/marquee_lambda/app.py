@@ -161,9 +161,9 @@ class App:
         return _json(response_json(self._ready().films.resolve(rows)))
 
     def _getter(self, path: str, route: films.Route) -> Callable[..., Response[str]]:
-        def get(movie_id: str = "") -> Response[str]:
+        def get(movie_id: str = "", item_id: str = "") -> Response[str]:
             self._facts.route = path
-            answer = route(self._ready(), movie_id, self._event.query)
+            answer = route(self._ready(), movie_id or item_id, self._event.query)
             # As over HTTP: a draw without a seed is another one each time.
             is_stable = path != "/readyz" and (path != "/v1/movies/sample" or "seed" in self._event.query)
             body = answer if isinstance(answer, bytes) else response_json(answer)

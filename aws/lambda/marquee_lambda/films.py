@@ -14,7 +14,7 @@ from marquee.page_data import page_data
 from marquee.pipeline import Pipeline
 from marquee.retrieval.port import Where
 
-# (pipeline, the path's `movie_id` or "", the query) -> answer
+# (pipeline, the id in the path or "", the query) -> answer
 Route = Callable[[Pipeline, str, Mapping[str, Sequence[str]]], BaseModel | bytes]
 
 
@@ -67,6 +67,11 @@ def _movie_id(text: str) -> int:
     return parse_parameters(MoviePath, {"movie_id": [text]}).movie_id
 
 
+def _of_item(route: Route) -> Route:
+    """The same, by an item's id as the data has it."""
+    return lambda pipeline, item_id, query: route(pipeline, str(pipeline.catalog.movie_of_item(item_id)), query)
+
+
 # By path; the fixed ones first.
 ROUTES: dict[str, Route] = {
     "/readyz": ready,
@@ -74,6 +79,8 @@ ROUTES: dict[str, Route] = {
     "/v1/movies/sample": sample,
     "/v1/movies/<movie_id>": movie,
     "/v1/movies/<movie_id>/similar": similar,
+    "/v1/items/<item_id>": _of_item(movie),
+    "/v1/items/<item_id>/similar": _of_item(similar),
     "/v1/understand": understand,
     "/v1/model": model,
     "/ui/catalog.json": catalog,

@@ -11,6 +11,9 @@ from marquee.api.ratings import ResolveRequest
 from marquee.api.request_body import parse_request
 
 MovieIdInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="A MovieLens id.", examples=[1])]
+ItemIdInPath = Annotated[
+    str, Path(min_length=1, max_length=200, description="The item's id in your data.", examples=["1"])
+]
 
 
 async def recommendation_request(request: Request) -> RecommendationRequest:

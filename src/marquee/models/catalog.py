@@ -82,15 +82,20 @@ class Catalog:
 
     @cached_property
     def same_film(self) -> Rows:
-        """(n,) int64: for each film the row of the most liked one with its TMDB id, or with its title and year.
+        """(n,) int64: for each film the row of the most liked one with its TMDB or IMDb id, or its title and year.
 
         MovieLens has some films twice; to a person they are one. Other items may share a title and a year.
         """
         first: dict[object, int] = {}
         films = self.noun == FILMS
         tmdb_ids, years, rows = self.tmdb_ids.tolist(), self.years.tolist(), list(range(len(self)))
+        imdb_ids = self.imdb_ids
         for row in np.argsort(-self.popularity, kind="stable").tolist():
-            keys = [tmdb_ids[row] or None, (self.titles[row].casefold(), years[row]) if years[row] and films else None]
+            keys = [
+                tmdb_ids[row] or None,
+                f"tt{imdb_ids[row]}" if row in imdb_ids else None,
+                (self.titles[row].casefold(), years[row]) if years[row] and films else None,
+            ]
             rows[row] = next((first[key] for key in keys if key in first), row)
             for key in filter(None, keys):
                 first.setdefault(key, rows[row])
@@ -176,6 +181,13 @@ class Catalog:
             kind = "MovieLens id" if self.noun == FILMS else "movie_id"
             raise UnknownMovie(f"no {self.noun[0]} has the {kind} {movie_id}", fix="search with /v1/movies?q=")
         return self._row_of_movie[movie_id]
+
+    def movie_of_item(self, item_id: ItemId) -> int:
+        """An item's `movie_id`, by its id as the data has it; UnknownMovie if no item has it, or it is withdrawn."""
+        rows, _ = self.rows_of_items([item_id])
+        if not rows or rows[0] in self.withdrawn:
+            raise UnknownMovie(f"no {self.noun[0]} has the id {item_id!r}", fix="search with /v1/movies?q=")
+        return int(self.movie_ids[rows[0]])
 
     def rows_of_items(self, ids: Iterable[ItemId]) -> tuple[list[int], list[ItemId]]:
         """Rows of ids as the data has them, in their order, and the ids that no item has; a number may be text."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from marquee.base_model import FrozenBaseModel
 
@@ -17,6 +17,8 @@ class TrainedWeights(FrozenBaseModel):
     The probable blend (alpha, beta, gamma, delta: the classic design's names) estimates who likes a film. The lift
     blend says how much more than without the seeds. A request's novelty mixes the two into the order of the list.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     alpha_tower: float = Field(1.0, ge=0)
     """Weight of the Two-Tower's score, standardised over the catalogue as people like it."""

@@ -28,7 +28,7 @@ EXPORTS = (
 COLUMNS = {
     "title": ("name", "title", "film", "movie", "film title", "movie title"),
     "year": ("year", "release year"),
-    "stars": ("your rating", "my rating", "rating", "stars", "score"),
+    "stars": ("your rating", "you rated", "my rating", "rating", "rating10", "stars", "score", "liked"),
     "at": (
         "watched date",
         "watcheddate",
@@ -47,7 +47,9 @@ COLUMNS = {
 _NAMED = ("title", "imdb_id", "tmdb_id", "movie_id")
 _IN_BRACKETS = re.compile(r"\s*\(((?:18|19|20)\d\d)\)\s*$")
 # Files of an archive, of Letterboxd or Trakt, that say what was seen.
-_SEEN = re.compile(r"(rating|watched|diary|history).*\.(csv|json)$")
+_SEEN = re.compile(r"(rating|watched|diary|history)[^/\\]*\.(csv|json)$", re.IGNORECASE)
+# What was deleted, lists, and files of an operating system.
+_ASIDE = re.compile(r"(^|[/\\])(deleted|orphaned|lists|likes|__MACOSX|\.)", re.IGNORECASE)
 _YEARS = range(1870, 2101)
 # The place of a row, its cells by COLUMNS or None if it is no film, and what a star is divided by.
 _Record = tuple[str, Mapping[str, Any] | None, int]
@@ -113,9 +115,8 @@ def _files(data: bytes) -> list[tuple[str, bytes]]:
         return [("", data)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            files = [one for one in archive.infolist() if not one.is_dir()]
-            top = min((one.filename.count("/") for one in files), default=0)  # below it is what was deleted, and such
-            chosen = [one for one in files if one.filename.count("/") == top and _SEEN.search(one.filename)]
+            members = archive.infolist()
+            chosen = [one for one in members if _SEEN.search(one.filename) and not _ASIDE.search(one.filename)]
             if sum(one.file_size for one in chosen) > MAX_BYTES:
                 raise RequestError("the archive's files are too large for ratings", fix=f"give {EXPORTS}")
             found = [(f"{one.filename}, ", archive.read(one)) for one in chosen]
@@ -168,10 +169,14 @@ def _table(text: str, name: str) -> Iterator[_Record]:
         else (line, None)
         for line, cells in lines
     ]
-    most = max((_number(record.get("stars")) or 0 for _, record in records if record), default=0)
-    of_ten = most > 5 or (known["imdb_id"] and known["stars"] == "your rating")
+    given = {stars for _, record in records if record and (stars := _stars(record.get("stars"))) is not None}
+    least, most = min(given, default=0), max(given, default=0)
+    is_thumbs = least <= 0 < most and given <= {-1, 0, 1}
+    of_ten = most > 5 or known["stars"] == "rating10" or (known["imdb_id"] and known["stars"].startswith("you"))
     for line, record in records:
-        yield f"line {line}", record, 20 if most > 10 else 2 if of_ten else 1
+        if is_thumbs and record and (thumb := _stars(record.get("stars"))) is not None:
+            record["stars"] = "5" if thumb > 0 else "0.5"
+        yield f"line {line}", record, 1 if is_thumbs else 20 if most > 10 else 2 if of_ten else 1
 
 
 def _trakt(text: str) -> Iterator[_Record]:
@@ -205,7 +210,7 @@ def _row(record: Mapping[str, Any] | None, scale: int) -> RatingRow:
     if record is None:
         raise ValueError("it is no film, or has more cells than the first line")
     title, year = split_year(str(record.get("title") or ""))
-    given, stars = _number(record.get("year")), _number(record.get("stars"))
+    given, stars = _number(record.get("year")), _stars(record.get("stars"))
     if record.get("stars") and stars is None:
         raise ValueError(f"the rating is {str(record['stars'])[:20]!r}, not a number")
     if record.get("year") and (given is None or int(given) not in _YEARS):
@@ -221,6 +226,10 @@ def _row(record: Mapping[str, Any] | None, scale: int) -> RatingRow:
         movie_id=_id(record.get("movie_id")),
         series=bool(re.search(r"series|episode|show", str(record.get("kind") or ""), re.IGNORECASE)),
     )
+
+
+def _stars(value: Any) -> float | None:
+    return {"true": 1.0, "false": 0.0}.get(str(value).casefold(), _number(value))
 
 
 def _number(value: Any) -> float | None:
@@ -240,7 +249,8 @@ def _time(value: Any) -> int | date | None:
     """Seconds or a day; None for what is neither: a rating counts without its time."""
     number = _number(value)
     if number is not None:
-        number = number / 1000 if number > 1e11 else number
+        while number > 1e11:  # milli-, micro- and nanoseconds
+            number /= 1000
         return int(number) if 0 < number < 4.1e9 else None
     try:
         return date.fromisoformat(str(value)[:10])

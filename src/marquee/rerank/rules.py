@@ -101,7 +101,7 @@ def make_rules(catalog: Catalog, request: RecommendationRequest, allowed: Mask, 
         unknown += missing
         for row in rows:
             if row in pins:
-                raise RequestError(f"{catalog.titles[row]} is pinned twice", fix="pin each film once")
+                raise RequestError(f"{catalog.titles[row]} is pinned twice", fix="pin it once")
             pins[row] = pin.position
     kinds = [(column_of(catalog, name), most) for name, most in request.max_per.items()]
     if series is not None:

@@ -66,7 +66,8 @@ class ExactSearch:
         seeds, unknown = self._catalog.rows_of_movies(query.seed_movie_ids)
         if not seeds:
             return RequestError(
-                f"no film has any of the ids {', '.join(map(str, unknown[:5]))}", fix="give MovieLens ids as movie_ids"
+                f"no {self._catalog.noun[0]} has any of the ids {', '.join(map(str, unknown[:5]))}",
+                fix="give ids of the catalogue as movie_ids",
             )
         try:
             return self._tower.encode(seeds), query.where.mask(self._catalog), query.k

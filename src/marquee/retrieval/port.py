@@ -123,10 +123,10 @@ def _having(name: str, column: Column, values: Sequence[Value]) -> Mask:
 def _check_genres(catalog: Catalog, genres: Sequence[str]) -> None:
     known = {name.casefold() for name in catalog.genre_names}
     if missing := [genre for genre in genres if genre.casefold() not in known]:
-        raise UnknownGenre(
-            f"no film has the genre {', '.join(map(repr, missing))}",
-            fix=f"use one of {', '.join(catalog.genre_names)}",
-        )
+        one, several = catalog.noun
+        has = f"no {one} has the genre" if known else f"the {several} have no genres, so not"
+        fix = f"use one of {', '.join(catalog.genre_names)}" if known else "leave out the filter of genres"
+        raise UnknownGenre(f"{has} {', '.join(map(repr, missing))}", fix=fix)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ CALLS = {
     "search": lambda client: client.search("film 1", limit=3),
     "movie": lambda client: client.movie(4),
     "similar": lambda client: client.similar(4, top_n=3),
+    "movie by an own id": lambda client: client.movie("4"),
+    "similar by an own id": lambda client: client.similar("4", top_n=3),
     "sample": lambda client: client.sample(n=3, seed=7, genre="Horror"),
     "understand": lambda client: client.understand("like Film 1, no horror"),
     "model": lambda client: client.model(),
@@ -68,7 +70,8 @@ def test_answers_are_the_contracts_of_the_core(url, store):
         told = client.explain(request)
         assert told == account(pipeline, request, request_id=told.request_id)
         assert client.search("film 1", 3) == pipeline.films.search("film 1", 3)
-        assert client.similar(4) == pipeline.films.similar(4, 10)
+        assert client.similar(4) == client.similar("4") == pipeline.films.similar(4, 10)
+        assert client.movie("4") == client.movie(4)
         comedies = Filters(genres_any=["Comedy", "Drama"], year_min=1980)
         assert client.similar(4, filters=comedies) == pipeline.films.similar(4, 10, Where.of(comedies))
         both = {"genre": {"all": ["Comedy"], "none": ["Horror"]}, "year": {"min": 1960, "max": 2010.5}}

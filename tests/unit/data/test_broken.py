@@ -24,7 +24,7 @@ FILES = {
 ROWS = {
     "text in a number": ("ratings", "3.5", "good", 3, "rating is 'good'", "1,20,good,101", "0.5 to 5"),
     "decimal comma": ("ratings", "3.5", '"3,5"', 3, "rating is '3,5'", '1,20,"3,5",101', "0.5 to 5"),
-    "text in an id": ("ratings", "2,10", "two,10", 4, "userId is 'two'", "two,10,0.5,102", "ids"),
+    "text in an id": ("ratings", "2,10", "two,10", 4, "userId is 'two'", "two,10,0.5,102", "need a mapping"),
     "fraction in an id": ("ratings", "2,10", "2.0,10", 4, "userId is '2.0'", "2.0,10,0.5,102", "ids"),
     "no-break space": ("ratings", "3.5", "3.5\u00a0", 3, r"rating is '3.5\xa0'", r"1,20,3.5\xa0,101", "0.5 to 5"),
     "rating too high": ("ratings", "3.5", "10", 3, "rating is '10'", "1,20,10,101", "0.5 to 5"),

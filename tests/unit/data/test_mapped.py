@@ -21,6 +21,7 @@ from marquee_training.interactions import is_like
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ACTIONS = '[interactions]\nfiles = "actions.*"\nuser = "who"\nitem = "what"\n'
 ITEMS = '[items]\nfiles = "items.*"\nid = "id"\ntitle = "name"\n'
+TIMED = ACTIONS + 'time = "t"\n'
 THREE = '{"id": "a", "name": "A"}\n{"id": "b", "name": "B"}\n{"id": "c", "name": "C"}\n'
 ROWS = "who,what\nu,a\nu,b\nv,a\nv,b\n"
 
@@ -125,6 +126,9 @@ def test_every_format_gives_the_same(load, tmp_path, kind):
         ('value = "w"\n', ["u,a,4.5,", "u,b,2,"], {(1, 1): 4.5, (1, 2): 2.0}),
         ('value = "w"\n', ["u,a,1,", "u,b,0,"], {(1, 1): 5.0, (1, 2): 0.5}),
         ('value = "w"\n', ["u,a,1,", "u,b,1,"], {(1, 1): 5.0, (1, 2): 5.0}),
+        ('value = "w"\n', ["u,a,1,", "u,b,-1,"], {(1, 1): 5.0, (1, 2): 0.5}),
+        ('value = "w"\n', ["u,a,True,", "u,b,false,", "v,b,,"], {(1, 1): 5.0, (1, 2): 0.5, (2, 2): 5.0}),
+        ('value = "w"\n', ["u,a,0,", "u,b,,"], {(1, 1): 0.5, (1, 2): 5.0}),
         ('value = "w"\nscale = [1, 10]\n', ["u,a,8,", "u,b,1,"], {(1, 1): 4.0, (1, 2): 0.5}),
         ('value = "w"\nscale = [0, 100]\nlike = 60\n', ["u,a,60,", "u,b,0,"], {(1, 1): 4.0, (1, 2): 0.5}),
         # The later value counts; a row without a value counts by its event.
@@ -156,6 +160,10 @@ def test_weights_of_events_are_summed(load):
     [
         (["1716000000", "1716000001"], [1716000000, 1716000001]),
         (["1716000000000", ""], [1716000000, 0]),
+        (["1716000000000", "0"], [1716000000, 0]),
+        (["1716000000000000", "1716000001000000"], [1716000000, 1716000001]),
+        (["1716000000000000000", "1716000001000000000"], [1716000000, 1716000001]),
+        (["-86400", "1716000000"], [-86400, 1716000000]),
         (["2024-05-18T02:40:00Z", "2024-05-18 04:40:01.5+02:00"], [1716000000, 1716000001]),
         (["2024-05-18", "2024-05-18T00:00:01"], [1715990400, 1715990401]),
     ],
@@ -224,6 +232,15 @@ def test_columns_of_items(load):
     catalog = to_catalog(dataset, np.ones(3, np.int32))
     assert catalog.rows_of_imdb([133093]) == ([0], [])
     assert {"tags", "imdb_id"} < set(catalog.columns)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ['["X", "Y"]', '"X;Y"', '"X / Y"', '"X, Y"', '[{"id": 1, "name": "X"}, {"name": "Y"}]', r'"[\"X\", \"Y\"]"'],
+)
+def test_genres_however_they_are_written(load, cell):
+    items = THREE.replace('"A"', f'"A", "g": {cell}')
+    assert load(ACTIONS + ITEMS + 'genres = "g"\n', items=items).movies["genres"].tolist() == ["X|Y", "", ""]
 
 
 def test_equal_data_has_an_equal_hash_and_other_data_another(load, tmp_path):
@@ -296,14 +313,34 @@ BROKEN = {
         "correct scale",
     ),
     "time": (
-        {"mapping": ACTIONS + 'time = "t"', "actions": "who,what,t\nu,a,2024-01-01\nu,b,soon\n"},
+        {"mapping": TIMED, "actions": "who,what,t\nu,a,2024-01-01\nu,b,soon\n"},
         "actions.csv, line 3: t is 'soon', not a time",
         "2024-05-17T08:30:00Z",
     ),
     "late": (
-        {"mapping": ACTIONS + 'time = "t"', "actions": "who,what,t\nu,a,2024-01-01\nu,b,2999-01-01\n"},
+        {"mapping": TIMED, "actions": "who,what,t\nu,a,2024-01-01\nu,b,2999-01-01\n"},
         "line 3: t is '2999-01-01', which is after the year 2099",
         "in one unit",
+    ),
+    "far out": (
+        {"mapping": TIMED, "actions": "who,what,t\nu,a,1716000000\nu,b,253402300800\n"},
+        "actions.csv, line 3: t is '253402300800', which is after the year 2099",
+        "in one unit",
+    ),
+    "long ago": (
+        {"mapping": TIMED, "actions": "who,what,t\nu,a,-99999999999\n"},
+        "or before the year 1",
+        "in one unit",
+    ),
+    "two units": (
+        {"mapping": TIMED, "actions": "who,what,t\nu,a,1716000000000\nv,b,1716000000000\nu,b,1716000000\n"},
+        "line 4: t is '1716000000', of another unit than most of the column",
+        "seconds or milliseconds",
+    ),
+    "no names": (
+        {"mapping": ACTIONS + ITEMS + 'genres = "g"', "items": THREE.replace('"A"', '"A", "g": [{"id": 28}]')},
+        "items.jsonl, row 1: g is [{'id': 28}], which is no list of names",
+        'write ["Action", "Comedy"]',
     ),
     "no likes": ({"mapping": ACTIONS + "like = 9"}, "no pair of a user and an item is a like", "lower like"),
     "no bucket": ({"mapping": ACTIONS.replace("actions.*", "ftp://a/b.csv")}, "ftp://a is not the address", "s3://"),

@@ -87,7 +87,9 @@ def test_rows_without_a_time(tmp_path, text, times):
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-@pytest.mark.parametrize("time", ["253402300800", "1112486027000", "4102444800", "-62135596801", "9223372036854775807"])
+@pytest.mark.parametrize(
+    "time", ["253402300800", "1112486027000", "1112486027000000", "4102444800", "-62135596801", "9223372036854775807"]
+)
 def test_times_in_another_unit_are_found_with_their_line(tmp_path, time, zipped):
     text = f"userId,movieId,rating,timestamp\n1,10,4,100\n2,20,3,{time}\n"
     (tmp_path / "movies.csv").write_text(MOVIES)
@@ -109,7 +111,14 @@ def test_times_in_another_unit_are_found_with_their_line(tmp_path, time, zipped)
         (['"[""Action"", ""Comedy""]"', "[]"], ["Action|Comedy", ""], ""),
         (["\"['Action', 'Comedy']\"", "(no genres listed)"], ["Action|Comedy", ""], ""),
         (['"[{""id"": 28, ""name"": ""Action""}]"', "Drama"], ["Action", "Drama"], ""),
-        (['"Kids, Family"', "Action|Drama"], ["Kids, Family", "Action|Drama"], "1 films have such as 'Kids, Family'"),
+        (
+            ['"Kids, Family"', "Action|Drama"],
+            ["Kids, Family", "Action|Drama"],
+            "by '|', but not in 1 of 2 rows, such as 'Kids, Family'",
+        ),
+        (['"Kids, Family"', "Action;Drama"], ["Kids, Family", "Action|Drama"], "by ';', but not in 1 of 2 rows"),
+        (['"[{""id"": 1, ""name"": ""Action"", ""ok"": true}]"', "Drama"], ["Action", "Drama"], ""),
+        (['"{""id"": null, ""name"": ""Action""}"', "Drama"], ["Action", "Drama"], ""),
     ],
 )
 def test_genres_with_other_separators(tmp_path, cells, genres, note):
@@ -120,9 +129,9 @@ def test_genres_with_other_separators(tmp_path, cells, genres, note):
     assert bool(note) == bool(dataset.notes)
 
 
-@pytest.mark.parametrize("cell", ['"[""Action"', "[28]", '"[{""id"": 28}]"', "[Action]"])
+@pytest.mark.parametrize("cell", ['"[""Action"', "[28]", '"[{""id"": 28}]"', "[Action]", "['A' 'B']", '"{A,B}"'])
 def test_genres_that_are_no_list_are_refused_with_their_line(tmp_path, cell):
     movies = f"movieId,title,genres\n10,Heat (1995),Drama\n20,Alien (1979),{cell}\n"
-    with pytest.raises(DataError, match=r"movies.csv, line 3: genres is '\[") as error:
+    with pytest.raises(DataError, match=r"movies.csv, line 3: genres is '[\[{]") as error:
         load(tmp_path, "userId,movieId,rating,timestamp\n1,10,4,100\n", movies)
     assert "write them as Action|Comedy" in error.value.fix

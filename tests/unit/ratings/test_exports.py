@@ -54,6 +54,15 @@ PLAIN = {
     "Windows": ("title,year,rating\r\nAmélie,2001,5\r\n".encode("cp1252"), ("Amélie", 2001, 5)),
     "of 10": (b"title,rating\nHeat,9\nAlien,2\n", ("Heat", None, 4.5)),
     "of 100": (b"title,rating\nHeat,90\nAlien,2\n", ("Heat", None, 4.5)),
+    "thumbs": (b"title,rating\nHeat,1\nAlien,0\n", ("Heat", None, 5)),
+    "thumbs down": (b"title,rating\nHeat,-1\nAlien,1\nUp,\n", ("Heat", None, 0.5)),
+    "yes and no": (b"title,liked\nHeat,false\nAlien,True\n", ("Heat", None, 0.5)),
+    "stars, none above 1": (b"title,rating\nHeat,0.5\nAlien,1\n", ("Heat", None, 0.5)),
+    "of 10 by name": (b"Title,Year,Rating10,imdbID\nHeat,1995,5,tt0113277\n", ("Heat", 1995, 2.5)),
+    "IMDb before 2017": (
+        b'"const","created","Title","Title type","You rated"\n"tt0113277","Mon Jan","Heat","Film","4"\n',
+        ("Heat", None, 2),
+    ),
     "titles alone": (b"title\nHeat (1995)\n", ("Heat", 1995, None)),
     "empty cells": (b"title,year,rating,date\nHeat,,,\n", ("Heat", None, None)),
     "quotes over lines": (b'title,review,rating\nHeat,"Two\nlines, ""so""",4\n', ("Heat", None, 4)),
@@ -70,9 +79,10 @@ def test_plain_files(name):
 def test_times_and_ids():
     rows = read_export(
         b"movie_id,imdb_id,tmdb_id,rating,timestamp\n1,0114709,862,4,964982703\n2,tt0133093,,3,964982703000\n3,,,2,soon\n"
+        b"4,,,2,964982703000000\n5,,,2,964982703000000000\n6,,,2,-5\n"
     ).rows
-    assert [row.imdb_id for row in rows] == ["tt0114709", "tt0133093", None]
-    assert [row.at for row in rows] == [964982703, 964982703, None]
+    assert [row.imdb_id for row in rows] == ["tt0114709", "tt0133093", *[None] * 4]
+    assert [row.at for row in rows] == [964982703, 964982703, None, 964982703, 964982703, None]
     assert rows[0].tmdb_id == 862
 
 
@@ -103,17 +113,29 @@ def test_numbers_out_of_range_cost_no_row():
 
 
 def test_an_archive_of_trakt_has_files_of_other_kinds():
-    data = archive(**{"ratings-movies_json": trakt_json(FILMS), "ratings-lists_json": "[]", "user_json": "{}"})
-    export = read_export(data)
+    history = trakt_json([Film("Alien", 1979, 78748)])
+    files = {"ratings-movies.json": trakt_json(FILMS), "ratings-lists.json": "[]", "user.json": "{}"}
+    export = read_export(archive(**files, **{"history/history-1.json": history}))
     assert seen(export)[:2] == EXPECTED
+    assert "Alien" in {row.title for row in export.rows}
     assert any("no list of films" in problem for problem in export.problems)
+
+
+@pytest.mark.parametrize("folder", ["", "letterboxd-you/", "a/b/"])
+def test_an_archive_with_other_folders(folder):
+    other = letterboxd_csv([Film("Alien", 1979, 78748)])
+    names = ["deleted/ratings.csv", f"{folder}orphaned/diary.csv", f"{folder}lists/watched.csv", "README.txt"]
+    names += [f"{folder}Watchlist.csv", f"__MACOSX/{folder}._ratings.csv", f"{folder}.watched.csv"]
+    export = read_export(archive(**{f"{folder}Ratings.CSV": letterboxd_csv(FILMS)}, **dict.fromkeys(names, other)))
+    assert seen(export) == EXPECTED
+    assert export.problems == []
 
 
 def archive(**files):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as made:
         for name, text in files.items():
-            made.writestr(name.replace("_", "."), text)
+            made.writestr(name, text)
     return packed.getvalue()
 
 
@@ -124,7 +146,7 @@ WRONG = {
     "broken JSON": (b'[{"movie": ', "not JSON"),
     "other JSON": (b'{"a": 1}', "no list of films"),
     "a cut archive": (letterboxd_zip(FILMS)[:200], "can't be read"),
-    "an archive of something else": (archive(readme_txt="x"), "no file of ratings"),
+    "an archive of something else": (archive(**{"readme.txt": "x"}), "no file of ratings"),
     "one endless line": (b"x" * 200_000, "can't be read"),
     "too long": (b"title\n" + b"x" * 21_000_000, "bytes"),
 }

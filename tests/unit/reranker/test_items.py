@@ -33,6 +33,11 @@ def test_an_item_reaches_all_replicas_survives_them_and_goes(make_app, until):
         assert found(one, columns={"price": {"max": 13}}) == {"Moon Harbour"}
         until(lambda: found(other, year_min=2026) == {"Moon Harbour"})
         assert other.get("/v1/movies?q=moon").json()["movies"][0]["item_id"] == "b-1"
+        movie = other.get("/v1/items/b-1").json()
+        assert movie == other.get(f"/v1/movies/{movie['movie_id']}").json()
+        assert (movie["item_id"], movie["title"]) == ("b-1", "Moon Harbour")
+        assert len(other.get("/v1/items/b-1/similar?top_n=4").json()["movies"]) == 4
+        assert other.get("/v1/items/4").json()["title"] == "Film 4"
         one.put("/v1/items/b-1", json=MOON | {"title": "Sun Harbour"}, headers=TOKEN)
         until(lambda: found(other, year_min=2026) == {"Sun Harbour"})
     with TestClient(make_app(**ON)) as again:  # a replica that starts later
@@ -40,6 +45,8 @@ def test_an_item_reaches_all_replicas_survives_them_and_goes(make_app, until):
         assert again.get("/v1/items", headers=TOKEN).json()["items"][0]["item"]["title"] == "Sun Harbour"
         assert again.delete("/v1/items/b-1", headers=TOKEN).status_code == 204
         assert again.delete("/v1/items/4", headers=TOKEN).status_code == 204
+        assert again.get("/v1/items/b-1").json()["detail"].startswith("no film has the id 'b-1'")
+        assert again.get("/v1/items/4/similar").status_code == 404
         assert not again.get("/v1/movies?q=harbour").json()["movies"]
         assert "Film 4" not in found(again)
         assert again.get("/v1/items", headers=TOKEN).json() == {"items": [], "removed": ["b-1", 4]}
@@ -56,7 +63,7 @@ def test_an_item_reaches_all_replicas_survives_them_and_goes(make_app, until):
         (ON, "PUT", "b", {"year": 2026}, TOKEN, 422, "title: is missing"),
         (ON, "PUT", "b", MOON | {"yaer": 1}, TOKEN, 422, "did you mean year?"),  # codespell:ignore yaer
         (ON, "PUT", "b", {"title": "x", "columns": {"genre": "Drama"}}, TOKEN, 422, "give genres and year beside"),
-        (ON, "DELETE", "unheard-of", None, TOKEN, 404, "no item has the id 'unheard-of'"),
+        (ON, "DELETE", "unheard-of", None, TOKEN, 404, "no film has the id 'unheard-of'"),
     ],
 )
 def test_mistakes_name_the_fix(make_app, settings, method, path, body, headers, status, detail):

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from marquee.api.root_path import OWN
 from marquee.bundle import publish
+from marquee.rerank.ranker import TERMS
 from marquee.settings import load_settings
 from marquee_reranker import routes
 from marquee_reranker.routes.page import PLACEHOLDER, UI
@@ -129,3 +130,8 @@ def test_the_root_path_knows_where_all_routes_begin():
     modules = (routes.films, routes.operations, routes.page, routes.recommend)
     paths = [route.path for module in modules for route in module.router.routes]
     assert {path.split("/")[1] for path in paths} == OWN
+
+
+def test_the_operators_picture_draws_every_term_of_a_score():
+    drawn = re.search(r"const TERMS = \{(.*?)\n\};", (UI / "operator.js").read_text("utf-8"), re.DOTALL)
+    assert tuple(re.findall(r"(\w+): \[", drawn[1])) == TERMS

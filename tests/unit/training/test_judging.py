@@ -16,7 +16,7 @@ from marquee_training.evaluation.panel import choose_panel
 from marquee_training.evaluation.report import evaluate
 from marquee_training.interactions import build_interactions, is_like
 from marquee_training.progress import Reporter
-from marquee_training.train import train
+from marquee_training.train import remarks, train
 
 CONFIG = TrainingConfig(epochs=4, eval_every=2, embedding_size=8, learning_rate=1e-2, eval_folds_run=2, eval_draws=1)
 QUIET = Reporter(quiet=True)
@@ -87,6 +87,18 @@ def test_enough_likes_are_judged_as_configured(dataset):
     assert panel.config == config
     assert panel.not_judged == ""
     assert len(panel.folds) == 2
+
+
+def test_films_that_the_item_item_view_leaves_out_are_counted(dataset):
+    everybody = build_interactions(dataset, 4.0)
+    liked = int(np.count_nonzero(everybody.popularity))
+    config = CONFIG.model_copy(update={"item_cf_max_movies": 10})
+    (said,) = remarks(config, everybody, choose_panel(config, everybody), "books")
+    assert said.startswith(
+        f"the item-item view has the 10 most liked books; the Two-Tower alone has {liked - 10} others"
+    )
+    everything = config.model_copy(update={"item_cf_max_movies": liked, "item_cf_min_positives": 1})
+    assert remarks(everything, everybody, choose_panel(everything, everybody), "books") == []
 
 
 def test_rows_that_all_say_the_same_are_likes(dataset):

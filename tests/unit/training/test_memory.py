@@ -9,6 +9,7 @@ import pytest
 from marquee.errors import ConfigError
 from marquee_training import memory
 from marquee_training.config import TrainingConfig
+from marquee_training.fit import prepare
 
 CONFIG = TrainingConfig()
 
@@ -26,9 +27,16 @@ def test_enough_is_enough(world, left):
     memory.require_memory(CONFIG, world, 30)
 
 
+def test_training_refuses_before_the_work(dataset, left):
+    left(1000)
+    with pytest.raises(ConfigError, match="needs at least") as error:
+        prepare(dataset, CONFIG)
+    assert "give it more memory" in error.value.fix
+
+
 def test_the_tower_names_its_dials(world, left):
     left(100_000)
-    with pytest.raises(ConfigError, match=r"60 films needs at least .* and 0\.0 GiB are left \(a test\)") as error:
+    with pytest.raises(ConfigError, match=r"60 films needs at least .* and 0 MiB are left \(a test\)") as error:
         memory.require_memory(CONFIG, world, 30)
     assert "lower batch_size or embedding_size" in error.value.fix
 

@@ -6,7 +6,9 @@ from examples.make import make
 from marquee.api.contracts import RecommendationRequest
 from marquee.bundle.card import markdown, model_card
 from marquee.bundle.read import load
+from marquee.errors import UnknownGenre, UnknownMovie
 from marquee.pipeline import Pipeline
+from marquee.retrieval.port import Where
 from marquee_cli.recommend import sample_request
 from marquee_training.config import TrainingConfig
 from marquee_training.data.sources import obtain
@@ -77,3 +79,12 @@ def test_other_ways_of_asking_work_without_genres_and_years(pipeline):
     assert title in {film.title for film in found}
     assert len(pipeline.films.similar(8, 3)) == 3
     assert pipeline.films.details(8).item_id == ids[7]
+    assert pipeline.catalog.movie_of_item(ids[7]) == 8
+    one, several = pipeline.catalog.noun
+    with pytest.raises(UnknownMovie, match=f"no {one} has the id 'nothing'"):
+        pipeline.catalog.movie_of_item("nothing")
+    with pytest.raises(UnknownGenre, match="'Nothing'") as error:
+        pipeline.films.similar(8, 3, Where(genres_any=("Nothing",)))
+    has_genres = bool(pipeline.catalog.genre_names)
+    assert (f"no {one} has the genre" if has_genres else f"the {several} have no genres") in error.value.message
+    assert ("use one of" if has_genres else "leave out the filter") in error.value.fix

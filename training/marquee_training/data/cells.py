@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from marquee.models.columns import Column, Labels, Numbers
-from marquee_training.data.row_errors import MAX_ID, printable
+from marquee_training.data.row_errors import FIRST_SECOND, LAST_SECOND, MAX_ID, printable
 from marquee_training.data.tables import Batch
 
-LAST_SECOND = 4_102_444_799  # of the year 2099
 # Times since 1970 by their size: seconds, milliseconds, microseconds, nanoseconds.
 _UNITS = ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000), (np.inf, 1_000_000_000))
+_TRUTHS = pa.array(["true", "false", None])
 _WHOLE = re.compile(r"0|[1-9]\d{0,17}")
 _YEAR = re.compile(r"\s*(\d{4})(?!\d)")
 
@@ -122,8 +122,10 @@ def _as_floats(cells: Any) -> NDArray[np.float64]:
 
 
 def numbers_of(batch: Batch, name: str) -> NDArray[np.float64]:
-    """(m,) numbers, NaN where the cell is empty."""
+    """(m,) numbers, NaN where the cell is empty; true and false are 1 and 0."""
     cells = cells_of(batch, name)
+    if is_text(cells.type) and pc.all(pc.is_in(pc.utf8_lower(cells), _TRUTHS, skip_nulls=False)).as_py():
+        cells = cells.cast(pa.bool_())
     if pa.types.is_boolean(cells.type):
         cells = cells.cast(pa.int8())
     if is_text(cells.type):
@@ -153,11 +155,14 @@ def seconds_of(batch: Batch, name: str) -> NDArray[np.int64]:
         seconds = times.dt.as_unit("s").astype("int64").to_numpy()
     else:
         plain = numbers_of(batch, name)
-        size = np.median(np.abs(plain[~empty])) if (~empty).any() else 0
+        known = np.abs(plain[~empty & (plain != 0)])
+        size = np.quantile(known, 0.5, method="lower") if len(known) else 0
         unit = next(divisor for most, divisor in _UNITS if size < most)
+        smaller = (unit > 1) & (plain != 0) & (np.abs(plain) < _UNITS[0][0] * unit / 1000)
+        require(batch, cells, ~smaller, f"{name} is '{{value}}', of another unit than most of the column", fix)
         seconds = np.nan_to_num(plain // unit).clip(-(2**62), 2**62).astype(np.int64)
-    what = f"{name} is '{{value}}', which is after the year 2099"
-    require(batch, cells, (seconds <= LAST_SECOND) | empty, what, f"{fix}, in one unit")
+    what = f"{name} is '{{value}}', which is after the year 2099, or before the year 1"
+    require(batch, cells, ((seconds >= FIRST_SECOND) & (seconds <= LAST_SECOND)) | empty, what, f"{fix}, in one unit")
     return np.where(empty, 0, seconds)
 
 
@@ -168,7 +173,13 @@ def words_of(batch: Batch, name: str) -> list[list[str]]:
         return [[] if cell is None else [str(cell).lower()] for cell in cells.to_pylist()]
     if pa.types.is_struct(cells.type) or pa.types.is_map(cells.type):
         raise batch.refuse(0, f"{name} is of the type {cells.type}", "map a column of text, numbers or lists of text")
-    listed = (cell if isinstance(cell, list) else [cell] for cell in cells.to_pylist())
+    listed = [cell if isinstance(cell, list) else [cell] for cell in cells.to_pylist()]
+    for row, words in enumerate(listed):
+        if any(isinstance(word, dict) for word in words):  # [{"id": 28, "name": "Action"}]
+            if not all(isinstance(word, dict) and isinstance(word.get("name"), str) for word in words):
+                what = f"{name} is {printable(str(words))}, which is no list of names"
+                raise batch.refuse(row, what, 'write ["Action", "Comedy"], or give each entry a "name"')
+            listed[row] = [word["name"] for word in words]
     return [[text for word in words if word is not None and (text := str(word).strip())] for words in listed]
 
 

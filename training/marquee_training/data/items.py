@@ -125,13 +125,12 @@ def _genres(name: str, batch: Batch, titles: Sequence[str], notes: list[str]) ->
     if is_list(batch, name):
         genres = ["|".join(word.replace("|", "/") for word in own) for own in words]
     else:
-        genres, mark, valid = split_genres([" ".join(own) for own in words])
+        genres, note, valid = split_genres([" ".join(own) for own in words])
         if not valid.all():
             row = int(np.argmin(valid))
             what = f"{batch.file.name}: {name} of {titles[row]!r} is {words[row][0]}, which is no list of names"
             raise DataError(what, fix='write ["Action", "Comedy"] or Action|Comedy')
-        if mark:
-            notes.append(f"items: {name} is separated by {mark!r}, and read so")
+        notes += [f"items: {name} {note}"] * bool(note)
     genres = ["|".join(dict.fromkeys(part for one in own.split("|") if (part := one.strip()))) for own in genres]
     if (n := len({part for own in genres for part in own.split("|")})) > MOST_GENRES + 1:
         fix = f"map a coarser column as genres, and this one as columns = [{name!r}]"

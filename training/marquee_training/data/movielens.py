@@ -2,6 +2,8 @@
 
 import ast
 import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -143,13 +145,10 @@ def _times(ratings: Table, notes: list[str]) -> NDArray[np.int64]:
 def _with_bars(movies: Table, notes: list[str]) -> list[str]:
     """Each film's genres as MovieLens writes them, "Action|Comedy"."""
     cells = movies.columns["genres"].to_pylist()
-    genres, mark, valid = split_genres(cells)
+    genres, note, valid = split_genres(cells)
     fix = """write them as Action|Comedy, or as a list of texts, ["Action", "Comedy"]"""
     require_valid(movies, "genres", valid, what="genres is '{value}', which is no list of names", fix=fix)
-    if mark:
-        notes.append(f"{movies.path.name}: genres are separated by {mark!r}, and read so")
-    elif odd := [cell for cell in cells if {",", ";"} & set(cell) and not cell.strip().startswith("[")]:
-        notes.append(f"{movies.path.name}: genres are separated by |, but {len(odd):,} films have such as {odd[0]!r}")
+    notes += [f"{movies.path.name}: genres {note}"] * bool(note)
     return genres
 
 
@@ -157,25 +156,33 @@ def split_genres(cells: Sequence[str]) -> tuple[list[str], str, NDArray[np.bool_
     """Genres with bars between, "Action|Comedy", out of text with another separator, or of lists in JSON.
 
     Returns:
-        Each cell's genres, the separator if it isn't a bar, and (n,) bool, which cells are valid.
+        Each cell's genres, a note on their separator if it isn't a bar or not the only one, and (n,) bool, which cells
+        are valid.
     """
     cells = [cell.strip().removeprefix(NO_GENRES) for cell in cells]
-    in_brackets = {row: _bracketed(cell) for row, cell in enumerate(cells) if cell.startswith("[")}
+    in_brackets = {row: _bracketed(cell) for row, cell in enumerate(cells) if cell.startswith(("[", "{"))}
     valid = np.array([in_brackets.get(row, "") is not None for row in range(len(cells))], dtype=np.bool_)
     plain = [cell for row, cell in enumerate(cells) if row not in in_brackets]
-    others = [mark for mark in (";", ">", ",", "/") if any(mark in cell for cell in plain)]
-    mark = "|" if not others or any("|" in cell for cell in plain) else others[0]
+    mark = next((mark for mark in ("|", ";", ">", ",", "/") if any(mark in cell for cell in plain)), "|")
     genres = [in_brackets.get(row, cell.replace(mark, "|")) or "" for row, cell in enumerate(cells)]
-    return genres, mark.replace("|", ""), valid
+    note = f"are separated by {mark!r}, and read so" if mark != "|" else ""
+    if odd := [cell for cell in plain if {",", ";", "\t"} & set(cell.replace(mark, ""))]:
+        note = f"are separated by {mark!r}, but not in {len(odd):,} of {len(cells):,} rows, such as {odd[0]!r}"
+    return genres, note, valid
 
 
 def _bracketed(cell: str) -> str | None:
     """Genres with bars between out of '["Action", "Comedy"]' or '[{"id": 28, "name": "Action"}]'; None for others."""
     try:
-        entries = ast.literal_eval(cell)
-        names = [entry["name"] if isinstance(entry, dict) else entry for entry in entries]
-    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
-        return None
+        entries = json.loads(cell)
+    except (ValueError, RecursionError):
+        try:
+            # Without commas, as numpy writes lists, Python joins the texts.
+            entries = None if re.search(r"""['"]\s+['"]""", cell) else ast.literal_eval(cell)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            return None
+    listed = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else [None]
+    names: list[Any] = [entry.get("name") if isinstance(entry, dict) else entry for entry in listed]
     return "|".join(names) if all(isinstance(name, str) for name in names) else None
 
 

@@ -89,7 +89,7 @@ def _stars_of_values(
 ) -> NDArray[np.floating[Any]]:
     name, (least, most) = mapping.value, (float(values.min()), float(values.max()))
     if mapping.scale is None:
-        if least <= 0 < most and np.isin(values, (-1, 0, 1)).all():
+        if least <= 0 and np.isin(values, (-1, 0, 1)).all():
             notes.append(f"{name}: thumbs, {int((values > 0).sum()):,} up and the others down")
             return np.where(values > 0, LIKED, DISLIKED)
         if least == most:

@@ -22,7 +22,7 @@ _TIMES = (
     "write whole seconds since 1970 (milliseconds divided by 1000), "
     'or times such as "2005-04-02 23:53:47" throughout the file'
 )
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 4_102_444_799  # the years 1 to 2099: more are another unit
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 4_102_444_799  # the years 1 to 2099: more are another unit
 
 BadRow = tuple[int, str, str, str]
 """Line number, what is wrong, the fix, and the line's text; rows with the same fix are counted together."""
@@ -31,7 +31,10 @@ BadRow = tuple[int, str, str, str]
 class Kind(Enum):
     """What a cell must hold: Arrow type, least and greatest number, description, and the fix."""
 
-    ID = (pa.int32(), 1, MAX_ID, f"a whole number from 1 to {MAX_ID}", "renumber the ids, or remove the row")
+    ID = (
+        *(pa.int32(), 1, MAX_ID, f"a whole number from 1 to {MAX_ID}"),
+        "remove the row, or renumber the ids; ids of other kinds need a mapping, docs/your-catalogue.md",
+    )
     # May be empty. float64, since pandas writes "862.0" where a column has gaps; exact up to 2**53.
     OPTIONAL_ID = (
         *(pa.float64(), 1, 2**53 - 1, f"a whole number from 1 to {2**53 - 1}"),
@@ -44,8 +47,8 @@ class Kind(Enum):
     )
     SHARE = (pa.float32(), 0, 1, "a number from 0 to 1", "rescale the values to run from 0 to 1")
     # May be empty, which becomes 0.
-    SECONDS = (pa.int64(), _FIRST_SECOND, _LAST_SECOND, "whole seconds since 1970, before the year 2100", _TIMES)
-    TIME = (pa.timestamp("s"), _FIRST_SECOND, _LAST_SECOND, "a time before the year 2100", _TIMES)
+    SECONDS = (pa.int64(), FIRST_SECOND, LAST_SECOND, "whole seconds since 1970, before the year 2100", _TIMES)
+    TIME = (pa.timestamp("s"), FIRST_SECOND, LAST_SECOND, "a time before the year 2100", _TIMES)
     TITLE = (pa.string(), 0, 0, "text", "fill the cell, or remove the row")
     TEXT = (pa.string(), 0, 0, "text or nothing", "")
 

@@ -11,10 +11,11 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Any, cast
+from urllib.parse import unquote
 
 import obstore
 import pyarrow as pa
@@ -57,6 +58,13 @@ class DataFile:
     def kind(self) -> str:
         """`parquet`, `csv` or `json`, by the name's end; empty if it is none of them."""
         return _FORMATS.get(self.name.removesuffix(".gz").rpartition(".")[2].lower(), "")
+
+    @property
+    def folder_columns(self) -> dict[str, str | None]:
+        """Columns in the names of folders, as Hive and Spark write them: country=DE/part-0.parquet."""
+        pairs = (folder.partition("=") for folder in self.name.split("/")[:-1])
+        values = {name: unquote(value) for name, mark, value in pairs if name and mark}
+        return {name: None if value == "__HIVE_DEFAULT_PARTITION__" else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -136,15 +144,25 @@ def read_batches(file: DataFile, wanted: Collection[str], *, whole: bool = False
     try:
         with file.open() as stream:
             if file.kind == "parquet":
-                yield from _parquet(file, stream, wanted, whole=whole)
+                batches = _parquet(file, stream, wanted, whole=whole)
             else:
                 plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if file.name.endswith(".gz") else stream
-                yield from (_csv if file.kind == "csv" else _json)(file, plain, wanted, whole=whole)
+                batches = (_csv if file.kind == "csv" else _json)(file, plain, wanted, whole=whole)
+            yield from (_with_folder_columns(batch, wanted) for batch in batches)
     except PermissionError as error:
         fix = f"make it readable: chmod +r {file.name}"
         raise DataError(f"{file.name} can't be opened: {error.strerror}", fix=fix) from None
     except (pa.ArrowException, BaseError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file.name} can't be read: {first_line(error)}", fix=DAMAGED) from None
+
+
+def _with_folder_columns(batch: Batch, wanted: Collection[str]) -> Batch:
+    """The batch with columns that only the names of its folders have; of one in both the file's cells count."""
+    columns = {name: value for name, value in batch.file.folder_columns.items() if name not in batch.names}
+    table = batch.table
+    for name in columns.keys() & set(wanted):
+        table = table.append_column(name, pa.array([columns[name]] * len(table), pa.string()))
+    return replace(batch, names=(*batch.names, *columns), table=table)
 
 
 def _parquet(file: DataFile, stream: IO[bytes], wanted: Collection[str], *, whole: bool) -> Iterator[Batch]:
@@ -276,11 +294,12 @@ def _utf8(file: DataFile, text: bytes, first: int) -> bytes:
 
 
 def _present(file: DataFile, names: Sequence[str], wanted: Collection[str]) -> list[str]:
+    known = {*names, *file.folder_columns}
     for name in wanted:
-        if name not in names:
-            fix = f"correct the mapping: {did_you_mean(name, names)}"
+        if name not in known:
+            fix = f"correct the mapping: {did_you_mean(name, [*names, *file.folder_columns])}"
             raise DataError(f"{file.name} has no column {name!r}", fix=fix)
-    return list(dict.fromkeys(wanted))
+    return [name for name in dict.fromkeys(wanted) if name in names]
 
 
 def _on_disk(pattern: str) -> list[DataFile]:

@@ -14,7 +14,7 @@ from marquee.retrieval.port import Where
 from marquee.wishes import Understood
 from marquee_reranker.openapi import problem_at, problems_at, with_request_body
 from marquee_reranker.posters.fetch import Posters
-from marquee_reranker.requests import MovieIdInPath, resolve_request
+from marquee_reranker.requests import ItemIdInPath, MovieIdInPath, resolve_request
 from marquee_reranker.responses import cached_response, json_response, pipeline_of
 
 POSTERS_OFF = "posters are off: set MARQUEE_TMDB_KEY to a key of themoviedb.org, or show drawn ones"
@@ -63,6 +63,25 @@ def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQ
     pipeline = pipeline_of(request)
     movies = pipeline.films.similar(movie_id, query.top_n, Where.of(query.filters))
     return cached_response(request, MovieList(movies=movies, model_version=pipeline.version))
+
+
+@router.get(
+    "/v1/items/{item_id}", operation_id="item", response_model=MovieDetails, responses=problems_at(404, 422, 503)
+)
+def item(request: Request, item_id: ItemIdInPath) -> Response:
+    """The same as `/v1/movies/{movie_id}`, by the id in your data."""
+    return movie(request, pipeline_of(request).catalog.movie_of_item(item_id))
+
+
+@router.get(
+    "/v1/items/{item_id}/similar",
+    operation_id="similar_items",
+    response_model=MovieList,
+    responses=problems_at(404, 422, 503),
+)
+def similar_items(request: Request, item_id: ItemIdInPath, query: Annotated[SimilarQuery, Query()]) -> Response:
+    """The same as `/v1/movies/{movie_id}/similar`, by the id in your data."""
+    return similar(request, pipeline_of(request).catalog.movie_of_item(item_id), query)
 
 
 @router.get(

@@ -3,15 +3,14 @@
 import hmac
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from marquee.added import change, check_item, read_added, typed
 from marquee.api.items import AddedItem, AddedItems, Item
 from marquee.api.problems import NO_STORE, ProblemError
-from marquee.errors import UnknownMovie
 from marquee_reranker.openapi import problem_at, problems_at, with_request_body
-from marquee_reranker.requests import item_request
+from marquee_reranker.requests import ItemIdInPath, item_request
 from marquee_reranker.responses import json_response, pipeline_of
 
 OFF = "items can't be changed here: set MARQUEE_ITEMS_TOKEN and MARQUEE_ITEMS_SECONDS, or use `marquee items`"
@@ -28,7 +27,6 @@ def with_token(request: Request) -> None:
         raise ProblemError(401, UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
 
 
-ItemIdInPath = Annotated[str, Path(min_length=1, max_length=200, description="The item's id in your data.")]
 ITEMS = {**problem_at(401, "The token is missing or wrong.", UNAUTHORIZED), **problem_at(404, "Items are off.", OFF)}
 
 router = APIRouter(dependencies=[Depends(with_token)])
@@ -58,8 +56,7 @@ def remove(request: Request, item_id: ItemIdInPath) -> Response:
     """Remove an item: nobody finds it or is recommended it any more, until it is put again."""
     catalog, store = pipeline_of(request).catalog, request.app.state.store
     given = typed(catalog, item_id)
-    if not catalog.rows_of_items([given])[0]:
-        raise UnknownMovie(f"no item has the id {item_id!r}", fix="see GET /v1/items, or search with /v1/movies?q=")
+    catalog.movie_of_item(given)  # or there is none
     change(store, remove=[given])
     request.app.state.live.amend_now()
     return Response(status_code=204, headers=NO_STORE)

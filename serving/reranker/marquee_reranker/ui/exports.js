@@ -4,12 +4,13 @@ import { catalog, isFilms, say } from "./catalog.js";
 
 const MOST_BYTES = 20 * 2 ** 20;
 // Files of an archive, of Letterboxd or Trakt, that say what was seen.
-const SEEN = /(rating|watched|diary|history).*\.(csv|json)$/;
+const SEEN = /(rating|watched|diary|history)[^/\\]*\.(csv|json)$/i;
+const ASIDE = /(^|[/\\])(deleted|orphaned|lists|likes|__MACOSX|\.)/i; // what was deleted, lists, and files of an operating system
 const FIX = !isFilms ? "Give a CSV file whose first line is such as title,rating or id,rating."
   : "Give an export of Letterboxd (.zip or .csv), IMDb (.csv), Trakt (.json) or MovieLens (.csv), or a CSV file whose first line is such as title,year,rating.";
 const COLUMNS = {
   title: ["name", "title", "film", "movie", "film title", "movie title"], year: ["year", "release year"],
-  stars: ["your rating", "my rating", "rating", "stars", "score"],
+  stars: ["your rating", "you rated", "my rating", "rating", "rating10", "stars", "score", "liked"],
   at: ["watched date", "watcheddate", "date rated", "rated at", "last watched at", "watched at", "date", "timestamp"],
   imdb_id: ["const", "imdb id", "imdbid", "imdb", "tconst"], tmdb_id: ["tmdb id", "tmdbid", "tmdb"],
   movie_id: ["movie id", "movieid", ...(isFilms ? [] : ["id", "item id"])], kind: ["title type", "type"],
@@ -22,13 +23,15 @@ const number = (value) => {
   const text = String(value ?? "").trim().replace(",", ".");
   return text && Number.isFinite(Number(text)) ? Number(text) : null;
 };
+const starsOf = (value) => ({ true: 1, false: 0 })[String(value).toLowerCase()] ?? number(value);
 const id = (value) => (Number.isInteger(number(value)) && number(value) > 0 && number(value) < 2 ** 31 ? number(value) : null);
 
 function time(value) {
   const found = number(value);
   if (found !== null) {
-    const seconds = Math.trunc(found > 1e11 ? found / 1000 : found);
-    return seconds > 0 && seconds < 4.1e9 ? seconds : null;
+    let seconds = found;
+    while (seconds > 1e11) seconds /= 1000; // milli-, micro- and nanoseconds
+    return seconds > 0 && seconds < 4.1e9 ? Math.trunc(seconds) : null;
   }
   const day = String(value ?? "").slice(0, 10);
   return /^\d{4}-\d\d-\d\d$/.test(day) && !Number.isNaN(Date.parse(day)) && new Date(day).toISOString().startsWith(day) ? day : null;
@@ -42,7 +45,7 @@ function row(record, scale) {
   const given = number(record.year);
   if (record.year && !(given >= 1870 && given < 2101)) throw new ExportError(`the year is '${String(record.year).slice(0, 20)}'`);
   if (given) year = Math.trunc(given);
-  const rating = number(record.stars);
+  const rating = starsOf(record.stars);
   if (record.stars && rating === null) throw new ExportError(`the rating is '${String(record.stars).slice(0, 20)}', not a number`);
   const stars = rating ? Math.max(rating / scale, scale > 1 ? 0.5 : 0) : null;
   if (stars !== null && (stars < 0.5 || stars > 5)) throw new ExportError("stars: must be 0.5 to 5");
@@ -84,9 +87,15 @@ function csvRecords(text, name) {
   }
   const records = body.filter(([, cells]) => cells.some((cell) => cell.trim())).map(([line, cells]) => [`line ${line}`, cells.length > header.length ? null
     : Object.fromEntries(Object.entries(at).map(([field, index]) => [field, (cells[index] ?? "").trim()]))]);
-  const most = Math.max(0, ...records.map(([, record]) => number(record?.stars) ?? 0));
-  const isImdb = "imdb_id" in at && header.includes("your rating");
-  return [records, most > 10 ? 20 : isImdb || most > 5 ? 2 : 1];
+  const given = [...new Set(records.map(([, record]) => starsOf(record?.stars)))].filter((one) => one !== null).sort((a, b) => a - b);
+  const most = given.at(-1) ?? 0;
+  if (given[0] <= 0 && most > 0 && given.every((one) => [-1, 0, 1].includes(one))) { // thumbs
+    for (const [, record] of records) if (record?.stars) record.stars = starsOf(record.stars) > 0 ? "5" : "0.5";
+    return [records, 1];
+  }
+  const column = header[at.stars] ?? "";
+  const isOfTen = most > 5 || column === "rating10" || ("imdb_id" in at && column.startsWith("you"));
+  return [records, most > 10 ? 20 : isOfTen ? 2 : 1];
 }
 
 function traktRecords(text) {
@@ -123,19 +132,14 @@ async function unzip(bytes) {
     const path = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
     const begin = view.getUint32(at + 42, true);
     const start = begin + 30 + view.getUint16(begin + 26, true) + view.getUint16(begin + 28, true);
-    if (!path.endsWith("/")) members.push({ depth: path.split("/").length, name: path.split("/").at(-1), method, size, data: bytes.subarray(start, start + packed) });
+    if (SEEN.test(path) && !ASIDE.test(path)) members.push({ path, method, size, data: bytes.subarray(start, start + packed) });
     at += 46 + nameLength + extra + comment;
   }
-  // Folders below the first file's have what was deleted, and such.
-  const top = Math.min(...members.map(({ depth }) => depth));
-  const files = new Map(members.filter(({ depth }) => depth === top).map((member) => [member.name, member]));
-  const names = [...files.keys()].filter((name) => SEEN.test(name));
-  if (!names.length) throw new ExportError(`The archive has no file of ratings. ${FIX}`);
-  if (names.reduce((sum, name) => sum + files.get(name).size, 0) > MOST_BYTES) throw new ExportError(`The archive's files are too large for ratings. ${FIX}`);
-  return Promise.all(names.map(async (name) => {
-    const { method, data } = files.get(name);
+  if (!members.length) throw new ExportError(`The archive has no file of ratings. ${FIX}`);
+  if (members.reduce((sum, { size }) => sum + size, 0) > MOST_BYTES) throw new ExportError(`The archive's files are too large for ratings. ${FIX}`);
+  return Promise.all(members.map(async ({ path, method, data }) => {
     const stream = method ? new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate-raw")) : new Blob([data]).stream();
-    return [`${name}, `, new Uint8Array(await new Response(stream).arrayBuffer())];
+    return [`${path}, `, new Uint8Array(await new Response(stream).arrayBuffer())];
   }));
 }
 

@@ -65,6 +65,7 @@ function versions(now) {
 const TERMS = {
   tower: ["Two-Tower", "#3b7dd8"], item_cf: ["liked together", "#d9822b"], history: ["long histories", "#8a6fd1"],
   genre: ["genres", "#2e9e6b"], year: ["years", "#b8a02c"], popularity: ["popularity", "#c2528b"], dislikes: ["dislikes", "#d04a3a"],
+  boost: ["boosts", "#3f8f9c"],
 };
 const NAMES = Object.values(TERMS).map(([name]) => name);
 const ROW = 34;
