@@ -137,7 +137,7 @@ def fetch(tmp_path, content, status=200, sha256=""):
     (tmp_path / "fetch.py").write_text(script.replace('"/data"', repr(str(tmp_path / "data"))))
     with serving(lambda *_: (status, content)) as url:
         code, _, err = finish(start(tmp_path / "fetch.py", DATA_URL=f"{url}/x?signature=s3cret", DATA_SHA256=sha256))
-    return code, {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}, err
+    return code, {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir() if path.is_file()}, err
 
 
 @pytest.mark.parametrize("make", [a_zip, a_tar])
@@ -148,6 +148,18 @@ def test_fetches_and_unpacks_files_and_nothing_else(tmp_path, make):
     assert files["movies.csv"] == MOVIES
     assert set(files) == {"movies.csv", "escape.csv"}
     assert not (tmp_path.parent / "escape.csv").exists()
+
+
+def test_files_of_a_mapping_stay_in_their_folders(tmp_path):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in ("shop/marquee.toml", "shop/events/1.csv", "shop/carts/1.csv", "other/1.csv", "shop/../../1.csv"):
+            archive.writestr(name, name)
+    code, _, err = fetch(tmp_path, content.getvalue())
+    assert code == 0, err
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.suffix in {".csv", ".toml"}}
+    assert found == {"data/marquee.toml", "data/events/1.csv", "data/carts/1.csv"}
+    assert (tmp_path / "data/carts/1.csv").read_text() == "shop/carts/1.csv"
 
 
 @pytest.mark.parametrize(

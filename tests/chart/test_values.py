@@ -206,6 +206,17 @@ def test_data_from_a_claim(render, find):
     assert {} not in find(objects, "NetworkPolicy", "-training")["spec"]["egress"]
 
 
+@pytest.mark.parametrize("backend", ["job", "torchrun", "trainjob"])
+def test_data_in_a_bucket_is_read_from_there(render, find, backend):
+    chosen = f"training.data.url=s3://shop/data,training.backend={backend}"
+    objects = render("-a", "trainer.kubeflow.org/v1alpha1", "--set", chosen)
+    assert "DATA_URL" not in str(objects)
+    job = find(objects, "TrainJob" if backend == "trainjob" else "Job")["spec"]
+    container = job["trainer"] if backend == "trainjob" else job["template"]["spec"]["containers"][0]
+    assert {"name": "MARQUEE_DATA_DIR", "value": "s3://shop/data"} in container["env"]
+    assert {} in find(objects, "NetworkPolicy", "-training")["spec"]["egress"]
+
+
 @pytest.mark.parametrize("source", ["url=https://example.com/ml.zip", "existingSecret=address"])
 def test_data_from_a_url_is_fetched_first(render, find, source):
     objects = render("--set", f"training.data.{source}")

@@ -1,6 +1,7 @@
-"""Fetches and unpacks a MovieLens archive into /data. Runs in an init container: DATA_URL, DATA_SHA256.
+"""Fetches and unpacks an archive of ratings, or of a marquee.toml and its files, into /data.
 
-Exit code 3 is for what no retry can mend (podFailurePolicy); a broken connection ends with 1 and is tried again.
+Runs in an init container, with DATA_URL and DATA_SHA256. Exit code 3 is for what no retry can mend (podFailurePolicy);
+a broken connection ends with 1 and is tried again.
 """
 
 import hashlib
@@ -11,7 +12,8 @@ import tarfile
 import urllib.error
 import urllib.request
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 ARCHIVE, FOLDER = Path("/tmp/archive"), Path("/data")  # noqa: S108 - the pod's own emptyDir
 
@@ -39,24 +41,37 @@ def download(url: str, wanted: str) -> None:
     print(f"fetched {ARCHIVE.stat().st_size:,} bytes, sha256 {digest.hexdigest()}")
 
 
+def places(names: list[str]) -> dict[str, Path]:
+    """Targets of the archive's files: their last names, or, with a marquee.toml, their paths below its folder."""
+    paths = {name: PurePosixPath(name) for name in names}
+    mappings = [path for path in paths.values() if path.name == "marquee.toml"]
+    if not mappings:
+        return {name: FOLDER / path.name for name, path in paths.items()}
+    top = min(mappings, key=lambda path: len(path.parts)).parent
+    below = {name: path.relative_to(top) for name, path in paths.items() if path.is_relative_to(top)}
+    return {name: FOLDER / path for name, path in below.items() if ".." not in path.parts}
+
+
+def write(source: IO[bytes], target: Path) -> None:
+    """Write a file of the archive."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source, target.open("wb") as file:
+        shutil.copyfileobj(source, file)
+
+
 def unpack() -> None:
-    """Files only, by their last name: the archive's folders are left out, and none can lead elsewhere."""
+    """Files only, no links."""
     if zipfile.is_zipfile(ARCHIVE):
         with zipfile.ZipFile(ARCHIVE) as archive:
-            for item in archive.infolist():
-                if not item.is_dir():
-                    with archive.open(item) as source, (FOLDER / Path(item.filename).name).open("wb") as target:
-                        shutil.copyfileobj(source, target)
+            for name, target in places([item.filename for item in archive.infolist() if not item.is_dir()]).items():
+                write(archive.open(name), target)
     elif tarfile.is_tarfile(ARCHIVE):
         with tarfile.open(ARCHIVE) as archive:
-            for member in archive:
-                source = archive.extractfile(member) if member.isfile() else None
-                if source is not None:
-                    with source, (FOLDER / Path(member.name).name).open("wb") as target:
-                        shutil.copyfileobj(source, target)
+            for name, target in places([item.name for item in archive if item.isfile()]).items():
+                write(archive.extractfile(name), target)
     else:
-        fail("what was fetched is neither a zip nor a tar archive", "give the URL of a MovieLens archive")
-    print("unpacked", ", ".join(sorted(path.name for path in FOLDER.iterdir())))
+        fail("what was fetched is neither a zip nor a tar archive", "give the URL of an archive of ratings")
+    print("unpacked", ", ".join(sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*") if path.is_file())))
 
 
 download(os.environ["DATA_URL"], os.environ["DATA_SHA256"])

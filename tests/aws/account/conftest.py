@@ -143,7 +143,7 @@ class Account:
     def build(self, seed: int, endpoint: str = "healthy") -> str:
         """Train and build version `seed`; the model's key."""
         store = self._folder / f"store-{seed}"
-        publish(store, self._make_contents(n_movies=60, seed=seed), force=True)
+        publish(store, self._make_contents(n_movies=60, seed=seed, columns=True), force=True)
         names = ("model", "function", "packages", "bundle")
         built = {what: write_zip(deploy.FOLDER / what, {what: b"%d" % seed}) for what in names}
         write_manifest(deploy.FOLDER, load(store), "arm64", built)

@@ -89,6 +89,10 @@ def golden(bundle):
             request["movie_ids"] = rng.choice(catalog.movie_ids, 3, replace=False).tolist()
         if index % 17 == 0:
             request["exclude_tmdb_ids"] = rng.choice(known, 5, replace=False).tolist()
+        if index % 19 == 0:  # by ids and columns of the catalogue's own
+            request["item_ids"] = rng.choice(catalog.item_ids, 3, replace=False).tolist()
+            request["filters"] = {"columns": {"price": {"max": 7}, "brand": {"none": ["Acme"]}}}
+            request["boost"], request["max_per"] = [{"columns": {"tag": "new"}, "by": 1}], {"brand": 3}
         if index % 50 == 49:
             request["tmdb_ids"] = [2_000_000_000]
         yield json.dumps(request)
@@ -107,7 +111,7 @@ def test_200_golden_requests_are_fastapis_bytes(function, endpoint, api, bundle)
 
 
 def test_a_bare_event(function, endpoint, api):
-    bare = {"movie_ids": [1], "top_n": 5}
+    bare = {"item_ids": ["sku-1"], "top_n": 5}
     expected = api.post("/recommend", json=bare).json()
     assert function.invoke(bare)["recommendations"] == expected["recommendations"]
 

@@ -87,6 +87,8 @@ def test_a_shop_without_genres_and_years(tmp_path):
     assert dataset.ratings["timestamp"].min() > 10**9
     assert "\n" in dataset.texts[0]
     assert 0.5 in set(dataset.ratings["rating"])  # what was sent back
+    types = {one["column"]: one["type"] for one in describe(dataset)["columns"] if one["table"] == "items"}
+    assert (types["price"], types["brand"]) == ("number", "text")  # what filters take, though CSV has text alone
 
 
 def test_movielens_by_a_mapping_is_the_same(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from marquee.errors import DataError
+from marquee.models.columns import Numbers
 from marquee_training.data.cells import Ids, cells_of, describe_columns, encoded, numbers_of, require, seconds_of
 from marquee_training.data.dataset import Dataset
 from marquee_training.data.items import make_items, read_items
@@ -55,6 +56,9 @@ def load_mapped(place: str, *, progress: bool = True) -> Dataset:
         if mapping.items:
             ids, batch = read_items(mapping.items, of_items, shown, read)
             items = make_items(mapping.items, ids, batch, notes)
+            for fact in read:  # CSV has no types, and filters tell numbers from words
+                if fact["table"] == "items" and isinstance(items.columns.get(fact["column"]), Numbers):
+                    fact["type"] = "number" if fact["type"] == "text" else fact["type"]
         else:
             notes.append("items: no files, so titles are the ids")
             ids = Ids({one: row for row, one in enumerate(sorted(rows.items.index))}, rows.items.types)

@@ -59,5 +59,5 @@ if len(films) != 10 or not all(0 <= score <= 1 for score in scores):
 if {film["movie_id"] for film in films} & set(seeds):
     sys.exit("FAILED: a film that was given came back")
 for film in films[:5]:
-    print(f"  {film['affinity_score']:.2f}  {film['title']} ({film['year']})")
+    print(f"  {film['affinity_score']:.2f}  {film['title']}")
 print("ok: served by", answer["served_by"], "of", answer["model_version"])

@@ -45,9 +45,11 @@ its pods' names, <name>-node-0-<index>-<5 characters>, are longer: 47 are left f
 {{- end }}
 {{- end }}
 
-{{/* Whether ratings come from a folder that is mounted or unpacked. */}}
-{{- define "marquee.training.hasFolder" -}}
-{{- with .Values.training.data }}{{ or .existingClaim .url .existingSecret (.custom | ternary "custom" "") }}{{ end }}
+{{/* Where training finds the ratings: the address of a bucket, or /data, which is mounted or unpacked; empty: GroupLens. */}}
+{{- define "marquee.training.dataDir" -}}
+{{- with .Values.training.data -}}
+{{- if and .url (not (hasPrefix "http" .url)) }}{{ .url }}{{ else if or .existingClaim .url .existingSecret .custom }}/data{{ end }}
+{{- end -}}
 {{- end }}
 
 {{/* `marquee train`, or torchrun around it. (list $ name-of-the-job) */}}
@@ -78,8 +80,8 @@ command:
 
 {{- define "marquee.training.env" -}}
 {{- include "marquee.store.env" (list . "") }}
-{{- if include "marquee.training.hasFolder" . }}
-- {name: MARQUEE_DATA_DIR, value: /data}
+{{- with include "marquee.training.dataDir" . }}
+- {name: MARQUEE_DATA_DIR, value: {{ . | quote }}}
 {{ end }}
 {{- end }}
 
@@ -88,7 +90,7 @@ command:
 {{- $root := first . -}}
 {{- $training := $root.Values.training -}}
 {{- $data := $training.data -}}
-{{- $fetches := or $data.url $data.existingSecret -}}
+{{- $fetches := or (hasPrefix "http" $data.url) $data.existingSecret -}}
 metadata:
   {{- $run := empty $training.runId | not | ternary (dict "marquee/run" $training.runId) dict }}
   {{- $config := empty $training.configToml | not | ternary (dict "marquee/config" (sha256sum $training.configToml)) dict }}
