@@ -30,7 +30,7 @@ from marquee_reranker.routes import films, items, operations, page, recommend
 from marquee_reranker.shadow import Shadow
 from marquee_reranker.telemetry import Telemetry
 
-PATIENCE = 16  # requests that take about a millisecond each on the event loop
+PATIENCE = 8  # requests that take a few milliseconds each on the event loop
 
 
 def create_app(
