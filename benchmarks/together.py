@@ -18,8 +18,7 @@ from benchmarks.common import table
 from marquee.api.contracts import Person, RecommendationRequest
 from marquee.pipeline import Pipeline
 from marquee.rerank.groups import liking, score_alike
-from marquee.rerank.mmr import mmr
-from marquee.rerank.ranker import lambda_mmr, likeness
+from marquee.rerank.ranker import pick
 from marquee.retrieval.port import Where
 from marquee.retrieval.taste import make_taste
 from marquee_training.calibrate import RUNGS, calibrate, sample
@@ -132,7 +131,7 @@ def by_affinity(aggregate: Callable[..., NDArray[np.float64]]) -> Way:
         likings, rows = _likings(pipeline, members)
         value = aggregate(likings, axis=0).astype(np.float32)
         bundle = pipeline.bundle
-        picked = mmr(value, likeness(bundle, rows), n=N, lam=lambda_mmr(bundle, None))
+        picked = pick(bundle, rows, value, n=N)
         return rows[picked[np.argsort(-value[picked], kind="stable")]]
 
     return way

@@ -134,7 +134,7 @@ function picture(answer, width) {
   const passed = answer.films.filter((film) => film.shown_at === null).slice(0, Math.max(0, MOST_ROWS - shown.length));
   const films = [...shown, ...passed].sort((a, b) => a.score_rank - b.score_rank);
   const rows = films.map((film) => [withYear(film.movie), film.tower_rank ?? "–", film.score_rank, film.mmr_step ?? "–",
-    film.score.toFixed(2), ...Object.keys(TERMS).map((name) => film.terms[name].toFixed(2))]);
+    film.score.toFixed(2), ...Object.keys(TERMS).map((name) => (film.terms[name] ?? 0).toFixed(2))]); // boost is left out where there is none
   const caption = "Place by the Two-Tower, by score and by MMR; then the terms of the score";
   return [
     element("p", {}, "Liked: ", element("b", {}, answer.seeds.map(withYear).join(", ") || "nothing that is known here")),
