@@ -7,16 +7,18 @@ fewer requests are in progress when more only make each of them slower (AIMD on 
 """
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import Callable
 from statistics import quantiles
 
 TARGET_SECONDS = 0.005
-"""A queue in which a request waited no longer than this is a burst, and may be longer for a while."""
+"""The longest that a request waits in a standing queue, or twice as long as answers take."""
 INTERVAL_SECONDS = 0.1
-"""After this time without such a request, the queue is standing."""
+"""After this time without a moment in which nobody waits, the queue is no burst, but standing; until nobody was refused
+for as long, since a standing queue that is short has such moments."""
+LAPSE_SECONDS = 0.02
+"""A longer time in which nobody comes or goes is no load: the process was held up, by a bundle that loads, say."""
 WINDOW = 50
 """Number of answers after which the limit is set anew."""
 LEAST = 4
@@ -39,7 +41,6 @@ class Admission:
         limit: The most places; where it is above LEAST, latency lowers it.
         max_queue: The most requests that wait.
         queue_seconds: The longest time that a request waits.
-        patience: Up to this length of the queue nobody waits in vain: what holds up a short one is a bundle that loads.
         clock: Seconds that only increase.
     """
 
@@ -49,17 +50,16 @@ class Admission:
         *,
         max_queue: int,
         queue_seconds: float,
-        patience: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limit = self._most = limit
         self.in_progress = 0
         self._max_queue = max_queue
         self._queue_seconds = queue_seconds
-        self._patience = patience
         self._clock = clock
         self._waiting: deque[tuple[float, asyncio.Future[str]]] = deque()
-        self._short_at = clock()  # when a request last waited no longer than the target
+        self._empty_at = self._refused_at = self._looked_at = clock()  # when nobody waited last; see _look
+        self._standing = False
         self._timer: asyncio.TimerHandle | None = None
         self._latencies: list[float] = []
         self._target = TARGET_SECONDS
@@ -75,20 +75,20 @@ class Admission:
     @property
     def is_overloaded(self) -> bool:
         """Whether the queue is standing, and so long that another request would wait in vain."""
-        if len(self._waiting) <= self._patience or self._clock() - self._short_at <= INTERVAL_SECONDS:
-            return False
-        return len(self._waiting) * self._usual / self.limit > self._target
+        self._look()
+        return self._standing and len(self._waiting) * self._usual / self.limit > self._target
 
     def request(self) -> asyncio.Future[str]:
         """Ask for a place: the result is "" when there is one, else why it is refused. Raises `RefusedError`."""
-        now = self._clock()
+        now = self._look()
         turn: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         if self.in_progress < self.limit and not self._waiting:
-            self._short_at = now
+            self._empty_at = now
             self.in_progress += 1
             turn.set_result("")
             return turn
         if len(self._waiting) >= self._max_queue or self.is_overloaded:
+            self._refused_at = now
             raise RefusedError("queue_full")
         self._queued = True
         self._waiting.append((now, turn))
@@ -119,31 +119,40 @@ class Admission:
         self.in_progress -= 1
         self._admit()
 
+    def _look(self) -> float:
+        """The time, after a look at whether the queue stands; time in which the process was held up doesn't count."""
+        now = self._clock()
+        lapse = max(0.0, now - self._looked_at - LAPSE_SECONDS)
+        self._looked_at = now
+        self._empty_at += lapse
+        self._refused_at += lapse
+        if self._waiting and now - self._empty_at > INTERVAL_SECONDS:
+            self._standing = True
+        elif now - self._refused_at > INTERVAL_SECONDS:
+            self._standing = False
+        return now
+
     def _admit(self) -> None:
         """Give free places to those who wait, and refuse those who waited too long."""
-        now = self._clock()
+        now = self._look()
         while self._waiting:
             since, turn = self._waiting[0]
-            standing = now - self._short_at > INTERVAL_SECONDS
-            longest = min(self._target, self._queue_seconds) if standing else self._queue_seconds
-            if len(self._waiting) <= self._patience:
-                longest = math.inf
+            longest = min(self._target, self._queue_seconds) if self._standing else self._queue_seconds
             if turn.done():  # cancelled
                 self._waiting.popleft()
             elif now - since >= longest:
                 self._waiting.popleft()
+                self._refused_at = now
                 turn.set_result("queue_timeout")
             elif self.in_progress < self.limit:
                 self._waiting.popleft()
                 self.in_progress += 1
-                if now - since <= self._target:
-                    self._short_at = now
                 turn.set_result("")
             else:
-                if self._timer is None and longest < math.inf:
+                if self._timer is None:
                     self._timer = asyncio.get_running_loop().call_later(since + longest - now, self._expire)
                 return
-        self._short_at = now
+        self._empty_at = now
 
     def _expire(self) -> None:
         self._timer = None

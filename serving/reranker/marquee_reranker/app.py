@@ -30,8 +30,6 @@ from marquee_reranker.routes import films, items, operations, page, recommend
 from marquee_reranker.shadow import Shadow
 from marquee_reranker.telemetry import Telemetry
 
-PATIENCE = 8  # requests that take a few milliseconds each on the event loop
-
 
 def create_app(
     settings: Settings,
@@ -104,7 +102,7 @@ def create_app(
     install_exception_handlers(app, retry_after=math.ceil(settings.reload_seconds))
     openapi.install(app)
     places = partial(Admission, max_queue=settings.max_queue, queue_seconds=settings.queue_seconds)
-    threads, loop = places(settings.max_inflight), places(1, patience=PATIENCE)
+    threads, loop = places(settings.max_inflight), places(1)
     telemetry.limit.set_function(lambda: threads.limit)
     telemetry.inflight.set_function(lambda: loop.n_present + threads.n_present)
     observer = Observer(telemetry, app.state.routes, cross_origin=bool(settings.cors_origins))
