@@ -134,6 +134,7 @@ def test_below_a_path_behind_a_proxy(kind, new_page, serving, store, tmdb):
             expect(page.locator("#search_movies pre")).to_contain_text("The Matrix")
             document = page.request.get(f"{outside}/films/openapi.json").json()
             assert document.get("servers") == ([{"url": "/films"}] if kind != "strips" else None)
+            page.close()  # it would miss the servers
 
 
 def test_static_files_ask_an_api_at_another_address(new_page, serving, store, tmdb, tmp_path):
@@ -151,6 +152,7 @@ def test_static_files_ask_an_api_at_another_address(new_page, serving, store, tm
             page.goto(f"{here}/page/")
             use_everything(page)
             expect(page.get_by_role("link", name="API reference")).to_have_attribute("href", f"{api}/films/docs")
+            page.close()
 
 
 class Gateway(http.server.BaseHTTPRequestHandler):
@@ -201,3 +203,4 @@ def test_static_files_ask_the_function_on_aws(new_page, store, tmp_path):
             use(page)
             page.locator("#films [data-action=open]").first.click()
             expect(page.locator("#film-body")).to_contain_text("Elsewhere")
+            page.close()
