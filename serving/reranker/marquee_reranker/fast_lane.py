@@ -12,9 +12,10 @@ from starlette.datastructures import State
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from marquee.api.problems import MEDIA_TYPE, NO_STORE, ProblemError
+from marquee.api.problems import NO_STORE, ProblemError
 from marquee_reranker.admission import Admission, RefusedError
-from marquee_reranker.middleware import CLIENT_GONE, Headers, Observer, overloaded
+from marquee_reranker.middleware import CLIENT_GONE, Headers, Observer, refuse
+from marquee_reranker.responses import problem_response
 from marquee_reranker.routes.recommend import FAST_BYTES, FAST_PATHS, can_be_fast, recommend_fast
 from marquee_reranker.telemetry import log_fields
 
@@ -79,26 +80,23 @@ class FastLane:
         if answer is None:
             otherwise()
         else:
-            self._send(exchange, 200, HEADERS, answer)
+            self._send(exchange, 200, [*HEADERS, (b"content-length", b"%d" % len(answer))], answer)
 
     def _refuse(self, exchange: "_Exchange", reason: str) -> None:
-        self._state.telemetry.shed.labels(reason).inc()
-        log_fields(exchange.scope)["shed"] = reason
+        problem = refuse(exchange.scope, self._state.telemetry, reason)
         # Beyond capacity most requests find the queue full: their log lines would be the greatest part of the work.
-        self._send_problem(exchange, overloaded(), logged=reason != "queue_full")
+        self._send_problem(exchange, problem, logged=reason != "queue_full")
 
     def _send_problem(self, exchange: "_Exchange", problem: ProblemError, *, logged: bool = True) -> None:
-        headers = {**NO_STORE, **problem.headers, "content-type": MEDIA_TYPE}
-        lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        body = problem.body(log_fields(exchange.scope)["request_id"])
-        self._send(exchange, problem.status, lines, body, logged=logged)
+        response = problem_response(exchange.scope, problem)
+        self._send(exchange, problem.status, response.raw_headers, bytes(response.body), logged=logged)
 
     def _send(self, exchange: "_Exchange", status: int, headers: Headers, body: bytes, *, logged: bool = True) -> None:
         """Send an answer at once, head and body, as uvicorn's cycle would in two parts."""
         cycle = exchange.cycle
         cycle.response_started = cycle.response_complete = True
         if not cycle.disconnected:
-            lines = [*cycle.default_headers, *headers, (b"content-length", b"%d" % len(body)), *exchange.added]
+            lines = [*cycle.default_headers, *headers, *exchange.added]
             if not cycle.keep_alive:
                 lines.append((b"connection", b"close"))
             head = b"".join(b"%b: %b\r\n" % line for line in lines)

@@ -33,8 +33,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 """Names in lower case, and values."""
 
 
-def overloaded() -> ProblemError:
-    """Problem of a request that there is no place for: 503."""
+def refuse(scope: Scope, telemetry: Telemetry, reason: str) -> ProblemError:
+    """Count a request that there is no place for; returns its problem, 503."""
+    telemetry.shed.labels(reason).inc()
+    log_fields(scope)["shed"] = reason
     return ProblemError(503, OVERLOADED, headers={"Retry-After": RETRY_AFTER})
 
 
@@ -83,9 +85,7 @@ class Admit:
         try:
             entered = await self._threads.enter()
         except RefusedError as refused:
-            self._telemetry.shed.labels(refused.reason).inc()
-            log_fields(scope)["shed"] = refused.reason
-            await problem_response(scope, overloaded())(scope, receive, send)
+            await problem_response(scope, refuse(scope, self._telemetry, refused.reason))(scope, receive, send)
             return
         try:
             await self._app(scope, replay, send)
