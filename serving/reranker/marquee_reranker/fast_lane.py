@@ -71,9 +71,12 @@ class FastLane:
         if refused:
             self._refuse(exchange, refused)
             return
-        entered, answer, scope = time.monotonic(), None, exchange.scope
+        entered, scope = time.monotonic(), exchange.scope
+        answer: bytes | None = None
         media_type = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
-        if not exchange.cycle.disconnected:
+        if exchange.cycle.disconnected:
+            answer = b""  # for nobody
+        else:
             with suppress(Exception):  # the application meets it again, and reports it
                 answer = recommend_fast(self._state, log_fields(scope), media_type, bytes(exchange.cycle.body))
         self._queue.leave(entered)
