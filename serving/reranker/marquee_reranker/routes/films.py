@@ -10,6 +10,7 @@ from marquee.api.problems import ProblemError
 from marquee.api.queries import SampleQuery, SearchQuery, SimilarQuery, UnderstandQuery
 from marquee.api.ratings import Resolved, ResolveRequest
 from marquee.films import well_known
+from marquee.pipeline import Pipeline
 from marquee.retrieval.port import Where
 from marquee.wishes import Understood
 from marquee_reranker.openapi import problem_at, problems_at, with_request_body
@@ -60,9 +61,7 @@ def movie(request: Request, movie_id: MovieIdInPath) -> Response:
 )
 def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQuery, Query()]) -> Response:
     """Films that fit people who like a film more than they fit anybody; with the filters of recommendations."""
-    pipeline = pipeline_of(request)
-    movies = pipeline.films.similar(movie_id, query.top_n, Where.of(query.filters))
-    return cached_response(request, MovieList(movies=movies, model_version=pipeline.version))
+    return _similar(request, pipeline_of(request), movie_id, query)
 
 
 @router.get(
@@ -70,7 +69,8 @@ def similar(request: Request, movie_id: MovieIdInPath, query: Annotated[SimilarQ
 )
 def item(request: Request, item_id: ItemIdInPath) -> Response:
     """The same as `/v1/movies/{movie_id}`, by the id in your data."""
-    return movie(request, pipeline_of(request).catalog.movie_of_item(item_id))
+    pipeline = pipeline_of(request)
+    return cached_response(request, pipeline.films.details(pipeline.catalog.movie_of_item(item_id)))
 
 
 @router.get(
@@ -81,7 +81,13 @@ def item(request: Request, item_id: ItemIdInPath) -> Response:
 )
 def similar_items(request: Request, item_id: ItemIdInPath, query: Annotated[SimilarQuery, Query()]) -> Response:
     """The same as `/v1/movies/{movie_id}/similar`, by the id in your data."""
-    return similar(request, pipeline_of(request).catalog.movie_of_item(item_id), query)
+    pipeline = pipeline_of(request)
+    return _similar(request, pipeline, pipeline.catalog.movie_of_item(item_id), query)
+
+
+def _similar(request: Request, pipeline: Pipeline, movie_id: int, query: SimilarQuery) -> Response:
+    movies = pipeline.films.similar(movie_id, query.top_n, Where.of(query.filters))
+    return cached_response(request, MovieList(movies=movies, model_version=pipeline.version))
 
 
 @router.get(

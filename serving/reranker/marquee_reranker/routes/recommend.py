@@ -42,9 +42,7 @@ def recommend(request: Request, body: RequestBody) -> Response:
 @router.post("/v0/recommend", operation_id="recommend_in_older_shape", **with_request_body(OlderResponse))
 def recommend_in_older_shape(request: Request, body: RequestBody) -> Response:
     """Recommend with titles such as `Some Movie (2006)` and genres such as `Drama|Fantasy`, for clients of old."""
-    return json_response(
-        older_shape(_recommend(request.app.state, log_fields(request.scope), pipeline_of(request), body))
-    )
+    return json_response(older_shape(_answer(request, body)))
 
 
 def recommend_fast(state: State, fields: dict[str, Any], media_type: str, body: bytes) -> bytes | None:
